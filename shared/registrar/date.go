@@ -1,0 +1,52 @@
+package registrar
+
+import (
+	"fmt"
+	"time"
+)
+
+// Date is a calendar day on the campus, written as in RFC 3339, for example "2024-08-28". Dates compare as strings.
+type Date string
+
+// ParseDate reads an RFC 3339 full-date.
+func ParseDate(text string) (Date, error) {
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		return "", err
+	}
+	return Date(text), nil
+}
+
+// Valid tells whether d is a day of the calendar.
+func (d Date) Valid() bool {
+	_, err := time.Parse(time.DateOnly, string(d))
+	return err == nil
+}
+
+// days is the number of days since the Unix epoch.
+func (d Date) days() int {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return 0
+	}
+	return int(t.Unix() / 86400)
+}
+
+// ClockTime is a time of day on the campus clock, in minutes since midnight: 0 to 1440, where 1440 (24:00) can only end.
+type ClockTime int16
+
+// ParseClockTime reads "15:04".
+func ParseClockTime(text string) (ClockTime, error) {
+	t, err := time.Parse("15:04", text)
+	if err != nil {
+		return 0, err
+	}
+	return ClockTime(t.Hour()*60 + t.Minute()), nil
+}
+
+// String writes "15:04".
+func (c ClockTime) String() string {
+	return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60)
+}
+
+// Valid tells whether c is within a day; 24:00 is allowed as an end.
+func (c ClockTime) Valid() bool { return c >= 0 && c <= 24*60 }

@@ -1,0 +1,43 @@
+package registrar
+
+// PageRequest asks for one page of a list.
+type PageRequest struct {
+	Limit  int    // 1 to 100
+	Cursor string // opaque, from the page before; empty for the first
+}
+
+// MaxPage is the most records on a page.
+const MaxPage = 100
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T
+	Next  string // cursor of the next page; empty on the last
+}
+
+// SectionFilter chooses sections of one term: by course, subject or instructor, one of them at least.
+type SectionFilter struct {
+	Term       TermID
+	Course     CourseID
+	Subject    string
+	Instructor InstructorID
+	OpenSeats  bool // only open sections with a free seat
+}
+
+// CourseFilter chooses courses; empty fields do not restrict.
+type CourseFilter struct {
+	Subject    string
+	TextPrefix string // start of the title, in any case
+}
+
+// StudentFilter chooses students; empty fields do not restrict.
+type StudentFilter struct {
+	Number     string // exact
+	NamePrefix string // start of the family name, in any case
+}
+
+// SectionView is a section with its seats, as lists and single reads show it.
+type SectionView struct {
+	Section
+	Seats Seats
+}

@@ -1,0 +1,87 @@
+package registrar
+
+import "time"
+
+// RegistrationState is where a registration stands in the state machine of domain.md §2.
+type RegistrationState string
+
+// The states built so far. The machine has room for the others: a state is data, and [RegistrationState.Live] is the only
+// question that rules ask of it.
+const (
+	Enrolled RegistrationState = "ENROLLED"
+	Dropped  RegistrationState = "DROPPED"
+)
+
+// Live tells whether the registration holds a seat. A registration that does not can be opened again, as a new attempt.
+func (s RegistrationState) Live() bool { return s == Enrolled }
+
+// Registration is the record of one student in one section. It is never deleted: a drop changes its state, and a new
+// enrolment re-opens it with the next attempt.
+type Registration struct {
+	Section     SectionID
+	Student     StudentID
+	Term        TermID
+	Course      CourseID
+	CRN         string
+	StudentName string // family name first, copied for the roster
+	State       RegistrationState
+	Attempt     int // from 1
+	Credits     Credits
+	EnrolledAt  time.Time // of this attempt
+	DroppedAt   time.Time // zero while enrolled
+	Stamp
+}
+
+// Holding is what the rules need of one section that a student holds in a term.
+type Holding struct {
+	Section   SectionID
+	Course    CourseID
+	CRN       string
+	Component string
+	Credits   Credits
+	Meetings  []Meeting
+}
+
+// TermRecord is one student in one term: what the rules about the whole schedule read, under one version. Two requests of
+// one student at once meet here.
+type TermRecord struct {
+	Student  StudentID
+	Term     TermID
+	Version  Version // 0: not stored yet
+	Holdings []Holding
+}
+
+// Credits is the load: the sum over the holdings.
+func (t TermRecord) Credits() Credits {
+	var sum Credits
+	for _, h := range t.Holdings {
+		sum += h.Credits
+	}
+	return sum
+}
+
+// Holds tells whether the student holds the section.
+func (t TermRecord) Holds(section SectionID) bool {
+	for _, h := range t.Holdings {
+		if h.Section == section {
+			return true
+		}
+	}
+	return false
+}
+
+func (t TermRecord) without(section SectionID) TermRecord {
+	kept := make([]Holding, 0, len(t.Holdings))
+	for _, h := range t.Holdings {
+		if h.Section != section {
+			kept = append(kept, h)
+		}
+	}
+	t.Holdings = kept
+	return t
+}
+
+func (t TermRecord) with(h Holding) TermRecord {
+	t.Holdings = append(t.Holdings[:len(t.Holdings):len(t.Holdings)], h)
+	return t
+}

@@ -1,0 +1,212 @@
+package registrar
+
+import (
+	"sort"
+	"strings"
+)
+
+// SectionStatus is where a section stands. Only an open one takes registrations.
+type SectionStatus string
+
+// The states of a section (domain.md §1).
+const (
+	SectionPlanned   SectionStatus = "planned"
+	SectionOpen      SectionStatus = "open"
+	SectionClosed    SectionStatus = "closed"
+	SectionCancelled SectionStatus = "cancelled"
+)
+
+// Valid tells whether s is one of the four.
+func (s SectionStatus) Valid() bool {
+	switch s {
+	case SectionPlanned, SectionOpen, SectionClosed, SectionCancelled:
+		return true
+	}
+	return false
+}
+
+// MaxCapacity bounds a section's seats. The largest lecture halls in use hold a few thousand.
+const MaxCapacity = 10_000
+
+// MaxMeetings bounds the meetings of a section, so that a student's term record stays small.
+const MaxMeetings = 16
+
+// Section is a scheduled instance of an offering: what a student registers for.
+type Section struct {
+	ID     SectionID
+	Term   TermID
+	Course CourseID
+	// Subject, Number and Title are the course's, copied so that a list of sections is one query.
+	Subject, Number, Title string
+	CRN                    string // course reference number; unique in its term
+	Label                  string // section number within the course, for example "01"
+	Component              string // for example "lecture" or "lab"; a student holds one section of each component
+	Credits                CreditRange
+	Capacity               int // seats, 0 to [MaxCapacity]
+	Status                 SectionStatus
+	Meetings               []Meeting
+	Instructors            []InstructorID
+	Deadlines              Deadlines // zero ones fall back to the term's
+	Stamp
+}
+
+// Offering is the id of the section's offering.
+func (s Section) Offering() OfferingID { return OfferingOf(s.Term, s.Course) }
+
+// Validate checks the form of a section: [FieldErrors].
+func (s Section) Validate() error {
+	var fe FieldErrors
+	code(&fe, "crn", s.CRN, 16)
+	text(&fe, "label", s.Label, 0, 16)
+	text(&fe, "component", s.Component, 1, 32)
+	s.Credits.validate(&fe, "credits")
+	if s.Capacity < 0 || s.Capacity > MaxCapacity {
+		fe.add("capacity", FieldOutOfRange, "must be between 0 and 10000")
+	}
+	if !s.Status.Valid() {
+		fe.add("status", FieldFormat, "must be planned, open, closed or cancelled")
+	}
+	if len(s.Meetings) > MaxMeetings {
+		fe.add("meetings", FieldTooLong, "at most 16 meetings")
+	}
+	for i, m := range s.Meetings {
+		m.validate(&fe, indexed("meetings", i))
+	}
+	if len(s.Instructors) > 16 {
+		fe.add("instructors", FieldTooLong, "at most 16 instructors")
+	}
+	seen := make(map[InstructorID]bool, len(s.Instructors))
+	for i, id := range s.Instructors {
+		if seen[id] {
+			fe.add(indexed("instructors", i), FieldDuplicate, "the instructor is named twice")
+		}
+		seen[id] = true
+	}
+	return fe.OrNil()
+}
+
+// Days is a set of weekdays, a bit each from Monday.
+type Days uint8
+
+// dayLetters are the registrar's one-letter weekdays from Monday; R is Thursday and U is Sunday.
+const dayLetters = "MTWRFSU"
+
+// ParseDays reads the registrar's letters, for example "MR" for Monday and Thursday.
+func ParseDays(letters string) (Days, bool) {
+	var d Days
+	for _, l := range letters {
+		i := strings.IndexRune(dayLetters, l)
+		if i < 0 || d&(1<<i) != 0 {
+			return 0, false
+		}
+		d |= 1 << i
+	}
+	return d, true
+}
+
+// String writes the letters in the order of the week.
+func (d Days) String() string {
+	var b strings.Builder
+	for i := range dayLetters {
+		if d&(1<<i) != 0 {
+			b.WriteByte(dayLetters[i])
+		}
+	}
+	return b.String()
+}
+
+// Meeting is when and where a section meets, in the term's time zone. A section without meetings is arranged.
+type Meeting struct {
+	Days       Days
+	Start, End ClockTime // half-open
+	From, To   Date      // first and last day, both included
+	Room       string    // may be empty
+}
+
+func (m Meeting) validate(fe *FieldErrors, field string) {
+	if m.Days == 0 || m.Days >= 1<<len(dayLetters) {
+		fe.add(field+".days", FieldFormat, "must name at least one of M T W R F S U, each once")
+	}
+	if !m.Start.Valid() || !m.End.Valid() || m.End <= m.Start {
+		fe.add(field+".end", FieldOutOfRange, "the end must be after the start")
+	}
+	date(fe, field+".from", m.From)
+	date(fe, field+".to", m.To)
+	if m.From.Valid() && m.To.Valid() && m.To < m.From {
+		fe.add(field+".to", FieldOutOfRange, "the last day must not be before the first")
+	}
+	text(fe, field+".room", m.Room, 0, 100)
+}
+
+// ConflictsWith tells whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges falls
+// on a weekday of both, and the clock intervals overlap. Touching ends do not conflict.
+func (m Meeting) ConflictsWith(o Meeting) bool {
+	if m.Start >= o.End || o.Start >= m.End {
+		return false
+	}
+	common := m.Days & o.Days
+	from, to := max(m.From, o.From), min(m.To, o.To)
+	if common == 0 || from > to {
+		return false
+	}
+	first, last := from.days(), to.days()
+	for day := first; day <= last && day < first+len(dayLetters); day++ {
+		const thursday = 3 // the weekday of day 0, 1 January 1970
+		if common&(1<<((day+thursday)%len(dayLetters))) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Conflict tells whether any meeting of one list conflicts with any of the other. Arranged sections never do.
+func Conflict(a, b []Meeting) bool {
+	for _, m := range a {
+		for _, o := range b {
+			if m.ConflictsWith(o) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// SortMeetings puts meetings into the one order in which they are stored, so that equal sets are equal lists.
+func SortMeetings(ms []Meeting) {
+	sort.Slice(ms, func(i, j int) bool {
+		a, b := ms[i], ms[j]
+		if a.From != b.From {
+			return a.From < b.From
+		}
+		if a.Days != b.Days {
+			return a.Days < b.Days
+		}
+		if a.Start != b.Start {
+			return a.Start < b.Start
+		}
+		if a.End != b.End {
+			return a.End < b.End
+		}
+		if a.To != b.To {
+			return a.To < b.To
+		}
+		return a.Room < b.Room
+	})
+}
+
+// Seats is the account of a section's seats: the hot record of a registration morning, kept small and apart.
+type Seats struct {
+	Section  SectionID
+	Capacity int
+	Free     int // Capacity - Taken - Offered; below 0 after the capacity was lowered under what is taken
+	Taken    int // ENROLLED registrations
+	Offered  int // live offers to waiting students
+	Waiting  int // WAITLISTED registrations
+	// Status and SectionVersion are the section's, so that a decision on a cached section is refused by a condition once
+	// the section has changed. SectionVersion moves with the facts that a decision reads, not with the counts.
+	Status         SectionStatus
+	SectionVersion Version
+}
+
+// Available is the number that the public sees: never negative.
+func (s Seats) Available() int { return max(0, s.Free) }

@@ -10,8 +10,8 @@ type Term struct {
 	Code         string // natural key, for example "2024-FALL"; unique
 	Title        string
 	Start, End   Date
-	TimeZone     string         // IANA name of the campus zone, for example "America/New_York"
-	Registration Window         // when students may act; a zero bound is open
+	TimeZone     string  // IANA name of the campus zone, for example "America/New_York"
+	Registration Window  // when students may act; a zero bound is open
 	CreditLimit  Credits // most credits that a student may hold in the term; 0: no limit
 	Deadlines    Deadlines
 	Stamp

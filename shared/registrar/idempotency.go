@@ -14,3 +14,19 @@ func (k IdempotencyKey) Zero() bool { return k.Key == "" }
 
 // AnswerLifetime is how long an answer is kept for its key.
 const AnswerLifetime = 24 * time.Hour
+
+// Answer is what a key was answered, in the edge's own form. It is stored in the transaction of its effect, so that there
+// is an answer if and only if there is the effect.
+type Answer struct {
+	Key   IdempotencyKey
+	Reply []byte // opaque here; at most 64 KiB
+}
+
+// AnsweredBefore tells that the request with this key was carried out before, perhaps by a first attempt whose reply was
+// lost: the stored reply is to be sent again, and nothing was changed now.
+type AnsweredBefore struct {
+	Reply []byte
+}
+
+// Error says so.
+func (*AnsweredBefore) Error() string { return "the request was answered before" }

@@ -1,0 +1,148 @@
+package intake_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/registrar"
+	"github.com/google/go-cmp/cmp"
+)
+
+const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time," +
+	"course_end_time,course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section," +
+	"description,raw_precoreqs,prerequisites,school\n"
+
+func readAll(t *testing.T, file io.Reader) []intake.Entry {
+	t.Helper()
+	r, err := intake.NewYACS(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []intake.Entry
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return entries
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, e)
+	}
+}
+
+func TestYACS_SeveralRowsMakeOneSection(t *testing.T) {
+	entries := readAll(t, strings.NewReader("\xef\xbb\xbf"+header+
+		`66776,BIOL-2120,Cells,LEC,1-4,TF,12:00PM,1:20PM,2024-08-28,2024-12-20,DCC 308,Ada King/Bo Li,30,01,About cells,"Prerequisite: ""BIOL 1010"".","['BIOL 1010', ""O'NEIL 1"", 'BIOL 1010']",Science`+"\n"+
+		`66776,BIOL-2120,Cells,LEC,1-4,W,8:00AM,8:50AM,2024-08-28,2024-12-20,TBA,TBA/Ada King,30,01,About cells,,[],Science`+"\n"))
+	if len(entries) != 1 {
+		t.Fatalf("%d entries, want 1", len(entries))
+	}
+	want := intake.Entry{
+		Rows: 2,
+		Course: registrar.Course{Subject: "BIOL", Number: "2120", Title: "Cells", Description: "About cells",
+			Credits: registrar.CreditRange{Min: 100, Max: 400}, School: "Science", Prerequisites: `Prerequisite: "BIOL 1010".`,
+			Requires: []string{"BIOL 1010", "O'NEIL 1"}},
+		Section: registrar.Section{Subject: "BIOL", Number: "2120", Title: "Cells", CRN: "66776", Label: "01", Component: "lecture",
+			Credits: registrar.CreditRange{Min: 100, Max: 400}, Capacity: 30, Status: registrar.SectionOpen,
+			Meetings: []registrar.Meeting{
+				{Days: 1 << 2, Start: 480, End: 530, From: "2024-08-28", To: "2024-12-20"},
+				{Days: 1<<1 | 1<<4, Start: 720, End: 800, From: "2024-08-28", To: "2024-12-20", Room: "DCC 308"},
+			}},
+		Instructors: []string{"Ada King", "Bo Li"},
+	}
+	if diff := cmp.Diff(want, entries[0]); diff != "" {
+		t.Errorf("entry differs (-want +got):\n%s", diff)
+	}
+}
+
+// A row that cannot be used is refused with its number and field, and its neighbours are read.
+func TestYACS_RefusesRows(t *testing.T) {
+	row := func(crn, course, credits, days, start, end, capacity string) string {
+		return strings.Join([]string{crn, course, "Title", "LEC", credits, days, start, end, "2024-08-28", "2024-12-20", "R", "TBA", capacity, "01", "", "", "[]", "S"}, ",") + "\n"
+	}
+	for name, c := range map[string]struct {
+		row  string
+		want intake.Problem
+	}{
+		"course":          {row("1", "CSCI1100", "4", "M", "8:00AM", "9:00AM", "10"), intake.Problem{Field: "short_name", Refused: true}},
+		"credits":         {row("1", "CSCI-1100", "4-1", "M", "8:00AM", "9:00AM", "10"), intake.Problem{Field: "course_credit_hours", Refused: true}},
+		"capacity":        {row("1", "CSCI-1100", "4", "M", "8:00AM", "9:00AM", "ten"), intake.Problem{Field: "course_max_enroll", Refused: true}},
+		"negative seats":  {row("1", "CSCI-1100", "4", "M", "8:00AM", "9:00AM", "-1"), intake.Problem{Field: "course_max_enroll", Refused: true}},
+		"crn":             {row("1/2", "CSCI-1100", "4", "M", "8:00AM", "9:00AM", "10"), intake.Problem{Field: "course_crn", Refused: true}},
+		"too few fields":  {"1,CSCI-1100\n", intake.Problem{Refused: true}},
+		"stray quote":     {`1,CSCI-1100,a "b" c,LEC` + "\n", intake.Problem{Refused: true}},
+		"not UTF-8":       {strings.Replace(row("1", "CSCI-1100", "4", "M", "8:00AM", "9:00AM", "10"), "Title", "T\xff", 1), intake.Problem{Refused: true}},
+		"rows apart":      {row("9", "CSCI-1200", "4", "M", "8:00AM", "9:00AM", "10"), intake.Problem{Field: "course_crn", Refused: true}},
+		"day, no time":    {row("1", "CSCI-1100", "4", "W", "", "", "10"), intake.Problem{Field: "course_start_time"}},
+		"time, no day":    {row("1", "CSCI-1100", "4", "", "8:00AM", "8:01AM", "10"), intake.Problem{Field: "course_days_of_the_week"}},
+		"ends first":      {row("1", "CSCI-1100", "4", "M", "9:00AM", "8:00AM", "10"), intake.Problem{Field: "course_end_time"}},
+		"unknown weekday": {row("1", "CSCI-1100", "4", "X", "9:00AM", "10:00AM", "10"), intake.Problem{Field: "course_days_of_the_week"}},
+	} {
+		before := row("9", "CSCI-1200", "4", "M", "8:00AM", "9:00AM", "10")
+		between := row("7", "CSCI-1300", "4", "M", "8:00AM", "9:00AM", "10")
+		after := row("8", "CSCI-1400", "4", "M", "8:00AM", "9:00AM", "10")
+		entries := readAll(t, strings.NewReader(header+before+between+c.row+after))
+		if len(entries) != 4 || entries[0].Empty() || entries[1].Empty() || entries[3].Empty() {
+			t.Errorf("%s: the neighbours were not all read: %+v", name, entries)
+			continue
+		}
+		bad := entries[2]
+		if len(bad.Problems) != 1 || bad.Empty() != c.want.Refused {
+			t.Errorf("%s: %+v", name, bad)
+			continue
+		}
+		p := bad.Problems[0]
+		if p.Row != 4 || p.Field != c.want.Field || p.Refused != c.want.Refused || p.Reason == "" {
+			t.Errorf("%s: problem %+v", name, p)
+		}
+	}
+}
+
+func TestNewYACS_NamesMissingColumns(t *testing.T) {
+	_, err := intake.NewYACS(strings.NewReader("course_crn,short_name\n"))
+	if err == nil || !strings.Contains(err.Error(), "full_name, course_type") {
+		t.Errorf("err = %v", err)
+	}
+	if _, err := intake.NewYACS(strings.NewReader("")); err == nil {
+		t.Error("an empty file has no header, and was accepted")
+	}
+}
+
+// The real term, if it lies beside the clone.
+func TestYACS_RealTerm(t *testing.T) {
+	file, err := os.Open("../../../shared/data/rpi-fall-2024.csv")
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skip("left out: ../shared/data/rpi-fall-2024.csv is not beside this clone")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rows, seats, refused := 0, 0, 0
+	courses := map[string]bool{}
+	crns := map[string]bool{}
+	var problems []intake.Problem
+	for _, e := range readAll(t, file) {
+		rows += e.Rows
+		refused += e.Refused
+		problems = append(problems, e.Problems...)
+		seats += e.Section.Capacity
+		courses[e.Course.Code()] = true
+		crns[e.Section.CRN] = true
+	}
+	if rows != 2667 || len(courses) != 920 || len(crns) != 2224 || seats != 54205 || refused != 0 {
+		t.Errorf("rows %d, courses %d, sections %d, seats %d, refused %d: want 2667, 920, 2224, 54205, 0", rows, len(courses), len(crns), seats, refused)
+	}
+	want := []intake.Problem{
+		{Row: 1036, Field: "course_start_time", Reason: "a day is stated, but no time: the meeting is left out"},
+		{Row: 2147, Field: "course_days_of_the_week", Reason: "a time is stated, but no day: the meeting is left out"},
+	}
+	if diff := cmp.Diff(want, problems); diff != "" {
+		t.Errorf("problems differ (-want +got):\n%s", diff)
+	}
+}

@@ -17,6 +17,7 @@ type Reader interface {
 
 // Entry is one section of a file, with all its rows.
 type Entry struct {
+	Row      int // its first row, as a spreadsheet numbers it: the header is row 1
 	Rows     int // how many rows of the file it stands on
 	Problems []Problem
 	// Refused counts the rows of which nothing could be used. When it equals Rows there is no section.

@@ -125,7 +125,7 @@ func (r *YACS) value(row yacsRow, column string) string {
 
 // entry makes a section of its rows. What concerns the whole section is taken from the first row that can be used.
 func (r *YACS) entry(rows []yacsRow) Entry {
-	e := Entry{Rows: len(rows)}
+	e := Entry{Row: rows[0].number, Rows: len(rows)}
 	crn := r.value(rows[0], "course_crn")
 	again := r.done[crn] && rows[0].err == nil
 	r.done[crn] = true

@@ -43,7 +43,7 @@ func TestYACS_SeveralRowsMakeOneSection(t *testing.T) {
 		t.Fatalf("%d entries, want 1", len(entries))
 	}
 	want := intake.Entry{
-		Rows: 2,
+		Row: 2, Rows: 2,
 		Course: registrar.Course{Subject: "BIOL", Number: "2120", Title: "Cells", Description: "About cells",
 			Credits: registrar.CreditRange{Min: 100, Max: 400}, School: "Science", Prerequisites: `Prerequisite: "BIOL 1010".`,
 			Requires: []string{"BIOL 1010", "O'NEIL 1"}},

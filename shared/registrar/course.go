@@ -1,5 +1,7 @@
 package registrar
 
+import "slices"
+
 // Course is a catalogue entry. It lives across terms.
 type Course struct {
 	ID            CourseID
@@ -16,6 +18,12 @@ type Course struct {
 
 // Code is the natural key as people write it: "CSCI 1100".
 func (c Course) Code() string { return c.Subject + " " + c.Number }
+
+// SameFacts tells whether two courses state the same, whatever their ids and stamps.
+func (c Course) SameFacts(o Course) bool {
+	return c.Subject == o.Subject && c.Number == o.Number && c.Title == o.Title && c.Description == o.Description &&
+		c.Credits == o.Credits && c.School == o.School && c.Prerequisites == o.Prerequisites && slices.Equal(c.Requires, o.Requires)
+}
 
 // Validate checks the form of a course: [FieldErrors].
 func (c Course) Validate() error {

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -52,6 +53,14 @@ type Section struct {
 
 // Offering is the id of the section's offering.
 func (s Section) Offering() OfferingID { return OfferingOf(s.Term, s.Course) }
+
+// SameFacts tells whether two sections state the same, whatever their ids and stamps.
+func (s Section) SameFacts(o Section) bool {
+	return s.Term == o.Term && s.Course == o.Course && s.Subject == o.Subject && s.Number == o.Number && s.Title == o.Title &&
+		s.CRN == o.CRN && s.Label == o.Label && s.Component == o.Component && s.Credits == o.Credits &&
+		s.Capacity == o.Capacity && s.Status == o.Status && s.Deadlines.Equal(o.Deadlines) &&
+		slices.Equal(s.Meetings, o.Meetings) && slices.Equal(s.Instructors, o.Instructors)
+}
 
 // Validate checks the form of a section: [FieldErrors].
 func (s Section) Validate() error {

@@ -44,6 +44,11 @@ func (d Deadlines) Or(fallback Deadlines) Deadlines {
 	return d
 }
 
+// Equal tells whether both name the same instants.
+func (d Deadlines) Equal(o Deadlines) bool {
+	return d.LastAdd.Equal(o.LastAdd) && d.LastDrop.Equal(o.LastDrop)
+}
+
 // Validate checks the form of a term: [FieldErrors].
 func (t Term) Validate() error {
 	var fe FieldErrors

@@ -1,0 +1,327 @@
+package imports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/registrar"
+)
+
+// Store is what applying a file needs of the store.
+type Store interface {
+	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
+	// SaveImport writes progress if the import's version is still the one before, and adds the problems.
+	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
+	CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error)
+	SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error)
+	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing.
+	InstructorsByName(ctx context.Context, names []string) (ids map[string]registrar.InstructorID, created int, err error)
+	CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error
+	UpdateCourse(ctx context.Context, before, after registrar.Course) error
+	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
+	UpdateSection(ctx context.Context, before, after registrar.Section) error
+}
+
+// Objects reads what was uploaded.
+type Objects interface {
+	Open(ctx context.Context, key string) (io.ReadCloser, error)
+}
+
+// batch is how many sections are looked up together and written side by side: two look-ups stay within a BatchGetItem's
+// hundred keys, and a batch is done well within a second.
+const batch = 50
+
+// writers is how many transactions are under way at once.
+const writers = 8
+
+// Applier applies uploaded files.
+type Applier struct {
+	Store   Store
+	Objects Objects
+	Formats map[string]func(io.Reader) (intake.Reader, error)
+	Clock   registrar.Clock
+	NewID   registrar.IDs
+}
+
+// Apply reads the import's file to its end. It may be called again for the same import, after a crash too: rows that were
+// applied before change nothing. An error means that the message should come back; what is wrong with the file itself is
+// told in the import, and is no error.
+func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
+	im, err := a.Store.Import(ctx, id)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", id, err)
+	}
+	if im.State == registrar.ImportFinished || im.State == registrar.ImportFailed {
+		return nil // delivered again
+	}
+	im.State, im.StartedAt = registrar.ImportRunning, registrar.Instant(a.Clock())
+	im.Rows, im.Changed = registrar.ImportRows{}, registrar.ImportChanges{}
+	if err := a.save(ctx, &im, nil); err != nil {
+		return err
+	}
+	file, err := a.Objects.Open(ctx, ObjectKey(id))
+	if err != nil {
+		return fmt.Errorf("import %s: open the upload: %w", id, err)
+	}
+	defer file.Close()
+	open, ok := a.Formats[im.Format]
+	if !ok {
+		return a.fail(ctx, im, "the format is not known")
+	}
+	reader, err := open(io.LimitReader(file, registrar.MaxImportBytes))
+	if err != nil {
+		return a.fail(ctx, im, err.Error())
+	}
+	stated := make(map[string]registrar.Course)
+	for {
+		entries, readErr := nextBatch(reader)
+		if readErr != nil && !errors.Is(readErr, io.EOF) {
+			return a.fail(ctx, im, "the file cannot be read to its end")
+		}
+		problems, err := a.applyBatch(ctx, &im, stated, entries)
+		if err != nil {
+			return fmt.Errorf("import %s: %w", id, err)
+		}
+		if readErr != nil {
+			im.State, im.EndedAt = registrar.ImportFinished, registrar.Instant(a.Clock())
+		}
+		if err := a.save(ctx, &im, problems); err != nil || readErr != nil {
+			return err
+		}
+	}
+}
+
+// ObjectKey is where the upload of an import lies in the bucket.
+func ObjectKey(id registrar.ImportID) string { return "imports/" + string(id) }
+
+func (a Applier) save(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
+	im.Stamp = im.Next(a.Clock())
+	if err := a.Store.SaveImport(ctx, *im, problems); err != nil {
+		return fmt.Errorf("import %s: save progress: %w", im.ID, err)
+	}
+	return nil
+}
+
+func (a Applier) fail(ctx context.Context, im registrar.Import, reason string) error {
+	im.State, im.Reason, im.EndedAt = registrar.ImportFailed, reason, registrar.Instant(a.Clock())
+	return a.save(ctx, &im, nil)
+}
+
+func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
+	var entries []intake.Entry
+	for len(entries) < batch {
+		e, err := reader.Next()
+		if err != nil {
+			return entries, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// outcome is what became of one entry. It belongs to one writer until all have finished.
+type outcome struct {
+	created, updated, unchanged int
+	refusal                     error // the rows are right, but the store refused the record
+}
+
+// applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors. A course
+// stands on the rows of all its sections, and not always in the same words: the first row of the file states it, so that
+// the same file states the same twice. Courses stated so far are in stated.
+func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated map[string]registrar.Course, entries []intake.Entry) ([]registrar.ImportProblem, error) {
+	var names, codes, crns []string
+	for _, e := range entries {
+		if !e.Empty() {
+			names = append(names, e.Instructors...)
+			codes = append(codes, e.Course.Code())
+			crns = append(crns, e.Section.CRN)
+		}
+	}
+	instructors, created, err := a.Store.InstructorsByName(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("instructors: %w", err)
+	}
+	im.Changed.Created += created
+	known, err := a.Store.CoursesByCode(ctx, codes)
+	if err != nil {
+		return nil, fmt.Errorf("courses: %w", err)
+	}
+	sections, err := a.Store.SectionsByCRN(ctx, im.Term, crns)
+	if err != nil {
+		return nil, fmt.Errorf("sections: %w", err)
+	}
+	outcomes := make([]outcome, len(entries))
+	first := make(map[string]int, len(codes)) // the entry that states a course
+	for i, e := range entries {
+		code := e.Course.Code()
+		_, before := stated[code]
+		if _, now := first[code]; !before && !now && !e.Empty() {
+			first[code] = i
+		}
+	}
+	var mu sync.Mutex // guards stated
+	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
+		code := entries[i].Course.Code()
+		if by, ok := first[code]; !ok || by != i {
+			return nil
+		}
+		before, exists := known[code]
+		course, err := a.applyCourse(ctx, before, exists, entries[i].Course, &outcomes[i])
+		if err != nil {
+			return outcomes[i].settle(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		stated[code] = course
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("courses: %w", err)
+	}
+	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
+		e := entries[i]
+		course, ok := stated[e.Course.Code()]
+		if e.Empty() || !ok {
+			return nil
+		}
+		section := e.Section
+		section.Term, section.Course = im.Term, course.ID
+		for _, name := range e.Instructors {
+			section.Instructors = append(section.Instructors, instructors[name])
+		}
+		before, exists := sections[section.CRN]
+		return outcomes[i].settle(a.applySection(ctx, before, exists, section, &outcomes[i]))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sections: %w", err)
+	}
+	return a.count(im, entries, outcomes, stated), nil
+}
+
+// applyCourse states the catalogue facts of a course. What a section of it says differently, such as its credits, stands
+// on the section.
+func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known bool, stated registrar.Course, o *outcome) (registrar.Course, error) {
+	at := a.Clock()
+	if !known {
+		stated.ID = registrar.CourseID(a.NewID())
+		stated.Stamp = stated.Next(at)
+		if err := a.Store.CreateCourse(ctx, stated, registrar.Answer{}); err != nil {
+			return stated, err
+		}
+		o.created++
+		return stated, nil
+	}
+	stated.ID, stated.Stamp = before.ID, before.Stamp
+	if stated.SameFacts(before) {
+		o.unchanged++
+		return before, nil
+	}
+	stated.Stamp = stated.Next(at)
+	if err := a.Store.UpdateCourse(ctx, before, stated); err != nil {
+		return stated, err
+	}
+	o.updated++
+	return stated, nil
+}
+
+// applySection states a section. Its status and deadlines are the registrar's own and stay as they are.
+func (a Applier) applySection(ctx context.Context, before registrar.Section, known bool, stated registrar.Section, o *outcome) error {
+	at := a.Clock()
+	if !known {
+		stated.ID = registrar.SectionID(a.NewID())
+		stated.Stamp = stated.Next(at)
+		if err := a.Store.CreateSection(ctx, stated, registrar.Answer{}); err != nil {
+			return err
+		}
+		o.created++
+		return nil
+	}
+	stated.ID, stated.Stamp, stated.Status, stated.Deadlines = before.ID, before.Stamp, before.Status, before.Deadlines
+	if stated.SameFacts(before) {
+		o.unchanged++
+		return nil
+	}
+	if stated.Course != before.Course {
+		return registrar.Refuse(registrar.NameTaken, string(before.ID), "the CRN belongs to a section of another course in this term")
+	}
+	stated.Stamp = stated.Next(at)
+	if err := a.Store.UpdateSection(ctx, before, stated); err != nil {
+		return err
+	}
+	o.updated++
+	return nil
+}
+
+// settle keeps a refusal as the entry's outcome and lets failures through. Two imports of one term at once refuse each
+// other's records by version or natural key; the row says so and may be imported again.
+func (o *outcome) settle(err error) error {
+	var refusal *registrar.Refusal
+	if errors.As(err, &refusal) || errors.Is(err, registrar.ErrVersionMismatch) {
+		o.refusal = err
+		return nil
+	}
+	return err
+}
+
+func (a Applier) count(im *registrar.Import, entries []intake.Entry, outcomes []outcome, stated map[string]registrar.Course) []registrar.ImportProblem {
+	var problems []registrar.ImportProblem
+	for i, e := range entries {
+		o := outcomes[i]
+		im.Changed.Created += o.created
+		im.Changed.Updated += o.updated
+		im.Changed.Unchanged += o.unchanged
+		refused := e.Refused
+		for _, p := range e.Problems {
+			problems = append(problems, registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused})
+		}
+		course, ok := stated[e.Course.Code()]
+		switch {
+		case e.Empty():
+		case !ok && o.refusal == nil:
+			o.refusal = registrar.Refuse(registrar.NotFound, "", "the section's course could not be imported")
+		case ok && !e.Course.SameFacts(course):
+			problems = append(problems, registrar.ImportProblem{Row: e.Row, Field: "short_name",
+				Reason: "an earlier row states this course in other words, and stands"})
+		}
+		if o.refusal != nil {
+			refused = e.Rows
+			problems = append(problems, registrar.ImportProblem{Row: e.Row, Field: "course_crn", Reason: o.refusal.Error(), Refused: true})
+		}
+		im.Rows.Read += e.Rows
+		im.Rows.Refused += refused
+		im.Rows.Applied += e.Rows - refused
+	}
+	return problems
+}
+
+// inParallel runs work for 0 … n-1 on a few goroutines, and returns the first failure after all have stopped.
+func inParallel(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var running sync.WaitGroup
+	for range min(n, writers) {
+		running.Go(func() {
+			for i := range next {
+				if err := work(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+feed:
+	for i := range n {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(next)
+	running.Wait()
+	return context.Cause(ctx)
+}

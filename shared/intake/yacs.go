@@ -307,12 +307,11 @@ func pythonList(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil
 	}
-	inner, ok := strings.CutPrefix(text, "[")
-	if inner, ok = strings.CutSuffix(inner, "]"); !ok || text[0] != '[' {
+	if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
 		return nil, errors.New("must be a list in brackets")
 	}
 	var list []string
-	for rest := strings.TrimSpace(inner); rest != ""; {
+	for rest := strings.TrimSpace(text[1 : len(text)-1]); rest != ""; {
 		quote := rest[:1]
 		if quote != "'" && quote != `"` {
 			return nil, errors.New("must be a list of quoted texts")
@@ -325,11 +324,11 @@ func pythonList(text string) ([]string, error) {
 			list = append(list, item)
 		}
 		after = strings.TrimSpace(after)
-		rest, ok = strings.CutPrefix(after, ",")
-		if after != "" && !ok {
+		following, comma := strings.CutPrefix(after, ",")
+		if after != "" && !comma {
 			return nil, errors.New("must be parted by commas")
 		}
-		rest = strings.TrimSpace(rest)
+		rest = strings.TrimSpace(following)
 	}
 	return list, nil
 }

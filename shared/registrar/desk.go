@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// ErrStale: a fact that the change was decided on no longer holds; read again and decide again.
+// ErrStale tells that a fact that the change was decided on no longer holds: read again and decide again.
 var ErrStale = errors.New("the facts changed since they were read")
 
 // RegistrationStore is what enrolling and dropping need of the store.

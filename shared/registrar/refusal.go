@@ -106,12 +106,12 @@ func IsRefusal(err error, code Code) bool {
 
 // Failures that callers act on. Everything else that goes wrong is wrapped and logged at the edge, never shown.
 var (
-	// ErrVersionMismatch: the record changed since the version that the caller saw.
+	// ErrVersionMismatch tells that the record changed since the version that the caller saw.
 	ErrVersionMismatch = errors.New("the record has another version")
-	// ErrBusy: the store could not decide within the deadline because of contention or throttling; nothing was done, and
+	// ErrBusy tells that the store could not decide within the deadline because of contention or throttling; nothing was done, and
 	// the same request may be sent again.
 	ErrBusy = errors.New("too busy to decide in time")
-	// ErrBadCursor: a page cursor that this system did not make, or that belongs to another list.
+	// ErrBadCursor tells of a page cursor that this system did not make, or that belongs to another list.
 	ErrBadCursor = errors.New("the cursor is not one of this list")
 )
 

@@ -1,0 +1,343 @@
+package dynamodb
+
+import (
+	"maps"
+
+	"example.com/registrar/infra/local/dynamodb/attr"
+	"example.com/registrar/infra/local/dynamodb/expression"
+)
+
+type writeKind string
+
+const (
+	writePut    writeKind = "Put"
+	writeUpdate writeKind = "Update"
+	writeDelete writeKind = "Delete"
+	writeCheck  writeKind = "ConditionCheck"
+)
+
+// change is the wire form of one write, in a transaction or by itself.
+type change struct {
+	TableName                           string
+	Item                                attr.Item
+	Key                                 attr.Item
+	UpdateExpression                    *string
+	ConditionExpression                 *string
+	ExpressionAttributeNames            map[string]string
+	ExpressionAttributeValues           map[string]attr.Value
+	ReturnValuesOnConditionCheckFailure string
+}
+
+// write is one change, compiled.
+type write struct {
+	kind      writeKind
+	table     string
+	item, key attr.Item
+	condition *expression.Condition
+	update    *expression.Update
+	tellOld   bool // with a failed condition
+}
+
+// compile checks a change as far as it can be checked without its table.
+func (c change) compile(kind writeKind) (*write, error) {
+	w := &write{kind: kind, table: c.TableName, item: c.Item, key: c.Key}
+	if c.TableName == "" {
+		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
+	}
+	switch {
+	case kind == writePut && c.Item == nil:
+		return nil, invalid("1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null")
+	case kind != writePut && c.Key == nil:
+		return nil, invalid("1 validation error detected: Value null at 'key' failed to satisfy constraint: Member must not be null")
+	}
+	switch c.ReturnValuesOnConditionCheckFailure {
+	case "", "NONE":
+	case "ALL_OLD":
+		w.tellOld = true
+	default:
+		return nil, invalid("1 validation error detected: Value '%s' at 'returnValuesOnConditionCheckFailure' failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, NONE]", c.ReturnValuesOnConditionCheckFailure)
+	}
+	holders, err := placeholders(c.ExpressionAttributeNames, c.ExpressionAttributeValues, c.ConditionExpression != nil || c.UpdateExpression != nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.UpdateExpression != nil {
+		if w.update, err = expression.ParseUpdate(*c.UpdateExpression, holders); err != nil {
+			return nil, err
+		}
+	}
+	if c.ConditionExpression != nil {
+		if w.condition, err = expression.ParseCondition("ConditionExpression", *c.ConditionExpression, holders); err != nil {
+			return nil, err
+		}
+	}
+	return w, holders.CheckAllUsed()
+}
+
+// placeholders checks names and values, which may stand only beside an expression.
+func placeholders(names map[string]string, values map[string]attr.Value, used bool) (*expression.Placeholders, error) {
+	holders := expression.NewPlaceholders(names, values)
+	switch {
+	case names != nil && !used:
+		return nil, invalid("ExpressionAttributeNames can only be specified when using expressions")
+	case values != nil && !used:
+		return nil, invalid("ExpressionAttributeValues can only be specified when using expressions: no expression is given")
+	case names != nil && len(names) == 0:
+		return nil, invalid("ExpressionAttributeNames must not be empty")
+	case values != nil && len(values) == 0:
+		return nil, invalid("ExpressionAttributeValues must not be empty")
+	}
+	return holders, holders.Check()
+}
+
+// planned is what a write will do to the item that is stored now.
+type planned struct {
+	table         *table
+	before, after *record
+}
+
+// size is what the write is charged for: the larger of both images.
+func (p planned) size() int { return max(p.before.bytes(), p.after.bytes()) }
+
+// locate finds the write's table and its encoded key. The engine's lock must be held.
+func (w *write) locate(e *Engine) (*table, string, error) {
+	t, err := e.find(w.table)
+	if err != nil {
+		return nil, "", err
+	}
+	var key string
+	if w.kind == writePut {
+		key, err = t.keys.encode(w.item, "")
+	} else {
+		key, err = t.keys.encodeKey(w.key)
+	}
+	return t, key, err
+}
+
+// plan decides a write against what is stored, and changes nothing. The engine's lock must be held.
+func (w *write) plan(t *table, key string) (planned, error) {
+	p := planned{table: t, before: t.get(key)}
+	var old attr.Item
+	if p.before != nil {
+		old = p.before.item
+	}
+	if w.update != nil {
+		for _, name := range t.keys.names() {
+			if w.update.Touches(name) {
+				return p, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+			}
+		}
+	}
+	if w.condition != nil && !w.condition.Matches(old) {
+		f := newFault("ConditionalCheckFailedException", "The conditional request failed")
+		if w.tellOld {
+			f.Item = old
+		}
+		return p, f
+	}
+	var next attr.Item
+	switch w.kind {
+	case writePut:
+		next = w.item
+	case writeUpdate:
+		if next = old; next == nil {
+			next = maps.Clone(w.key)
+		}
+		if w.update != nil {
+			var err error
+			if next, err = w.update.Apply(next); err != nil {
+				return p, err
+			}
+		}
+	case writeCheck:
+		p.after = p.before
+		return p, nil
+	default:
+		return p, nil
+	}
+	var err error
+	p.after, err = t.newRecord(next)
+	if err != nil && w.kind == writeUpdate && p.after == nil {
+		var f *fault
+		if asFault(err, &f) && f.Message == "Item size has exceeded the maximum allowed size" {
+			err = invalid("Item size to update has exceeded the maximum allowed size")
+		}
+	}
+	return p, err
+}
+
+// run carries out one write by itself.
+func (w *write) run(e *Engine, cost *meter) (planned, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, key, err := w.locate(e)
+	if err != nil {
+		return planned{}, err
+	}
+	p, err := w.plan(t, key)
+	if err != nil {
+		var f *fault
+		if asFault(err, &f) && f.Code == "ConditionalCheckFailedException" {
+			cost.table(t.name, writeUnits(p.size())) // a refused write costs too
+		}
+		return p, err
+	}
+	cost.table(t.name, writeUnits(p.size()))
+	t.commit(p.before, p.after, cost)
+	return p, nil
+}
+
+type writeInput struct {
+	change
+	legacy
+	ReturnValues                string
+	ReturnConsumedCapacity      string
+	ReturnItemCollectionMetrics string
+}
+
+// write answers PutItem, UpdateItem and DeleteItem.
+func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns ...string) (any, error) {
+	if err := in.refuse(); err != nil {
+		return nil, err
+	}
+	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
+		return nil, err
+	}
+	mode := in.ReturnValues
+	allowed := mode == "" || mode == "NONE"
+	for _, r := range returns {
+		allowed = allowed || mode == r
+	}
+	if !allowed {
+		return nil, invalid("Return values set to invalid value: %s", mode)
+	}
+	w, err := in.compile(kind)
+	if err != nil {
+		return nil, err
+	}
+	cost := &meter{}
+	p, err := w.run(e, cost)
+	capacities := cost.list()
+	e.observe(operation, capacities)
+	if err != nil {
+		return nil, err
+	}
+	out := struct {
+		Attributes       attr.Item      `json:",omitempty"`
+		ConsumedCapacity map[string]any `json:",omitempty"`
+	}{}
+	switch mode {
+	case "ALL_OLD":
+		out.Attributes = itemOf(p.before)
+	case "ALL_NEW":
+		out.Attributes = itemOf(p.after)
+	case "UPDATED_OLD":
+		if p.before != nil && w.update != nil {
+			out.Attributes = w.update.Project(p.before.item)
+		}
+	case "UPDATED_NEW":
+		if w.update != nil {
+			out.Attributes = w.update.Project(p.after.item)
+		}
+	}
+	if reports := report(in.ReturnConsumedCapacity, capacities, false); len(reports) > 0 {
+		out.ConsumedCapacity = reports[0]
+	}
+	return out, nil
+}
+
+func itemOf(r *record) attr.Item {
+	if r == nil {
+		return nil
+	}
+	return r.item
+}
+
+func (e *Engine) putItem(in *writeInput) (any, error) {
+	return e.write("PutItem", writePut, in, "ALL_OLD")
+}
+
+func (e *Engine) updateItem(in *writeInput) (any, error) {
+	return e.write("UpdateItem", writeUpdate, in, "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
+}
+
+func (e *Engine) deleteItem(in *writeInput) (any, error) {
+	return e.write("DeleteItem", writeDelete, in, "ALL_OLD")
+}
+
+// get is the wire form of a read of some keys, compiled by compile.
+type get struct {
+	TableName                string
+	Key                      attr.Item
+	ProjectionExpression     *string
+	ExpressionAttributeNames map[string]string
+}
+
+func (g get) compile() (*expression.Projection, error) {
+	holders, err := placeholders(g.ExpressionAttributeNames, nil, g.ProjectionExpression != nil)
+	if err != nil || g.ProjectionExpression == nil {
+		return nil, err
+	}
+	p, err := expression.ParseProjection(*g.ProjectionExpression, holders)
+	if err != nil {
+		return nil, err
+	}
+	return p, holders.CheckAllUsed()
+}
+
+// read finds one item; nil when there is none. The engine's lock must be held.
+func (e *Engine) read(tableName string, key attr.Item) (*table, *record, error) {
+	t, err := e.find(tableName)
+	if err != nil {
+		return nil, nil, err
+	}
+	encoded, err := t.keys.encodeKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, t.get(encoded), nil
+}
+
+// projected is what a read shows of an item.
+func projected(r *record, p *expression.Projection) attr.Item {
+	if r == nil || p == nil {
+		return itemOf(r)
+	}
+	return p.Apply(r.item)
+}
+
+func (e *Engine) getItem(in *struct {
+	get
+	legacy
+	ConsistentRead         bool
+	ReturnConsumedCapacity string
+}) (any, error) {
+	if err := in.refuse(); err != nil {
+		return nil, err
+	}
+	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
+		return nil, err
+	}
+	p, err := in.compile()
+	if err != nil {
+		return nil, err
+	}
+	e.mu.RLock()
+	t, r, err := e.read(in.TableName, in.Key)
+	e.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	cost := &meter{read: true}
+	cost.table(t.name, readUnits(r.bytes(), in.ConsistentRead))
+	capacities := cost.list()
+	e.observe("GetItem", capacities)
+	out := map[string]any{}
+	if r != nil {
+		out["Item"] = projected(r, p)
+	}
+	if reports := report(in.ReturnConsumedCapacity, capacities, false); len(reports) > 0 {
+		out["ConsumedCapacity"] = reports[0]
+	}
+	return out, nil
+}

@@ -1,0 +1,241 @@
+package dynamodb
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/registrar/infra/local/dynamodb/attr"
+)
+
+// Options configure an engine; the zero value is ready to use.
+type Options struct {
+	Region string           // in ARNs; "us-east-1" when empty
+	Now    func() time.Time // nil: the system's clock
+	// Observe is called after each operation that read or wrote, with what it cost. It must be safe for concurrent use and
+	// quick. Nil: nobody is told.
+	Observe func(Usage)
+}
+
+// Usage is what one operation cost.
+type Usage struct {
+	Operation string // for example "TransactWriteItems"
+	Capacity  []Capacity
+}
+
+// Engine is an embedded DynamoDB. It is safe for concurrent use.
+type Engine struct {
+	options Options
+
+	// mu guards the tables and everything in them. It is held while items are looked up or changed, never while a request
+	// is parsed or an answer is written.
+	mu     sync.RWMutex
+	tables map[string]*table
+	tokens map[string]tokenUse
+}
+
+// New makes an engine without tables.
+func New(options Options) *Engine {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Region == "" {
+		options.Region = "us-east-1"
+	}
+	return &Engine{options: options, tables: map[string]*table{}, tokens: map[string]tokenUse{}}
+}
+
+// maxRequestBytes bounds a request (API reference, BatchWriteItem: 16 MB).
+const maxRequestBytes = 16 << 20
+
+// fault is an error answer of the protocol.
+type fault struct {
+	Code    string
+	Message string
+	Reasons []reason  // of a cancelled transaction
+	Item    attr.Item // of a failed condition, when it was asked for
+}
+
+func (f *fault) Error() string { return f.Code + ": " + f.Message }
+
+func newFault(code, format string, args ...any) *fault {
+	return &fault{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func invalid(format string, args ...any) error {
+	return newFault("ValidationException", format, args...)
+}
+
+// operation answers one request.
+type operation func(e *Engine, body []byte) (any, error)
+
+// handle makes an operation of a function over its request type.
+func handle[In any](f func(e *Engine, in *In) (any, error)) operation {
+	return func(e *Engine, body []byte) (any, error) {
+		in := new(In)
+		if err := json.Unmarshal(body, in); err != nil {
+			var bad *attr.ValidationError
+			if errors.As(err, &bad) {
+				return nil, bad
+			}
+			return nil, newFault("SerializationException", "The request is not what the operation takes")
+		}
+		return f(e, in)
+	}
+}
+
+func operationNamed(name string) operation {
+	switch name {
+	case "CreateTable":
+		return handle((*Engine).createTable)
+	case "DescribeTable":
+		return handle((*Engine).describeTable)
+	case "ListTables":
+		return handle((*Engine).listTables)
+	case "UpdateTable":
+		return handle((*Engine).updateTable)
+	case "DeleteTable":
+		return handle((*Engine).deleteTable)
+	case "DescribeTimeToLive":
+		return handle((*Engine).describeTimeToLive)
+	case "UpdateTimeToLive":
+		return handle((*Engine).updateTimeToLive)
+	case "PutItem":
+		return handle((*Engine).putItem)
+	case "GetItem":
+		return handle((*Engine).getItem)
+	case "UpdateItem":
+		return handle((*Engine).updateItem)
+	case "DeleteItem":
+		return handle((*Engine).deleteItem)
+	case "Query":
+		return handle((*Engine).query)
+	case "Scan":
+		return handle((*Engine).scan)
+	case "BatchGetItem":
+		return handle((*Engine).batchGetItem)
+	case "BatchWriteItem":
+		return handle((*Engine).batchWriteItem)
+	case "TransactGetItems":
+		return handle((*Engine).transactGetItems)
+	case "TransactWriteItems":
+		return handle((*Engine).transactWriteItems)
+	default:
+		return nil
+	}
+}
+
+// ServeHTTP speaks the protocol: POST, the operation in X-Amz-Target, JSON in and out. Signatures are not checked.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Amzn-Requestid", rand.Text())
+	if r.Method != http.MethodPost {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, "healthy: dynamodb."+e.options.Region) // as the service answers a GET
+		return
+	}
+	answer, err := e.serve(r)
+	if err != nil {
+		e.sendFault(w, err)
+		return
+	}
+	send(w, http.StatusOK, answer)
+}
+
+func (e *Engine) serve(r *http.Request) (any, error) {
+	target := r.Header.Get("X-Amz-Target")
+	name, ok := strings.CutPrefix(target, "DynamoDB_20120810.")
+	op := operationNamed(name)
+	if !ok || op == nil {
+		return nil, newFault("UnknownOperationException", "The local cloud does not offer the operation %s", target)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes+1))
+	if err != nil {
+		return nil, newFault("SerializationException", "The request could not be read")
+	}
+	if len(body) > maxRequestBytes {
+		return nil, newFault("RequestEntityTooLargeException", "The request is larger than 16 MB")
+	}
+	return op(e, body)
+}
+
+func (e *Engine) sendFault(w http.ResponseWriter, err error) {
+	var f *fault
+	var bad *attr.ValidationError
+	status := http.StatusBadRequest
+	switch {
+	case errors.As(err, &f):
+	case errors.As(err, &bad):
+		f = &fault{Code: "ValidationException", Message: bad.Message}
+	default:
+		f, status = &fault{Code: "InternalServerError", Message: err.Error()}, http.StatusInternalServerError
+	}
+	namespace := "com.amazonaws.dynamodb.v20120810#"
+	switch f.Code {
+	case "ValidationException", "SerializationException", "UnknownOperationException":
+		namespace = "com.amazon.coral.validate#"
+	}
+	send(w, status, struct {
+		Type    string    `json:"__type"`
+		Message string    `json:"message"`
+		Reasons []reason  `json:"CancellationReasons,omitempty"`
+		Item    attr.Item `json:"Item,omitempty"`
+	}{namespace + f.Code, f.Message, f.Reasons, f.Item})
+}
+
+func send(w http.ResponseWriter, status int, answer any) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(answer); err != nil {
+		http.Error(w, "the answer cannot be written", http.StatusInternalServerError)
+		return
+	}
+	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10))
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // the client went away, and nobody reads on
+}
+
+// legacy holds the request parameters that DynamoDB keeps for old programs. They are refused by name.
+type legacy struct {
+	AttributesToGet     json.RawMessage
+	AttributeUpdates    json.RawMessage
+	ConditionalOperator json.RawMessage
+	Expected            json.RawMessage
+	KeyConditions       json.RawMessage
+	QueryFilter         json.RawMessage
+	ScanFilter          json.RawMessage
+}
+
+func (l legacy) refuse() error {
+	for _, p := range []struct {
+		name  string
+		value json.RawMessage
+	}{
+		{"AttributesToGet", l.AttributesToGet}, {"AttributeUpdates", l.AttributeUpdates},
+		{"ConditionalOperator", l.ConditionalOperator}, {"Expected", l.Expected}, {"KeyConditions", l.KeyConditions},
+		{"QueryFilter", l.QueryFilter}, {"ScanFilter", l.ScanFilter},
+	} {
+		if len(p.value) > 0 && string(p.value) != "null" {
+			return invalid("The local cloud does not offer the legacy parameter %s; use an expression", p.name)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) observe(operation string, capacities []Capacity) {
+	if e.options.Observe != nil {
+		e.options.Observe(Usage{Operation: operation, Capacity: capacities})
+	}
+}

@@ -1,0 +1,487 @@
+package dynamodb
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/registrar/infra/local/dynamodb/attr"
+	"github.com/tidwall/btree"
+)
+
+// keySchema names the one or two key attributes of a table or index, with their types.
+type keySchema struct {
+	partition, sort         string // sort is empty where there is none
+	partitionKind, sortKind attr.Kind
+}
+
+func (k keySchema) names() []string {
+	if k.sort == "" {
+		return []string{k.partition}
+	}
+	return []string{k.partition, k.sort}
+}
+
+func (k keySchema) kind(name string) attr.Kind {
+	if name == k.partition {
+		return k.partitionKind
+	}
+	return k.sortKind
+}
+
+// table is guarded by the engine's lock.
+type table struct {
+	name        string
+	keys        keySchema
+	definitions []attributeDefinition
+	indexes     map[string]*index
+	items       btree.Map[string, *record]
+	bytes       int64
+	created     time.Time
+	billing     string
+	throughput  throughput
+	protected   bool
+	stream      *streamSpecification
+	streamLabel string
+	ttl         string // attribute; empty when there is none
+}
+
+type index struct {
+	name       string
+	keys       keySchema
+	projection projection
+	kept       map[string]bool // attributes that INCLUDE and the keys bring; nil for ALL
+	items      btree.Map[string, *record]
+	bytes      int64
+}
+
+// record is one item as stored. It is never changed, only replaced.
+type record struct {
+	key  string // encoded primary key
+	item attr.Item
+	size int
+}
+
+type (
+	attributeDefinition struct{ AttributeName, AttributeType string }
+	keyElement          struct{ AttributeName, KeyType string }
+	projection          struct {
+		NonKeyAttributes []string `json:",omitempty"`
+		ProjectionType   string
+	}
+	throughput struct{ ReadCapacityUnits, WriteCapacityUnits int64 }
+	// streamSpecification asks for a stream.
+	streamSpecification struct {
+		StreamEnabled  bool
+		StreamViewType string `json:",omitempty"`
+	}
+	indexSpecification struct {
+		IndexName             string
+		KeySchema             []keyElement
+		Projection            *projection
+		ProvisionedThroughput *throughput
+	}
+	tableName struct{ TableName string }
+)
+
+type createTableInput struct {
+	TableName                 string
+	AttributeDefinitions      []attributeDefinition
+	KeySchema                 []keyElement
+	BillingMode               string
+	ProvisionedThroughput     *throughput
+	GlobalSecondaryIndexes    []indexSpecification
+	LocalSecondaryIndexes     []json.RawMessage
+	StreamSpecification       *streamSpecification
+	DeletionProtectionEnabled bool
+}
+
+// maxIndexes is the default quota of global secondary indexes of a table.
+const maxIndexes = 20
+
+func checkName(what, name string) error {
+	if len(name) < 3 || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
+	}) {
+		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 3 and 255", name, what)
+	}
+	return nil
+}
+
+func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySchema, error) {
+	var k keySchema
+	if len(elements) < 1 || len(elements) > 2 || elements[0].KeyType != "HASH" || len(elements) == 2 && elements[1].KeyType != "RANGE" {
+		return k, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type, or the second is not a RANGE key type")
+	}
+	kind := func(name string) (attr.Kind, error) {
+		i := slices.IndexFunc(definitions, func(d attributeDefinition) bool { return d.AttributeName == name })
+		if i < 0 {
+			return 0, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [%s]", name)
+		}
+		kind, ok := attr.KindOf(definitions[i].AttributeType)
+		if !ok || kind > attr.Binary {
+			return 0, invalid("Member must satisfy enum value set: [B, N, S]")
+		}
+		return kind, nil
+	}
+	var err error
+	k.partition = elements[0].AttributeName
+	if k.partitionKind, err = kind(k.partition); err != nil || len(elements) == 1 {
+		return k, err
+	}
+	k.sort = elements[1].AttributeName
+	if k.sort == k.partition {
+		return k, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+	}
+	k.sortKind, err = kind(k.sort)
+	return k, err
+}
+
+func newIndex(s indexSpecification, table keySchema, definitions []attributeDefinition) (*index, error) {
+	if err := checkName("indexName", s.IndexName); err != nil {
+		return nil, err
+	}
+	keys, err := schemaOf(s.KeySchema, definitions)
+	if err != nil {
+		return nil, err
+	}
+	if s.Projection == nil {
+		return nil, invalid("One or more parameter values were invalid: Unknown ProjectionType: null")
+	}
+	x := &index{name: s.IndexName, keys: keys, projection: *s.Projection}
+	switch s.Projection.ProjectionType {
+	case "ALL":
+		return x, nil
+	case "KEYS_ONLY", "INCLUDE":
+		x.kept = map[string]bool{}
+		for _, name := range slices.Concat(keys.names(), table.names(), s.Projection.NonKeyAttributes) {
+			x.kept[name] = true
+		}
+		return x, nil
+	default:
+		return nil, invalid("One or more parameter values were invalid: Unknown ProjectionType: %s", s.Projection.ProjectionType)
+	}
+}
+
+func (e *Engine) createTable(in *createTableInput) (any, error) {
+	if err := checkName("tableName", in.TableName); err != nil {
+		return nil, err
+	}
+	if len(in.LocalSecondaryIndexes) > 0 {
+		return nil, invalid("The local cloud does not offer local secondary indexes")
+	}
+	keys, err := schemaOf(in.KeySchema, in.AttributeDefinitions)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{
+		name: in.TableName, keys: keys, definitions: in.AttributeDefinitions, indexes: map[string]*index{},
+		created: e.options.Now(), billing: in.BillingMode, protected: in.DeletionProtectionEnabled,
+	}
+	switch in.BillingMode {
+	case "PAY_PER_REQUEST":
+		if in.ProvisionedThroughput != nil {
+			return nil, invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+		}
+	case "", "PROVISIONED":
+		if in.ProvisionedThroughput == nil {
+			return nil, invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+		}
+		t.billing, t.throughput = "PROVISIONED", *in.ProvisionedThroughput
+	default:
+		return nil, invalid("Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]")
+	}
+	if len(in.GlobalSecondaryIndexes) > maxIndexes {
+		return nil, invalid("One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20")
+	}
+	for _, s := range in.GlobalSecondaryIndexes {
+		x, err := newIndex(s, keys, in.AttributeDefinitions)
+		if err != nil {
+			return nil, err
+		}
+		if t.indexes[x.name] != nil {
+			return nil, invalid("One or more parameter values were invalid: Duplicate index name: %s", x.name)
+		}
+		t.indexes[x.name] = x
+	}
+	if err := t.checkDefinitions(); err != nil {
+		return nil, err
+	}
+	if err := t.setStream(in.StreamSpecification, e.options.Now()); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.tables[t.name] != nil {
+		return nil, newFault("ResourceInUseException", "Table already exists: %s", t.name)
+	}
+	e.tables[t.name] = t
+	return map[string]any{"TableDescription": e.describe(t)}, nil
+}
+
+// checkDefinitions refuses attribute definitions that no key uses.
+func (t *table) checkDefinitions() error {
+	used := map[string]bool{}
+	for _, k := range append(slices.Collect(maps.Values(t.indexes)), &index{keys: t.keys}) {
+		for _, name := range k.keys.names() {
+			used[name] = true
+		}
+	}
+	for _, d := range t.definitions {
+		if !used[d.AttributeName] {
+			return invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+		}
+	}
+	return nil
+}
+
+func (t *table) setStream(s *streamSpecification, now time.Time) error {
+	switch {
+	case s == nil:
+		return nil
+	case !s.StreamEnabled:
+		t.stream = nil
+		return nil
+	case !slices.Contains([]string{"KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"}, s.StreamViewType):
+		return invalid("One or more parameter values were invalid: Invalid StreamViewType: %s", s.StreamViewType)
+	}
+	t.stream, t.streamLabel = s, now.UTC().Format("2006-01-02T15:04:05.000")
+	return nil
+}
+
+// find returns a table; the engine's lock must be held. A name may also be an ARN.
+func (e *Engine) find(name string) (*table, error) {
+	if _, short, ok := strings.Cut(name, ":table/"); ok {
+		name = short
+	}
+	if t := e.tables[name]; t != nil {
+		return t, nil
+	}
+	return nil, newFault("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
+}
+
+func (e *Engine) arn(t *table) string {
+	return "arn:aws:dynamodb:" + e.options.Region + ":000000000000:table/" + t.name
+}
+
+// describe is the description of a table; the lock must be held.
+func (e *Engine) describe(t *table) map[string]any {
+	elements := func(k keySchema) []keyElement {
+		list := []keyElement{{k.partition, "HASH"}}
+		if k.sort != "" {
+			list = append(list, keyElement{k.sort, "RANGE"})
+		}
+		return list
+	}
+	d := map[string]any{
+		"TableName": t.name, "TableArn": e.arn(t), "TableId": t.name, "TableStatus": "ACTIVE", "KeySchema": elements(t.keys),
+		"AttributeDefinitions": t.definitions, "CreationDateTime": float64(t.created.UnixMilli()) / 1000,
+		"ItemCount": t.items.Len(), "TableSizeBytes": t.bytes, "DeletionProtectionEnabled": t.protected,
+		"ProvisionedThroughput": map[string]any{
+			"NumberOfDecreasesToday": 0, "ReadCapacityUnits": t.throughput.ReadCapacityUnits, "WriteCapacityUnits": t.throughput.WriteCapacityUnits,
+		},
+	}
+	if t.billing == "PAY_PER_REQUEST" {
+		d["BillingModeSummary"] = map[string]any{"BillingMode": t.billing}
+	}
+	if t.stream != nil {
+		d["StreamSpecification"] = t.stream
+		d["LatestStreamLabel"], d["LatestStreamArn"] = t.streamLabel, e.arn(t)+"/stream/"+t.streamLabel
+	}
+	var indexes []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(t.indexes)) {
+		x := t.indexes[name]
+		indexes = append(indexes, map[string]any{
+			"IndexName": name, "IndexArn": e.arn(t) + "/index/" + name, "IndexStatus": "ACTIVE", "KeySchema": elements(x.keys),
+			"Projection": x.projection, "ItemCount": x.items.Len(), "IndexSizeBytes": x.bytes,
+			"ProvisionedThroughput": map[string]any{"NumberOfDecreasesToday": 0, "ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+		})
+	}
+	if indexes != nil {
+		d["GlobalSecondaryIndexes"] = indexes
+	}
+	return d
+}
+
+func (e *Engine) describeTable(in *tableName) (any, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	t, err := e.find(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"Table": e.describe(t)}, nil
+}
+
+func (e *Engine) listTables(in *struct {
+	ExclusiveStartTableName string
+	Limit                   *int
+}) (any, error) {
+	limit := 100
+	if in.Limit != nil {
+		if limit = *in.Limit; limit < 1 || limit > 100 {
+			return nil, invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and 100")
+		}
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	names := []string{}
+	for _, name := range slices.Sorted(maps.Keys(e.tables)) {
+		if name <= in.ExclusiveStartTableName {
+			continue
+		}
+		if len(names) == limit {
+			return map[string]any{"TableNames": names, "LastEvaluatedTableName": names[limit-1]}, nil
+		}
+		names = append(names, name)
+	}
+	return map[string]any{"TableNames": names}, nil
+}
+
+func (e *Engine) deleteTable(in *tableName) (any, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, err := e.find(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if t.protected {
+		return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+	}
+	d := e.describe(t)
+	d["TableStatus"] = "DELETING"
+	delete(e.tables, t.name)
+	return map[string]any{"TableDescription": d}, nil
+}
+
+type updateTableInput struct {
+	TableName                   string
+	AttributeDefinitions        []attributeDefinition
+	BillingMode                 string
+	ProvisionedThroughput       *throughput
+	StreamSpecification         *streamSpecification
+	DeletionProtectionEnabled   *bool
+	GlobalSecondaryIndexUpdates []struct {
+		Create *indexSpecification
+		Update *json.RawMessage
+		Delete *struct{ IndexName string }
+	}
+	ReplicaUpdates []json.RawMessage
+}
+
+func (e *Engine) updateTable(in *updateTableInput) (any, error) {
+	if len(in.ReplicaUpdates) > 0 {
+		return nil, invalid("The local cloud does not offer global tables")
+	}
+	if len(in.GlobalSecondaryIndexUpdates) > 1 {
+		return nil, newFault("LimitExceededException", "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, err := e.find(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range in.GlobalSecondaryIndexUpdates {
+		switch {
+		case u.Create != nil:
+			if err := t.createIndex(*u.Create, in.AttributeDefinitions); err != nil {
+				return nil, err
+			}
+		case u.Delete != nil:
+			if t.indexes[u.Delete.IndexName] == nil {
+				return nil, newFault("ResourceNotFoundException", "Requested resource not found: Index: %s not found", u.Delete.IndexName)
+			}
+			delete(t.indexes, u.Delete.IndexName)
+		}
+	}
+	if in.BillingMode != "" {
+		t.billing = in.BillingMode
+	}
+	if in.ProvisionedThroughput != nil {
+		t.throughput = *in.ProvisionedThroughput
+	}
+	if in.DeletionProtectionEnabled != nil {
+		t.protected = *in.DeletionProtectionEnabled
+	}
+	if err := t.setStream(in.StreamSpecification, e.options.Now()); err != nil {
+		return nil, err
+	}
+	return map[string]any{"TableDescription": e.describe(t)}, nil
+}
+
+// createIndex adds an index and fills it. Items whose attributes do not fit its key are left out, as an online build does.
+func (t *table) createIndex(s indexSpecification, definitions []attributeDefinition) error {
+	merged := slices.Clone(t.definitions)
+	for _, d := range definitions {
+		i := slices.IndexFunc(merged, func(o attributeDefinition) bool { return o.AttributeName == d.AttributeName })
+		switch {
+		case i < 0:
+			merged = append(merged, d)
+		case merged[i] != d:
+			return invalid("One or more parameter values were invalid: The type of attribute %s cannot be changed", d.AttributeName)
+		}
+	}
+	x, err := newIndex(s, t.keys, merged)
+	if err != nil {
+		return err
+	}
+	if t.indexes[x.name] != nil {
+		return invalid("Attempting to create an index which already exists: %s", x.name)
+	}
+	t.definitions, t.indexes[x.name] = merged, x
+	t.items.Scan(func(_ string, r *record) bool {
+		x.put(r)
+		return true
+	})
+	return nil
+}
+
+func (e *Engine) describeTimeToLive(in *tableName) (any, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	t, err := e.find(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if t.ttl == "" {
+		return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "DISABLED"}}, nil
+	}
+	return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": t.ttl}}, nil
+}
+
+type timeToLive struct {
+	AttributeName string
+	Enabled       bool
+}
+
+func (e *Engine) updateTimeToLive(in *struct {
+	TableName               string
+	TimeToLiveSpecification timeToLive
+}) (any, error) {
+	s := in.TimeToLiveSpecification
+	if s.AttributeName == "" {
+		return nil, invalid("1 validation error detected: Value at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must not be null")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, err := e.find(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Enabled && t.ttl != "":
+		return nil, invalid("TimeToLive is already enabled")
+	case !s.Enabled && t.ttl == "":
+		return nil, invalid("TimeToLive is already disabled")
+	case !s.Enabled && t.ttl != s.AttributeName:
+		return nil, invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s", t.ttl)
+	}
+	t.ttl = ""
+	if s.Enabled {
+		t.ttl = s.AttributeName
+	}
+	return map[string]any{"TimeToLiveSpecification": s}, nil
+}

@@ -1,0 +1,92 @@
+package dynamo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// An answer has a partition of its own, as one portal may be everyone's principal. The principal's length stands before
+// it, so that no pair of principal and key can be mistaken for another.
+func answerKey(key registrar.IdempotencyKey) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"PK": str(fmt.Sprintf("ANSWER#%d#%s#%s", len(key.Principal), key.Principal, key.Key)),
+		"SK": str("ANSWER"),
+	}
+}
+
+// answerPut writes the answer beside its effect. Its condition fails when the key was answered before; an answer whose
+// time is over counts as none, since the table's expiry deletes late.
+func (s *Store) answerPut(answer registrar.Answer) types.TransactWriteItem {
+	now := s.now()
+	item := answerKey(answer.Key)
+	item["request"] = &types.AttributeValueMemberB{Value: answer.Key.Request[:]}
+	item["reply"] = &types.AttributeValueMemberB{Value: answer.Reply}
+	item["expires"] = num(now.Add(registrar.AnswerLifetime).Unix())
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(s.table), Item: item,
+		ConditionExpression:       aws.String("attribute_not_exists(PK) OR expires <= :now"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":now": num(now.Unix())},
+	}}
+}
+
+// answered reads what the key was answered: [*registrar.AnsweredBefore] for the same request, a refusal for another one,
+// nil when there is no answer.
+func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) error {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.table), Key: answerKey(key), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return fmt.Errorf("read the answer of an idempotency key: %w", err)
+	}
+	return s.answerIn(out.Item, key)
+}
+
+// answerIn judges an answer item as it was read, for [Store.answered] and for the batch read of an enrolment.
+func (s *Store) answerIn(item map[string]types.AttributeValue, key registrar.IdempotencyKey) error {
+	if len(item) == 0 || integer(item["expires"]) <= s.now().Unix() {
+		return nil
+	}
+	if !bytes.Equal(binary(item["request"]), key.Request[:]) {
+		return registrar.Refuse(registrar.IdempotencyMismatch, "", "the idempotency key was used with another request").
+			ClearedBy("a new key")
+	}
+	return &registrar.AnsweredBefore{Reply: binary(item["reply"])}
+}
+
+// Attribute values by hand: what is hot is written without reflection.
+
+func str(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
+
+func num[T ~int | ~int32 | ~int64](v T) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(v), 10)}
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func integer(v types.AttributeValue) int64 {
+	if n, ok := v.(*types.AttributeValueMemberN); ok {
+		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			return i
+		}
+	}
+	return 0
+}
+
+func binary(v types.AttributeValue) []byte {
+	if b, ok := v.(*types.AttributeValueMemberB); ok {
+		return b.Value
+	}
+	return nil
+}

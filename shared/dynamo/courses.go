@@ -1,0 +1,93 @@
+package dynamo
+
+import (
+	"context"
+	"strings"
+
+	"example.com/registrar/shared/registrar"
+)
+
+func courseKey(id registrar.CourseID) item { return key("COURSE#"+string(id), "COURSE") }
+
+// CreateCourse stores a new course. Its code must be free: else a [registrar.NameTaken] refusal.
+func (s *Store) CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error {
+	return s.act(ctx, []action{
+		s.putAction(courseItem(c), isNew, nil), s.claim(courseCode, folded(c.Code()), string(c.ID), "number"),
+	}, answer)
+}
+
+// Course reads a course, or a [registrar.NotFound] refusal.
+func (s *Store) Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error) {
+	i, err := s.getItem(ctx, courseKey(id), "course", string(id))
+	if err != nil {
+		return registrar.Course{}, err
+	}
+	return courseFrom(i), nil
+}
+
+// CoursesByCode reads the courses that exist among the codes.
+func (s *Store) CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error) {
+	return named(ctx, s, courseCode, codes, func(id string) item { return courseKey(registrar.CourseID(id)) }, courseFrom)
+}
+
+// Courses lists the courses of a subject by number, or all by title.
+func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest) (registrar.Page[registrar.Course], error) {
+	prefix := strings.ToLower(filter.TextPrefix)
+	if filter.Subject == "" {
+		return listPage(ctx, s, "courses#"+prefix, s.inIndex("GSI2", "COURSES", prefix), page, courseFrom)
+	}
+	in := s.inIndex("GSI1", "SUBJECT#"+folded(filter.Subject), "")
+	return collect(ctx, s, "courses#"+filter.Subject+"#"+prefix, in, page, func(_ context.Context, items []item) ([]*registrar.Course, error) {
+		courses := make([]*registrar.Course, len(items))
+		for n, i := range items {
+			if c := courseFrom(i); strings.HasPrefix(strings.ToLower(c.Title), prefix) {
+				courses[n] = &c
+			}
+		}
+		return courses, nil
+	})
+}
+
+// UpdateCourse replaces what was read as before, or returns [registrar.ErrVersionMismatch]. A course keeps its subject and
+// number for life: sections, transcripts and other systems name it by them.
+func (s *Store) UpdateCourse(ctx context.Context, _, after registrar.Course) error {
+	return s.act(ctx, []action{
+		s.overwrite(courseItem(after), "course", "description", "school", "prerequisites"),
+	}, registrar.Answer{})
+}
+
+// DeleteCourse removes a course that no term offers; [registrar.InUse] else. Version 0 stands for any.
+func (s *Store) DeleteCourse(ctx context.Context, id registrar.CourseID, version registrar.Version) error {
+	return s.remove(ctx, courseKey(id), "course", version,
+		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "COURSE#"+string(id), "OFFERING#") },
+		func(record item) []action {
+			return []action{s.release(courseCode, folded(courseFrom(record).Code()), string(id))}
+		})
+}
+
+func courseItem(c registrar.Course) item {
+	i := courseKey(c.ID)
+	i["GSI1PK"], i["GSI1SK"] = str("SUBJECT#"+folded(c.Subject)), str(c.Number+"#"+string(c.ID))
+	i["GSI2PK"], i["GSI2SK"] = str("COURSES"), str(strings.ToLower(c.Title)+"#"+string(c.ID))
+	i["subject"], i["number"], i["title"] = str(c.Subject), str(c.Number), str(c.Title)
+	put(i, "description", c.Description)
+	put(i, "school", c.School)
+	put(i, "prerequisites", c.Prerequisites)
+	i["creditsMin"], i["creditsMax"] = num(c.Credits.Min), num(c.Credits.Max)
+	i["requires"] = texts(c.Requires)
+	stampInto(i, c.Stamp)
+	return i
+}
+
+func courseFrom(i item) registrar.Course {
+	return registrar.Course{
+		ID:      registrar.CourseID(strings.TrimPrefix(text(i["PK"]), "COURSE#")),
+		Subject: text(i["subject"]), Number: text(i["number"]), Title: text(i["title"]), Description: text(i["description"]),
+		Credits: creditsFrom(i), School: text(i["school"]), Prerequisites: text(i["prerequisites"]),
+		Requires: textsFrom[string](i["requires"]), Stamp: stampFrom(i),
+	}
+}
+
+func creditsFrom(i item) registrar.CreditRange {
+	return registrar.CreditRange{Min: registrar.Credits(integer(i["creditsMin"])), Max: registrar.Credits(integer(i["creditsMax"]))}
+}

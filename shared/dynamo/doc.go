@@ -1,0 +1,63 @@
+// Package dynamo is the store: all of Registrar's records in one DynamoDB table.
+//
+// It knows the domain and the AWS SDK, nothing of HTTP or Lambda. Start with the table below, then [Store]; write.go is the
+// one place that sends transactions and says what becomes of their failures. Package registrartest is the suite that
+// shows it working, against the embedded engine and any other.
+//
+// # Items
+//
+//	record            PK                        SK                     GSI1PK / GSI1SK                       GSI2PK / GSI2SK
+//	term              TERM#id                   TERM                   TERMS / start#id
+//	course            COURSE#id                 COURSE                 SUBJECT#subject / number#id           COURSES / title#id
+//	offering          COURSE#id                 OFFERING#term
+//	section           SECTION#id                SECTION                TERM#term#SUBJECT#s / number#crn#id
+//	seats             SEATS#section             SEATS
+//	section of term   TERM#id                   SECTION#course#id
+//	section taught    INSTRUCTOR#id             SECTION#term#id
+//	student           STUDENT#id                STUDENT                                                      STUDENTS / name#id
+//	instructor        INSTRUCTOR#id             INSTRUCTOR                                                   INSTRUCTORS / name#id
+//	term record       STUDENT#id                TERM#term
+//	registration      STUDENT#id                REG#term#section       ROSTER#section / state#name#id
+//	event             EVENT#day#shard           time#id
+//	answer            ANSWER#principal#key      ANSWER
+//	natural key       NAME#kind#name            NAME
+//	import            IMPORT#id                 IMPORT
+//	import problem    IMPORT#id                 PROBLEM#row#field
+//
+// # Access patterns
+//
+// Units are for items under their first step (1 KB written, 4 KB read), w for write and r for read units. Reads marked c
+// are consistent.
+//
+//	what                                requests                                                          units
+//	get a term, course, person          GetItem c                                                         1 r
+//	get a section with its seats        BatchGetItem c of 2                                               2 r
+//	terms                               Query GSI1 TERMS                                                  0.5 r for each 4 KB
+//	courses by subject                  Query GSI1 SUBJECT#s                                              0.5 r for each 4 KB
+//	courses by title, or all            Query GSI2 COURSES, begins_with(title)                            0.5 r for each 4 KB
+//	sections by term and subject        Query GSI1 TERM#t#SUBJECT#s, BatchGetItem of the seats            0.5 r for each 4 KB, 0.5 r a section
+//	sections by term and course         the same, begins_with(number#)
+//	sections by term and instructor     Query INSTRUCTOR#i, begins_with(SECTION#t#), BatchGetItem         0.5 r for each 4 KB, 1 r a section
+//	students by number                  GetItem c of the natural key, GetItem c                           2 r
+//	students, instructors by name       Query GSI2, begins_with(name)                                     0.5 r for each 4 KB
+//	create a term                       TransactWriteItems of 3 (record, name, answer)                    6 w, 1 w GSI
+//	create a course or a person         TransactWriteItems of 3 or 4                                      6–8 w, 1–2 w GSI
+//	create a section                    TransactWriteItems of 8, and 2 for each instructor                16 w + 4 w each, 1 w GSI
+//	update                              TransactWriteItems                                                2–4 w a changed item, GSIs
+//	delete                              UpdateItem (mark), Query c (dependents), TransactWriteItems       1 w, 0.5 r, 4 w, GSIs
+//	facts of an enrolment               BatchGetItem c of 4 or 5; section and term from a cache           4–5 r
+//	enrol                               TransactWriteItems of 4; 5 with an idempotency key; 6 in the
+//	                                    student's first registration of a term                            9 w, 11 w, 14 w with GSIs
+//	drop                                TransactWriteItems of 4 or 5                                      10–12 w with GSIs
+//	roster of a section                 Query GSI1 ROSTER#section, begins_with(ENROLLED#)                 0.5 r for each 4 KB
+//	schedule of a student in a term     Query c STUDENT#id, begins_with(REG#term#)                        1 r for each 4 KB
+//	import: look up 50 rows             BatchGetItem of names, BatchGetItem of records                    0.5–1 r a name and record
+//
+// No Scan stands on a request's path.
+//
+// # Who waits for whom
+//
+// A record that others depend on is deleted in three steps, so that no dependent can come into being meanwhile: it is
+// marked, its dependents are looked for, and it is removed if there are none, else the mark is taken away. Whoever makes a
+// dependent checks in the same transaction that the record exists and is not marked.
+package dynamo

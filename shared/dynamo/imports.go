@@ -1,0 +1,133 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+func importKey(id registrar.ImportID) item { return key("IMPORT#"+string(id), "IMPORT") }
+
+// CreateImport stores a new import. Its term must exist: else a [registrar.NotFound] refusal.
+func (s *Store) CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error {
+	return s.act(ctx, []action{
+		s.putAction(importItem(im), isNew, nil), s.needs(termKey(im.Term), "term", string(im.Term)),
+	}, answer)
+}
+
+// Import reads an import, or a [registrar.NotFound] refusal.
+func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error) {
+	i, err := s.getItem(ctx, importKey(id), "import", string(id))
+	if err != nil {
+		return registrar.Import{}, err
+	}
+	return importFrom(i), nil
+}
+
+// SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker has
+// the import. The problems are written first, each under its row and field, so that writing them again adds none.
+func (s *Store) SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error {
+	if err := s.putAll(ctx, problemItems(im.ID, problems)); err != nil {
+		return fmt.Errorf("write the problems of an import: %w", err)
+	}
+	return s.act(ctx, []action{s.overwrite(importItem(im), "import", "reason", "startedAt", "endedAt")}, registrar.Answer{})
+}
+
+// ImportProblems lists what was wrong, by row.
+func (s *Store) ImportProblems(ctx context.Context, id registrar.ImportID, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+	in := s.beginning("IMPORT#"+string(id), "PROBLEM#")
+	return listPage(ctx, s, "problems#"+string(id), in, page, func(i item) registrar.ImportProblem {
+		refused, _ := i["refused"].(*types.AttributeValueMemberBOOL)
+		return registrar.ImportProblem{
+			Row: int(integer(i["row"])), Field: text(i["field"]), Reason: text(i["reason"]), Refused: refused != nil && refused.Value,
+		}
+	})
+}
+
+func problemItems(id registrar.ImportID, problems []registrar.ImportProblem) []item {
+	items := make([]item, len(problems))
+	for n, p := range problems {
+		items[n] = key("IMPORT#"+string(id), fmt.Sprintf("PROBLEM#%09d#%s", p.Row, p.Field))
+		items[n]["row"], items[n]["field"], items[n]["reason"] = num(p.Row), str(p.Field), str(p.Reason)
+		items[n]["refused"] = &types.AttributeValueMemberBOOL{Value: p.Refused}
+	}
+	return items
+}
+
+// maxBatchWrite is how many items one BatchWriteItem takes.
+const maxBatchWrite = 25
+
+// putAll writes items without conditions. Of several with one key the last stands.
+func (s *Store) putAll(ctx context.Context, items []item) error {
+	last := make(map[string]int, len(items))
+	for n, i := range items {
+		last[text(i["PK"])+"\x00"+text(i["SK"])] = n
+	}
+	var requests []types.WriteRequest
+	for n, i := range items {
+		if last[text(i["PK"])+"\x00"+text(i["SK"])] == n {
+			requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: i}})
+		}
+	}
+	for attempt := 0; len(requests) > 0; {
+		n := min(len(requests), maxBatchWrite)
+		out, err := s.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{s.table: requests[:n]},
+		})
+		if err != nil {
+			return busyOr(ctx, err)
+		}
+		left := out.UnprocessedItems[s.table]
+		requests = append(left, requests[n:]...)
+		if len(left) > 0 {
+			attempt++
+			if err := pause(ctx, attempt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func importItem(im registrar.Import) item {
+	i := importKey(im.ID)
+	i["kind"], i["format"], i["term"] = str(string(im.Kind)), str(im.Format), str(string(im.Term))
+	i["state"] = str(string(im.State))
+	put(i, "reason", im.Reason)
+	i["rows"] = counts(im.Rows.Read, im.Rows.Applied, im.Rows.Refused)
+	i["changed"] = counts(im.Changed.Created, im.Changed.Updated, im.Changed.Unchanged)
+	putInstant(i, "startedAt", im.StartedAt)
+	putInstant(i, "endedAt", im.EndedAt)
+	stampInto(i, im.Stamp)
+	return i
+}
+
+func importFrom(i item) registrar.Import {
+	rows, changed := countsFrom(i["rows"]), countsFrom(i["changed"])
+	return registrar.Import{
+		ID: registrar.ImportID(strings.TrimPrefix(text(i["PK"]), "IMPORT#")), Kind: registrar.ImportKind(text(i["kind"])),
+		Format: text(i["format"]), Term: registrar.TermID(text(i["term"])), State: registrar.ImportState(text(i["state"])),
+		Reason:    text(i["reason"]),
+		Rows:      registrar.ImportRows{Read: rows[0], Applied: rows[1], Refused: rows[2]},
+		Changed:   registrar.ImportChanges{Created: changed[0], Updated: changed[1], Unchanged: changed[2]},
+		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]), Stamp: stampFrom(i),
+	}
+}
+
+// counts are three numbers in one attribute, "1 2 3".
+func counts(a, b, c int) types.AttributeValue { return str(fmt.Sprint(a, b, c)) }
+
+func countsFrom(v types.AttributeValue) [3]int {
+	var n [3]int
+	for i, f := range strings.Fields(text(v)) {
+		if i < len(n) {
+			n[i], _ = strconv.Atoi(f) // written by counts
+		}
+	}
+	return n
+}

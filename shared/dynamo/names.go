@@ -1,0 +1,89 @@
+package dynamo
+
+import (
+	"context"
+	"strings"
+)
+
+// The kinds of natural keys. All but a CRN are unique everywhere; a CRN is in its term.
+const (
+	termCode        = "TERM"
+	courseCode      = "COURSE"
+	crn             = "CRN"
+	studentNumber   = "STUDENTNUMBER"
+	studentEmail    = "STUDENTEMAIL"
+	instructorEmail = "INSTRUCTOREMAIL"
+	importedName    = "IMPORTEDNAME" // the name under which an import made an instructor
+)
+
+// folded is the form in which natural keys are compared: nobody means two things by "csci 1100" and "CSCI 1100".
+func folded(name string) string { return strings.ToUpper(name) }
+
+// rename moves a record from one natural key to another. Empty names are none.
+func (s *Store) rename(kind, before, after, owner, field string) []action {
+	if folded(before) == folded(after) {
+		return nil
+	}
+	var actions []action
+	if before != "" {
+		actions = append(actions, s.release(kind, folded(before), owner))
+	}
+	if after != "" {
+		actions = append(actions, s.claim(kind, folded(after), owner, field))
+	}
+	return actions
+}
+
+// owners reads which records have the names, in one batch for each hundred. Names that nobody has are left out.
+func (s *Store) owners(ctx context.Context, kind string, names []string) (map[string]string, error) {
+	byKey := make(map[string][]string, len(names))
+	var keys []item
+	for _, name := range names {
+		f := folded(name)
+		if byKey[f] == nil {
+			keys = append(keys, nameKey(kind, f))
+		}
+		byKey[f] = append(byKey[f], name)
+	}
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	owners := make(map[string]string, len(names))
+	for _, i := range items {
+		if i == nil {
+			continue
+		}
+		for _, name := range byKey[strings.TrimPrefix(text(i["PK"]), "NAME#"+kind+"#")] {
+			owners[name] = text(i["owner"])
+		}
+	}
+	return owners, nil
+}
+
+// named reads the records that have the names, keyed by name as it was asked for.
+func named[T any](ctx context.Context, s *Store, kind string, names []string, key func(id string) item, from func(item) T) (map[string]T, error) {
+	owners, err := s.owners(ctx, kind, names)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]item, 0, len(owners))
+	at := make(map[string]int, len(owners))
+	for _, id := range owners {
+		if _, ok := at[id]; !ok {
+			at[id] = len(keys)
+			keys = append(keys, key(id))
+		}
+	}
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	records := make(map[string]T, len(owners))
+	for name, id := range owners {
+		if i := items[at[id]]; i != nil {
+			records[name] = from(i)
+		}
+	}
+	return records, nil
+}

@@ -1,0 +1,229 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+)
+
+// CreateStudent stores a new student. Number and e-mail must be free: else [registrar.NameTaken] refusals.
+func (s *Store) CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error {
+	actions := []action{s.putAction(studentItem(p), isNew, nil)}
+	actions = append(actions, s.rename(studentNumber, "", p.Number, string(p.ID), "number")...)
+	return s.act(ctx, append(actions, s.rename(studentEmail, "", p.Email, string(p.ID), "email")...), answer)
+}
+
+// Student reads a student, or a [registrar.NotFound] refusal.
+func (s *Store) Student(ctx context.Context, id registrar.StudentID) (registrar.Student, error) {
+	i, err := s.getItem(ctx, studentKey(id), "student", string(id))
+	if err != nil {
+		return registrar.Student{}, err
+	}
+	return studentFrom(i), nil
+}
+
+// StudentsByNumber reads the students that exist among the numbers.
+func (s *Store) StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error) {
+	return named(ctx, s, studentNumber, numbers, func(id string) item { return studentKey(registrar.StudentID(id)) }, studentFrom)
+}
+
+// Students lists students by family name, or finds the one with a number.
+func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error) {
+	prefix := strings.ToLower(filter.NamePrefix)
+	if filter.Number == "" {
+		return listPage(ctx, s, "students#"+prefix, s.inIndex("GSI2", "STUDENTS", prefix), page, studentFrom)
+	}
+	found := registrar.Page[registrar.Student]{Items: []registrar.Student{}}
+	if page.Cursor != "" {
+		return found, registrar.ErrBadCursor // there is never a second page
+	}
+	byNumber, err := s.StudentsByNumber(ctx, []string{filter.Number})
+	if p, ok := byNumber[filter.Number]; ok && strings.HasPrefix(sortName(p), prefix) {
+		found.Items = append(found.Items, p)
+	}
+	return found, err
+}
+
+// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch].
+func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
+	id := string(after.ID)
+	actions := append(s.rename(studentNumber, before.Number, after.Number, id, "number"),
+		s.rename(studentEmail, before.Email, after.Email, id, "email")...)
+	return s.act(ctx, append(actions, s.overwrite(studentItem(after), "student", "email")), registrar.Answer{})
+}
+
+// DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. The first
+// registration in a term counts on the student's own record, so one condition decides.
+func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error {
+	p, err := s.Student(ctx, id)
+	if err != nil {
+		return err
+	}
+	if version != 0 && version != p.Version {
+		return registrar.ErrVersionMismatch
+	}
+	actions := append(s.rename(studentNumber, p.Number, "", string(id), ""), s.rename(studentEmail, p.Email, "", string(id), "")...)
+	return s.act(ctx, append(actions, s.deleteAction(studentKey(id), isVersion+" AND attribute_not_exists(terms)",
+		item{":before": num(p.Version)}, func(old item) error {
+			if old["terms"] != nil {
+				return registrar.Refuse(registrar.InUse, string(id), "the student has registrations")
+			}
+			return gone(old, "student")
+		})), registrar.Answer{})
+}
+
+// sortName is what lists of students are ordered by and searched in.
+func sortName(p registrar.Student) string { return strings.ToLower(p.FamilyName + " " + p.GivenName) }
+
+func studentItem(p registrar.Student) item {
+	i := studentKey(p.ID)
+	i["GSI2PK"], i["GSI2SK"] = str("STUDENTS"), str(sortName(p)+"#"+string(p.ID))
+	i["number"], i["givenName"], i["familyName"] = str(p.Number), str(p.GivenName), str(p.FamilyName)
+	put(i, "email", p.Email)
+	i["active"] = &types.AttributeValueMemberBOOL{Value: p.Active}
+	stampInto(i, p.Stamp)
+	return i
+}
+
+func studentFrom(i item) registrar.Student {
+	active, _ := i["active"].(*types.AttributeValueMemberBOOL)
+	return registrar.Student{
+		ID: registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#")), Number: text(i["number"]),
+		GivenName: text(i["givenName"]), FamilyName: text(i["familyName"]), Email: text(i["email"]),
+		Active: active != nil && active.Value, Stamp: stampFrom(i),
+	}
+}
+
+func instructorKey(id registrar.InstructorID) item {
+	return key("INSTRUCTOR#"+string(id), "INSTRUCTOR")
+}
+
+// CreateInstructor stores a new instructor. The e-mail must be free: else a [registrar.NameTaken] refusal.
+func (s *Store) CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error {
+	actions := []action{s.putAction(instructorItem(p), isNew, nil)}
+	return s.act(ctx, append(actions, s.rename(instructorEmail, "", p.Email, string(p.ID), "email")...), answer)
+}
+
+// Instructor reads an instructor, or a [registrar.NotFound] refusal.
+func (s *Store) Instructor(ctx context.Context, id registrar.InstructorID) (registrar.Instructor, error) {
+	i, err := s.getItem(ctx, instructorKey(id), "instructor", string(id))
+	if err != nil {
+		return registrar.Instructor{}, err
+	}
+	return instructorFrom(i), nil
+}
+
+// Instructors lists instructors by name.
+func (s *Store) Instructors(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Instructor], error) {
+	return listPage(ctx, s, "instructors", s.inIndex("GSI2", "INSTRUCTORS", ""), page, instructorFrom)
+}
+
+// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing. Two people
+// may have one name; an import, which knows nothing else of them, takes them for one.
+func (s *Store) InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, int, error) {
+	owners, err := s.owners(ctx, importedName, names)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids := make(map[string]registrar.InstructorID, len(names))
+	created := 0
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		if id, ok := owners[name]; ok {
+			ids[name] = registrar.InstructorID(id)
+			continue
+		}
+		id, made, err := s.importedInstructor(ctx, name)
+		if err != nil {
+			return nil, created, err
+		}
+		ids[name] = id
+		if made {
+			created++
+		}
+	}
+	return ids, created, nil
+}
+
+func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.InstructorID, bool, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", false, fmt.Errorf("make an instructor's id: %w", err)
+	}
+	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: name, Stamp: registrar.Stamp{}.Next(s.now())}
+	i := instructorItem(p)
+	i["importedAs"] = str(name)
+	err = s.act(ctx, []action{
+		s.putAction(i, isNew, nil), s.claim(importedName, folded(name), string(p.ID), "name"),
+	}, registrar.Answer{})
+	var refusals registrar.Refusals
+	if errors.As(err, &refusals) { // another import, or another spelling in this one, was first
+		owners, err := s.owners(ctx, importedName, []string{name})
+		if err != nil {
+			return "", false, err
+		}
+		return registrar.InstructorID(owners[name]), false, nil
+	}
+	return p.ID, err == nil, err
+}
+
+// UpdateInstructor replaces what was read as before, or returns [registrar.ErrVersionMismatch].
+func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
+	actions := s.rename(instructorEmail, before.Email, after.Email, string(after.ID), "email")
+	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email")), registrar.Answer{})
+}
+
+// DeleteInstructor removes an instructor who teaches no section; [registrar.InUse] else. Version 0 stands for any.
+func (s *Store) DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error {
+	return s.remove(ctx, instructorKey(id), "instructor", version,
+		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "INSTRUCTOR#"+string(id), "SECTION#") },
+		func(record item) []action {
+			return append(s.rename(instructorEmail, text(record["email"]), "", string(id), ""),
+				s.rename(importedName, text(record["importedAs"]), "", string(id), "")...)
+		})
+}
+
+func instructorItem(p registrar.Instructor) item {
+	i := instructorKey(p.ID)
+	i["GSI2PK"], i["GSI2SK"] = str("INSTRUCTORS"), str(strings.ToLower(p.Name)+"#"+string(p.ID))
+	i["name"] = str(p.Name)
+	put(i, "email", p.Email)
+	stampInto(i, p.Stamp)
+	return i
+}
+
+func instructorFrom(i item) registrar.Instructor {
+	return registrar.Instructor{
+		ID:   registrar.InstructorID(strings.TrimPrefix(text(i["PK"]), "INSTRUCTOR#")),
+		Name: text(i["name"]), Email: text(i["email"]), Stamp: stampFrom(i),
+	}
+}
+
+// InstructorNames reads the names of instructors, for showing them with sections.
+func (s *Store) InstructorNames(ctx context.Context, ids []registrar.InstructorID) (map[registrar.InstructorID]string, error) {
+	unique := make(map[registrar.InstructorID]string, len(ids))
+	for _, id := range ids {
+		unique[id] = ""
+	}
+	keys := make([]item, 0, len(unique))
+	for _, id := range slices.Sorted(maps.Keys(unique)) {
+		keys = append(keys, instructorKey(id))
+	}
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range items {
+		if i != nil {
+			p := instructorFrom(i)
+			unique[p.ID] = p.Name
+		}
+	}
+	return unique, nil
+}

@@ -1,0 +1,360 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// eventShards spreads a day's events over partitions: 16 partitions of 500 transactional writes a second each are well
+// above the peak second of a registration morning.
+const eventShards = 16
+
+// eventLifetime is how long an event can be published again.
+const eventLifetime = 7 * 24 * time.Hour
+
+// The conditions of a registration, one for each item of its transaction.
+const (
+	// A seat is there that nobody on the waitlist has a right to, and the section is as it was when the rules read it.
+	takeSeat       = "SET freeSeats = freeSeats - :one, taken = taken + :one, used = :true"
+	seatIsFree     = "freeSeats > waiting AND #status = :open AND sectionVersion = :sectionVersion"
+	giveSeatBack   = "SET freeSeats = freeSeats + :one, taken = taken - :one"
+	seatIsTaken    = "taken >= :one"
+	isNew          = "attribute_not_exists(PK)"
+	isVersion      = "version = :before"
+	countTerm      = "ADD terms :one"
+	isNotLeaving   = "attribute_exists(PK) AND attribute_not_exists(deleting)"
+	rosterEnrolled = "GSI1PK = :roster AND begins_with(GSI1SK, :state)"
+)
+
+func key(pk, sk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"PK": str(pk), "SK": str(sk)}
+}
+
+func seatsKey(id registrar.SectionID) map[string]types.AttributeValue {
+	return key("SEATS#"+string(id), "SEATS")
+}
+
+func studentKey(id registrar.StudentID) map[string]types.AttributeValue {
+	return key("STUDENT#"+string(id), "STUDENT")
+}
+
+func termRecordKey(student registrar.StudentID, term registrar.TermID) map[string]types.AttributeValue {
+	return key("STUDENT#"+string(student), "TERM#"+string(term))
+}
+
+func registrationKey(student registrar.StudentID, term registrar.TermID, section registrar.SectionID) map[string]types.AttributeValue {
+	return key("STUDENT#"+string(student), "REG#"+string(term)+"#"+string(section))
+}
+
+// RegistrationFacts implements [registrar.RegistrationStore]: one consistent BatchGetItem. The section and the term come
+// from a cache of bounded age; the section's version is compared with the one on the seats item, here and again by the
+// commit's condition, so a decision never rests on an outdated section.
+func (s *Store) RegistrationFacts(ctx context.Context, sectionID registrar.SectionID, student registrar.StudentID,
+	idempotency registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
+	section, err := s.cachedSection(ctx, sectionID)
+	if err != nil {
+		return registrar.EnrolFacts{}, err
+	}
+	term, err := s.cachedTerm(ctx, section.Term)
+	if err != nil {
+		return registrar.EnrolFacts{}, err
+	}
+	keys := []map[string]types.AttributeValue{
+		seatsKey(sectionID), studentKey(student), termRecordKey(student, section.Term),
+		registrationKey(student, section.Term, sectionID),
+	}
+	if !idempotency.Zero() {
+		keys = append(keys, answerKey(idempotency))
+	}
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return registrar.EnrolFacts{}, fmt.Errorf("read the facts of a registration: %w", err)
+	}
+	if !idempotency.Zero() {
+		if err := s.answerIn(items[4], idempotency); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
+	}
+	switch {
+	case items[0] == nil:
+		s.forgetSection(sectionID)
+		return registrar.EnrolFacts{}, notFound("section", string(sectionID))
+	case items[1] == nil:
+		return registrar.EnrolFacts{}, notFound("student", string(student))
+	}
+	facts := registrar.EnrolFacts{
+		Term: term, Section: section, Seats: seatsFrom(items[0]), Student: studentFrom(items[1]),
+		Record: registrar.TermRecord{Student: student, Term: section.Term},
+	}
+	if facts.Seats.SectionVersion != section.Version {
+		s.forgetSection(sectionID)
+		if facts.Section, err = s.cachedSection(ctx, sectionID); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
+	}
+	if items[2] != nil {
+		if facts.Record, err = termRecordFrom(items[2], student, section.Term); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
+	}
+	if items[3] != nil {
+		facts.Registration = registrationFrom(items[3])
+	}
+	return facts, nil
+}
+
+// CommitRegistration implements [registrar.RegistrationStore]: one TransactWriteItems of at most six small items.
+func (s *Store) CommitRegistration(ctx context.Context, c registrar.RegistrationChange, answer registrar.Answer) error {
+	reg := c.Registration
+	seats := &types.Update{
+		TableName: aws.String(s.table), Key: seatsKey(reg.Section),
+		UpdateExpression: aws.String(giveSeatBack), ConditionExpression: aws.String(seatIsTaken),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1)},
+	}
+	if c.SeatDelta < 0 {
+		seats.UpdateExpression, seats.ConditionExpression = aws.String(takeSeat), aws.String(seatIsFree)
+		seats.ExpressionAttributeNames = map[string]string{"#status": "status"}
+		seats.ExpressionAttributeValues[":true"] = &types.AttributeValueMemberBOOL{Value: true}
+		seats.ExpressionAttributeValues[":open"] = str(string(registrar.SectionOpen))
+		seats.ExpressionAttributeValues[":sectionVersion"] = num(c.Seats.SectionVersion)
+	}
+	items := []types.TransactWriteItem{
+		{Update: seats},
+		{Put: s.versionedPut(registrationItem(reg), reg.Version-1)},
+		{Put: s.versionedPut(termRecordItem(c.Record), c.Record.Version)},
+		{Put: &types.Put{TableName: aws.String(s.table), Item: eventItem(c.Event), ConditionExpression: aws.String(isNew)}},
+	}
+	if c.Record.Version == 0 {
+		items = append(items, types.TransactWriteItem{Update: &types.Update{
+			TableName: aws.String(s.table), Key: studentKey(reg.Student),
+			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(isNotLeaving),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1)},
+		}})
+	}
+	answerAt := -1
+	if !answer.Key.Zero() {
+		answerAt = len(items)
+		items = append(items, s.answerPut(answer))
+	}
+	err := s.transact(ctx, items)
+	var lost *cancelled
+	if !errors.As(err, &lost) {
+		return err
+	}
+	if answerAt >= 0 && lost.failed(answerAt) {
+		if err := s.answered(ctx, answer.Key); err != nil {
+			return err
+		}
+	}
+	return registrar.ErrStale
+}
+
+// versionedPut writes an item if its stored version is still the one before; 0 means that there is none yet.
+func (s *Store) versionedPut(item map[string]types.AttributeValue, before registrar.Version) *types.Put {
+	if before == 0 {
+		return &types.Put{TableName: aws.String(s.table), Item: item, ConditionExpression: aws.String(isNew)}
+	}
+	return &types.Put{
+		TableName: aws.String(s.table), Item: item, ConditionExpression: aws.String(isVersion),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":before": num(before)},
+	}
+}
+
+// Registration reads one student's registration in one section, or a [registrar.NotFound] refusal.
+func (s *Store) Registration(ctx context.Context, section registrar.SectionID, student registrar.StudentID) (registrar.Registration, error) {
+	known, err := s.cachedSection(ctx, section)
+	if err != nil {
+		return registrar.Registration{}, err
+	}
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.table), Key: registrationKey(student, known.Term, section), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return registrar.Registration{}, fmt.Errorf("read a registration: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return registrar.Registration{}, notFound("registration", string(section))
+	}
+	return registrationFrom(out.Item), nil
+}
+
+// Roster lists the enrolled students of a section by name. It reads an index, so it may lag behind the last moment.
+func (s *Store) Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error) {
+	if _, err := s.cachedSection(ctx, section); err != nil {
+		return registrar.Page[registrar.Registration]{}, err
+	}
+	return listPage(ctx, s, "roster#"+string(section), &dynamodb.QueryInput{
+		TableName: aws.String(s.table), IndexName: aws.String("GSI1"),
+		KeyConditionExpression: aws.String(rosterEnrolled),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":roster": str("ROSTER#" + string(section)), ":state": str(string(registrar.Enrolled) + "#"),
+		},
+	}, page, registrationFrom)
+}
+
+// Schedule lists all registrations of a student in a term, dropped ones too: one consistent query of one partition.
+func (s *Store) Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error) {
+	var regs []registrar.Registration
+	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String("PK = :student AND begins_with(SK, :term)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":student": str("STUDENT#" + string(student)), ":term": str("REG#" + string(term) + "#"),
+		},
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read a student's schedule: %w", err)
+		}
+		for _, item := range out.Items {
+			regs = append(regs, registrationFrom(item))
+		}
+	}
+	return regs, nil
+}
+
+func registrationItem(r registrar.Registration) map[string]types.AttributeValue {
+	item := registrationKey(r.Student, r.Term, r.Section)
+	item["GSI1PK"] = str("ROSTER#" + string(r.Section))
+	item["GSI1SK"] = str(string(r.State) + "#" + strings.ToLower(r.StudentName) + "#" + string(r.Student))
+	item["course"] = str(string(r.Course))
+	item["crn"] = str(r.CRN)
+	item["name"] = str(r.StudentName)
+	item["state"] = str(string(r.State))
+	item["attempt"] = num(r.Attempt)
+	item["credits"] = num(r.Credits)
+	item["enrolledAt"] = instant(r.EnrolledAt)
+	if !r.DroppedAt.IsZero() {
+		item["droppedAt"] = instant(r.DroppedAt)
+	}
+	stampInto(item, r.Stamp)
+	return item
+}
+
+func registrationFrom(item map[string]types.AttributeValue) registrar.Registration {
+	student := strings.TrimPrefix(text(item["PK"]), "STUDENT#")
+	term, section, _ := strings.Cut(strings.TrimPrefix(text(item["SK"]), "REG#"), "#")
+	return registrar.Registration{
+		Section: registrar.SectionID(section), Student: registrar.StudentID(student), Term: registrar.TermID(term),
+		Course: registrar.CourseID(text(item["course"])), CRN: text(item["crn"]), StudentName: text(item["name"]),
+		State: registrar.RegistrationState(text(item["state"])), Attempt: int(integer(item["attempt"])),
+		Credits: registrar.Credits(integer(item["credits"])), EnrolledAt: instantFrom(item["enrolledAt"]),
+		DroppedAt: instantFrom(item["droppedAt"]), Stamp: stampFrom(item),
+	}
+}
+
+func seatsFrom(item map[string]types.AttributeValue) registrar.Seats {
+	return registrar.Seats{
+		Section:  registrar.SectionID(strings.TrimPrefix(text(item["PK"]), "SEATS#")),
+		Capacity: int(integer(item["capacity"])), Free: int(integer(item["freeSeats"])), Taken: int(integer(item["taken"])),
+		Offered: int(integer(item["offered"])), Waiting: int(integer(item["waiting"])),
+		Status:         registrar.SectionStatus(text(item["status"])),
+		SectionVersion: registrar.Version(integer(item["sectionVersion"])),
+	}
+}
+
+// A holding is one string, its fields parted by "|" and its meetings by ";": the term record is written with every
+// registration of its student, and a write unit is a kilobyte.
+func termRecordItem(r registrar.TermRecord) map[string]types.AttributeValue {
+	item := termRecordKey(r.Student, r.Term)
+	item["version"] = num(r.Version + 1)
+	holdings := make([]types.AttributeValue, len(r.Holdings))
+	for i, h := range r.Holdings {
+		meetings := make([]string, len(h.Meetings))
+		for j, m := range h.Meetings {
+			meetings[j] = meetingText(m)
+		}
+		holdings[i] = str(strings.Join([]string{
+			string(h.Section), string(h.Course), h.CRN, strconv.Itoa(int(h.Credits)), strings.Join(meetings, ";"), h.Component,
+		}, "|"))
+	}
+	item["holdings"] = &types.AttributeValueMemberL{Value: holdings}
+	return item
+}
+
+func termRecordFrom(item map[string]types.AttributeValue, student registrar.StudentID, term registrar.TermID) (registrar.TermRecord, error) {
+	record := registrar.TermRecord{Student: student, Term: term, Version: registrar.Version(integer(item["version"]))}
+	list, _ := item["holdings"].(*types.AttributeValueMemberL)
+	if list == nil {
+		return record, errors.New("read a term record: it has no holdings")
+	}
+	for _, v := range list.Value {
+		fields := strings.SplitN(text(v), "|", 6) // the component comes last: it is free text
+		if len(fields) != 6 {
+			return record, errors.New("read a term record: a holding has not six fields")
+		}
+		credits, err := strconv.Atoi(fields[3])
+		if err != nil {
+			return record, fmt.Errorf("read a term record: credits: %w", err)
+		}
+		h := registrar.Holding{
+			Section: registrar.SectionID(fields[0]), Course: registrar.CourseID(fields[1]), CRN: fields[2],
+			Credits: registrar.Credits(credits), Component: fields[5],
+		}
+		for meeting := range strings.SplitSeq(fields[4], ";") {
+			if meeting == "" {
+				continue
+			}
+			m, err := meetingFrom(meeting)
+			if err != nil {
+				return record, fmt.Errorf("read a term record: %w", err)
+			}
+			h.Meetings = append(h.Meetings, m)
+		}
+		record.Holdings = append(record.Holdings, h)
+	}
+	return record, nil
+}
+
+// meetingText writes when a meeting is, for [meetingFrom].
+func meetingText(m registrar.Meeting) string {
+	return strings.Join([]string{m.Days.String(), strconv.Itoa(int(m.Start)), strconv.Itoa(int(m.End)), string(m.From), string(m.To)}, ",")
+}
+
+func meetingFrom(text string) (registrar.Meeting, error) {
+	f := strings.Split(text, ",")
+	if len(f) != 5 {
+		return registrar.Meeting{}, errors.New("a meeting has not five fields")
+	}
+	days, ok := registrar.ParseDays(f[0])
+	start, errStart := strconv.ParseInt(f[1], 10, 16)
+	end, errEnd := strconv.ParseInt(f[2], 10, 16)
+	if err := errors.Join(errStart, errEnd); err != nil || !ok {
+		return registrar.Meeting{}, fmt.Errorf("a meeting cannot be read: %w", err)
+	}
+	return registrar.Meeting{
+		Days: days, Start: registrar.ClockTime(start), End: registrar.ClockTime(end),
+		From: registrar.Date(f[3]), To: registrar.Date(f[4]),
+	}, nil
+}
+
+func eventItem(e registrar.Event) map[string]types.AttributeValue {
+	shard := fnv.New32a()
+	_, _ = shard.Write([]byte(e.ID)) // a hash never fails to write
+	item := key(
+		fmt.Sprintf("EVENT#%s#%02d", e.At.UTC().Format(time.DateOnly), shard.Sum32()%eventShards),
+		e.At.UTC().Format("2006-01-02T15:04:05.000Z")+"#"+string(e.ID),
+	)
+	item["type"] = str(string(e.Type))
+	item["schema"] = num(e.Schema)
+	item["actor"] = str(e.Actor)
+	item["section"] = str(string(e.Section))
+	item["student"] = str(string(e.Student))
+	item["term"] = str(string(e.Term))
+	item["attempt"] = num(e.Attempt)
+	item["recordVersion"] = num(e.RecordVersion)
+	item["expires"] = num(e.At.Add(eventLifetime).Unix())
+	return item
+}

@@ -1,0 +1,242 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Config says which table the store keeps its records in.
+type Config struct {
+	Table     string // TABLE_NAME
+	CursorKey string // CURSOR_KEY: secret that signs page cursors; at least 16 characters
+}
+
+// ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong.
+func ConfigFrom(getenv func(string) string) (Config, error) {
+	c := Config{Table: getenv("TABLE_NAME"), CursorKey: getenv("CURSOR_KEY")}
+	var wrong []string
+	if c.Table == "" {
+		wrong = append(wrong, "TABLE_NAME is not set")
+	}
+	const shortest = 16
+	if len(c.CursorKey) < shortest {
+		wrong = append(wrong, "CURSOR_KEY is not set, or has fewer than 16 characters")
+	}
+	if len(wrong) > 0 {
+		return c, errors.New("configuration of the store: " + strings.Join(wrong, "; "))
+	}
+	return c, nil
+}
+
+// Client is what the store needs of the SDK's client.
+type Client interface {
+	dynamodb.QueryAPIClient
+	GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
+	TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// Store keeps the records. It is safe for concurrent use.
+type Store struct {
+	client    Client
+	table     string
+	cursorKey []byte
+	now       registrar.Clock
+	sections  *cache[registrar.SectionID, registrar.Section]
+	terms     *cache[registrar.TermID, registrar.Term]
+}
+
+// New makes a store over a client.
+func New(client Client, c Config, now registrar.Clock) *Store {
+	return &Store{
+		client: client, table: c.Table, cursorKey: []byte(c.CursorKey), now: now,
+		sections: newCache[registrar.SectionID, registrar.Section](now),
+		terms:    newCache[registrar.TermID, registrar.Term](now),
+	}
+}
+
+// Open makes a store over a client that the environment configures: region, credentials, and endpoint
+// (AWS_ENDPOINT_URL_DYNAMODB) as for every AWS SDK.
+func Open(ctx context.Context, getenv func(string) string) (*Store, error) {
+	c, err := ConfigFrom(getenv)
+	if err != nil {
+		return nil, err
+	}
+	sdk, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
+	}
+	return New(dynamodb.NewFromConfig(sdk), c, time.Now), nil
+}
+
+// TableDefinition is the table that the store expects, for local engines and tests; on AWS it comes from infra/cdk, which
+// is held to this one by a test.
+func TableDefinition(name string) *dynamodb.CreateTableInput {
+	attribute := func(name string) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS}
+	}
+	keys := func(partition, sort string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{
+			{AttributeName: aws.String(partition), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String(sort), KeyType: types.KeyTypeRange},
+		}
+	}
+	index := func(name string) types.GlobalSecondaryIndex {
+		return types.GlobalSecondaryIndex{
+			IndexName: aws.String(name), KeySchema: keys(name+"PK", name+"SK"),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+		}
+	}
+	return &dynamodb.CreateTableInput{
+		TableName: aws.String(name), BillingMode: types.BillingModePayPerRequest, KeySchema: keys("PK", "SK"),
+		AttributeDefinitions: []types.AttributeDefinition{
+			attribute("PK"), attribute("SK"), attribute("GSI1PK"), attribute("GSI1SK"), attribute("GSI2PK"), attribute("GSI2SK"),
+		},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{index("GSI1"), index("GSI2")},
+		StreamSpecification:    &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages},
+	}
+}
+
+// TimeToLive is the attribute after whose time (seconds since 1970) an item may be deleted.
+const TimeToLive = "expires"
+
+type item = map[string]types.AttributeValue
+
+func notFound(kind, id string) error {
+	return registrar.Refuse(registrar.NotFound, id, "there is no such %s", kind)
+}
+
+// getItem reads one record consistently; a [registrar.NotFound] refusal when there is none.
+func (s *Store) getItem(ctx context.Context, k item, kind, id string) (item, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: k, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, busyOr(ctx, fmt.Errorf("read a %s: %w", kind, err))
+	}
+	if len(out.Item) == 0 {
+		return nil, notFound(kind, id)
+	}
+	return out.Item, nil
+}
+
+// maxBatchGet is how many keys one BatchGetItem takes.
+const maxBatchGet = 100
+
+// batchGet reads items consistently and gives them in the order of their keys, nil where there is none. Keys must differ.
+func (s *Store) batchGet(ctx context.Context, keys []item) ([]item, error) {
+	found := make(map[string]item, len(keys))
+	name := func(i item) string { return text(i["PK"]) + "\x00" + text(i["SK"]) }
+	for chunk := keys; len(chunk) > 0; {
+		n := min(len(chunk), maxBatchGet)
+		rest := map[string]types.KeysAndAttributes{s.table: {Keys: chunk[:n], ConsistentRead: aws.Bool(true)}}
+		for attempt := 0; len(rest) > 0; attempt++ {
+			if attempt > 0 {
+				if err := pause(ctx, attempt); err != nil {
+					return nil, err
+				}
+			}
+			out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: rest})
+			if err != nil {
+				return nil, busyOr(ctx, fmt.Errorf("read a batch: %w", err))
+			}
+			for _, i := range out.Responses[s.table] {
+				found[name(i)] = i
+			}
+			rest = out.UnprocessedKeys
+		}
+		chunk = chunk[n:]
+	}
+	items := make([]item, len(keys))
+	for i, k := range keys {
+		items[i] = found[name(k)]
+	}
+	return items, nil
+}
+
+// pause waits before another attempt, with full jitter, doubling up to a fifth of a second; [registrar.ErrBusy] when the
+// context ends first.
+func pause(ctx context.Context, attempt int) error {
+	const first, longest = 5 * time.Millisecond, 200 * time.Millisecond
+	wait := min(longest, first<<min(attempt, 10))
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(wait)) + 1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", registrar.ErrBusy, ctx.Err())
+	}
+}
+
+// Stamps and times, as items hold them.
+
+const instantFormat = "2006-01-02T15:04:05.000Z"
+
+func instant(t time.Time) types.AttributeValue { return str(t.UTC().Format(instantFormat)) }
+
+func instantFrom(v types.AttributeValue) time.Time {
+	t, err := time.Parse(instantFormat, text(v))
+	if err != nil { // not there
+		return time.Time{}
+	}
+	return t
+}
+
+func stampInto(i item, stamp registrar.Stamp) {
+	i["version"] = num(stamp.Version)
+	i["createdAt"] = instant(stamp.CreatedAt)
+	i["updatedAt"] = instant(stamp.UpdatedAt)
+}
+
+func stampFrom(i item) registrar.Stamp {
+	return registrar.Stamp{
+		Version: registrar.Version(integer(i["version"])), CreatedAt: instantFrom(i["createdAt"]), UpdatedAt: instantFrom(i["updatedAt"]),
+	}
+}
+
+// put adds a text to an item unless it is empty.
+func put(i item, name, value string) {
+	if value != "" {
+		i[name] = str(value)
+	}
+}
+
+func putInstant(i item, name string, t time.Time) {
+	if !t.IsZero() {
+		i[name] = instant(t)
+	}
+}
+
+func texts(values []string) types.AttributeValue {
+	list := make([]types.AttributeValue, len(values))
+	for i, v := range values {
+		list[i] = str(v)
+	}
+	return &types.AttributeValueMemberL{Value: list}
+}
+
+func textsFrom[T ~string](v types.AttributeValue) []T {
+	list, _ := v.(*types.AttributeValueMemberL)
+	if list == nil || len(list.Value) == 0 {
+		return nil
+	}
+	values := make([]T, len(list.Value))
+	for i, e := range list.Value {
+		values[i] = T(text(e))
+	}
+	return values
+}
+
+// nameKey is the item that keeps a natural key unique. Its kind is the constant of the record, such as "COURSE".
+func nameKey(kind, name string) item { return key("NAME#"+kind+"#"+name, "NAME") }

@@ -1,0 +1,137 @@
+package dynamo_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	localdynamodb "example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/registrar/registrartest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+)
+
+// client reaches the engine that AWS_ENDPOINT_URL_DYNAMODB names, else a new embedded one.
+func client(t testing.TB, observe func(localdynamodb.Usage)) *dynamodb.Client {
+	t.Helper()
+	if os.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+		c, err := config.LoadDefaultConfig(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dynamodb.NewFromConfig(c)
+	}
+	return dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		BaseEndpoint: aws.String("http://dynamodb.local"),
+		HTTPClient:   inprocess.Client(localdynamodb.New(localdynamodb.Options{Observe: observe})),
+	})
+}
+
+func open(t testing.TB, observe func(localdynamodb.Usage)) *dynamo.Store {
+	t.Helper()
+	c := client(t, observe)
+	table := "test-" + uuid.NewString()
+	if _, err := c.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, err := c.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &table})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return dynamo.New(c, dynamo.Config{Table: table, CursorKey: "0123456789abcdef"}, time.Now)
+}
+
+func TestStore(t *testing.T) {
+	registrartest.Run(t, func(t testing.TB) registrartest.Store { return open(t, nil) })
+}
+
+// The budget of design.md: an enrolment is at most one BatchGetItem and one TransactWriteItems, of at most 16 write units
+// with those of the indexes.
+func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
+	if os.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+		t.Skip("only the embedded engine tells what an operation costs")
+	}
+	var mu sync.Mutex
+	var usage []localdynamodb.Usage
+	store := open(t, func(u localdynamodb.Usage) {
+		mu.Lock()
+		defer mu.Unlock()
+		usage = append(usage, u)
+	})
+	u := registrartest.New(t, store)
+	term := u.NewTerm("2025-SPRING")
+	student := u.NewStudent("U1", "Ann", "Able")
+	desk := u.Desk()
+	desk.NewID = func() string { return uuid.NewString() }
+	var sections []registrar.Section
+	for n := range 6 { // six sections with two meetings each are more than most students have
+		number := string(rune('0' + n))
+		section := u.SectionOf(term, u.NewCourse("CSCI", "110"+number, "Course "+number), "1234"+number, 30)
+		for d := range 2 {
+			section.Meetings = append(section.Meetings, registrar.Meeting{
+				Days: 0b0001001, Start: registrar.ClockTime(480 + 120*n + 60*d), End: registrar.ClockTime(530 + 120*n + 60*d),
+				From: "2025-01-13", To: "2025-05-10", Room: "Hall",
+			})
+		}
+		if err := u.CreateSection(t.Context(), section, registrar.Answer{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.RegistrationFacts(t.Context(), section.ID, student.ID, registrar.IdempotencyKey{}); err != nil { // fills the cache
+			t.Fatal(err)
+		}
+		sections = append(sections, section)
+	}
+	spent := func(what string, act func() error) {
+		usage = nil
+		if err := act(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		var operations []string
+		units := 0.0
+		for _, one := range usage {
+			operations = append(operations, one.Operation)
+			for _, c := range one.Capacity {
+				if !c.Read {
+					units += c.Units
+				}
+			}
+		}
+		t.Logf("%s: %s, %g write units", what, strings.Join(operations, ", "), units)
+		if got := strings.Join(operations, ", "); got != "BatchGetItem, TransactWriteItems" {
+			t.Errorf("%s took the requests %s", what, got)
+		}
+		if units > 16 || units < 4 {
+			t.Errorf("%s took %g write units, the budget is 16", what, units)
+		}
+	}
+	key := func() registrar.IdempotencyKey {
+		return registrar.IdempotencyKey{Principal: "anonymous", Key: uuid.NewString(), Request: [32]byte{1}}
+	}
+	reply := func(registrar.Registration) ([]byte, error) { return make([]byte, 600), nil } // as long as an answer is
+	for _, section := range sections {
+		spent("enrol in "+section.CRN, func() error {
+			_, err := desk.Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key(), reply)
+			return err
+		})
+	}
+	spent("drop", func() error {
+		_, err := desk.Drop(t.Context(), registrar.DropRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
+		return err
+	})
+	spent("enrol again", func() error {
+		_, err := desk.Enrol(t.Context(), registrar.EnrolRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
+		return err
+	})
+}

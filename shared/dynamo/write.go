@@ -1,0 +1,304 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	"github.com/google/uuid"
+)
+
+// cancelled tells that conditions of a transaction failed, by position.
+type cancelled struct {
+	reasons []types.CancellationReason
+}
+
+func (c *cancelled) Error() string {
+	codes := make([]string, len(c.reasons))
+	for i, r := range c.reasons {
+		codes[i] = aws.ToString(r.Code)
+	}
+	return "the transaction was cancelled: " + strings.Join(codes, ", ")
+}
+
+// failed tells whether the condition at that position failed.
+func (c *cancelled) failed(i int) bool {
+	return i < len(c.reasons) && aws.ToString(c.reasons[i].Code) == conditionFailed
+}
+
+const conditionFailed = "ConditionalCheckFailed"
+
+// transact sends a transaction until it is decided: nil, [*cancelled] when a condition failed, [registrar.ErrBusy] when
+// conflicts or throttling outlasted the context, or a failure. All attempts carry one token, so an attempt whose reply was
+// lost and its repetition have one effect (for ten minutes, far longer than any request lasts).
+func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) error {
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: aws.String(uuid.NewString())}
+	once := func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 } // this loop knows more of what may be tried again
+	for attempt := 1; ; attempt++ {
+		_, err := s.client.TransactWriteItems(ctx, in, once)
+		if err == nil {
+			return nil
+		}
+		var lost *types.TransactionCanceledException
+		if errors.As(err, &lost) {
+			if decided(lost.CancellationReasons, len(items)) {
+				return &cancelled{reasons: lost.CancellationReasons}
+			}
+		} else if !mayTryAgain(err) {
+			return fmt.Errorf("write a transaction: %w", err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// decided tells whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling say
+// nothing about the request, and neither does a list of reasons that is not whole.
+func decided(reasons []types.CancellationReason, items int) bool {
+	return len(reasons) == items && slices.ContainsFunc(reasons, func(r types.CancellationReason) bool {
+		code := aws.ToString(r.Code)
+		return code == conditionFailed || code == "ValidationError" || code == "ItemCollectionSizeLimitExceeded"
+	})
+}
+
+// mayTryAgain tells whether the same request may be sent again: the service said so, or nobody knows whether it arrived.
+func mayTryAgain(err error) bool {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return true // no answer at all
+	}
+	switch answer.ErrorCode() {
+	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
+		"ServiceUnavailable", "TransactionInProgressException", "TransactionConflictException":
+		return true
+	}
+	return answer.ErrorFault() == smithy.FaultServer
+}
+
+// busyOr makes ErrBusy of an error that more time might have helped, for reads, which the SDK has tried again already.
+func busyOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil || mayTryAgain(err) {
+		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
+	}
+	return err
+}
+
+// action is one item of a transaction, with what its failed condition means.
+type action struct {
+	write   types.TransactWriteItem
+	refused func(old item) error // given the item that stood in the way; nil: the condition cannot fail for a reason to tell
+}
+
+// act carries out the actions, and the answer if there is a key. Of several failed conditions all are told.
+func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answer) error {
+	items := make([]types.TransactWriteItem, 0, len(actions)+1)
+	for _, a := range actions {
+		items = append(items, a.write)
+	}
+	if !answer.Key.Zero() {
+		items = append(items, s.answerPut(answer))
+	}
+	err := s.transact(ctx, items)
+	var lost *cancelled
+	if !errors.As(err, &lost) {
+		return err
+	}
+	if lost.failed(len(actions)) {
+		if err := s.answered(ctx, answer.Key); err != nil {
+			return err
+		}
+	}
+	var refusals registrar.Refusals
+	for i, a := range actions {
+		if !lost.failed(i) || a.refused == nil {
+			continue
+		}
+		err := a.refused(lost.reasons[i].Item)
+		var refusal *registrar.Refusal
+		if !errors.As(err, &refusal) {
+			return err
+		}
+		refusals = append(refusals, refusal)
+	}
+	if len(refusals) == 0 {
+		return err
+	}
+	return refusals
+}
+
+// always makes what a failed condition means, whatever stood in the way.
+func always(err error) func(item) error { return func(item) error { return err } }
+
+func (s *Store) putAction(i item, condition string, refused func(item) error) action {
+	p := &types.Put{TableName: aws.String(s.table), Item: i, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	if condition != "" {
+		p.ConditionExpression = aws.String(condition)
+	}
+	return action{write: types.TransactWriteItem{Put: p}, refused: refused}
+}
+
+func (s *Store) deleteAction(k item, condition string, values item, refused func(item) error) action {
+	d := &types.Delete{TableName: aws.String(s.table), Key: k, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	if condition != "" {
+		d.ConditionExpression, d.ExpressionAttributeValues = aws.String(condition), values
+	}
+	return action{write: types.TransactWriteItem{Delete: d}, refused: refused}
+}
+
+func (s *Store) updateAction(k item, update, condition string, values item, refused func(item) error) action {
+	u := &types.Update{
+		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String(update), ExpressionAttributeValues: values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if condition != "" {
+		u.ConditionExpression = aws.String(condition)
+	}
+	return action{write: types.TransactWriteItem{Update: u}, refused: refused}
+}
+
+// needs checks that a record exists and is not about to be deleted.
+func (s *Store) needs(k item, kind, id string) action {
+	return action{
+		write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: aws.String(s.table), Key: k, ConditionExpression: aws.String(isNotLeaving),
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		}},
+		refused: always(notFound(kind, id)),
+	}
+}
+
+// claim takes a natural key for a record.
+func (s *Store) claim(kind, name, owner, field string) action {
+	i := nameKey(kind, name)
+	i["owner"] = str(owner)
+	return s.putAction(i, isNew, always(registrar.Refuse(registrar.NameTaken, owner, "the %s is in use", field).With("field", field)))
+}
+
+// release gives a natural key back.
+func (s *Store) release(kind, name, owner string) action {
+	return s.deleteAction(nameKey(kind, name), "attribute_not_exists(PK) OR #owner = :owner", item{":owner": str(owner)}, nil).
+		named(map[string]string{"#owner": "owner"})
+}
+
+// named gives an action's expressions their attribute names.
+func (a action) named(names map[string]string) action {
+	switch {
+	case a.write.Delete != nil:
+		a.write.Delete.ExpressionAttributeNames = names
+	case a.write.Update != nil:
+		a.write.Update.ExpressionAttributeNames = names
+	}
+	return a
+}
+
+// overwrite updates a record to what the item says, under the version before it. Attributes that others keep on the record
+// stay as they are; a mark of deletion goes, and so do those of the optional attributes that the item lacks.
+func (s *Store) overwrite(i item, kind string, optional ...string) action {
+	names, values := map[string]string{}, item{":before": num(integer(i["version"]) - 1)}
+	var set []string
+	attributes := make([]string, 0, len(i))
+	for name := range i {
+		if name != "PK" && name != "SK" {
+			attributes = append(attributes, name)
+		}
+	}
+	slices.Sort(attributes)
+	for n, name := range attributes {
+		p := strconv.Itoa(n)
+		names["#"+p], values[":"+p] = name, i[name]
+		set = append(set, "#"+p+" = :"+p)
+	}
+	remove := []string{"deleting"}
+	for n, name := range optional {
+		if _, ok := i[name]; !ok {
+			p := "#r" + strconv.Itoa(n)
+			names[p] = name
+			remove = append(remove, p)
+		}
+	}
+	update := "SET " + strings.Join(set, ", ") + " REMOVE " + strings.Join(remove, ", ")
+	a := s.updateAction(item{"PK": i["PK"], "SK": i["SK"]}, update, isVersion, values, nil).named(names)
+	a.refused = func(old item) error { return gone(old, kind) }
+	return a
+}
+
+// gone tells why a change that expects a version failed.
+func gone(old item, kind string) error {
+	if len(old) == 0 {
+		return notFound(kind, "")
+	}
+	return registrar.ErrVersionMismatch
+}
+
+// remove deletes a record that others may depend on; see "Who waits for whom" in the package comment. Version 0 stands for
+// any. The actions release what belongs to the record.
+func (s *Store) remove(ctx context.Context, k item, kind string, version registrar.Version,
+	dependents func(context.Context) (bool, error), with func(record item) []action,
+) error {
+	record, err := s.mark(ctx, k, kind, version)
+	if err != nil {
+		return err
+	}
+	used, err := dependents(ctx)
+	if err != nil {
+		return err
+	}
+	if used {
+		_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("REMOVE deleting"),
+			ConditionExpression: aws.String("attribute_exists(PK)"),
+		})
+		var missing *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &missing) {
+			return busyOr(ctx, fmt.Errorf("take the mark off a %s: %w", kind, err))
+		}
+		return registrar.Refuse(registrar.InUse, "", "other records depend on the %s", kind).ClearedBy("deleting those first")
+	}
+	actions := []action{s.deleteAction(k, "attribute_exists(deleting)", nil, always(registrar.ErrVersionMismatch))}
+	return s.act(ctx, append(actions, with(record)...), registrar.Answer{})
+}
+
+func (s *Store) mark(ctx context.Context, k item, kind string, version registrar.Version) (item, error) {
+	in := &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("SET deleting = :true"),
+		ConditionExpression:                 aws.String("attribute_exists(PK)"),
+		ExpressionAttributeValues:           item{":true": &types.AttributeValueMemberBOOL{Value: true}},
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if version != 0 {
+		in.ConditionExpression = aws.String(isVersion)
+		in.ExpressionAttributeValues[":before"] = num(version)
+	}
+	out, err := s.client.UpdateItem(ctx, in)
+	var failed *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &failed):
+		return nil, gone(failed.Item, kind)
+	case err != nil:
+		return nil, busyOr(ctx, fmt.Errorf("mark a %s for deletion: %w", kind, err))
+	}
+	return out.Attributes, nil
+}
+
+// hasAny tells whether a partition holds an item whose sort key begins so.
+func (s *Store) hasAny(ctx context.Context, pk, prefix string) (bool, error) {
+	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), Limit: aws.Int32(1),
+		KeyConditionExpression:    aws.String("PK = :pk AND begins_with(SK, :prefix)"),
+		ExpressionAttributeValues: item{":pk": str(pk), ":prefix": str(prefix)},
+	})
+	if err != nil {
+		return false, busyOr(ctx, fmt.Errorf("look for dependents: %w", err))
+	}
+	return len(out.Items) > 0, nil
+}

@@ -1,0 +1,539 @@
+package registrartest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// Run runs the whole suite; open gives an empty store.
+func Run(t *testing.T, open func(testing.TB) Store) {
+	for name, test := range map[string]func(*testing.T, *University){
+		"a record is read as it was written":             readAsWritten,
+		"a natural key belongs to one record":            naturalKeys,
+		"a change needs the version that it was made of": versions,
+		"lists page without gap or repetition":           lists,
+		"what others depend on is not deleted":           dependents,
+		"an offering comes and goes with its sections":   offerings,
+		"enrol, drop and enrol again":                    enrolment,
+		"a key is answered once":                         idempotency,
+		"an import and its problems":                     imports,
+		"a changed section overtakes a decision":         overtaken,
+		"the last seats are sold once":                   lastSeats,
+		"one student at many sections at once":           oneStudent,
+		"a term is not deleted under a new section":      deletionRace,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, New(t, open(t)))
+		})
+	}
+}
+
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("%s differs (-want +got):\n%s", what, d)
+	}
+}
+
+func refused(t *testing.T, what string, err error, code registrar.Code) {
+	t.Helper()
+	if !registrar.IsRefusal(err, code) {
+		t.Errorf("%s: got %v, want a refusal %s", what, err, code)
+	}
+}
+
+func readAsWritten(t *testing.T, u *University) {
+	ctx := t.Context()
+	term := registrar.Term{
+		ID: "t1", Code: "2025-SPRING", Title: "Spring", Start: "2025-01-13", End: "2025-05-10", TimeZone: "America/New_York",
+		Registration: registrar.Window{Open: u.at.Add(-time.Hour), Close: u.at.Add(time.Hour)}, CreditLimit: 2100,
+		Deadlines: registrar.Deadlines{LastAdd: u.at.Add(time.Minute), LastDrop: u.at.Add(2 * time.Minute)}, Stamp: registrar.Stamp{}.Next(u.at),
+	}
+	u.must(u.CreateTerm(ctx, term, registrar.Answer{}))
+	gotTerm, err := u.Store.Term(ctx, "t1")
+	u.must(err)
+	same(t, "term", gotTerm, term)
+
+	course := registrar.Course{
+		ID: "c1", Subject: "CSCI", Number: "1200", Title: "Data Structures", Description: "Lists, trees.", School: "Science",
+		Credits: registrar.CreditRange{Min: 100, Max: 450}, Prerequisites: "CSCI 1100", Requires: []string{"CSCI 1100"}, Stamp: registrar.Stamp{}.Next(u.at),
+	}
+	u.must(u.CreateCourse(ctx, course, registrar.Answer{}))
+	gotCourse, err := u.Store.Course(ctx, "c1")
+	u.must(err)
+	same(t, "course", gotCourse, course)
+
+	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Email: "ada@example.edu", Stamp: registrar.Stamp{}.Next(u.at)}
+	u.must(u.CreateInstructor(ctx, teacher, registrar.Answer{}))
+	gotTeacher, err := u.Store.Instructor(ctx, "i1")
+	u.must(err)
+	same(t, "instructor", gotTeacher, teacher)
+
+	section := u.SectionOf(term, course, "12345", 30)
+	section.Instructors = []registrar.InstructorID{"i1"}
+	section.Deadlines.LastAdd = u.at.Add(time.Hour)
+	section.Meetings = []registrar.Meeting{
+		{Days: 0b0001001, Start: 600, End: 710, From: "2025-01-13", To: "2025-05-01", Room: "Hall 1, east | west"},
+		{Days: 0b0100000, Start: 0, End: 1440, From: "2025-01-13", To: "2025-01-13"},
+	}
+	u.must(u.CreateSection(ctx, section, registrar.Answer{}))
+	view, err := u.Store.Section(ctx, section.ID)
+	u.must(err)
+	same(t, "section", view, registrar.SectionView{Section: section, Seats: registrar.Seats{
+		Section: section.ID, Capacity: 30, Free: 30, Status: registrar.SectionOpen, SectionVersion: 1,
+	}})
+
+	student := registrar.Student{ID: "s1", Number: "U1", GivenName: "Grace", FamilyName: "Hopper", Email: "g@example.edu", Stamp: registrar.Stamp{}.Next(u.at)}
+	u.must(u.CreateStudent(ctx, student, registrar.Answer{}))
+	gotStudent, err := u.Store.Student(ctx, "s1")
+	u.must(err)
+	same(t, "student", gotStudent, student)
+
+	_, err = u.Store.Term(ctx, "none")
+	refused(t, "a term that is not there", err, registrar.NotFound)
+	_, err = u.Store.Section(ctx, "none")
+	refused(t, "a section that is not there", err, registrar.NotFound)
+}
+
+func naturalKeys(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, other := u.NewTerm("2025-SPRING"), u.NewTerm("2025-FALL")
+	course := u.NewCourse("CSCI", "1100", "One")
+	u.NewSection(term, course, "100", 1)
+	u.NewSection(other, course, "100", 1) // a CRN is unique in its term only
+	first := u.NewStudent("U1", "A", "B")
+	second := u.NewStudent("U2", "A", "B")
+
+	taken := term
+	taken.ID = "another"
+	taken.Code = "2025-spring"
+	refused(t, "a term's code in other case", u.CreateTerm(ctx, taken, registrar.Answer{}), registrar.NameTaken)
+	_, err := u.Store.Term(ctx, "another")
+	refused(t, "what was refused", err, registrar.NotFound)
+	again := course
+	again.ID = "another"
+	refused(t, "a course's code", u.CreateCourse(ctx, again, registrar.Answer{}), registrar.NameTaken)
+	refused(t, "a CRN", u.CreateSection(ctx, u.SectionOf(term, course, "100", 1), registrar.Answer{}), registrar.NameTaken)
+
+	changed := second
+	changed.Number, changed.Stamp = "U1", second.Next(u.at)
+	refused(t, "a student's number", u.UpdateStudent(ctx, second, changed), registrar.NameTaken)
+	moved := first
+	moved.Number, moved.Email, moved.Stamp = "U3", "a@example.edu", first.Next(u.at)
+	u.must(u.UpdateStudent(ctx, first, moved))
+	u.must(u.UpdateStudent(ctx, second, changed)) // U1 is free now
+	found, err := u.StudentsByNumber(ctx, []string{"U1", "u3", "U2"})
+	u.must(err)
+	same(t, "students by number", found, map[string]registrar.Student{"U1": changed, "u3": moved})
+	u.must(u.DeleteStudent(ctx, first.ID, 0))
+	u.NewStudent("U3", "C", "D")
+
+	courses, err := u.CoursesByCode(ctx, []string{"CSCI 1100", "CSCI 9999"})
+	u.must(err)
+	same(t, "courses by code", courses, map[string]registrar.Course{"CSCI 1100": course})
+	ids, created, err := u.InstructorsByName(ctx, []string{"Ada King", "Alan Turing", "Ada King"})
+	u.must(err)
+	more, createdAgain, err := u.InstructorsByName(ctx, []string{"Alan Turing"})
+	u.must(err)
+	if created != 2 || createdAgain != 0 || more["Alan Turing"] != ids["Alan Turing"] || ids["Ada King"] == ids["Alan Turing"] {
+		t.Errorf("instructors by name: %v, created %d, then %v, created %d", ids, created, more, createdAgain)
+	}
+}
+
+func versions(t *testing.T, u *University) {
+	ctx := t.Context()
+	term := u.NewTerm("2025-SPRING")
+	after := term
+	after.Title, after.Stamp = "New", term.Next(u.at.Add(time.Second))
+	u.must(u.UpdateTerm(ctx, term, after))
+	if err := u.UpdateTerm(ctx, term, after); !errors.Is(err, registrar.ErrVersionMismatch) {
+		t.Errorf("the same change twice: %v, want ErrVersionMismatch", err)
+	}
+	got, err := u.Store.Term(ctx, term.ID)
+	u.must(err)
+	same(t, "the changed term", got, after)
+	if err := u.DeleteTerm(ctx, term.ID, 1); !errors.Is(err, registrar.ErrVersionMismatch) {
+		t.Errorf("deletion of an old version: %v, want ErrVersionMismatch", err)
+	}
+	u.must(u.DeleteTerm(ctx, term.ID, 2))
+	refused(t, "a second deletion", u.DeleteTerm(ctx, term.ID, 0), registrar.NotFound)
+
+	course := u.NewCourse("CSCI", "1100", "One")
+	described := course
+	described.Description, described.Stamp = "Text", course.Next(u.at)
+	u.must(u.UpdateCourse(ctx, course, described))
+	plain := described
+	plain.Description, plain.Stamp = "", described.Next(u.at)
+	u.must(u.UpdateCourse(ctx, described, plain))
+	gotCourse, err := u.Store.Course(ctx, course.ID)
+	u.must(err)
+	same(t, "a course that lost its description", gotCourse, plain)
+}
+
+func lists(t *testing.T, u *University) {
+	ctx := t.Context()
+	term := u.NewTerm("2025-SPRING")
+	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Stamp: registrar.Stamp{}.Next(u.at)}
+	u.must(u.CreateInstructor(ctx, teacher, registrar.Answer{}))
+	var taught, inCSCI, ofFirst, open []string
+	for n := range 5 {
+		subject := []string{"CSCI", "MATH"}[n%2]
+		course := u.NewCourse(subject, fmt.Sprintf("1%d00", n), fmt.Sprintf("Title %d", n/2))
+		for k := range 3 {
+			section := u.SectionOf(term, course, fmt.Sprintf("%d%d", n, k), k)
+			if k == 1 {
+				section.Instructors = []registrar.InstructorID{"i1"}
+				taught = append(taught, section.CRN)
+			}
+			if k > 0 {
+				open = append(open, section.CRN)
+			}
+			if subject == "CSCI" {
+				inCSCI = append(inCSCI, section.CRN)
+			}
+			if n == 0 {
+				ofFirst = append(ofFirst, section.CRN)
+			}
+			u.must(u.CreateSection(ctx, section, registrar.Answer{}))
+		}
+	}
+	first, err := u.CoursesByCode(ctx, []string{"CSCI 1000"})
+	u.must(err)
+	for what, c := range map[string]struct {
+		filter registrar.SectionFilter
+		want   []string
+	}{
+		"subject":            {registrar.SectionFilter{Subject: "csci"}, inCSCI},
+		"course":             {registrar.SectionFilter{Course: first["CSCI 1000"].ID}, ofFirst},
+		"instructor":         {registrar.SectionFilter{Instructor: "i1"}, taught},
+		"open seats":         {registrar.SectionFilter{OpenSeats: true}, open},
+		"subject, open":      {registrar.SectionFilter{Subject: "MATH", OpenSeats: true}, []string{"11", "12", "31", "32"}},
+		"no such course":     {registrar.SectionFilter{Course: "none"}, nil},
+		"no such instructor": {registrar.SectionFilter{Instructor: "none"}, nil},
+	} {
+		for _, limit := range []int{1, 2, 100} {
+			f := c.filter
+			f.Term = term.ID
+			var crns []string
+			for _, s := range All(t, limit, func(p registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
+				return u.Sections(ctx, f, p)
+			}) {
+				crns = append(crns, s.CRN)
+			}
+			slices.Sort(crns)
+			same(t, fmt.Sprintf("sections by %s, %d a page", what, limit), crns, c.want)
+		}
+	}
+	var titles []string
+	for _, c := range All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Course], error) {
+		return u.Courses(ctx, registrar.CourseFilter{TextPrefix: "tItle 0"}, p)
+	}) {
+		titles = append(titles, c.Code())
+	}
+	same(t, "courses by title", titles, []string{"CSCI 1000", "MATH 1100"})
+	numbers := All(t, 1, func(p registrar.PageRequest) (registrar.Page[registrar.Course], error) {
+		return u.Courses(ctx, registrar.CourseFilter{Subject: "CSCI", TextPrefix: "title 1"}, p)
+	})
+	if len(numbers) != 1 || numbers[0].Number != "1200" {
+		t.Errorf("courses by subject and title: %v", numbers)
+	}
+	for n := range 7 {
+		u.NewStudent(fmt.Sprintf("U%d", n), "Given", []string{"Hopper", "Hoare", "Lamport"}[n%3])
+	}
+	var names []string
+	for _, p := range All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Student], error) {
+		return u.Students(ctx, registrar.StudentFilter{NamePrefix: "HO"}, p)
+	}) {
+		names = append(names, p.FamilyName)
+	}
+	same(t, "students by name", names, []string{"Hoare", "Hoare", "Hopper", "Hopper", "Hopper"})
+	page, err := u.Students(ctx, registrar.StudentFilter{NamePrefix: "ho"}, registrar.PageRequest{Limit: 1})
+	u.must(err)
+	for what, cursor := range map[string]string{
+		"forged": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "no base64": "***", "of another list": page.Next, "cut": page.Next[:len(page.Next)-2],
+	} {
+		if _, err := u.Students(ctx, registrar.StudentFilter{}, registrar.PageRequest{Limit: 1, Cursor: cursor}); !errors.Is(err, registrar.ErrBadCursor) {
+			t.Errorf("a cursor that is %s: %v, want ErrBadCursor", what, err)
+		}
+	}
+}
+
+func dependents(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Email: "a@example.edu", Stamp: registrar.Stamp{}.Next(u.at)}
+	u.must(u.CreateInstructor(ctx, teacher, registrar.Answer{}))
+	section := u.SectionOf(term, course, "100", 1)
+	section.Instructors = []registrar.InstructorID{"i1"}
+	u.must(u.CreateSection(ctx, section, registrar.Answer{}))
+	student := u.NewStudent("U1", "Grace", "Hopper")
+	_, err := u.Enrol(section.ID, student.ID)
+	u.must(err)
+	_, err = u.Drop(section.ID, student.ID)
+	u.must(err)
+
+	refused(t, "a term with a section", u.DeleteTerm(ctx, term.ID, 0), registrar.InUse)
+	refused(t, "a course with a section", u.DeleteCourse(ctx, course.ID, 0), registrar.InUse)
+	refused(t, "an instructor with a section", u.DeleteInstructor(ctx, "i1", 0), registrar.InUse)
+	refused(t, "a section with a registration", u.DeleteSection(ctx, section.ID, 0), registrar.InUse)
+	refused(t, "a student with a registration", u.DeleteStudent(ctx, student.ID, 0), registrar.InUse)
+	if other := u.SectionOf(term, course, "200", 1); u.CreateSection(ctx, other, registrar.Answer{}) != nil {
+		t.Error("after a refused deletion the term takes no section any more")
+	}
+
+	lonely := u.SectionOf(term, course, "300", 1)
+	lonely.Instructors = []registrar.InstructorID{"none"}
+	refused(t, "a section without its instructor", u.CreateSection(ctx, lonely, registrar.Answer{}), registrar.NotFound)
+	lonely.Instructors, lonely.Term = nil, "none"
+	refused(t, "a section without its term", u.CreateSection(ctx, lonely, registrar.Answer{}), registrar.NotFound)
+}
+
+func offerings(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Stamp: registrar.Stamp{}.Next(u.at)}
+	u.must(u.CreateInstructor(ctx, teacher, registrar.Answer{}))
+	_, err := u.Offering(ctx, term.ID, course.ID)
+	refused(t, "an offering before its first section", err, registrar.NotFound)
+	first, second := u.NewSection(term, course, "1", 1), u.NewSection(term, course, "2", 1)
+	offering, err := u.Offering(ctx, term.ID, course.ID)
+	u.must(err)
+	if offering.Sections != 2 || offering.ID != first.Offering() {
+		t.Errorf("offering of two sections: %+v", offering)
+	}
+	changed := second
+	changed.CRN, changed.Capacity, changed.Instructors, changed.Stamp = "3", 5, []registrar.InstructorID{"i1"}, second.Next(u.at)
+	u.must(u.UpdateSection(ctx, second, changed))
+	view, err := u.Store.Section(ctx, second.ID)
+	u.must(err)
+	same(t, "changed section", view, registrar.SectionView{Section: changed, Seats: registrar.Seats{
+		Section: second.ID, Capacity: 5, Free: 5, Status: registrar.SectionOpen, SectionVersion: 2,
+	}})
+	byCRN, err := u.SectionsByCRN(ctx, term.ID, []string{"1", "2", "3"})
+	u.must(err)
+	same(t, "sections by CRN", byCRN, map[string]registrar.Section{"1": first, "3": changed})
+	u.must(u.DeleteSection(ctx, first.ID, 0))
+	u.must(u.DeleteSection(ctx, second.ID, 2))
+	_, err = u.Offering(ctx, term.ID, course.ID)
+	refused(t, "an offering after its last section", err, registrar.NotFound)
+	u.must(u.DeleteInstructor(ctx, "i1", 0))
+	u.must(u.DeleteCourse(ctx, course.ID, 0))
+	u.must(u.DeleteTerm(ctx, term.ID, 0))
+}
+
+func enrolment(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	section := u.NewSection(term, course, "100", 1)
+	ann, bob := u.NewStudent("U1", "Ann", "Able"), u.NewStudent("U2", "Bob", "Baker")
+	reg, err := u.Enrol(section.ID, ann.ID)
+	u.must(err)
+	got, err := u.Registration(ctx, section.ID, ann.ID)
+	u.must(err)
+	same(t, "registration", got, reg)
+	if reg.State != registrar.Enrolled || reg.Attempt != 1 || reg.Credits != 400 || reg.StudentName != "Able, Ann" {
+		t.Errorf("registration: %+v", reg)
+	}
+	_, err = u.Enrol(section.ID, ann.ID)
+	refused(t, "enrolling twice", err, registrar.AlreadyEnrolled)
+	_, err = u.Enrol(section.ID, bob.ID)
+	refused(t, "a full section", err, registrar.SectionFull)
+	_, err = u.Drop(section.ID, bob.ID)
+	refused(t, "dropping what is not held", err, registrar.NotEnrolled)
+	CheckSeats(t, u.Store, section.ID)
+	_, err = u.Drop(section.ID, ann.ID)
+	u.must(err)
+	_, err = u.Enrol(section.ID, bob.ID)
+	u.must(err)
+	_, err = u.Enrol(section.ID, ann.ID)
+	refused(t, "a seat that another has now", err, registrar.SectionFull)
+	_, err = u.Drop(section.ID, bob.ID)
+	u.must(err)
+	reg, err = u.Enrol(section.ID, ann.ID)
+	u.must(err)
+	if reg.Attempt != 2 || reg.Version != 3 || !reg.DroppedAt.IsZero() {
+		t.Errorf("second attempt: %+v", reg)
+	}
+	schedule, err := u.Schedule(ctx, ann.ID, term.ID)
+	u.must(err)
+	same(t, "schedule", schedule, []registrar.Registration{reg})
+	if CheckSeats(t, u.Store, section.ID) != 1 {
+		t.Error("the roster has not one student")
+	}
+	_, err = u.Enrol(section.ID, "none")
+	refused(t, "a student who is not there", err, registrar.NotFound)
+	_, err = u.Enrol("none", ann.ID)
+	refused(t, "a section that is not there", err, registrar.NotFound)
+}
+
+func idempotency(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	section, student := u.NewSection(term, course, "100", 5), u.NewStudent("U1", "Ann", "Able")
+	key := registrar.IdempotencyKey{Principal: "p", Key: "k", Request: [32]byte{1}}
+	enrol := func(key registrar.IdempotencyKey) error {
+		_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, key,
+			func(registrar.Registration) ([]byte, error) { return []byte("yes"), nil })
+		return err
+	}
+	var wg sync.WaitGroup
+	answers := make([]error, 8)
+	for i := range answers {
+		wg.Go(func() { answers[i] = enrol(key) })
+	}
+	wg.Wait()
+	effects := 0
+	for _, err := range answers {
+		var before *registrar.AnsweredBefore
+		switch {
+		case err == nil:
+			effects++
+		case errors.As(err, &before) && string(before.Reply) == "yes":
+		default:
+			t.Errorf("one of eight equal requests: %v", err)
+		}
+	}
+	if effects != 1 {
+		t.Errorf("%d effects of one key", effects)
+	}
+	other := key
+	other.Request = [32]byte{2}
+	refused(t, "the key with another request", enrol(other), registrar.IdempotencyMismatch)
+
+	answer := registrar.Answer{Key: registrar.IdempotencyKey{Principal: "p", Key: "term", Request: [32]byte{1}}, Reply: []byte("made")}
+	made := registrar.Term{ID: "t9", Code: "X", Title: "X", Start: "2025-01-01", End: "2025-02-01", TimeZone: "UTC", Stamp: registrar.Stamp{}.Next(u.at)}
+	u.must(u.CreateTerm(ctx, made, answer))
+	made.ID = "t10"
+	var before *registrar.AnsweredBefore
+	if err := u.CreateTerm(ctx, made, answer); !errors.As(err, &before) || string(before.Reply) != "made" {
+		t.Errorf("creating with a used key: %v", err)
+	}
+}
+
+func imports(t *testing.T, u *University) {
+	ctx := t.Context()
+	term := u.NewTerm("2025-SPRING")
+	im := registrar.Import{
+		ID: "m1", Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.at),
+	}
+	u.must(u.CreateImport(ctx, im, registrar.Answer{}))
+	next := im
+	next.State, next.Rows, next.StartedAt, next.Stamp = registrar.ImportRunning, registrar.ImportRows{Read: 9, Applied: 8, Refused: 1}, u.at, im.Next(u.at)
+	var problems []registrar.ImportProblem
+	for n := range 60 {
+		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1), Refused: n%2 == 0})
+	}
+	u.must(u.SaveImport(ctx, next, problems))
+	if err := u.SaveImport(ctx, next, problems); !errors.Is(err, registrar.ErrVersionMismatch) {
+		t.Errorf("saving over a newer version: %v", err)
+	}
+	got, err := u.Import(ctx, "m1")
+	u.must(err)
+	same(t, "import", got, next)
+	same(t, "problems", All(t, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+		return u.ImportProblems(ctx, "m1", p)
+	}), problems)
+}
+
+// overtaken decides on facts that change before the commit.
+func overtaken(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	section, student := u.NewSection(term, course, "100", 5), u.NewStudent("U1", "Ann", "Able")
+	facts, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
+	u.must(err)
+	request := registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}
+	change, err := registrar.DecideEnrol(request, facts, u.NewID)
+	u.must(err)
+	closed := section
+	closed.Status, closed.Stamp = registrar.SectionClosed, section.Next(u.at)
+	u.must(u.UpdateSection(ctx, section, closed))
+	if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
+		t.Errorf("commit on a section that was closed meanwhile: %v, want ErrStale", err)
+	}
+	_, err = u.Enrol(section.ID, student.ID)
+	refused(t, "a closed section", err, registrar.SectionNotOpen)
+	CheckSeats(t, u.Store, section.ID)
+}
+
+func lastSeats(t *testing.T, u *University) {
+	const students, seats = 48, 5
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	section := u.NewSection(term, course, "100", seats)
+	errs := make([]error, students)
+	var wg sync.WaitGroup
+	for i := range errs {
+		p := u.NewStudent(fmt.Sprintf("U%d", i), "Student", fmt.Sprintf("Number %02d", i))
+		wg.Go(func() { _, errs[i] = u.Enrol(section.ID, p.ID) })
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if !registrar.IsRefusal(err, registrar.SectionFull) {
+			t.Errorf("neither a seat nor a refusal: %v", err)
+		}
+	}
+	if taken := CheckSeats(t, u.Store, section.ID); won != seats || taken != seats {
+		t.Errorf("%d of %d seats sold, %d on the roster", won, seats, taken)
+	}
+}
+
+// oneStudent asks for sections that meet at the same time: only one can be had.
+func oneStudent(t *testing.T, u *University) {
+	term, student := u.NewTerm("2025-SPRING"), u.NewStudent("U1", "Ann", "Able")
+	const sections = 8
+	errs := make([]error, sections)
+	var wg sync.WaitGroup
+	for i := range sections {
+		section := u.SectionOf(term, u.NewCourse("CSCI", fmt.Sprint(1000+i), "X"), fmt.Sprint(i), 5)
+		section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-10"}}
+		u.must(u.CreateSection(t.Context(), section, registrar.Answer{}))
+		wg.Go(func() { _, errs[i] = u.Enrol(section.ID, student.ID) })
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if !registrar.IsRefusal(err, registrar.TimeConflict) {
+			t.Errorf("neither a seat nor a conflict: %v", err)
+		}
+	}
+	schedule, err := u.Schedule(t.Context(), student.ID, term.ID)
+	u.must(err)
+	if won != 1 || len(schedule) != 1 {
+		t.Errorf("%d of %d conflicting sections had, %d on the schedule", won, sections, len(schedule))
+	}
+}
+
+// deletionRace deletes a term while sections come: either the term is gone and has no section, or it stands.
+func deletionRace(t *testing.T, u *University) {
+	ctx := t.Context()
+	course := u.NewCourse("CSCI", "1100", "One")
+	for round := range 10 {
+		term := u.NewTerm(fmt.Sprintf("T%d", round))
+		section := u.SectionOf(term, course, "100", 1)
+		var created, deleted error
+		var wg sync.WaitGroup
+		wg.Go(func() { created = u.CreateSection(ctx, section, registrar.Answer{}) })
+		wg.Go(func() { deleted = u.DeleteTerm(ctx, term.ID, 0) })
+		wg.Wait()
+		_, termErr := u.Store.Term(ctx, term.ID)
+		_, sectionErr := u.Store.Section(ctx, section.ID)
+		if (deleted == nil) != (termErr != nil) || (created == nil) != (sectionErr == nil) || deleted == nil && created == nil {
+			t.Errorf("created: %v, deleted: %v, then term: %v, section: %v", created, deleted, termErr, sectionErr)
+		}
+	}
+}

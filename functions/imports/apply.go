@@ -13,6 +13,9 @@ import (
 
 // Store is what applying a file needs of the store.
 type Store interface {
+	registrar.RegistrationStore
+	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
+	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	// SaveImport writes progress if the import's version is still the one before, and adds the problems.
 	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
@@ -42,9 +45,16 @@ const writers = 8
 type Applier struct {
 	Store   Store
 	Objects Objects
-	Formats map[string]func(io.Reader) (intake.Reader, error)
+	Formats map[string]func(io.Reader) (intake.Reader, error) // of files of sections; see [Formats]
 	Clock   registrar.Clock
 	NewID   registrar.IDs
+}
+
+// Formats are the formats that files of sections can have.
+func Formats() map[string]func(io.Reader) (intake.Reader, error) {
+	return map[string]func(io.Reader) (intake.Reader, error){
+		"yacs-csv": func(file io.Reader) (intake.Reader, error) { return intake.NewYACS(file) },
+	}
 }
 
 // Apply reads the import's file to its end. It may be called again for the same import, after a crash too: rows that were
@@ -68,35 +78,100 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 		return fmt.Errorf("import %s: open the upload: %w", id, err)
 	}
 	defer file.Close()
+	apply := a.sections
+	if im.Kind == registrar.ImportRegistrations {
+		apply = a.registrations
+	}
+	err = apply(ctx, &im, &bounded{file: file, left: registrar.MaxImportBytes})
+	var broken *unreadableError
+	if errors.As(err, &broken) {
+		im.State, im.Reason, im.EndedAt = registrar.ImportFailed, broken.Error(), registrar.Instant(a.Clock())
+		return a.save(ctx, &im, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("import %s: %w", id, err)
+	}
+	return nil
+}
+
+// unreadableError tells what is wrong with a file as a whole. It is the import's outcome, not the worker's failure.
+type unreadableError struct{ reason error }
+
+func (e *unreadableError) Error() string { return e.reason.Error() }
+func (e *unreadableError) Unwrap() error { return e.reason }
+
+// bounded reads at most so many bytes, and fails beyond instead of ending: a file that is cut must not look whole.
+type bounded struct {
+	file io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		if n, err := b.file.Read(make([]byte, 1)); n == 0 {
+			return 0, err
+		}
+		return 0, errTooLarge
+	}
+	n, err := b.file.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+var errTooLarge = errors.New("the file is larger than 64 MiB")
+
+// cut says why a file could not be read to its end.
+func cut(err error) error {
+	if errors.Is(err, errTooLarge) {
+		return errTooLarge
+	}
+	return errors.New("the file cannot be read to its end")
+}
+
+func unreadable(reason error) error { return &unreadableError{reason: reason} }
+
+// formatOf names how files of a kind are read.
+func formatOf(kind registrar.ImportKind) string {
+	if kind == registrar.ImportRegistrations {
+		return "registrations-csv"
+	}
+	return "yacs-csv"
+}
+
+// sections applies a file of courses, sections, meetings and instructors.
+func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Reader) error {
 	open, ok := a.Formats[im.Format]
 	if !ok {
-		return a.fail(ctx, im, "the format is not known")
+		return unreadable(errors.New("the format is not known"))
 	}
-	reader, err := open(io.LimitReader(file, registrar.MaxImportBytes))
+	reader, err := open(file)
 	if err != nil {
-		return a.fail(ctx, im, err.Error())
+		return unreadable(err)
 	}
 	stated := make(map[string]registrar.Course)
 	for {
 		entries, readErr := nextBatch(reader)
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
-			return a.fail(ctx, im, "the file cannot be read to its end")
+			return unreadable(cut(readErr))
 		}
-		problems, err := a.applyBatch(ctx, &im, stated, entries)
+		problems, err := a.applyBatch(ctx, im, stated, entries)
 		if err != nil {
-			return fmt.Errorf("import %s: %w", id, err)
+			return err
 		}
 		if readErr != nil {
-			im.State, im.EndedAt = registrar.ImportFinished, registrar.Instant(a.Clock())
+			return a.finish(ctx, im, problems)
 		}
-		if err := a.save(ctx, &im, problems); err != nil || readErr != nil {
+		if err := a.save(ctx, im, problems); err != nil {
 			return err
 		}
 	}
 }
 
+// objectPrefix is where uploads lie in the bucket.
+const objectPrefix = "imports/"
+
 // ObjectKey is where the upload of an import lies in the bucket.
-func ObjectKey(id registrar.ImportID) string { return "imports/" + string(id) }
+func ObjectKey(id registrar.ImportID) string { return objectPrefix + string(id) }
 
 func (a Applier) save(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
 	im.Stamp = im.Next(a.Clock())
@@ -106,9 +181,9 @@ func (a Applier) save(ctx context.Context, im *registrar.Import, problems []regi
 	return nil
 }
 
-func (a Applier) fail(ctx context.Context, im registrar.Import, reason string) error {
-	im.State, im.Reason, im.EndedAt = registrar.ImportFailed, reason, registrar.Instant(a.Clock())
-	return a.save(ctx, &im, nil)
+func (a Applier) finish(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
+	im.State, im.EndedAt = registrar.ImportFinished, registrar.Instant(a.Clock())
+	return a.save(ctx, im, problems)
 }
 
 func nextBatch(reader intake.Reader) ([]intake.Entry, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -203,27 +202,4 @@ func instructorFrom(i item) registrar.Instructor {
 		ID:   registrar.InstructorID(strings.TrimPrefix(text(i["PK"]), "INSTRUCTOR#")),
 		Name: text(i["name"]), Email: text(i["email"]), Stamp: stampFrom(i),
 	}
-}
-
-// InstructorNames reads the names of instructors, for showing them with sections.
-func (s *Store) InstructorNames(ctx context.Context, ids []registrar.InstructorID) (map[registrar.InstructorID]string, error) {
-	unique := make(map[registrar.InstructorID]string, len(ids))
-	for _, id := range ids {
-		unique[id] = ""
-	}
-	keys := make([]item, 0, len(unique))
-	for _, id := range slices.Sorted(maps.Keys(unique)) {
-		keys = append(keys, instructorKey(id))
-	}
-	items, err := s.batchGet(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range items {
-		if i != nil {
-			p := instructorFrom(i)
-			unique[p.ID] = p.Name
-		}
-	}
-	return unique, nil
 }

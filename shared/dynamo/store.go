@@ -112,6 +112,14 @@ func TableDefinition(name string) *dynamodb.CreateTableInput {
 // TimeToLive is the attribute after whose time (seconds since 1970) an item may be deleted.
 const TimeToLive = "expires"
 
+// Reachable is nil when the table can be read, which takes half a read unit.
+func (s *Store) Reachable(ctx context.Context) error {
+	if _, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: key("HEALTH", "HEALTH")}); err != nil {
+		return busyOr(ctx, fmt.Errorf("reach the table: %w", err))
+	}
+	return nil
+}
+
 type item = map[string]types.AttributeValue
 
 func notFound(kind, id string) error {

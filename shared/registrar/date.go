@@ -34,8 +34,11 @@ func (d Date) days() int {
 // ClockTime is a time of day on the campus clock, in minutes since midnight: 0 to 1440, where 1440 (24:00) can only end.
 type ClockTime int16
 
-// ParseClockTime reads "15:04".
+// ParseClockTime reads "15:04", and "24:00" as the end of the day.
 func ParseClockTime(text string) (ClockTime, error) {
+	if text == "24:00" {
+		return 24 * 60, nil
+	}
 	t, err := time.Parse("15:04", text)
 	if err != nil {
 		return 0, err

@@ -58,3 +58,11 @@ type ImportProblem struct {
 	Reason  string
 	Refused bool
 }
+
+// Upload is an address to which a client may upload one object.
+type Upload struct {
+	Method  string
+	URL     string            // whoever has it may upload
+	Headers map[string]string // to be sent as they are
+	Until   time.Time         // the upload must have begun by then
+}

@@ -1,0 +1,38 @@
+package courses
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// CreateStore is what [Create] needs of the store.
+type CreateStore interface {
+	CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error
+}
+
+type createInput struct {
+	api.IdempotencyInput
+	Body NewCourse
+}
+
+// Create adds a course of the catalogue.
+func Create(store CreateStore, system api.System) api.Operation {
+	return api.Define(api.Spec{
+		ID: "courses-create", Method: http.MethodPost, Path: "/v1/courses", Summary: "Create a course of the catalogue", Tag: "courses",
+		Access: api.Registrar, Status: http.StatusCreated,
+		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
+	}, func(ctx context.Context, in *createInput) (*api.Created[Course], error) {
+		c := in.Body.course()
+		c.ID = registrar.CourseID(system.NewID())
+		c.Stamp = c.Next(system.Clock())
+		if err := c.Validate(); err != nil {
+			return nil, err
+		}
+		return api.Create(in.Key(ctx), "/v1/courses/"+string(c.ID), c.Version, show(c), func(answer registrar.Answer) error {
+			return store.CreateCourse(ctx, c, answer)
+		})
+	})
+}

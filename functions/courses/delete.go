@@ -1,0 +1,34 @@
+package courses
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// DeleteStore is what [Delete] needs of the store.
+type DeleteStore interface {
+	DeleteCourse(ctx context.Context, id registrar.CourseID, version registrar.Version) error
+}
+
+type deleteInput struct {
+	api.IDInput
+	api.IfMatchInput
+}
+
+// Delete removes a course of the catalogue.
+func Delete(store DeleteStore) api.Operation {
+	return api.Define(api.Spec{
+		ID: "courses-delete", Method: http.MethodDelete, Path: "/v1/courses/{id}", Summary: "Delete a course of the catalogue", Tag: "courses",
+		Description: "Refused while anything depends on it: its sections in any term. If-Match is optional.",
+		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
+	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
+		version, err := in.ExpectsIfSaid()
+		if err != nil {
+			return nil, err
+		}
+		return nil, store.DeleteCourse(ctx, registrar.CourseID(in.ID), version)
+	})
+}

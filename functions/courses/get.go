@@ -1,0 +1,28 @@
+package courses
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// GetStore is what [Get] needs of the store.
+type GetStore interface {
+	Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error)
+}
+
+// Get shows a course of the catalogue.
+func Get(store GetStore) api.Operation {
+	return api.Define(api.Spec{
+		ID: "courses-get", Method: http.MethodGet, Path: "/v1/courses/{id}", Summary: "Get a course of the catalogue", Tag: "courses",
+		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
+	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Course], error) {
+		c, err := store.Course(ctx, registrar.CourseID(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		return &api.Read[Course]{ETag: api.ETag(c.Version), Body: show(c)}, nil
+	})
+}

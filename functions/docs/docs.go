@@ -1,0 +1,84 @@
+// Package docs serves what describes the API: the OpenAPI document, which is built beforehand from all operations (`make
+// generate`), and an interactive page over it, Swagger UI, whose files are bundled, so that it works offline and under a
+// strict content policy. It knows shared/api alone. Start with [Operations].
+package docs
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"net/http"
+	"path"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+//go:embed openapi.json
+var document []byte
+
+//go:embed assets
+var assets embed.FS
+
+// Operations are the document, the page and the page's files: one Lambda serves them all.
+func Operations() []api.Operation { return []api.Operation{openAPI(), page(), asset()} }
+
+type file struct {
+	ContentType  string `header:"Content-Type"`
+	CacheControl string `header:"Cache-Control"`
+	Policy       string `header:"Content-Security-Policy"`
+	Body         []byte
+}
+
+// policy lets the page load its own files and call the API that it came from, and nothing else. Swagger UI styles elements
+// in place and draws its icons from data.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func openAPI() api.Operation {
+	return api.Define(api.Spec{
+		ID: "docs-openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document", Tag: "docs", Access: api.Public,
+	}, func(context.Context, *struct{}) (*file, error) {
+		return &file{ContentType: "application/json", CacheControl: "no-cache", Policy: policy, Body: document}, nil
+	})
+}
+
+func page() api.Operation {
+	return api.Define(api.Spec{
+		ID: "docs-page", Method: http.MethodGet, Path: "/docs", Summary: "Open the interactive documentation", Tag: "docs", Access: api.Public,
+	}, func(context.Context, *struct{}) (*file, error) { return read("page.html", "no-cache") })
+}
+
+type assetInput struct {
+	Name string `path:"name" enum:"page.js,swagger-ui-bundle.js,swagger-ui.css,favicon-32x32.png" doc:"A file of the documentation page"`
+}
+
+func asset() api.Operation {
+	return api.Define(api.Spec{
+		ID: "docs-asset", Method: http.MethodGet, Path: "/docs/{name}", Summary: "Get a file of the documentation page", Tag: "docs",
+		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
+	}, func(_ context.Context, in *assetInput) (*file, error) { return read(in.Name, "max-age=3600") })
+}
+
+// contentType is written down: what a system's own table says differs from one to another.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".png":
+		return "image/png"
+	}
+	return "application/octet-stream"
+}
+
+func read(name, cache string) (*file, error) {
+	body, err := assets.ReadFile("assets/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("read a file of the documentation page: %w", err)
+	}
+	return &file{ContentType: contentType(name), CacheControl: cache, Policy: policy, Body: body}, nil
+}

@@ -1,0 +1,27 @@
+// Command create is the Lambda of the operation imports-create.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/functions/imports"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/objects"
+)
+
+func main() {
+	lambdahost.StartHTTP(func(ctx context.Context, host lambdahost.Host) (http.Handler, error) {
+		store, err := dynamo.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		bucket, err := objects.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		return api.Handler(host.Log, imports.Create(store, bucket, api.RealSystem())), nil
+	})
+}

@@ -1,0 +1,60 @@
+package imports
+
+import (
+	"time"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// NewImport is what a client wants to import.
+type NewImport struct {
+	Kind string `json:"kind" enum:"sections,registrations" doc:"What the file holds" example:"sections"`
+	Term string `json:"term" format:"uuid" maxLength:"36" doc:"Id of the term that it is about"`
+}
+
+// Import is an import as clients see it.
+type Import struct {
+	ID        string     `json:"id" format:"uuid"`
+	Kind      string     `json:"kind" enum:"sections,registrations"`
+	Format    string     `json:"format" doc:"How the file is read" example:"yacs-csv"`
+	Term      string     `json:"term" format:"uuid"`
+	State     string     `json:"state" enum:"WAITING,RUNNING,FINISHED,FAILED" doc:"WAITING for the upload" example:"FINISHED"`
+	Reason    string     `json:"reason,omitempty" doc:"Why it failed"`
+	Rows      Rows       `json:"rows"`
+	Changed   Changed    `json:"changed"`
+	StartedAt *time.Time `json:"startedAt,omitempty"`
+	EndedAt   *time.Time `json:"endedAt,omitempty"`
+	api.Stamp
+}
+
+// Rows counts rows of the file.
+type Rows struct {
+	Read    int `json:"read" example:"2667"`
+	Applied int `json:"applied" example:"2667"`
+	Refused int `json:"refused" example:"0"`
+}
+
+// Changed counts records.
+type Changed struct {
+	Created   int `json:"created" example:"3144"`
+	Updated   int `json:"updated" example:"0"`
+	Unchanged int `json:"unchanged" example:"0"`
+}
+
+// Problem is what was wrong in one row.
+type Problem struct {
+	Row     int    `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
+	Field   string `json:"field" doc:"Column of the file" example:"course_start_time"`
+	Reason  string `json:"reason" example:"the meeting has days but no times"`
+	Refused bool   `json:"refused" doc:"Whether the row was left out; otherwise only what the field says was" example:"false"`
+}
+
+func show(im registrar.Import) Import {
+	return Import{
+		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Term: string(im.Term), State: string(im.State), Reason: im.Reason,
+		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused},
+		Changed:   Changed{Created: im.Changed.Created, Updated: im.Changed.Updated, Unchanged: im.Changed.Unchanged},
+		StartedAt: api.TimeOf(im.StartedAt), EndedAt: api.TimeOf(im.EndedAt), Stamp: api.StampOf(im.Stamp),
+	}
+}

@@ -1,0 +1,28 @@
+package instructors
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// GetStore is what [Get] needs of the store.
+type GetStore interface {
+	Instructor(ctx context.Context, id registrar.InstructorID) (registrar.Instructor, error)
+}
+
+// Get shows an instructor.
+func Get(store GetStore) api.Operation {
+	return api.Define(api.Spec{
+		ID: "instructors-get", Method: http.MethodGet, Path: "/v1/instructors/{id}", Summary: "Get an instructor", Tag: "instructors",
+		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
+	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Instructor], error) {
+		p, err := store.Instructor(ctx, registrar.InstructorID(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		return &api.Read[Instructor]{ETag: api.ETag(p.Version), Body: show(p)}, nil
+	})
+}

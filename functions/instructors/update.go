@@ -1,0 +1,50 @@
+package instructors
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// UpdateStore is what [Update] needs of the store.
+type UpdateStore interface {
+	GetStore
+	UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error
+}
+
+type updateInput struct {
+	api.IDInput
+	api.IfMatchInput
+	Body InstructorChange
+}
+
+// Update changes an instructor.
+func Update(store UpdateStore, system api.System) api.Operation {
+	return api.Define(api.Spec{
+		ID: "instructors-update", Method: http.MethodPatch, Path: "/v1/instructors/{id}", Summary: "Change an instructor", Tag: "instructors",
+		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
+	}, func(ctx context.Context, in *updateInput) (*api.Read[Instructor], error) {
+		expected, err := in.Expects()
+		if err != nil {
+			return nil, err
+		}
+		before, err := store.Instructor(ctx, registrar.InstructorID(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		if err := api.Match(expected, before.Version); err != nil {
+			return nil, err
+		}
+		after := in.Body.change(before)
+		after.Stamp = before.Next(system.Clock())
+		if err := after.Validate(); err != nil {
+			return nil, err
+		}
+		if err := store.UpdateInstructor(ctx, before, after); err != nil {
+			return nil, err
+		}
+		return &api.Read[Instructor]{ETag: api.ETag(after.Version), Body: show(after)}, nil
+	})
+}

@@ -1,0 +1,45 @@
+package sections
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// CreateStore is what [Create] needs of the store.
+type CreateStore interface {
+	Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error)
+	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
+}
+
+type createInput struct {
+	api.IdempotencyInput
+	Body NewSection
+}
+
+// Create schedules a section.
+func Create(store CreateStore, system api.System) api.Operation {
+	return api.Define(api.Spec{
+		ID: "sections-create", Method: http.MethodPost, Path: "/v1/sections", Summary: "Schedule a section", Tag: "sections",
+		Description: "Makes the course's offering in the term, too, when this is its first section.",
+		Access:      api.Registrar, Status: http.StatusCreated,
+		Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken, registrar.IdempotencyMismatch},
+	}, func(ctx context.Context, in *createInput) (*api.Created[Section], error) {
+		course, err := store.Course(ctx, registrar.CourseID(in.Body.Course))
+		if err != nil {
+			return nil, err
+		}
+		s := in.Body.section(course)
+		s.ID = registrar.SectionID(system.NewID())
+		s.Stamp = s.Next(system.Clock())
+		if err := s.Validate(); err != nil {
+			return nil, err
+		}
+		view := registrar.SectionView{Section: s, Seats: registrar.Seats{Capacity: s.Capacity, Free: s.Capacity}}
+		return api.Create(in.Key(ctx), "/v1/sections/"+string(s.ID), s.Version, show(view), func(answer registrar.Answer) error {
+			return store.CreateSection(ctx, s, answer)
+		})
+	})
+}

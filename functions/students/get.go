@@ -1,0 +1,28 @@
+package students
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// GetStore is what [Get] needs of the store.
+type GetStore interface {
+	Student(ctx context.Context, id registrar.StudentID) (registrar.Student, error)
+}
+
+// Get shows a student.
+func Get(store GetStore) api.Operation {
+	return api.Define(api.Spec{
+		ID: "students-get", Method: http.MethodGet, Path: "/v1/students/{id}", Summary: "Get a student", Tag: "students",
+		Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
+	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Student], error) {
+		p, err := store.Student(ctx, registrar.StudentID(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		return &api.Read[Student]{ETag: api.ETag(p.Version), Body: show(p)}, nil
+	})
+}

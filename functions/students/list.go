@@ -1,0 +1,34 @@
+package students
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// ListStore is what [List] needs of the store.
+type ListStore interface {
+	Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error)
+}
+
+type listInput struct {
+	api.PageInput
+	Number string `query:"number" maxLength:"20" doc:"Only the student with this number" example:"U1000001"`
+	Name   string `query:"name" maxLength:"200" doc:"Only family names that begin so, in any case" example:"hop"`
+}
+
+// List pages through students.
+func List(store ListStore) api.Operation {
+	return api.Define(api.Spec{
+		ID: "students-list", Method: http.MethodGet, Path: "/v1/students", Summary: "List students", Tag: "students",
+		Description: "By family name.", Access: api.Registrar,
+	}, func(ctx context.Context, in *listInput) (*api.List[Student], error) {
+		page, err := store.Students(ctx, registrar.StudentFilter{Number: in.Number, NamePrefix: in.Name}, in.Request())
+		if err != nil {
+			return nil, err
+		}
+		return api.ListOf(ctx, page, show), nil
+	})
+}

@@ -1,0 +1,169 @@
+// Package api is what all HTTP operations share: their declaration (from which routing, validation, OpenAPI and access
+// follow), problem answers (RFC 9457), paging (RFC 8288 Link), conditional changes (If-Match) and idempotent ones
+// (Idempotency-Key).
+//
+// It knows HTTP, huma and the domain's refusals; neither AWS nor a store. Start with [Define], which every operation calls,
+// and [Handler], which makes one or many of them an [http.Handler].
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+)
+
+// Access says who may call an operation. Accounts come later; until then everyone may, and the declaration is shown in the
+// OpenAPI document as x-access.
+type Access string
+
+// Who may call.
+const (
+	Public    Access = "public"    // everyone
+	SignedIn  Access = "signed-in" // every member of the university
+	Self      Access = "self"      // the student concerned, and the registrar's office
+	Teachers  Access = "teachers"  // the section's instructors, and the registrar's office
+	Registrar Access = "registrar" // the registrar's office
+)
+
+// Spec declares an operation.
+type Spec struct {
+	ID          string // resource and verb, for example "courses-create"; also the name of its function
+	Method      string
+	Path        string // with parameters in braces, for example "/v1/courses/{id}"
+	Summary     string
+	Description string // Markdown
+	Tag         string // the resource
+	Access      Access
+	Status      int              // of success; 0: 200, or 204 without a body
+	Codes       []registrar.Code // the refusals that it can answer with
+}
+
+// Operation is a declared operation: its route, its handler, its documentation.
+type Operation struct {
+	Spec
+	register func(huma.API)
+}
+
+// Define declares an operation: the input's and the output's fields and tags are huma's.
+func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) Operation {
+	return Operation{Spec: spec, register: func(api huma.API) {
+		huma.Register(api, huma.Operation{
+			OperationID: spec.ID, Method: spec.Method, Path: spec.Path, Summary: spec.Summary, Description: spec.Description,
+			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Errors: statuses(spec), MaxBodyBytes: maxBody + 1,
+			RejectUnknownQueryParameters: true, Extensions: map[string]any{"x-access": string(spec.Access)},
+		}, func(ctx context.Context, in *I) (*O, error) {
+			out, err := handle(ctx, in)
+			if err != nil {
+				return nil, problemOf(ctx, err)
+			}
+			return out, nil
+		})
+	}}
+}
+
+// statuses are those of the operation's own refusals and of what every operation can answer.
+func statuses(spec Spec) []int {
+	all := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	if spec.Method != http.MethodGet {
+		all = append(all, http.StatusRequestEntityTooLarge)
+	}
+	if spec.Method == http.MethodPost || spec.Method == http.MethodPatch {
+		all = append(all, http.StatusUnsupportedMediaType)
+	}
+	if spec.Method == http.MethodPatch || spec.Method == http.MethodDelete {
+		all = append(all, http.StatusPreconditionFailed)
+	}
+	if spec.Method == http.MethodPatch {
+		all = append(all, http.StatusPreconditionRequired)
+	}
+	for _, code := range spec.Codes {
+		all = append(all, statusOf(code))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// System is what operations need besides their store.
+type System struct {
+	Clock registrar.Clock
+	NewID registrar.IDs
+}
+
+// RealSystem has the system's clock, and ids of UUID version 7 (RFC 9562).
+func RealSystem() System {
+	return System{Clock: time.Now, NewID: func() string { return uuid.Must(uuid.NewV7()).String() }}
+}
+
+// newAPI makes a huma API without its own documents, docs and schema routes: those are built once and served by the docs
+// functions.
+func newAPI(mux humago.Mux) huma.API {
+	useProblems()
+	config := huma.DefaultConfig("Registrar", Version)
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
+	return humago.New(mux, config)
+}
+
+// Version is the version of the API that its paths begin with, as OpenAPI wants it.
+const Version = "1.0.0"
+
+// Handler serves the operations. It panics when they contradict each other, which a test over all of them finds.
+func Handler(log *slog.Logger, operations ...Operation) http.Handler {
+	mux := http.NewServeMux()
+	api := newAPI(mux)
+	f := &front{mux: mux, log: log, names: make(map[string]string, len(operations))}
+	for _, o := range operations {
+		o.register(api)
+		f.names[o.Method+" "+o.Path] = o.ID
+	}
+	return f
+}
+
+// Document is the OpenAPI 3.1 document of the operations. The examples are request bodies by operation id.
+func Document(operations []Operation, examples map[string]any) ([]byte, error) {
+	api := newAPI(http.NewServeMux())
+	for _, o := range operations {
+		o.register(api)
+	}
+	doc := api.OpenAPI()
+	doc.Info.Description = "Course registration: a catalogue, its sections, and who is enrolled in them. Every refusal is a " +
+		"problem (RFC 9457) whose `code` says which rule it was."
+	for _, o := range operations {
+		described := operationIn(doc, o.Method, o.Path)
+		if described == nil {
+			return nil, fmt.Errorf("operation %s is not in the document", o.ID)
+		}
+		explainProblems(described, o.Spec)
+		if example, ok := examples[o.ID]; ok && described.RequestBody != nil {
+			for _, content := range described.RequestBody.Content {
+				content.Example = example
+			}
+		}
+	}
+	return doc.MarshalJSON()
+}
+
+func operationIn(doc *huma.OpenAPI, method, path string) *huma.Operation {
+	item := doc.Paths[path]
+	if item == nil {
+		return nil
+	}
+	switch method {
+	case http.MethodGet:
+		return item.Get
+	case http.MethodPost:
+		return item.Post
+	case http.MethodPatch:
+		return item.Patch
+	case http.MethodDelete:
+		return item.Delete
+	}
+	return nil
+}

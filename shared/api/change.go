@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"example.com/registrar/shared/registrar"
+)
+
+// IdempotencyInput is embedded in the input of an operation that makes something.
+type IdempotencyInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]*$" doc:"Any unique text, such as a UUID. A request that is sent again with its key within 24 hours has no second effect and gets the same answer." example:"7d2f6c1e-5b3a-4e0f-9a53-2a1f4f0b8c11"`
+}
+
+// Key is the idempotency key of the request.
+func (in IdempotencyInput) Key(ctx context.Context) registrar.IdempotencyKey {
+	if in.IdempotencyKey == "" {
+		return registrar.IdempotencyKey{}
+	}
+	return registrar.IdempotencyKey{Principal: ActorOf(ctx).Principal, Key: in.IdempotencyKey, Request: exchangeOf(ctx).digest}
+}
+
+// ActorOf tells who acts. Accounts come later; until then it is anonymous.
+func ActorOf(context.Context) registrar.Actor { return registrar.Anonymous() }
+
+// Created answers with a record that was made.
+type Created[T any] struct {
+	Location string `header:"Location" doc:"Path of the record"`
+	ETag     string `header:"ETag" doc:"Version of the record"`
+	Body     T
+}
+
+// Read answers with a record.
+type Read[T any] struct {
+	ETag string `header:"ETag" doc:"Version of the record, for If-Match"`
+	Body T
+}
+
+// Nothing answers with 204.
+type Nothing struct{}
+
+// Create carries out an effect that makes a record. The effect stores the answer with what it does; when the key was
+// answered before, nothing was done and the stored answer is given instead.
+func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T, effect func(registrar.Answer) error) (*Created[T], error) {
+	out := &Created[T]{Location: location, ETag: ETag(version), Body: body}
+	answer := registrar.Answer{Key: key}
+	if !key.Zero() {
+		reply, err := Reply(out)
+		if err != nil {
+			return nil, err
+		}
+		answer.Reply = reply
+	}
+	if err := effect(answer); err != nil {
+		return Replayed[Created[T]](err)
+	}
+	return out, nil
+}
+
+// Reply is the stored form of an answer.
+func Reply(out any) ([]byte, error) {
+	reply, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("keep an answer: %w", err)
+	}
+	return reply, nil
+}
+
+// Replayed gives the answer that the error carries ([registrar.AnsweredBefore]), or the error.
+func Replayed[O any](err error) (*O, error) {
+	var before *registrar.AnsweredBefore
+	if !errors.As(err, &before) {
+		return nil, err
+	}
+	out := new(O)
+	if err := json.Unmarshal(before.Reply, out); err != nil {
+		return nil, fmt.Errorf("read a kept answer: %w", err)
+	}
+	return out, nil
+}
+
+// ETag writes a version as an entity tag.
+func ETag(v registrar.Version) string { return `"` + strconv.FormatInt(int64(v), 10) + `"` }
+
+// IfMatchInput is embedded in the input of a change or a deletion.
+type IfMatchInput struct {
+	IfMatch string `header:"If-Match" maxLength:"100" doc:"ETag of the version that the change was made of" example:"\"1\""`
+}
+
+// Expects tells which version the client saw. A change must say; 428 else (RFC 6585 section 3).
+func (in IfMatchInput) Expects() (registrar.Version, error) {
+	if in.IfMatch == "" {
+		return 0, newProblem(http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match").
+			on("header.If-Match", registrar.FieldRequired, "must be the record's ETag")
+	}
+	return in.ExpectsIfSaid()
+}
+
+// ExpectsIfSaid is [IfMatchInput.Expects] for a deletion, where 0 stands for any version: without the header, or with *.
+func (in IfMatchInput) ExpectsIfSaid() (registrar.Version, error) {
+	if in.IfMatch == "" || in.IfMatch == "*" {
+		return 0, nil
+	}
+	text, quoted := strings.CutPrefix(in.IfMatch, `"`)
+	text, closed := strings.CutSuffix(text, `"`)
+	version, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || version < 1 || !quoted || !closed {
+		return 0, newProblem(http.StatusBadRequest, codeBadRequest, "If-Match is not an ETag of this API").
+			on("header.If-Match", fieldFormat, `must be one ETag, such as "1"`)
+	}
+	return registrar.Version(version), nil
+}
+
+// Match compares the version that the client expects with the stored one; 0 stands for any.
+func Match(expected, stored registrar.Version) error {
+	if expected != 0 && expected != stored {
+		return registrar.ErrVersionMismatch
+	}
+	return nil
+}

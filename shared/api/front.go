@@ -1,0 +1,176 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"example.com/registrar/shared/request"
+)
+
+// maxBody bounds a request's body, in bytes. The largest record, a course with its description, is well below.
+const maxBody = 256 << 10
+
+// front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the request
+// as a whole, and writes the one line that the log has of it.
+type front struct {
+	mux   *http.ServeMux
+	log   *slog.Logger
+	names map[string]string // operation ids by pattern
+}
+
+// exchange is what one request keeps of itself while it is answered.
+type exchange struct {
+	log    *slog.Logger
+	url    url.URL
+	digest [32]byte // of method, path and body: what an idempotency key stands for
+	code   string   // of the problem that was answered
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{log: slog.New(slog.DiscardHandler)} // outside of a request, in a test of an operation alone
+}
+
+// ServeHTTP implements [http.Handler].
+func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &exchange{log: f.log, url: *r.URL}
+	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+	w := &statusWriter{ResponseWriter: rw}
+	_, pattern := f.mux.Handler(r)
+	defer func() {
+		if p := recover(); p != nil {
+			f.log.ErrorContext(ctx, "panic", "operation", f.names[pattern], "panic", p, "stack", string(debug.Stack()))
+			if w.status == 0 {
+				writeProblem(w, x, internal(ctx))
+			}
+		}
+		f.log.InfoContext(ctx, "request", "operation", f.names[pattern], "status", w.status, "code", x.code,
+			"request", request.From(ctx).ID, "milliseconds", float64(time.Since(began).Microseconds())/1000)
+	}()
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if p := f.refusal(r, pattern); p != nil {
+		writeProblem(w, x, p)
+		return
+	}
+	body, p := readBody(r)
+	if p != nil {
+		writeProblem(w, x, p)
+		return
+	}
+	x.digest = sha256.Sum256(append([]byte(r.Method+" "+r.URL.Path+"\n"), body...))
+	r = r.WithContext(ctx)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	f.mux.ServeHTTP(w, r)
+}
+
+// refusal tells what is wrong with the request's address or method.
+func (f *front) refusal(r *http.Request, pattern string) *Problem {
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	switch {
+	case err != nil || !utf8.ValidString(query):
+		return newProblem(http.StatusBadRequest, codeBadRequest, "the query is not valid").on("query", fieldFormat, "must be UTF-8, percent-encoded")
+	case !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0):
+		return newProblem(http.StatusBadRequest, codeBadRequest, "the path is not valid").on("path", fieldFormat, "must be UTF-8")
+	case path.Clean(r.URL.Path) != r.URL.Path:
+		return newProblem(http.StatusNotFound, codeNotFound, "there is nothing at this address").on("path", fieldFormat, "must have no empty, . or .. segment")
+	case pattern == "":
+		return f.elsewhere(r)
+	}
+	return nil
+}
+
+// elsewhere answers for what no operation is declared for: another method of a known path, or an unknown path.
+func (f *front) elsewhere(r *http.Request) *Problem {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := f.mux.Handler(other); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return newProblem(http.StatusNotFound, codeNotFound, "there is nothing at this address")
+	}
+	p := newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "the address does not take this method")
+	p.header("Allow", strings.Join(allowed, ", "))
+	return p
+}
+
+// readBody reads the whole body, within its limit, and checks that it is JSON text: encoding/json would quietly replace
+// bytes that are not UTF-8.
+func readBody(r *http.Request) ([]byte, *Problem) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "the body is larger than 256 KiB").on("body", fieldTooLong, "at most 262144 bytes")
+	case err != nil:
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body cannot be read").on("body", fieldFormat, "could not be read")
+	case len(body) == 0:
+		return nil, nil
+	}
+	if kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" ||
+		(parameters["charset"] != "" && !strings.EqualFold(parameters["charset"], "utf-8")) {
+		return nil, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body must be application/json").
+			on("header.Content-Type", fieldFormat, "must be application/json")
+	}
+	if !utf8.Valid(body) {
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid UTF-8").on("body", fieldFormat, "must be UTF-8")
+	}
+	if !json.Valid(body) {
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid JSON").on("body", fieldFormat, jsonFault(body))
+	}
+	return body, nil
+}
+
+// jsonFault says where the body stops being JSON, without repeating any of it.
+func jsonFault(body []byte) string {
+	var at *json.SyntaxError
+	if err := json.Unmarshal(body, new(any)); errors.As(err, &at) {
+		return "is not JSON at byte " + decimal(at.Offset)
+	}
+	return "is not JSON"
+}
+
+// statusWriter remembers the status for the log.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets [http.ResponseController] reach the writer beneath.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,305 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/request"
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Problem is the answer to a request that was not carried out (RFC 9457). Clients act on Code; Detail is for people. No
+// value that was sent is repeated in it.
+type Problem struct {
+	Type     string         `json:"type" format:"uri" doc:"Stable name of the kind of problem" example:"https://registrar.example.com/problems/section-full"`
+	Title    string         `json:"title" doc:"The kind of problem in words" example:"Conflict"`
+	Status   int            `json:"status" doc:"HTTP status" example:"409"`
+	Code     string         `json:"code" doc:"Stable code: that of the first refusal, or of the request's fault" example:"SECTION_FULL"`
+	Detail   string         `json:"detail" doc:"What happened, for people" example:"the section has no free seat"`
+	Instance string         `json:"instance,omitempty" doc:"Id of the request, for asking about it"`
+	Errors   []ProblemField `json:"errors,omitempty" doc:"Every field that was wrong"`
+	Refusals []ProblemRule  `json:"refusals,omitempty" doc:"Every rule that said no"`
+
+	headers http.Header
+}
+
+// ProblemField names one field of a request that was wrong.
+type ProblemField struct {
+	Field  string `json:"field" doc:"Where it is: path, query, header or body" example:"body.credits.min"`
+	Code   string `json:"code" example:"OUT_OF_RANGE"`
+	Detail string `json:"detail" example:"must be between 0 and 100"`
+}
+
+// ProblemRule is one refusal.
+type ProblemRule struct {
+	Code     string            `json:"code" example:"TIME_CONFLICT"`
+	Detail   string            `json:"detail" example:"time conflict with 12345"`
+	Subject  string            `json:"subject,omitempty" doc:"The record that it is about"`
+	Evidence map[string]string `json:"evidence,omitempty" doc:"What the rule looked at"`
+	Clears   string            `json:"clears,omitempty" doc:"What would clear it" example:"dropping the other section"`
+}
+
+// The codes of faults of requests; those of refusals are [registrar.Code].
+const (
+	codeBadRequest           = "BAD_REQUEST"
+	codeInvalid              = "INVALID"
+	codeBadCursor            = "BAD_CURSOR"
+	codeTooLarge             = "TOO_LARGE"
+	codeMediaType            = "UNSUPPORTED_MEDIA_TYPE"
+	codeNotFound             = string(registrar.NotFound)
+	codeMethodNotAllowed     = "METHOD_NOT_ALLOWED"
+	codeVersionMismatch      = "VERSION_MISMATCH"
+	codePreconditionRequired = "PRECONDITION_REQUIRED"
+	codeBusy                 = "BUSY"
+	codeInternal             = "INTERNAL"
+
+	fieldFormat  = registrar.FieldFormat
+	fieldTooLong = registrar.FieldTooLong
+)
+
+// problemTypes is where the types of problems live.
+const problemTypes = "https://registrar.example.com/problems/"
+
+func newProblem(status int, code, detail string) *Problem {
+	return &Problem{
+		Type:  problemTypes + strings.ToLower(strings.ReplaceAll(code, "_", "-")),
+		Title: http.StatusText(status), Status: status, Code: code, Detail: detail,
+	}
+}
+
+func (p *Problem) on(field, code, detail string) *Problem {
+	p.Errors = append(p.Errors, ProblemField{Field: field, Code: code, Detail: detail})
+	return p
+}
+
+func (p *Problem) header(name, value string) {
+	if p.headers == nil {
+		p.headers = http.Header{}
+	}
+	p.headers.Set(name, value)
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// GetStatus implements [huma.StatusError].
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders implements [huma.HeadersError].
+func (p *Problem) GetHeaders() http.Header { return p.headers }
+
+// ContentType implements [huma.ContentTypeFilter].
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+func writeProblem(w http.ResponseWriter, x *exchange, p *Problem) {
+	x.code = p.Code
+	for name, values := range p.headers {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client has gone: nobody is left to tell
+}
+
+// statusOf is the HTTP status of a refusal.
+func statusOf(code registrar.Code) int {
+	switch code {
+	case registrar.NotFound:
+		return http.StatusNotFound
+	case registrar.IdempotencyMismatch:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusConflict
+}
+
+// problemOf makes the answer to an error of an operation. What is no refusal and no fault of the request is a failure: it is
+// logged here, once, and not shown.
+func problemOf(ctx context.Context, err error) *Problem {
+	x := exchangeOf(ctx)
+	p := describe(ctx, err)
+	if p.Status == http.StatusInternalServerError {
+		x.log.ErrorContext(ctx, "the request failed", "request", request.From(ctx).ID, "error", err.Error())
+	}
+	p.Instance = request.From(ctx).ID
+	x.code = p.Code
+	return p
+}
+
+func describe(ctx context.Context, err error) *Problem {
+	var problem *Problem
+	var refusals registrar.Refusals
+	var refusal *registrar.Refusal
+	var fields registrar.FieldErrors
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &refusals) && len(refusals) > 0:
+		return refused(refusals)
+	case errors.As(err, &refusal):
+		return refused(registrar.Refusals{refusal})
+	case errors.As(err, &fields):
+		p := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
+		for _, f := range fields {
+			p.on("body."+f.Field, f.Code, f.Detail)
+		}
+		return p
+	case errors.Is(err, registrar.ErrVersionMismatch):
+		return newProblem(http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match").
+			on("header.If-Match", "VERSION", "is not the record's present version")
+	case errors.Is(err, registrar.ErrBadCursor):
+		return newProblem(http.StatusBadRequest, codeBadCursor, "the cursor is not one of this list").
+			on("query.cursor", fieldFormat, "must be a cursor that this list gave")
+	case errors.Is(err, registrar.ErrBusy), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+		p := newProblem(http.StatusServiceUnavailable, codeBusy, "too busy to decide in time; nothing was done, try again")
+		p.header("Retry-After", "1")
+		return p
+	}
+	return internal(ctx)
+}
+
+func internal(ctx context.Context) *Problem {
+	p := newProblem(http.StatusInternalServerError, codeInternal, "something went wrong on our side")
+	p.Instance = request.From(ctx).ID
+	return p
+}
+
+func refused(refusals registrar.Refusals) *Problem {
+	p := newProblem(statusOf(refusals[0].Code), string(refusals[0].Code), refusals[0].Detail)
+	for _, r := range refusals {
+		p.Refusals = append(p.Refusals, ProblemRule{
+			Code: string(r.Code), Detail: r.Detail, Subject: r.Subject, Evidence: r.Evidence, Clears: r.Clears,
+		})
+	}
+	return p
+}
+
+// useProblems makes huma answer with problems of ours. It is the one package variable of another that this project sets:
+// huma offers no other way.
+var useProblems = sync.OnceFunc(func() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return fromHuma(status, message, errs)
+	}
+	huma.NewErrorWithContext = func(c huma.Context, status int, message string, errs ...error) huma.StatusError {
+		p := fromHuma(status, message, errs)
+		if c != nil {
+			exchangeOf(c.Context()).code = p.Code
+			p.Instance = request.From(c.Context()).ID
+		}
+		return p
+	}
+})
+
+func fromHuma(status int, message string, errs []error) *Problem {
+	code := codeInvalid
+	switch status {
+	case http.StatusBadRequest:
+		code = codeBadRequest
+	case http.StatusNotAcceptable:
+		code = "NOT_ACCEPTABLE"
+	case http.StatusRequestEntityTooLarge:
+		code = codeTooLarge
+	case http.StatusUnsupportedMediaType:
+		code = codeMediaType
+	case http.StatusInternalServerError:
+		code, message = codeInternal, "something went wrong on our side"
+	}
+	if status == http.StatusUnprocessableEntity {
+		message = "fields of the request are not valid"
+	}
+	p := newProblem(status, code, message)
+	for _, err := range errs {
+		var detailed huma.ErrorDetailer
+		if errors.As(err, &detailed) {
+			d := detailed.ErrorDetail()
+			p.Errors = append(p.Errors, fieldOf(d))
+		}
+	}
+	if len(p.Errors) == 0 && status == http.StatusBadRequest {
+		p.on("body", registrar.FieldRequired, "must be there")
+	}
+	return p
+}
+
+// The messages of huma that name a field instead of standing at it, or that tell more than they should.
+var (
+	requiredProperty  = regexp.MustCompile(`^expected required property (\S+) to be present$`)
+	requiredParameter = regexp.MustCompile(`^required .* parameter is missing$`)
+)
+
+// fieldOf gives a validation error a code, and cuts what the client sent from its text.
+func fieldOf(d *huma.ErrorDetail) ProblemField {
+	f := ProblemField{Field: d.Location, Code: fieldFormat, Detail: d.Message}
+	if name := requiredProperty.FindStringSubmatch(d.Message); name != nil {
+		return ProblemField{Field: d.Location + "." + name[1], Code: registrar.FieldRequired, Detail: "must be there"}
+	}
+	switch {
+	case requiredParameter.MatchString(d.Message):
+		f.Code, f.Detail = registrar.FieldRequired, "must be there"
+	case strings.HasPrefix(d.Message, "unexpected property"), strings.HasPrefix(d.Message, "unknown query parameter"):
+		f.Code, f.Detail = "UNKNOWN", "is not known here"
+	case strings.HasPrefix(d.Message, "expected length <="), strings.HasPrefix(d.Message, "expected array length <="):
+		f.Code = fieldTooLong
+	case strings.HasPrefix(d.Message, "expected length >="), strings.HasPrefix(d.Message, "expected array length >="):
+		f.Code = registrar.FieldRequired
+	case strings.HasPrefix(d.Message, "expected number >"), strings.HasPrefix(d.Message, "expected number <"):
+		f.Code = registrar.FieldOutOfRange
+	case strings.HasPrefix(d.Message, "expected value to be one of"):
+		f.Code = "NOT_ONE_OF"
+	case d.Message == "expected boolean", d.Message == "expected number", d.Message == "expected integer", d.Message == "expected string",
+		d.Message == "expected array", d.Message == "expected object":
+		f.Code = "TYPE"
+	case strings.HasPrefix(d.Message, "expected"): // a format; some of huma's texts end in the reason, which repeats the value
+		f.Detail, _, _ = strings.Cut(d.Message, ":")
+	default:
+		f.Code, f.Detail = "TYPE", "has not the type that is expected here"
+	}
+	const longest = 120 // of a field's name, which may be the client's own
+	if len(f.Field) > longest {
+		f.Field = strings.ToValidUTF8(f.Field[:longest], "") + "…"
+	}
+	return f
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// explainProblems adds an example of each problem that the operation can answer with to its documentation.
+func explainProblems(o *huma.Operation, spec Spec) {
+	add := func(status int, code, detail string) {
+		response := o.Responses[strconv.Itoa(status)]
+		if response == nil || response.Content["application/problem+json"] == nil {
+			return
+		}
+		content := response.Content["application/problem+json"]
+		if content.Examples == nil {
+			content.Examples = map[string]*huma.Example{}
+		}
+		content.Examples[code] = &huma.Example{Summary: code, Value: newProblem(status, code, detail)}
+	}
+	for _, code := range spec.Codes {
+		add(statusOf(code), string(code), fmt.Sprintf("the request was refused: %s", code))
+	}
+	for _, common := range []struct {
+		status       int
+		code, detail string
+	}{
+		{http.StatusBadRequest, codeBadRequest, "the body is not valid JSON"},
+		{http.StatusBadRequest, codeBadCursor, "the cursor is not one of this list"},
+		{http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid"},
+		{http.StatusRequestEntityTooLarge, codeTooLarge, "the body is larger than 256 KiB"},
+		{http.StatusUnsupportedMediaType, codeMediaType, "the body must be application/json"},
+		{http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match"},
+		{http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match"},
+		{http.StatusServiceUnavailable, codeBusy, "too busy to decide in time; nothing was done, try again"},
+		{http.StatusInternalServerError, codeInternal, "something went wrong on our side"},
+	} {
+		add(common.status, common.code, common.detail)
+	}
+}

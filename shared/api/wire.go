@@ -1,0 +1,90 @@
+package api
+
+import (
+	"math"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Credits are credit hours on the wire: a number with at most two decimal places.
+type Credits float64
+
+// Resolve implements [huma.ResolverWithPath]: more decimal places are refused, not rounded.
+func (c *Credits) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	if hundredths := float64(*c) * 100; math.Abs(hundredths-math.Round(hundredths)) > 1e-6 {
+		return []error{&huma.ErrorDetail{Location: at.String(), Message: "expected at most two decimal places"}}
+	}
+	return nil
+}
+
+// Domain is the number in the domain's unit.
+func (c Credits) Domain() registrar.Credits { return registrar.Credits(math.Round(float64(c) * 100)) }
+
+// CreditsOf is the number on the wire.
+func CreditsOf(c registrar.Credits) Credits { return Credits(float64(c) / 100) }
+
+// CreditRange is what a course may be taken for.
+type CreditRange struct {
+	Min Credits `json:"min" minimum:"0" maximum:"100" doc:"Least credit hours" example:"4"`
+	Max Credits `json:"max" minimum:"0" maximum:"100" doc:"Most credit hours" example:"4"`
+}
+
+// Domain is the range in the domain's unit.
+func (r CreditRange) Domain() registrar.CreditRange {
+	return registrar.CreditRange{Min: r.Min.Domain(), Max: r.Max.Domain()}
+}
+
+// CreditRangeOf is the range on the wire.
+func CreditRangeOf(r registrar.CreditRange) CreditRange {
+	return CreditRange{Min: CreditsOf(r.Min), Max: CreditsOf(r.Max)}
+}
+
+// Deadlines are the last instants for an act.
+type Deadlines struct {
+	LastAdd  *time.Time `json:"lastAdd,omitempty" doc:"Last moment to enrol; absent: the term's, or none" example:"2025-01-27T04:59:59Z"`
+	LastDrop *time.Time `json:"lastDrop,omitempty" doc:"Last moment to drop; absent: the term's, or none" example:"2025-02-11T04:59:59Z"`
+}
+
+// Domain is the same in the domain.
+func (d Deadlines) Domain() registrar.Deadlines {
+	return registrar.Deadlines{LastAdd: Time(d.LastAdd), LastDrop: Time(d.LastDrop)}
+}
+
+// DeadlinesOf is the same on the wire.
+func DeadlinesOf(d registrar.Deadlines) Deadlines {
+	return Deadlines{LastAdd: TimeOf(d.LastAdd), LastDrop: TimeOf(d.LastDrop)}
+}
+
+// Time is the time that was sent, in the form that is stored; zero when there was none.
+func Time(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return registrar.Instant(*t)
+}
+
+// TimeOf is a time to send; nil when it is zero.
+func TimeOf(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Set replaces a value if another one was sent.
+func Set[T any](value, sent *T) {
+	if sent != nil {
+		*value = *sent
+	}
+}
+
+// Stamp is what every record shows of its history.
+type Stamp struct {
+	CreatedAt time.Time `json:"createdAt" doc:"When the record was made"`
+	UpdatedAt time.Time `json:"updatedAt" doc:"When it changed last"`
+}
+
+// StampOf is the history on the wire; the version travels as ETag.
+func StampOf(s registrar.Stamp) Stamp { return Stamp{CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt} }

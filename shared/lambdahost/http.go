@@ -1,0 +1,104 @@
+package lambdahost
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/request"
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+)
+
+// margin is kept from a function's time, so that a handler that waits can still say so before Lambda kills it.
+const margin = 500 * time.Millisecond
+
+// HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a client
+// can do wrong is an answer.
+func HTTP(handler http.Handler) lambda.Handler { return httpFunction{handler: handler} }
+
+type httpFunction struct {
+	handler http.Handler
+}
+
+// Invoke implements [lambda.Handler]. It is safe for concurrent use.
+func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var event events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, fmt.Errorf("read the event: %w", err)
+	}
+	if event.RequestContext.HTTP.Method == "" {
+		return nil, fmt.Errorf("the event is no request of an HTTP API in payload format 2.0 (version %q)", event.Version)
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	ctx = request.With(ctx, request.Info{
+		ID: event.RequestContext.RequestID, ReceivedAt: time.UnixMilli(event.RequestContext.TimeEpoch).UTC(),
+	})
+	answer, err := f.answer(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(answer)
+}
+
+func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	r, err := requestOf(ctx, event)
+	if err != nil {
+		return badRequest(err.Error()), nil
+	}
+	w := core.NewProxyResponseWriterV2()
+	f.handler.ServeHTTP(w, r)
+	answer, err := w.GetProxyResponse()
+	if err != nil { // trap: a handler that writes nothing means 200 to net/http, and is an error to the adapter
+		w.WriteHeader(http.StatusOK)
+		answer, err = w.GetProxyResponse()
+	}
+	return answer, err
+}
+
+// requestOf makes the request that the client sent.
+func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+	if event.IsBase64Encoded { // trap: the adapter prints what it cannot decode, and fails the invocation
+		if _, err := base64.StdEncoding.DecodeString(event.Body); err != nil {
+			return nil, fmt.Errorf("the body is not valid base64")
+		}
+	}
+	if stage := event.RequestContext.Stage; stage != "$default" { // trap: a named stage stays in the raw path
+		event.RawPath = strings.TrimPrefix(event.RawPath, "/"+stage)
+	}
+	if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil { // trap: printed, like the body
+		return nil, fmt.Errorf("the address is not valid")
+	}
+	var adapter core.RequestAccessorV2
+	r, err := adapter.EventToRequestWithContext(ctx, event)
+	if err != nil {
+		return nil, fmt.Errorf("the request cannot be read")
+	}
+	for name, value := range event.Headers { // trap: the adapter splits values at commas; dates, tags and keys have some
+		r.Header.Set(name, value)
+	}
+	return r, nil
+}
+
+// badRequest is a problem answer (RFC 9457) to what is no HTTP request.
+func badRequest(detail string) events.APIGatewayV2HTTPResponse {
+	body, err := json.Marshal(map[string]any{
+		"type": "about:blank", "title": "Bad Request", "status": http.StatusBadRequest, "code": "BAD_REQUEST", "detail": detail,
+	})
+	if err != nil { // a map of strings and a number
+		body = []byte("{}")
+	}
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: http.StatusBadRequest, Headers: map[string]string{"Content-Type": "application/problem+json"}, Body: string(body),
+	}
+}

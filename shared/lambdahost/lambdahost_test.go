@@ -1,0 +1,170 @@
+package lambdahost_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/request"
+	"github.com/aws/aws-lambda-go/events"
+)
+
+func event() events.APIGatewayV2HTTPRequest {
+	e := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: "/v1/things", RawQueryString: "a=1&a=2"}
+	e.RequestContext.HTTP.Method = http.MethodPost
+	e.RequestContext.HTTP.SourceIP = "192.0.2.1"
+	e.RequestContext.DomainName = "api.example.com"
+	e.RequestContext.Stage = "$default"
+	e.RequestContext.RequestID = "req-1"
+	e.RequestContext.TimeEpoch = 1_732_000_000_123
+	return e
+}
+
+func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	payload, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := lambdahost.HTTP(h).Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatalf("the invocation failed: %v", err)
+	}
+	var answer events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(out, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestHTTP_HeadersWithCommasStayWhole(t *testing.T) {
+	want := map[string]string{
+		"if-match": `"1", "2"`, "idempotency-key": "a,b", "date": "Tue, 24 Nov 2026 03:00:00 GMT", "x-forwarded-for": "192.0.2.1, 192.0.2.2",
+	}
+	e := event()
+	e.Headers = want
+	invoke(t, e, func(_ http.ResponseWriter, r *http.Request) {
+		for name, value := range want {
+			if got := r.Header.Values(name); len(got) != 1 || got[0] != value {
+				t.Errorf("%s: %q", name, got)
+			}
+		}
+	})
+}
+
+func TestHTTP_AHandlerThatWritesNothingAnswers200(t *testing.T) {
+	if got := invoke(t, event(), func(http.ResponseWriter, *http.Request) {}); got.StatusCode != http.StatusOK {
+		t.Errorf("status %d", got.StatusCode)
+	}
+}
+
+func TestHTTP_WhatIsNoRequestIsAProblem(t *testing.T) {
+	broken := event()
+	broken.Body, broken.IsBase64Encoded = "%%%", true
+	address := event()
+	address.RawPath = "/%zz"
+	for _, e := range []events.APIGatewayV2HTTPRequest{broken, address} {
+		got := invoke(t, e, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
+		if got.StatusCode != http.StatusBadRequest || got.Headers["Content-Type"] != "application/problem+json" || strings.Contains(got.Body, "%") {
+			t.Errorf("answer: %+v", got)
+		}
+	}
+	if _, err := lambdahost.HTTP(http.NotFoundHandler()).Invoke(t.Context(), []byte(`{"Records":[]}`)); err == nil {
+		t.Error("an event of another kind was taken for a request")
+	}
+}
+
+func TestHTTP_StageIsNoPartOfThePath(t *testing.T) {
+	e := event()
+	e.RequestContext.Stage, e.RawPath = "live", "/live/v1/things"
+	invoke(t, e, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/things" || r.URL.RawQuery != "a=1&a=2" || r.RemoteAddr != "192.0.2.1" {
+			t.Errorf("request: %s from %s", r.URL, r.RemoteAddr)
+		}
+	})
+}
+
+func TestHTTP_RepeatedHeadersAndCookiesOfTheAnswer(t *testing.T) {
+	got := invoke(t, event(), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Link"] = []string{"<a>", "<b>"}
+		w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	if got.StatusCode != http.StatusNoContent || got.Headers["Link"] != "<a>,<b>" || len(got.Cookies) != 2 {
+		t.Errorf("answer: %+v", got)
+	}
+}
+
+func TestHTTP_TwoInvocationsAtOnceKeepTheirOwn(t *testing.T) {
+	handler := lambdahost.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, request.From(r.Context()).ID+string(body))
+	}))
+	var wg sync.WaitGroup
+	for _, id := range []string{"a", "b", "c", "d"} {
+		wg.Go(func() {
+			for range 50 {
+				e := event()
+				e.RequestContext.RequestID, e.Body = id, id
+				payload, _ := json.Marshal(e)
+				out, err := handler.Invoke(t.Context(), payload)
+				var answer events.APIGatewayV2HTTPResponse
+				if err = errors.Join(err, json.Unmarshal(out, &answer)); err != nil || answer.Body != id+id {
+					t.Errorf("%s: %q, %v", id, answer.Body, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestHTTP_TimeIsKeptForAnAnswer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	payload, _ := json.Marshal(event())
+	_, err := lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		outer, _ := ctx.Deadline()
+		inner, ok := r.Context().Deadline()
+		if !ok || !inner.Before(outer) {
+			t.Errorf("deadlines: %v, of the function %v", inner, outer)
+		}
+		if at := request.From(r.Context()).ReceivedAt; at.UnixMilli() != 1_732_000_000_123 {
+			t.Errorf("received at %v", at)
+		}
+	})).Invoke(ctx, payload)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSQS_ReportsWhatFailedAlone(t *testing.T) {
+	var seen []string
+	handler := lambdahost.SQS(func(ctx context.Context, body []byte) error {
+		seen = append(seen, request.From(ctx).ID)
+		switch string(body) {
+		case "fail":
+			return errors.New("no")
+		case "panic":
+			panic("no")
+		}
+		return nil
+	}, slog.New(slog.DiscardHandler))
+	payload, _ := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{
+		{MessageId: "1", Body: "fail"}, {MessageId: "2"}, {MessageId: "3", Body: "panic"}, {MessageId: "4"},
+	}})
+	out, err := handler.Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(out); got != `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"3"}]}` || len(seen) != 4 {
+		t.Errorf("answer %s after %v", got, seen)
+	}
+}

@@ -1,0 +1,72 @@
+// Package objects is the bucket for uploaded files: presigned addresses to upload to, and reading what was uploaded. It
+// knows S3 by the AWS SDK and nothing of what the files are. Start with [Open].
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Bucket keeps objects. It is safe for concurrent use.
+type Bucket struct {
+	client *s3.Client
+	name   string
+	now    func() time.Time
+}
+
+// uploadTime is how long a client has to begin an upload.
+const uploadTime = 15 * time.Minute
+
+// New makes a bucket over a client.
+func New(client *s3.Client, name string, now func() time.Time) *Bucket {
+	return &Bucket{client: client, name: name, now: now}
+}
+
+// Open makes a bucket that the environment configures: BUCKET_NAME; region, credentials and endpoint (AWS_ENDPOINT_URL_S3)
+// as for every AWS SDK. With an endpoint of its own, addresses have the bucket in their path.
+func Open(ctx context.Context, getenv func(string) string) (*Bucket, error) {
+	name := getenv("BUCKET_NAME")
+	if name == "" {
+		return nil, errors.New("configuration of the bucket: BUCKET_NAME is not set")
+	}
+	sdk, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
+	}
+	return New(s3.NewFromConfig(sdk, func(o *s3.Options) {
+		o.UsePathStyle = getenv("AWS_ENDPOINT_URL_S3") != ""
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired // who uploads by an address has no SDK
+	}), name, time.Now), nil
+}
+
+// PresignUpload gives an address for uploading one CSV file under the key.
+func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Upload, error) {
+	const contentType = "text/csv"
+	signed, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
+		Bucket: aws.String(b.name), Key: aws.String(key), ContentType: aws.String(contentType),
+	}, s3.WithPresignExpires(uploadTime))
+	if err != nil {
+		return registrar.Upload{}, fmt.Errorf("sign an upload: %w", err)
+	}
+	return registrar.Upload{
+		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(uploadTime).UTC(),
+	}, nil
+}
+
+// Open reads an object. The caller closes it.
+func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.name), Key: aws.String(key)})
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", key, err)
+	}
+	return out.Body, nil
+}

@@ -1,0 +1,244 @@
+// Package gateway is an API Gateway HTTP API on this machine: it turns requests into events of payload format 2.0, asks the
+// function behind the route that matches best, and writes its answer. It knows API Gateway's rules and nothing of what the
+// functions do. The sources of those rules are the API Gateway developer guide's "Create routes for HTTP APIs", "Create AWS
+// Lambda proxy integrations for HTTP APIs" and "Quotas for configuring and running an HTTP API".
+//
+// Faithful: the choice of a route, the event, the reading of an answer, the limits, the error answers. Not faithful: there is
+// one stage, $default, no authorizers, no CORS, no throttling and no x-amzn-trace-id; requestContext.authentication is there
+// and empty, because the events package writes it so. Start with [New].
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Function is what a route leads to. It must end by itself: the gateway gives up on one after 30 seconds, but does not
+// stop it, as with AWS.
+type Function interface {
+	Invoke(ctx context.Context, payload []byte) ([]byte, error)
+}
+
+// Route leads requests to a function.
+type Route struct {
+	Method   string // "GET", …, or "ANY"
+	Path     string // "/v1/sections/{id}/registrations"; the last segment may be greedy: "/files/{path+}"
+	Function Function
+}
+
+// Options configure a gateway.
+type Options struct {
+	Routes       []Route
+	NotFound     Function         // the $default route: what no route matches; nil: answered with 404
+	Log          *slog.Logger     // why an answer was 500 or 503; nil: nobody is told
+	Now          func() time.Time // nil: the system's clock
+	NewRequestID func() string    // nil: random ones
+	DomainName   string           // requestContext.domainName; empty: the host that the request names
+}
+
+// Limits of an HTTP API.
+const (
+	MaxBody            = 10 << 20         // bytes of a request's body
+	MaxHeader          = 10_240           // bytes of the request line and the headers' values together
+	MaxEvent           = 6 << 20          // bytes of the event (Lambda quotas, "Invocation payload")
+	IntegrationTimeout = 30 * time.Second // until a function must have answered
+)
+
+// Gateway is an [http.Handler].
+type Gateway struct {
+	options Options
+	routes  []route // the most specific first
+}
+
+// New makes a gateway, or returns an error for a route that API Gateway would not take or that is there twice.
+func New(options Options) (*Gateway, error) {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.NewRequestID == nil {
+		options.NewRequestID = newRequestID
+	}
+	routes, err := parseRoutes(options.Routes)
+	if err != nil {
+		return nil, err
+	}
+	return &Gateway{options: options, routes: routes}, nil
+}
+
+// newRequestID makes an id of the form that API Gateway's have: sixteen characters, for example "JKJaXmPLvHcESHA=".
+func newRequestID() string {
+	id := make([]byte, 11)
+	_, _ = rand.Read(id) // never fails, by its documentation
+	return base64.URLEncoding.EncodeToString(id)
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := g.options.NewRequestID()
+	w.Header().Set("Apigw-Requestid", id)
+	if headerSize(r) > MaxHeader {
+		refuse(w, http.StatusRequestHeaderFieldsTooLarge)
+		return
+	}
+	matched, parameters := match(g.routes, r.Method, r.URL.Path)
+	key, function := matched.key(), matched.Function
+	if function == nil {
+		key, function = "$default", g.options.NotFound
+	}
+	if function == nil {
+		refuse(w, http.StatusNotFound)
+		return
+	}
+	log := g.options.Log.With("requestId", id, "route", key)
+	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+	event, err := Event(r, Call{
+		RouteKey: key, PathParameters: parameters, RequestID: id, DomainName: g.options.DomainName, Time: g.options.Now(),
+	})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge)
+		return
+	case err != nil: // the client broke off, and is most likely gone
+		log.Warn("a request could not be read", "error", err)
+		refuse(w, http.StatusBadRequest)
+		return
+	}
+	var payload bytes.Buffer
+	encoder := json.NewEncoder(&payload)
+	encoder.SetEscapeHTML(false) // as API Gateway; an escaped "<" would count six times against the limit
+	switch err := encoder.Encode(event); {
+	case err != nil:
+		log.Error("an event could not be written", "error", err)
+		refuse(w, http.StatusInternalServerError)
+	case payload.Len() > MaxEvent:
+		refuse(w, http.StatusRequestEntityTooLarge)
+	default:
+		g.integrate(w, r, log, function, payload.Bytes())
+	}
+}
+
+// integrate asks the function and writes its answer, or what API Gateway says in its place.
+func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, log *slog.Logger, function Function, payload []byte) {
+	type outcome struct {
+		answer []byte
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		answer, err := function.Invoke(context.WithoutCancel(r.Context()), payload) // a client that goes away stops nothing
+		done <- outcome{answer, err}
+	}()
+	limit := time.NewTimer(IntegrationTimeout)
+	defer limit.Stop()
+	select {
+	case <-r.Context().Done():
+	case <-limit.C:
+		log.Error("the function did not answer in time", "limit", IntegrationTimeout)
+		refuse(w, http.StatusServiceUnavailable)
+	case o := <-done:
+		answer, body, err := response(o.answer)
+		if o.err != nil {
+			err = fmt.Errorf("the function failed: %w", o.err)
+		}
+		if err != nil {
+			log.Error("the function gave no answer that can be passed on", "error", err)
+			refuse(w, http.StatusInternalServerError)
+			return
+		}
+		write(w, answer, body)
+	}
+}
+
+// refuse writes an answer of API Gateway's own.
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `{"message":"`+http.StatusText(status)+`"}`) // the client may be gone
+}
+
+// headerSize is what the quota "Total combined size of request line and header values" counts, in bytes.
+func headerSize(r *http.Request) int {
+	size := len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + len(r.Host)
+	for _, values := range r.Header {
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return size
+}
+
+// response reads a function's answer. One without a statusCode is the body itself, said to be JSON ("Format inference").
+func response(answer []byte) (events.APIGatewayV2HTTPResponse, []byte, error) {
+	var read events.APIGatewayV2HTTPResponse
+	if !json.Valid(answer) {
+		return read, nil, errors.New("the answer is not JSON")
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(answer, &members); err != nil || members["statusCode"] == nil {
+		read.StatusCode, read.Headers = http.StatusOK, map[string]string{"content-type": "application/json"}
+		var text *string // a JSON text is passed on without its quotes, as the guide's first example shows
+		if err := json.Unmarshal(answer, &text); err == nil && text != nil {
+			return read, []byte(*text), nil
+		}
+		return read, bytes.TrimSpace(answer), nil
+	}
+	if err := json.Unmarshal(answer, &read); err != nil {
+		return read, nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if read.StatusCode < http.StatusOK || read.StatusCode > 599 {
+		return read, nil, fmt.Errorf("statusCode %d is none", read.StatusCode)
+	}
+	if !read.IsBase64Encoded {
+		return read, []byte(read.Body), nil
+	}
+	body, err := base64.StdEncoding.DecodeString(read.Body)
+	if err != nil {
+		return read, nil, fmt.Errorf("read the body's base64: %w", err)
+	}
+	return read, body, nil
+}
+
+func write(w http.ResponseWriter, answer events.APIGatewayV2HTTPResponse, body []byte) {
+	h := w.Header()
+	for name, value := range answer.Headers {
+		h.Set(name, value)
+	}
+	for name, values := range answer.MultiValueHeaders {
+		h.Del(name)
+		for _, value := range values {
+			h.Add(name, value)
+		}
+	}
+	for _, cookie := range answer.Cookies {
+		h.Add("Set-Cookie", cookie)
+	}
+	for _, name := range []string{"Connection", "Transfer-Encoding"} { // the connection is the gateway's own
+		h.Del(name)
+	}
+	if h.Get("Content-Type") == "" && len(body) > 0 {
+		h.Set("Content-Type", "text/plain;charset=UTF-8") // and no guess by net/http
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body))) // a function's own could be wrong
+	if answer.StatusCode == http.StatusNoContent || answer.StatusCode == http.StatusNotModified {
+		h.Del("Content-Length")
+		body = nil
+	}
+	w.WriteHeader(answer.StatusCode)
+	_, _ = w.Write(body) // the client may be gone
+}

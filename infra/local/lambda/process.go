@@ -1,0 +1,308 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ProcessOptions say what a [Process] runs.
+type ProcessOptions struct {
+	Binary string   // path of the built function: what a deployment would call bootstrap
+	Name   string   // of the function; the binary's file name when empty
+	Env    []string // "KEY=value", beside what Lambda sets itself; AWS_REGION here changes the region from us-east-1
+	// Memory is in MB, 128 when 0. The function is told of it, and nothing holds it to that.
+	Memory  int
+	Timeout time.Duration // of one call; 3 seconds when 0
+	// Stdout and Stderr get what the function prints; nil: nobody does. When they are not the same writer they are written
+	// to at the same time.
+	Stdout, Stderr io.Writer
+}
+
+// Process is a function that runs as a process of its own: one execution environment. One call is in it at a time; others
+// wait for their turn. A process that was killed or ended is replaced at the next call.
+type Process struct {
+	options ProcessOptions
+	region  string
+	turn    chan struct{} // held by the one whose call runs
+	closing chan struct{}
+
+	mu             sync.Mutex
+	child          *child // nil: none yet
+	closed         bool
+	init, duration time.Duration
+}
+
+// ErrClosed is a call to a [Process] after Close.
+const ErrClosed = closedError("the function's process was closed")
+
+type closedError string
+
+func (e closedError) Error() string { return string(e) }
+
+const (
+	initLimit = 10 * time.Second       // Lambda's, for the Init phase
+	stopGrace = 500 * time.Millisecond // between SIGTERM and SIGKILL: Lambda's Shutdown phase with an internal extension
+)
+
+// child is one run of the binary.
+type child struct {
+	cmd    *exec.Cmd
+	api    *runtimeAPI
+	exited chan struct{} // closed when err is set
+	err    error         // of Wait; nil: it ended with status 0
+}
+
+// StartProcess starts the binary and waits until it asks for its first event, for at most 10 seconds. A function that does
+// not come up is a [*FunctionError] with the type that it reported, or [TypeInit]. ctx bounds the start only.
+func StartProcess(ctx context.Context, options ProcessOptions) (*Process, error) {
+	if options.Name == "" {
+		options.Name = filepath.Base(options.Binary)
+	}
+	if options.Memory == 0 {
+		options.Memory = defaultMemory
+	}
+	if options.Timeout == 0 {
+		options.Timeout = defaultTimeout
+	}
+	p := &Process{options: options, region: defaultRegion, turn: make(chan struct{}, 1), closing: make(chan struct{})}
+	for _, variable := range options.Env {
+		if region, ok := strings.CutPrefix(variable, "AWS_REGION="); ok {
+			p.region = region
+		}
+	}
+	if _, err := p.living(ctx); err != nil {
+		return nil, fmt.Errorf("start function %s: %w", options.Name, err)
+	}
+	return p, nil
+}
+
+// InitDuration is how long the start of the latest process took, until it asked for its first event.
+func (p *Process) InitDuration() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.init
+}
+
+// Duration is how long the last call took, from its hand-over to its end; 0 before the first.
+func (p *Process) Duration() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.duration
+}
+
+// Close stops the process: SIGTERM, half a second later SIGKILL. A call that is under way ends with [TypeExit], and later
+// ones with [ErrClosed]. Closing twice is allowed.
+func (p *Process) Close() error {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		close(p.closing)
+	}
+	c := p.child
+	p.mu.Unlock()
+	if c != nil {
+		c.stop()
+	}
+	return nil
+}
+
+// Invoke implements [Function].
+func (p *Process) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for function %s: %w", p.options.Name, ctx.Err())
+	case <-p.closing:
+		return nil, ErrClosed
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		answer, err := p.run(ctx, payload)
+		<-p.turn
+		done <- outcome{answer, err}
+	}()
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the function has the same deadline, and its end is at hand
+			o := <-done
+			return o.answer, o.err
+		}
+		return nil, fmt.Errorf("wait for function %s: %w", p.options.Name, ctx.Err())
+	}
+}
+
+// run does one call, from the start of a process if there is none to the end of the call, whether or not its caller waits.
+func (p *Process) run(ctx context.Context, payload []byte) ([]byte, error) {
+	c, err := p.living(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	called, err := newCall(ctx, begin, p.region, p.options.Name, payload, p.options.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.duration = time.Since(begin)
+	}()
+	current := &pending{call: called, done: make(chan outcome, 1)}
+	overrun := time.NewTimer(called.limit)
+	defer overrun.Stop()
+	calls := c.api.calls
+	for {
+		select {
+		case calls <- current:
+			calls = nil // handed over; from now on only its end is awaited
+		case o := <-current.done:
+			return o.answer, o.err
+		case <-c.exited:
+			select {
+			case o := <-current.done: // it answered, and then it ended
+				return o.answer, o.err
+			default:
+				if calls != nil { // it ended after an earlier call, as a process does that panicked, and saw nothing of this one
+					return p.run(ctx, payload)
+				}
+				return nil, exitError(TypeExit, called.id, c.err)
+			}
+		case <-overrun.C:
+			c.kill()
+			return nil, timedOut(called.id, called.limit)
+		}
+	}
+}
+
+func exitError(kind, id string, err error) *FunctionError {
+	message := "Error: Runtime exited without providing a reason"
+	if err != nil {
+		message = "Error: Runtime exited with error: " + err.Error()
+	}
+	if id != "" {
+		message = "RequestId: " + id + " " + message
+	}
+	return &FunctionError{Type: kind, Message: message}
+}
+
+// living returns the running process, or a new one when it ended.
+func (p *Process) living(ctx context.Context) (*child, error) {
+	p.mu.Lock()
+	c := p.child
+	if c != nil {
+		select {
+		case <-c.exited:
+			c = nil
+		default:
+		}
+	}
+	if c != nil || p.closed {
+		defer p.mu.Unlock()
+		if p.closed {
+			return nil, ErrClosed
+		}
+		return c, nil
+	}
+	begin := time.Now()
+	c, err := p.start() // under the lock, so that Close sees the process or prevents it
+	p.child = c
+	p.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	limit := time.NewTimer(initLimit)
+	defer limit.Stop()
+	select {
+	case <-c.api.ready:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.init = time.Since(begin)
+		return c, nil
+	case err := <-c.api.broken:
+		c.kill()
+		return nil, err
+	case <-c.exited:
+		select {
+		case err := <-c.api.broken:
+			return nil, err
+		default:
+			return nil, exitError(TypeInit, "", c.err)
+		}
+	case <-limit.C:
+		c.kill()
+		return nil, &FunctionError{Type: TypeInit, Message: fmt.Sprintf("Error: Init timed out after %.2f seconds", initLimit.Seconds())}
+	case <-ctx.Done():
+		c.kill()
+		return nil, fmt.Errorf("wait for the process to be ready: %w", ctx.Err())
+	}
+}
+
+func (p *Process) start() (*child, error) {
+	binary, err := filepath.Abs(p.options.Binary)
+	if err != nil {
+		return nil, fmt.Errorf("find the binary: %w", err)
+	}
+	api, err := serveRuntimeAPI()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(binary), api: api, exited: make(chan struct{})}
+	c.cmd.Dir, c.cmd.Env = filepath.Dir(binary), p.environment(filepath.Dir(binary), api.address())
+	c.cmd.Stdout, c.cmd.Stderr = p.options.Stdout, p.options.Stderr
+	c.cmd.WaitDelay = time.Second // a grandchild that holds on to the output does not hold us
+	if err := c.cmd.Start(); err != nil {
+		api.close()
+		return nil, fmt.Errorf("start %s: %w", p.options.Binary, err)
+	}
+	go func() {
+		c.err = c.cmd.Wait()
+		close(c.exited)
+		api.close()
+	}()
+	return c, nil
+}
+
+// environment is what Lambda sets (developer guide, "Defined runtime environment variables"). Later entries win: what the
+// caller may override comes first, then the caller's own, then what is reserved.
+func (p *Process) environment(directory, address string) []string {
+	o := p.options
+	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=en_US.UTF-8", "TZ=:UTC"}, o.Env...)
+	return append(env,
+		"_HANDLER=bootstrap", "AWS_REGION="+p.region, "AWS_DEFAULT_REGION="+p.region,
+		"AWS_LAMBDA_RUNTIME_API="+address, "AWS_LAMBDA_FUNCTION_NAME="+o.Name, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(o.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/"+o.Name, "AWS_LAMBDA_LOG_STREAM_NAME=local/[$LATEST]",
+		"LAMBDA_TASK_ROOT="+directory, "LAMBDA_RUNTIME_DIR="+directory)
+}
+
+// kill ends the process at once and waits for its end.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // it may have ended by itself
+	<-c.exited
+}
+
+// stop asks the process to end, and ends it when it does not.
+func (c *child) stop() {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err == nil {
+		grace := time.NewTimer(stopGrace)
+		defer grace.Stop()
+		select {
+		case <-c.exited:
+			return
+		case <-grace.C:
+		}
+	}
+	c.kill()
+}

@@ -22,7 +22,7 @@ type getInput struct {
 // Report is an import with a page of what was wrong in its rows.
 type Report struct {
 	Import
-	Problems []Problem `json:"problems" doc:"By row; one page"`
+	Problems []RowProblem `json:"problems" doc:"By row; one page"`
 	Next     string    `json:"next,omitempty" doc:"Cursor of the next page of problems"`
 }
 
@@ -47,8 +47,8 @@ func Get(store GetStore) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		list := api.ListOf(ctx, page, func(p registrar.ImportProblem) Problem {
-			return Problem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
+		list := api.ListOf(ctx, page, func(p registrar.ImportProblem) RowProblem {
+			return RowProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
 		})
 		return &getOutput{
 			ETag: api.ETag(im.Version), Link: list.Link,

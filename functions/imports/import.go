@@ -42,8 +42,8 @@ type Changed struct {
 	Unchanged int `json:"unchanged" example:"0"`
 }
 
-// Problem is what was wrong in one row.
-type Problem struct {
+// RowProblem is what was wrong in one row.
+type RowProblem struct {
 	Row     int    `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
 	Field   string `json:"field" doc:"Column of the file" example:"course_start_time"`
 	Reason  string `json:"reason" example:"the meeting has days but no times"`

@@ -1,0 +1,254 @@
+// Package cloud is the local cloud: every function of the manifest behind a gateway, its engines, and the pollers that feed
+// its consumers, in one process. It knows the manifest and the packages beside it. Start with [Open]; infra/local's main is
+// `make run`.
+//
+// Engines are reached by the SDK over their wire protocols, without a socket while they are this process's own. Where the
+// environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3), that engine is used instead, and its table, queues
+// and bucket are made if they are missing.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/gateway"
+	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/infra/local/s3"
+	"example.com/registrar/infra/local/sqs"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/objects"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdkdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	sdksqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// What the local cloud calls its things. The keys are no secrets: nothing outside this machine knows them.
+const (
+	Table     = "registrar"
+	Bucket    = "registrar-imports"
+	CursorKey = "local-cursor-key-not-a-secret"
+	Region    = "us-east-1"
+	Account   = "000000000000"
+	accessKey = "local"
+)
+
+// Options configure a local cloud.
+type Options struct {
+	Getenv func(string) string // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
+	Log    *slog.Logger
+	System api.System
+	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example
+	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.
+	SQSAddress, S3Address string
+	// Observe is told what each operation of the embedded table cost; nil: nobody is.
+	Observe func(dynamodb.Usage)
+}
+
+// Cloud is a running local cloud.
+type Cloud struct {
+	API      http.Handler // the gateway
+	Store    *dynamo.Store
+	Bucket   *objects.Bucket
+	DynamoDB http.Handler // the embedded engines; nil where another is used
+	SQS      http.Handler
+	S3       http.Handler
+	pollers  []*lambda.QueuePoller
+}
+
+// Credentials are the only ones that the embedded engines accept for upload addresses.
+func Credentials() aws.Credentials {
+	return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: accessKey}
+}
+
+// Open makes a local cloud: engines, table, queues, bucket, functions. Nothing runs yet but what a request calls; see
+// [Cloud.Run].
+func Open(ctx context.Context, o Options) (*Cloud, error) {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	c := &Cloud{}
+	clients, err := c.engines(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: CursorKey}, o.System.Clock)
+	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
+	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
+		return nil, err
+	}
+	adapters := functions.Adapters{Store: c.Store, Bucket: c.Bucket, System: o.System, Log: o.Log}
+	var routes []gateway.Route
+	for _, f := range functions.All() {
+		if f.Queue != nil {
+			poller, err := feed(ctx, clients.sqs, f, adapters, o)
+			if err != nil {
+				return nil, err
+			}
+			c.pollers = append(c.pollers, poller)
+			continue
+		}
+		operations := f.Operations(adapters)
+		function := lambda.Handler(lambdahost.HTTP(api.Handler(o.Log, operations...)), lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log})
+		for _, operation := range operations {
+			routes = append(routes, gateway.Route{Method: operation.Method, Path: operation.Path, Function: function})
+		}
+	}
+	c.API, err = gateway.New(gateway.Options{Routes: routes, Log: o.Log, Now: o.System.Clock})
+	return c, err
+}
+
+// Run feeds the consumers until the context ends, and returns when what was in flight has ended.
+func (c *Cloud) Run(ctx context.Context) error {
+	errs := make([]error, len(c.pollers))
+	var wg sync.WaitGroup
+	for i, p := range c.pollers {
+		wg.Go(func() { errs[i] = p.Run(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+type clients struct {
+	dynamodb *sdkdynamodb.Client
+	sqs      *sdksqs.Client
+	s3       *sdks3.Client
+}
+
+// engines makes those that the environment does not name, and clients for all.
+func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
+	sdk, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return clients{}, fmt.Errorf("configuration of the AWS SDK: %w", err)
+	}
+	local := credentials.StaticCredentialsProvider{Value: Credentials()}
+	var all clients
+	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
+	} else {
+		c.DynamoDB = dynamodb.New(dynamodb.Options{Region: Region, Now: o.System.Clock, Observe: o.Observe})
+		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
+			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.DynamoDB),
+		})
+	}
+	if o.Getenv("AWS_ENDPOINT_URL_SQS") != "" {
+		all.sqs = sdksqs.NewFromConfig(sdk)
+	} else {
+		c.SQS = sqs.New(sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock})
+		all.sqs = sdksqs.New(sdksqs.Options{
+			Region: Region, Credentials: local, BaseEndpoint: aws.String(o.SQSAddress), HTTPClient: inprocess.Client(c.SQS),
+		})
+	}
+	if o.Getenv("AWS_ENDPOINT_URL_S3") != "" {
+		all.s3 = sdks3.NewFromConfig(sdk, func(o *sdks3.Options) { o.UsePathStyle = true })
+		return all, nil
+	}
+	c.S3 = s3.New(s3.Options{
+		Region: Region, Credentials: Credentials(), Now: o.System.Clock, Log: o.Log,
+		Announce: func(ctx context.Context, notification []byte) error { return announce(ctx, all.sqs, notification) },
+	})
+	all.s3 = sdks3.New(sdks3.Options{
+		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3), UsePathStyle: true,
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+	})
+	return all, nil
+}
+
+// announce tells of an object that arrived, as a bucket's notification does, to the queue of uploads.
+func announce(ctx context.Context, client *sdksqs.Client, notification []byte) error {
+	for _, f := range functions.All() {
+		if f.Queue == nil || f.Queue.Uploads == "" {
+			continue
+		}
+		queue, err := client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: &f.Queue.Name})
+		if err != nil {
+			return fmt.Errorf("find queue %s: %w", f.Queue.Name, err)
+		}
+		if _, err := client.SendMessage(ctx, &sdksqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(notification))}); err != nil {
+			return fmt.Errorf("announce an object to queue %s: %w", f.Queue.Name, err)
+		}
+	}
+	return nil
+}
+
+func makeTable(ctx context.Context, client *sdkdynamodb.Client) error {
+	_, err := client.CreateTable(ctx, dynamo.TableDefinition(Table))
+	var exists *ddbtypes.ResourceInUseException
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("make the table: %w", err)
+	}
+	const longest = 30 * time.Second
+	if err := sdkdynamodb.NewTableExistsWaiter(client).Wait(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)}, longest); err != nil {
+		return fmt.Errorf("wait for the table: %w", err)
+	}
+	_, err = client.UpdateTimeToLive(ctx, &sdkdynamodb.UpdateTimeToLiveInput{
+		TableName:               aws.String(Table),
+		TimeToLiveSpecification: &ddbtypes.TimeToLiveSpecification{AttributeName: aws.String(dynamo.TimeToLive), Enabled: aws.Bool(true)},
+	})
+	if err != nil && exists == nil {
+		return fmt.Errorf("set the table's time to live: %w", err)
+	}
+	return nil
+}
+
+func makeBucket(ctx context.Context, client *sdks3.Client) error {
+	_, err := client.CreateBucket(ctx, &sdks3.CreateBucketInput{Bucket: aws.String(Bucket)})
+	var exists *s3types.BucketAlreadyOwnedByYou
+	var taken *s3types.BucketAlreadyExists
+	if err != nil && !errors.As(err, &exists) && !errors.As(err, &taken) {
+		return fmt.Errorf("make the bucket: %w", err)
+	}
+	return nil
+}
+
+// feed makes a consumer's queue with its dead-letter queue, and the poller between.
+func feed(ctx context.Context, client *sdksqs.Client, f functions.Function, adapters functions.Adapters, o Options) (*lambda.QueuePoller, error) {
+	dead, err := makeQueue(ctx, client, f.Queue.Name+"-dead", nil)
+	if err != nil {
+		return nil, err
+	}
+	q, err := makeQueue(ctx, client, f.Queue.Name, map[string]string{
+		"VisibilityTimeout": strconv.Itoa(int(f.Visibility().Seconds())),
+		"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, dead.arn, f.Queue.Receives),
+	})
+	if err != nil {
+		return nil, err
+	}
+	function := lambda.Handler(lambdahost.SQS(f.Consume(adapters), o.Log), lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log})
+	return &lambda.QueuePoller{
+		Client: client, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
+		MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Log: o.Log,
+	}, nil
+}
+
+type queue struct{ url, arn string }
+
+func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string) (queue, error) {
+	made, err := client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
+	if err != nil {
+		return queue{}, fmt.Errorf("make queue %s: %w", name, err)
+	}
+	got, err := client.GetQueueAttributes(ctx, &sdksqs.GetQueueAttributesInput{
+		QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		return queue{}, fmt.Errorf("look at queue %s: %w", name, err)
+	}
+	return queue{url: aws.ToString(made.QueueUrl), arn: got.Attributes["QueueArn"]}, nil
+}

@@ -1,0 +1,133 @@
+// Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
+// but Go. The environment sets PORT (the API's, 8080; the engines follow on the next three), HOST (127.0.0.1; 0.0.0.0 lets
+// containers reach it), SEED=none (no sample data) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/sample"
+	"example.com/registrar/shared/api"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "registrar:", err)
+		os.Exit(1)
+	}
+}
+
+type site struct {
+	what    string
+	handler http.Handler
+	address string
+}
+
+func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) error {
+	began := time.Now()
+	port, err := strconv.Atoi(or(getenv("PORT"), "8080"))
+	const last = 65535
+	if err != nil || port < 1 || port+3 > last {
+		return fmt.Errorf("PORT must be a number from 1 to %d", last-3)
+	}
+	host := or(getenv("HOST"), "127.0.0.1")
+	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
+	reached := func(n int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
+	log := slog.New(slog.NewTextHandler(logs, nil))
+	c, err := cloud.Open(ctx, cloud.Options{
+		Getenv: getenv, Log: log, System: api.RealSystem(), SQSAddress: reached(2), S3Address: reached(3),
+	})
+	if err != nil {
+		return err
+	}
+	if getenv("SEED") != "none" {
+		if err := sample.Fill(ctx, c.Store); err != nil {
+			return err
+		}
+	}
+	var servers []*http.Server
+	var running sync.WaitGroup
+	failed := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for n, s := range []site{
+		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3, at(3)},
+	} {
+		if s.handler == nil {
+			fmt.Fprintf(out, "  %-32s as the environment says\n", s.what)
+			continue
+		}
+		listener, err := net.Listen("tcp", s.address)
+		if err != nil {
+			return fmt.Errorf("%s: %w (PORT chooses another)", s.what, err)
+		}
+		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+		servers = append(servers, server)
+		running.Go(func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("%s: %w", s.what, err)
+				cancel()
+			}
+		})
+		fmt.Fprintf(out, "  %-32s %s\n", s.what, reached(n))
+	}
+	running.Go(func() {
+		if err := c.Run(ctx); err != nil {
+			failed <- err
+			cancel()
+		}
+	})
+	welcome(out, reached(0), getenv("SEED") != "none", time.Since(began))
+	<-ctx.Done()
+	fmt.Fprintln(out, "stopping")
+	const patience = 10 * time.Second
+	end, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer release()
+	for _, server := range servers {
+		if err := server.Shutdown(end); err != nil {
+			log.Warn("a server did not stop in time", "error", err)
+		}
+	}
+	running.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
+	fmt.Fprintf(out, "\nRegistrar runs, after %d ms. Ctrl-C stops it. Try:\n\n", took.Milliseconds())
+	fmt.Fprintf(out, "  curl -s %s/health\n", address)
+	if !seeded {
+		fmt.Fprintf(out, "  curl -s %s/v1/terms\n  open %s/docs\n\n", address, address)
+		return
+	}
+	fmt.Fprintf(out, "  curl -s '%s/v1/sections?term=%s&subject=CSCI&open=true&limit=2'\n", address, sample.ID(sample.KindTerm, 1))
+	fmt.Fprintf(out, "  curl -s %s/v1/sections/%s/registrations -H 'Content-Type: application/json' -d '{\"student\": \"%s\"}'\n\n",
+		address, sample.ID(sample.KindSection, sample.Sections), sample.ID(sample.KindStudent, sample.Students-1))
+}
+
+func or(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

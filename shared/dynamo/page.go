@@ -2,7 +2,8 @@ package dynamo
 
 import (
 	"context"
-	"crypto/hmac"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -13,16 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// A cursor is the key of the last record shown, signed together with the list that it belongs to: a client can neither
-// make one nor carry it to another list.
+// A cursor is the key of the last record shown, sealed for the list that it belongs to: a client can neither make one nor
+// carry it to another list nor read it, and an address that holds one tells no name.
 
-const signatureBytes = 16
-
-func (s *Store) signature(list string, payload []byte) []byte {
-	mac := hmac.New(sha256.New, s.cursorKey)
-	fmt.Fprintf(mac, "%d:%s:", len(list), list)
-	mac.Write(payload)
-	return mac.Sum(nil)[:signatureBytes]
+func sealer(key string) (cipher.AEAD, error) {
+	sum := sha256.Sum256([]byte(key))
+	block, err := aes.NewCipher(sum[:])
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 func (s *Store) cursor(list string, at item, keys []string) (string, error) {
@@ -34,19 +35,31 @@ func (s *Store) cursor(list string, at item, keys []string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write a cursor: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(append(s.signature(list, payload), payload...)), nil
+	seal, err := sealer(s.cursorKey)
+	if err != nil {
+		return "", fmt.Errorf("write a cursor: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(seal.Seal(nil, nil, payload, []byte(list))), nil
 }
 
 func (s *Store) startKey(list, cursor string, keys []string) (item, error) {
 	if cursor == "" {
 		return nil, nil
 	}
-	signed, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(signed) < signatureBytes || !hmac.Equal(signed[:signatureBytes], s.signature(list, signed[signatureBytes:])) {
+	seal, err := sealer(s.cursorKey)
+	if err != nil {
+		return nil, fmt.Errorf("read a cursor: %w", err)
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return nil, registrar.ErrBadCursor
+	}
+	payload, err := seal.Open(nil, nil, sealed, []byte(list))
+	if err != nil {
 		return nil, registrar.ErrBadCursor
 	}
 	var values []string
-	if err := json.Unmarshal(signed[signatureBytes:], &values); err != nil || len(values) != len(keys) {
+	if err := json.Unmarshal(payload, &values); err != nil || len(values) != len(keys) {
 		return nil, registrar.ErrBadCursor
 	}
 	start := item{}

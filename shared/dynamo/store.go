@@ -18,7 +18,7 @@ import (
 // Config says which table the store keeps its records in.
 type Config struct {
 	Table     string // TABLE_NAME
-	CursorKey string // CURSOR_KEY: secret that signs page cursors; at least 16 characters
+	CursorKey string // CURSOR_KEY: secret that seals page cursors; at least 16 characters
 }
 
 // ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong.
@@ -52,7 +52,7 @@ type Client interface {
 type Store struct {
 	client    Client
 	table     string
-	cursorKey []byte
+	cursorKey string
 	now       registrar.Clock
 	sections  *cache[registrar.SectionID, registrar.Section]
 	terms     *cache[registrar.TermID, registrar.Term]
@@ -61,7 +61,7 @@ type Store struct {
 // New makes a store over a client.
 func New(client Client, c Config, now registrar.Clock) *Store {
 	return &Store{
-		client: client, table: c.Table, cursorKey: []byte(c.CursorKey), now: now,
+		client: client, table: c.Table, cursorKey: c.CursorKey, now: now,
 		sections: newCache[registrar.SectionID, registrar.Section](now),
 		terms:    newCache[registrar.TermID, registrar.Term](now),
 	}

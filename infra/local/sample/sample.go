@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,7 +196,7 @@ func anImport(n int) registrar.Import {
 func File() string {
 	return "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n" +
-		"90001,BIOL-1010,Introduction to Biology,LEC,4,MR,10:00:00,11:50:00,2027-05-17,2027-08-14,Hall 1,Ada King,30,01,,,[],School of Science\n"
+		"90001,BIOL-1010,Introduction to Biology,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-14,Hall 1,Ada King,30,01,,,[],School of Science\n"
 }
 
 // register takes up to three sections for a student. What the rules refuse is left, as a student would.
@@ -232,4 +234,34 @@ func familyNames() []string {
 		"Abara", "Almeida", "Bauer", "Castro", "Diaz", "Eriksen", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Kaya", "Lopez", "Moreau",
 		"Nakamura", "Novak", "Okafor", "Patel", "Quinn", "Rossi", "Schmidt", "Tanaka", "Ueda", "Vogel", "Wang", "Xu", "Yilmaz", "Zhang", "Adler",
 	}
+}
+
+// Uploads gives addresses to upload to.
+type Uploads interface {
+	PresignUpload(ctx context.Context, key string) (registrar.Upload, error)
+}
+
+// Upload uploads the file of the second import, over HTTP as a client would. The upload's own announcement finds no
+// consumer running unless there is one.
+func Upload(ctx context.Context, uploads Uploads) error {
+	upload, err := uploads.PresignUpload(ctx, "imports/"+ID(KindImport, 2))
+	if err != nil {
+		return fmt.Errorf("sample: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, upload.Method, upload.URL, strings.NewReader(File()))
+	if err != nil {
+		return fmt.Errorf("sample: %w", err)
+	}
+	for name, value := range upload.Headers {
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("sample: upload: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("sample: upload: %s", answer.Status)
+	}
+	return nil
 }

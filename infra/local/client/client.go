@@ -1,0 +1,136 @@
+// Package client calls the API as any client would, over HTTP, for the commands beside it. It knows JSON and problems,
+// nothing of what is behind the API. Start with [Client.Do].
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client calls the API at an address such as "http://127.0.0.1:8080".
+type Client struct {
+	address string
+	http    *http.Client
+}
+
+// New makes a client that has up to so many requests under way.
+func New(address string, atOnce int) *Client {
+	const patience = time.Minute
+	return &Client{address: strings.TrimSuffix(address, "/"), http: &http.Client{
+		Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: atOnce, MaxConnsPerHost: atOnce},
+	}}
+}
+
+// Problem is an answer that says no (RFC 9457).
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
+
+// Do sends in (nil: no body) and reads the answer into out (nil: not wanted). A refusal is a [*Problem].
+func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader = http.NoBody
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", method, path, err)
+		}
+		body = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.address+path, body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if in != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return c.send(r, out)
+}
+
+// Upload sends a file to an address that the API gave.
+func (c *Client) Upload(ctx context.Context, method, address string, headers map[string]string, file io.Reader, size int64) error {
+	r, err := http.NewRequestWithContext(ctx, method, address, file)
+	if err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	r.ContentLength = size
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	return c.send(r, nil)
+}
+
+func (c *Client) send(r *http.Request, out any) error {
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	}
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		problem := &Problem{Status: answer.StatusCode, Detail: answer.Status}
+		_ = json.Unmarshal(body, problem) // some answers are the gateway's own, in another form
+		return problem
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", r.Method, r.URL.Path, err)
+	}
+	return nil
+}
+
+// All reads every page of a list.
+func All[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	var all []T
+	query.Set("limit", "100")
+	for {
+		var page struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next"`
+		}
+		if err := c.Do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			return all, nil
+		}
+		query.Set("cursor", page.Next)
+	}
+}
+
+// Term is what the commands need of a term.
+type Term struct {
+	ID   string `json:"id"`
+	Code string `json:"code"`
+}
+
+// TermByCode finds a term.
+func TermByCode(ctx context.Context, c *Client, code string) (Term, bool, error) {
+	terms, err := All[Term](ctx, c, "/v1/terms", url.Values{})
+	if err != nil {
+		return Term{}, false, err
+	}
+	for _, t := range terms {
+		if strings.EqualFold(t.Code, code) {
+			return t, true, nil
+		}
+	}
+	return Term{}, false, nil
+}

@@ -1,0 +1,153 @@
+// Command invoke is `make invoke FN=…`: it runs one function's real binary, as built for Lambda, under a local Runtime API,
+// gives it an event, and prints the answer. No Docker. The function finds the engines that AWS_ENDPOINT_URL_* name, or else
+// engines of its own with the sample data, which end with it.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/infra/local/sample"
+	"example.com/registrar/shared/api"
+)
+
+func main() {
+	name := flag.String("function", "", "name of the function, for example courses-create")
+	event := flag.String("event", "", "file with the event; default: events/<function>.json")
+	binaries := flag.String("binaries", ".build/local", "folder with <function>/bootstrap")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Getenv, *name, *event, *binaries, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "invoke:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, getenv func(string) string, name, eventFile, binaries string, out io.Writer) error {
+	function, err := find(name)
+	if err != nil {
+		return err
+	}
+	if eventFile == "" {
+		eventFile = filepath.Join("events", name+".json")
+	}
+	event, err := os.ReadFile(eventFile)
+	if err != nil {
+		return err
+	}
+	surroundings, err := surround(ctx, getenv)
+	if err != nil {
+		return err
+	}
+	defer surroundings.close()
+	process, err := lambda.StartProcess(ctx, lambda.ProcessOptions{
+		Binary: filepath.Join(binaries, name, "bootstrap"), Name: name, Memory: function.Memory, Timeout: function.Timeout,
+		Env: surroundings.env, Stdout: os.Stderr, Stderr: os.Stderr,
+	})
+	if err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	answer, err := process.Invoke(ctx, event)
+	fmt.Fprintf(os.Stderr, "init %s, invocation %s\n", process.InitDuration().Round(time.Microsecond), process.Duration().Round(time.Microsecond))
+	if err = errors.Join(err, process.Close()); err != nil {
+		return fmt.Errorf("invoke %s: %w", name, err)
+	}
+	return show(out, answer)
+}
+
+// show prints the answer, its body beneath if that is JSON.
+func show(out io.Writer, answer []byte) error {
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, answer, "", "  "); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	fmt.Fprintln(out, pretty.String())
+	var http struct {
+		Body string `json:"body"`
+	}
+	pretty.Reset()
+	if json.Unmarshal(answer, &http) == nil && http.Body != "" && json.Indent(&pretty, []byte(http.Body), "", "  ") == nil {
+		fmt.Fprintf(out, "body:\n%s\n", strings.TrimSpace(pretty.String()))
+	}
+	return nil
+}
+
+func find(name string) (functions.Function, error) {
+	var names []string
+	for _, f := range functions.All() {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return functions.Function{}, fmt.Errorf("there is no function %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// surroundings are the engines around a function, and the environment by which it finds them.
+type surroundings struct {
+	env     []string
+	servers []*http.Server
+}
+
+func (s *surroundings) close() {
+	for _, server := range s.servers {
+		_ = server.Close() // nobody is left to speak with
+	}
+}
+
+func surround(ctx context.Context, getenv func(string) string) (*surroundings, error) {
+	s := &surroundings{env: []string{
+		"TABLE_NAME=" + cloud.Table, "BUCKET_NAME=" + cloud.Bucket, "CURSOR_KEY=" + cloud.CursorKey, "AWS_REGION=" + cloud.Region,
+		"AWS_ACCESS_KEY_ID=" + cloud.Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + cloud.Credentials().SecretAccessKey,
+	}}
+	if getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+		for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"} {
+			s.env = append(s.env, name+"="+getenv(name))
+		}
+		return s, nil
+	}
+	var addresses [3]string
+	var listeners [3]net.Listener
+	for i := range listeners {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("listen for an engine: %w", err)
+		}
+		listeners[i], addresses[i] = l, "http://"+l.Addr().String()
+	}
+	c, err := cloud.Open(ctx, cloud.Options{
+		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: addresses[1], S3Address: addresses[2],
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, handler := range []http.Handler{c.DynamoDB, c.SQS, c.S3} {
+		const patience = 10 * time.Second
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: patience}
+		s.servers = append(s.servers, server)
+		go func() { _ = server.Serve(listeners[i]) }() // ends with close
+	}
+	s.env = append(s.env, "AWS_ENDPOINT_URL_DYNAMODB="+addresses[0], "AWS_ENDPOINT_URL_SQS="+addresses[1], "AWS_ENDPOINT_URL_S3="+addresses[2])
+	if err := sample.Fill(ctx, c.Store); err != nil {
+		return nil, err
+	}
+	return s, sample.Upload(ctx, c.Bucket)
+}

@@ -4,17 +4,102 @@ SHELL := bash
 
 # infra/cdk needs Node and a large module, so it is in no list but its own.
 PACKAGES = $(shell go list ./... | grep -v /infra/cdk)
+FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/*/main.go))
+HOST_ARCH = $(shell go env GOHOSTARCH)
+
+# As Lambda runs it: no C, no paths of this machine, no symbols, no Lambda RPC of old.
+BUILD = CGO_ENABLED=0 GOOS=linux go build -tags lambda.norpc -trimpath -ldflags "-s -w"
 
 .PHONY: help
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
+## --- use it
+
+.PHONY: run
+run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, AWS_ENDPOINT_URL_*)
+	@go run ./infra/local
+
+API ?= http://127.0.0.1:8080
+
+.PHONY: import
+import: ## import a term's schedule: make import FILE=../shared/data/rpi-fall-2024.csv
+	@go run ./infra/local/import -api $(API) -file "$(FILE)"
+
+.PHONY: replay
+replay: ## register the imported term again, 64 at a time, and count afterwards
+	@go run ./infra/local/replay -api $(API) $(if $(FILE),-file "$(FILE)")
+
+.PHONY: invoke
+invoke: ## run one function's real binary with its event: make invoke FN=courses-create
+	@test -f functions/$(subst -,/,$(FN))/main.go || { echo "FN names no function; there are: $(subst /,-,$(FUNCTIONS))"; exit 2; }
+	@$(BUILD) -o .build/local/$(FN)/bootstrap ./functions/$(subst -,/,$(FN))
+	@go run ./infra/local/invoke -function $(FN) $(if $(EVENT),-event "$(EVENT)")
+
+## --- build it
+
+.PHONY: build
+build: ## every function for arm64 and amd64, and what they weigh
+	@for arch in arm64 amd64; do for f in $(FUNCTIONS); do echo "$$arch $$f"; done; done | \
+	  xargs -P 2 -L 1 bash -c 'GOARCH=$$0 $(BUILD) -o .build/$$0/$${1/\//-}/bootstrap ./functions/$$1'
+	@ln -sfn $(HOST_ARCH) .build/sam
+	@go run ./infra/budget
+
+.PHONY: budget
+budget: build ## write down what the functions weigh: functions/budget.txt
+	@go run ./infra/budget -write >/dev/null
+
+.PHONY: generate
+generate: ## write template.yaml and the OpenAPI document from the manifest
+	go run ./infra/openapi
+	go run ./infra/sam
+
+.PHONY: synth
+synth: ## synthesize the CDK app into .build/cdk.out (needs Node; make build first)
+	go run ./infra/cdk
+
+## --- test it
+
 .PHONY: test
 test: ## all tests that need Go alone
-	@test -z "$$(gofmt -l shared $(wildcard functions infra))" || { echo "gofmt would change:"; gofmt -l shared $(wildcard functions infra); exit 1; }
+	@test -z "$$(gofmt -l shared functions infra)" || { echo "gofmt would change:"; gofmt -l shared functions infra; exit 1; }
 	go vet $(PACKAGES)
 	go test $(PACKAGES)
 
 .PHONY: test-race
 test-race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(PACKAGES)
+
+.PHONY: test-integration
+test-integration: ## the store and the API on an independent DynamoDB and SQS; every built binary with its event (make build first)
+	.ci/tools/engines run go test -count=1 ./shared/dynamo ./infra/local/cloud
+	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
+
+.PHONY: test-infra
+test-infra: ## assertions on the synthesized CDK app (needs Node)
+	go vet ./infra/cdk/... && go test -count=1 ./infra/cdk/...
+
+.PHONY: template-check
+template-check: ## template.yaml and the OpenAPI document are what the manifest makes; SAM's and CloudFormation's linters agree
+	go test -count=1 ./infra/sam ./infra/openapi
+	.ci/tools/sam sam validate --lint
+	.ci/tools/sam sam build
+
+.PHONY: budget-check
+budget-check: ## no function outgrew its line of functions/budget.txt (make build first)
+	@go run ./infra/budget -check >/dev/null
+
+.PHONY: lint
+lint: ## golangci-lint, the pinned version
+	.ci/tools/golangci-lint run ./shared/... ./functions/... ./infra/...
+
+ROUNDS ?= 20
+
+.PHONY: soak
+soak: ## the races again and again, under the race detector: ROUNDS=20
+	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 60m -run Race ./infra/local/cloud
+	CGO_ENABLED=1 go test -race -count=$(ROUNDS) -timeout 60m ./shared/dynamo ./infra/local/dynamodb
+
+.PHONY: bench
+bench: ## ratios: what the embedded engine costs at 100,000 items against 1,000
+	go test -run '^$$' -bench . -benchtime 2000x ./infra/local/dynamodb

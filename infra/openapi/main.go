@@ -1,0 +1,84 @@
+// Command openapi writes functions/docs/openapi.json, the OpenAPI 3.1 document of all operations of the manifest. The example
+// of a request's body is that of the function's event in events/. Start with [Document]; a test holds the committed file to
+// it.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/shared/api"
+)
+
+const file = "functions/docs/openapi.json"
+
+func main() {
+	document, err := Document(".")
+	if err == nil {
+		err = os.WriteFile(file, document, 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "openapi:", err)
+		os.Exit(1)
+	}
+}
+
+// Document makes the document; root is the repository's folder.
+func Document(root string) ([]byte, error) {
+	var operations []api.Operation
+	examples := make(map[string]any)
+	for _, f := range functions.All() {
+		if f.Operations == nil {
+			continue
+		}
+		operations = append(operations, f.Operations(functions.Adapters{})...)
+		example, err := bodyOf(filepath.Join(root, "events", f.Name+".json"))
+		if err != nil {
+			return nil, err
+		}
+		if example != nil {
+			examples[f.Name] = example
+		}
+	}
+	document, err := api.Document(operations, examples)
+	if err != nil {
+		return nil, err
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, document, "", " "); err != nil {
+		return nil, fmt.Errorf("the document is no JSON: %w", err)
+	}
+	pretty.WriteByte('\n')
+	return pretty.Bytes(), nil
+}
+
+// bodyOf is the body of an event, nil when it has none.
+func bodyOf(path string) (any, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // a missing event is found by another test
+	}
+	if err != nil {
+		return nil, err
+	}
+	var event struct {
+		Body string `json:"body"`
+	}
+	if err := json.Unmarshal(text, &event); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if event.Body == "" {
+		return nil, nil //nolint:nilnil // no body, no example
+	}
+	var body any
+	if err := json.Unmarshal([]byte(event.Body), &body); err != nil {
+		return nil, fmt.Errorf("%s: the body: %w", path, err)
+	}
+	return body, nil
+}

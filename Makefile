@@ -102,4 +102,4 @@ soak: ## the races again and again, under the race detector: ROUNDS=20
 
 .PHONY: bench
 bench: ## ratios: what the embedded engine costs at 100,000 items against 1,000
-	go test -run '^$$' -bench . -benchtime 2000x ./infra/local/dynamodb
+	go run ./infra/local/bench

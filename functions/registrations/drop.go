@@ -10,7 +10,7 @@ import (
 
 type dropInput struct {
 	api.IdempotencyInput
-	keyInput
+	KeyInput
 }
 
 // Drop gives a student's seat back.

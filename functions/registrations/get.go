@@ -18,7 +18,7 @@ func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "registrations-get", Method: http.MethodGet, Path: "/v1/sections/{id}/registrations/{student}",
 		Summary: "Get a student's registration in a section", Tag: "registrations", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *keyInput) (*api.Read[Registration], error) {
+	}, func(ctx context.Context, in *KeyInput) (*api.Read[Registration], error) {
 		r, err := store.Registration(ctx, registrar.SectionID(in.Section), registrar.StudentID(in.Student))
 		if err != nil {
 			return nil, err

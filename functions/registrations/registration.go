@@ -48,8 +48,8 @@ func location(r registrar.Registration) string {
 	return "/v1/sections/" + string(r.Section) + "/registrations/" + string(r.Student)
 }
 
-// keyInput is embedded in operations on one registration.
-type keyInput struct {
+// KeyInput is embedded in the input of operations on one registration.
+type KeyInput struct {
 	Section string `path:"id" format:"uuid" maxLength:"36" doc:"Id of the section"`
 	Student string `path:"student" format:"uuid" maxLength:"36" doc:"Id of the student"`
 }

@@ -1,0 +1,135 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/registrar/registrartest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+)
+
+// faulty is a client whose transactions go wrong as AWS's can: before they are carried out, or after, so that only the
+// reply is lost.
+type faulty struct {
+	*dynamodb.Client
+	before, after func(call int64) error
+	calls         atomic.Int64
+}
+
+func (f *faulty) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	call := f.calls.Add(1)
+	if f.before != nil {
+		if err := f.before(call); err != nil {
+			return nil, err
+		}
+	}
+	out, err := f.Client.TransactWriteItems(ctx, in, o...)
+	if err == nil && f.after != nil {
+		err = f.after(call)
+	}
+	return out, err
+}
+
+// faultyUniversity has a section of one seat and a student, made while nothing goes wrong.
+func faultyUniversity(t *testing.T) (*registrartest.University, *faulty, registrar.Section, registrar.Student) {
+	t.Helper()
+	f := &faulty{Client: client(t, nil)}
+	table := "faults-" + uuid.NewString()
+	if _, err := f.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
+		t.Fatal(err)
+	}
+	u := registrartest.New(t, dynamo.New(f, dynamo.Config{Table: table, CursorKey: "0123456789abcdef"}, time.Now))
+	section := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 1)
+	student := u.NewStudent("U1", "Ann", "Able")
+	f.calls.Store(0)
+	return u, f, section, student
+}
+
+func conflict() error {
+	return &types.TransactionCanceledException{Message: aws.String("conflict"), CancellationReasons: []types.CancellationReason{
+		{Code: aws.String("TransactionConflict")}, {Code: aws.String("None")}, {Code: aws.String("None")}, {Code: aws.String("None")}, {Code: aws.String("None")},
+	}}
+}
+
+func TestConflictsAndThrottlingAreTriedAgain(t *testing.T) {
+	u, f, section, student := faultyUniversity(t)
+	f.before = func(call int64) error {
+		switch {
+		case call < 4:
+			return conflict()
+		case call < 6:
+			return &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}
+		}
+		return nil
+	}
+	if _, err := u.Enrol(section.ID, student.ID); err != nil {
+		t.Fatalf("after conflicts: %v", err)
+	}
+	if f.calls.Load() != 6 {
+		t.Errorf("%d attempts", f.calls.Load())
+	}
+	registrartest.CheckSeats(t, u.Store, section.ID)
+}
+
+func TestEndlessConflictsAreBusyAndNothingIsDone(t *testing.T) {
+	u, f, section, student := faultyUniversity(t)
+	f.before = func(int64) error { return conflict() }
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
+	if !errors.Is(err, registrar.ErrBusy) {
+		t.Errorf("got %v, want ErrBusy: a conflict is never told as a refusal", err)
+	}
+	f.before = nil
+	if registrartest.CheckSeats(t, u.Store, section.ID) != 0 {
+		t.Error("something was done")
+	}
+}
+
+func TestALostReplyHasOneEffect(t *testing.T) {
+	u, f, section, student := faultyUniversity(t)
+	f.after = func(call int64) error {
+		if call == 1 {
+			return errors.New("connection reset by peer")
+		}
+		return nil
+	}
+	reg, err := u.Enrol(section.ID, student.ID)
+	if err != nil || reg.Attempt != 1 {
+		t.Fatalf("after a lost reply: %+v, %v", reg, err)
+	}
+	if registrartest.CheckSeats(t, u.Store, section.ID) != 1 {
+		t.Error("the seat was not taken once")
+	}
+}
+
+// The function that enrolled was killed, or its client gave up; the request comes again with its key.
+func TestAKeyAnswersForAnAttemptWhoseReplyWasLost(t *testing.T) {
+	u, f, section, student := faultyUniversity(t)
+	f.after = func(int64) error { return errors.New("connection reset by peer") }
+	key := registrar.IdempotencyKey{Principal: "p", Key: "k", Request: [32]byte{1}}
+	reply := func(registrar.Registration) ([]byte, error) { return []byte("enrolled"), nil }
+	request := registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := u.Desk().Enrol(ctx, request, key, reply); !errors.Is(err, registrar.ErrBusy) {
+		t.Fatalf("the first attempt: %v, want ErrBusy", err)
+	}
+	f.after = nil
+	_, err := u.Desk().Enrol(t.Context(), request, key, reply)
+	var before *registrar.AnsweredBefore
+	if !errors.As(err, &before) || string(before.Reply) != "enrolled" {
+		t.Errorf("the second attempt: %v, want the answer of the first", err)
+	}
+	if registrartest.CheckSeats(t, u.Store, section.ID) != 1 {
+		t.Error("the seat was not taken once")
+	}
+}

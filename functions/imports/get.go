@@ -23,7 +23,7 @@ type getInput struct {
 type Report struct {
 	Import
 	Problems []RowProblem `json:"problems" doc:"By row; one page"`
-	Next     string    `json:"next,omitempty" doc:"Cursor of the next page of problems"`
+	Next     string       `json:"next,omitempty" doc:"Cursor of the next page of problems"`
 }
 
 type getOutput struct {

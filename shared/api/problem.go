@@ -148,7 +148,7 @@ func describe(ctx context.Context, err error) *Problem {
 	case errors.As(err, &fields):
 		p := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
 		for _, f := range fields {
-			p.on("body."+f.Field, f.Code, f.Detail)
+			p = p.on("body."+f.Field, f.Code, f.Detail)
 		}
 		return p
 	case errors.Is(err, registrar.ErrVersionMismatch):
@@ -223,7 +223,7 @@ func fromHuma(status int, message string, errs []error) *Problem {
 		}
 	}
 	if len(p.Errors) == 0 && status == http.StatusBadRequest {
-		p.on("body", registrar.FieldRequired, "must be there")
+		p = p.on("body", registrar.FieldRequired, "must be there")
 	}
 	return p
 }

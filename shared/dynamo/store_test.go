@@ -74,7 +74,7 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 	term := u.NewTerm("2025-SPRING")
 	student := u.NewStudent("U1", "Ann", "Able")
 	desk := u.Desk()
-	desk.NewID = func() string { return uuid.NewString() }
+	desk.NewID = uuid.NewString
 	var sections []registrar.Section
 	for n := range 6 { // six sections with two meetings each are more than most students have
 		number := string(rune('0' + n))

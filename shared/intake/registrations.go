@@ -59,7 +59,10 @@ func NewRegistrations(file io.Reader) (*Registrations, error) {
 func (r *Registrations) Next() (RegistrationRow, error) {
 	fields, err := r.csv.Read()
 	var broken *csv.ParseError
-	if err != nil && !errors.As(err, &broken) {
+	if errors.As(err, &broken) {
+		err = nil
+	}
+	if err != nil {
 		return RegistrationRow{}, err
 	}
 	r.row++

@@ -140,8 +140,9 @@ func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, log *slog.Lo
 		err    error
 	}
 	done := make(chan outcome, 1)
+	unstopped := context.WithoutCancel(r.Context()) // a client that goes away stops nothing
 	go func() {
-		answer, err := function.Invoke(context.WithoutCancel(r.Context()), payload) // a client that goes away stops nothing
+		answer, err := function.Invoke(unstopped, payload)
 		done <- outcome{answer, err}
 	}()
 	limit := time.NewTimer(IntegrationTimeout)

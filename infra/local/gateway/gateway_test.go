@@ -336,7 +336,7 @@ func TestIntegrationTimeout(t *testing.T) {
 func TestClientGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var ended error = errors.New("the function did not end")
+		ended := errors.New("the function did not end")
 		g := newGateway(t, gateway.Options{NotFound: contextFunction(func(ctx context.Context) {
 			time.Sleep(2 * time.Second)
 			ended = ctx.Err()

@@ -67,8 +67,10 @@ type response struct {
 	body   bytes.Buffer
 }
 
+// Header implements [http.ResponseWriter].
 func (w *response) Header() http.Header { return w.header }
 
+// WriteHeader implements [http.ResponseWriter].
 func (w *response) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,6 +83,7 @@ func (w *response) writeHeader(status int) {
 	}
 }
 
+// Write implements [http.ResponseWriter].
 func (w *response) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

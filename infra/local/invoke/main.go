@@ -80,11 +80,11 @@ func show(out io.Writer, answer []byte) error {
 		return fmt.Errorf("the answer is not JSON: %w", err)
 	}
 	fmt.Fprintln(out, pretty.String())
-	var http struct {
+	var response struct {
 		Body string `json:"body"`
 	}
 	pretty.Reset()
-	if json.Unmarshal(answer, &http) == nil && http.Body != "" && json.Indent(&pretty, []byte(http.Body), "", "  ") == nil {
+	if json.Unmarshal(answer, &response) == nil && response.Body != "" && json.Indent(&pretty, []byte(response.Body), "", "  ") == nil {
 		fmt.Fprintf(out, "body:\n%s\n", strings.TrimSpace(pretty.String()))
 	}
 	return nil

@@ -93,6 +93,7 @@ type answer struct {
 	status int
 }
 
+// WriteHeader implements [http.ResponseWriter].
 func (a *answer) WriteHeader(status int) {
 	a.status = status
 	a.ResponseWriter.WriteHeader(status)

@@ -92,7 +92,7 @@ func (u *University) must(err error) {
 	}
 }
 
-// Term makes a stored term in which students may register.
+// NewTerm makes a stored term in which students may register.
 func (u *University) NewTerm(code string) registrar.Term {
 	u.T.Helper()
 	t := registrar.Term{

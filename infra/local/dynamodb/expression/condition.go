@@ -441,9 +441,9 @@ func (c *conditionParser) between(v operand) (test, error) {
 		if !okFrom || !okTo {
 			return false
 		}
-		a, comparable := attr.Compare(from, value)
-		b, alsoComparable := attr.Compare(value, to)
-		return comparable && alsoComparable && a <= 0 && b <= 0
+		a, okA := attr.Compare(from, value)
+		b, okB := attr.Compare(value, to)
+		return okA && okB && a <= 0 && b <= 0
 	}, nil
 }
 

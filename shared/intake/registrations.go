@@ -73,7 +73,7 @@ func (r *Registrations) Next() (RegistrationRow, error) {
 	switch {
 	case broken != nil:
 		refuse("", broken.Err.Error())
-		return row, nil
+		return row, nil //nolint:nilerr // what is wrong with one row stands in the row
 	case len(fields) != len(r.columns):
 		refuse("", "the row has not as many fields as the header")
 		return row, nil

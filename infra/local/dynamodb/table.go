@@ -371,6 +371,21 @@ type updateTableInput struct {
 	ReplicaUpdates []json.RawMessage
 }
 
+// checkThroughput tells what is wrong with a new billing mode and throughput.
+func (t *table) checkThroughput(billing string, p *throughput) error {
+	switch {
+	case p == nil:
+		return nil
+	case billing == "PAY_PER_REQUEST" || billing == "" && t.billing == "PAY_PER_REQUEST":
+		return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case p.ReadCapacityUnits < 1 || p.WriteCapacityUnits < 1:
+		return invalid("1 validation error detected: Value at 'provisionedThroughput' failed to satisfy constraint: Member must have value greater than or equal to 1")
+	case t.billing == "PROVISIONED" && *p == t.throughput:
+		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value.")
+	}
+	return nil
+}
+
 func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	if len(in.ReplicaUpdates) > 0 {
 		return nil, invalid("The local cloud does not offer global tables")
@@ -382,6 +397,9 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	defer e.mu.Unlock()
 	t, err := e.find(in.TableName)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.checkThroughput(in.BillingMode, in.ProvisionedThroughput); err != nil {
 		return nil, err
 	}
 	for _, u := range in.GlobalSecondaryIndexUpdates {

@@ -178,7 +178,6 @@ func (e *Engine) transact(writes []*write, token string, fingerprint [32]byte, c
 		}
 		return true, nil
 	}
-	type target struct{ table, key string }
 	seen := make(map[target]bool, len(writes))
 	tables, keys := make([]*table, len(writes)), make([]string, len(writes))
 	errs := make([]error, len(writes))
@@ -242,6 +241,9 @@ func (e *Engine) forgetTokens(now time.Time) {
 	}
 }
 
+// target is an item that a transaction names.
+type target struct{ table, key string }
+
 func (e *Engine) transactGetItems(in *struct {
 	TransactItems          []struct{ Get *get }
 	ReturnConsumedCapacity string
@@ -264,6 +266,7 @@ func (e *Engine) transactGetItems(in *struct {
 	}
 	cost := &meter{read: true}
 	records := make([]*record, len(in.TransactItems))
+	seen := make(map[target]bool, len(in.TransactItems))
 	total := 0
 	e.mu.RLock()
 	for i, item := range in.TransactItems {
@@ -272,6 +275,12 @@ func (e *Engine) transactGetItems(in *struct {
 			e.mu.RUnlock()
 			return nil, err
 		}
+		key, err := t.keys.encodeKey(item.Get.Key)
+		if err != nil || seen[target{t.name, key}] {
+			e.mu.RUnlock()
+			return nil, invalid("Transaction request cannot include multiple operations on one item")
+		}
+		seen[target{t.name, key}] = true
 		records[i] = r
 		total += r.bytes()
 		cost.table(t.name, 2*readUnits(r.bytes(), true))

@@ -319,7 +319,10 @@ func tooDeep() error {
 
 func (v *Value) decodeSet(kind Kind, members []string) error {
 	if len(members) == 0 {
-		return Invalid("One or more parameter values were invalid: An %s set may not be empty", map[Kind]string{StringSet: "string", NumberSet: "number", BinarySet: "binary"}[kind])
+		if kind == BinarySet {
+			return Invalid("One or more parameter values were invalid: Binary sets should not be empty")
+		}
+		return Invalid("One or more parameter values were invalid: An %s set  may not be empty", map[Kind]string{StringSet: "string", NumberSet: "number"}[kind])
 	}
 	set := make([]string, len(members))
 	for i, m := range members {

@@ -41,6 +41,18 @@ func decimals() *rapid.Generator[string] {
 	return rapid.StringMatching(`-?[0-9]{1,4}(\.[0-9]{1,3})?(e-?[0-9])?`)
 }
 
+// At the ends of the range, where one byte holds the exponent.
+func TestNumber_KeysKeepTheirOrderAtTheEndsOfTheRange(t *testing.T) {
+	const largest = "99999999999999999999999999999999999999E+88"
+	ordered := []string{"-" + largest, "-1E+125", "-1", "-1E-130", "0", "1E-130", "1.1E-130", "1E-129", "1", "1E+125", largest}
+	for i := 1; i < len(ordered); i++ {
+		a, b := number(t, ordered[i-1]), number(t, ordered[i])
+		if got := bytes.Compare(a.AppendKey(nil), b.AppendKey(nil)); got != -1 {
+			t.Errorf("key bytes of %s and %s compare as %d", ordered[i-1], ordered[i], got)
+		}
+	}
+}
+
 // The order of values, of their key bytes, and of rational numbers are one; addition is exact.
 func TestNumber_AgreesWithRationals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -169,11 +169,11 @@ func (d decimal) appendKey(dst []byte) []byte {
 	case 0:
 		return append(dst, zero)
 	case 1:
-		dst = append(dst, zero+1, byte(d.exponent+zero))
+		dst = append(dst, zero+1, byte(d.exponent-minExponent))
 		dst = append(dst, d.digits...)
 		return append(dst, 0)
 	default:
-		dst = append(dst, zero-1, ^byte(d.exponent+zero))
+		dst = append(dst, zero-1, ^byte(d.exponent-minExponent))
 		for i := range len(d.digits) {
 			dst = append(dst, ^d.digits[i])
 		}

@@ -26,23 +26,15 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		ID: "courses-update", Method: http.MethodPatch, Path: "/v1/courses/{id}", Summary: "Change a course of the catalogue", Tag: "courses",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Course], error) {
-		expected, err := in.Expects()
+		after, err := api.Change(in.IfMatchInput,
+			func() (registrar.Course, error) { return store.Course(ctx, registrar.CourseID(in.ID)) },
+			func(c registrar.Course) registrar.Course {
+				c = in.Body.change(c)
+				c.Stamp = c.Next(system.Clock())
+				return c
+			},
+			func(before, after registrar.Course) error { return store.UpdateCourse(ctx, before, after) })
 		if err != nil {
-			return nil, err
-		}
-		before, err := store.Course(ctx, registrar.CourseID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		if err := api.Match(expected, before.Version); err != nil {
-			return nil, err
-		}
-		after := in.Body.change(before)
-		after.Stamp = before.Next(system.Clock())
-		if err := after.Validate(); err != nil {
-			return nil, err
-		}
-		if err := store.UpdateCourse(ctx, before, after); err != nil {
 			return nil, err
 		}
 		return &api.Read[Course]{ETag: api.ETag(after.Version), Body: show(after)}, nil

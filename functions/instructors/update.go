@@ -26,23 +26,15 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		ID: "instructors-update", Method: http.MethodPatch, Path: "/v1/instructors/{id}", Summary: "Change an instructor", Tag: "instructors",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Instructor], error) {
-		expected, err := in.Expects()
+		after, err := api.Change(in.IfMatchInput,
+			func() (registrar.Instructor, error) { return store.Instructor(ctx, registrar.InstructorID(in.ID)) },
+			func(p registrar.Instructor) registrar.Instructor {
+				p = in.Body.change(p)
+				p.Stamp = p.Next(system.Clock())
+				return p
+			},
+			func(before, after registrar.Instructor) error { return store.UpdateInstructor(ctx, before, after) })
 		if err != nil {
-			return nil, err
-		}
-		before, err := store.Instructor(ctx, registrar.InstructorID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		if err := api.Match(expected, before.Version); err != nil {
-			return nil, err
-		}
-		after := in.Body.change(before)
-		after.Stamp = before.Next(system.Clock())
-		if err := after.Validate(); err != nil {
-			return nil, err
-		}
-		if err := store.UpdateInstructor(ctx, before, after); err != nil {
 			return nil, err
 		}
 		return &api.Read[Instructor]{ETag: api.ETag(after.Version), Body: show(after)}, nil

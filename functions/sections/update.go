@@ -26,29 +26,20 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		ID: "sections-update", Method: http.MethodPatch, Path: "/v1/sections/{id}", Summary: "Change a section", Tag: "sections",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Section], error) {
-		expected, err := in.Expects()
+		after, err := api.Change(in.IfMatchInput,
+			func() (registrar.SectionView, error) { return store.Section(ctx, registrar.SectionID(in.ID)) },
+			func(v registrar.SectionView) registrar.SectionView {
+				v.Seats.Free -= v.Capacity
+				v.Section = in.Body.change(v.Section)
+				v.Seats.Free += v.Capacity
+				v.Seats.Capacity = v.Capacity
+				v.Stamp = v.Next(system.Clock())
+				return v
+			},
+			func(before, after registrar.SectionView) error { return store.UpdateSection(ctx, before.Section, after.Section) })
 		if err != nil {
 			return nil, err
 		}
-		id := registrar.SectionID(in.ID)
-		before, err := store.Section(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if err := api.Match(expected, before.Version); err != nil {
-			return nil, err
-		}
-		after := in.Body.change(before.Section)
-		after.Stamp = before.Next(system.Clock())
-		if err := after.Validate(); err != nil {
-			return nil, err
-		}
-		if err := store.UpdateSection(ctx, before.Section, after); err != nil {
-			return nil, err
-		}
-		view := registrar.SectionView{Section: after, Seats: before.Seats}
-		view.Seats.Free += after.Capacity - before.Capacity
-		view.Seats.Capacity = after.Capacity
-		return &api.Read[Section]{ETag: api.ETag(after.Version), Body: show(view)}, nil
+		return &api.Read[Section]{ETag: api.ETag(after.Version), Body: show(after)}, nil
 	})
 }

@@ -26,23 +26,15 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		ID: "students-update", Method: http.MethodPatch, Path: "/v1/students/{id}", Summary: "Change a student", Tag: "students",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Student], error) {
-		expected, err := in.Expects()
+		after, err := api.Change(in.IfMatchInput,
+			func() (registrar.Student, error) { return store.Student(ctx, registrar.StudentID(in.ID)) },
+			func(p registrar.Student) registrar.Student {
+				p = in.Body.change(p)
+				p.Stamp = p.Next(system.Clock())
+				return p
+			},
+			func(before, after registrar.Student) error { return store.UpdateStudent(ctx, before, after) })
 		if err != nil {
-			return nil, err
-		}
-		before, err := store.Student(ctx, registrar.StudentID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		if err := api.Match(expected, before.Version); err != nil {
-			return nil, err
-		}
-		after := in.Body.change(before)
-		after.Stamp = before.Next(system.Clock())
-		if err := after.Validate(); err != nil {
-			return nil, err
-		}
-		if err := store.UpdateStudent(ctx, before, after); err != nil {
 			return nil, err
 		}
 		return &api.Read[Student]{ETag: api.ETag(after.Version), Body: show(after)}, nil

@@ -26,23 +26,15 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		ID: "terms-update", Method: http.MethodPatch, Path: "/v1/terms/{id}", Summary: "Change an academic term", Tag: "terms",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Term], error) {
-		expected, err := in.Expects()
+		after, err := api.Change(in.IfMatchInput,
+			func() (registrar.Term, error) { return store.Term(ctx, registrar.TermID(in.ID)) },
+			func(t registrar.Term) registrar.Term {
+				t = in.Body.change(t)
+				t.Stamp = t.Next(system.Clock())
+				return t
+			},
+			func(before, after registrar.Term) error { return store.UpdateTerm(ctx, before, after) })
 		if err != nil {
-			return nil, err
-		}
-		before, err := store.Term(ctx, registrar.TermID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		if err := api.Match(expected, before.Version); err != nil {
-			return nil, err
-		}
-		after := in.Body.change(before)
-		after.Stamp = before.Next(system.Clock())
-		if err := after.Validate(); err != nil {
-			return nil, err
-		}
-		if err := store.UpdateTerm(ctx, before, after); err != nil {
 			return nil, err
 		}
 		return &api.Read[Term]{ETag: api.ETag(after.Version), Body: show(after)}, nil

@@ -116,10 +116,33 @@ func (in IfMatchInput) ExpectsIfSaid() (registrar.Version, error) {
 	return registrar.Version(version), nil
 }
 
-// Match compares the version that the client expects with the stored one; 0 stands for any.
-func Match(expected, stored registrar.Version) error {
-	if expected != 0 && expected != stored {
-		return registrar.ErrVersionMismatch
+// Record is what [Change] needs of a record.
+type Record interface {
+	Current() registrar.Version
+	Validate() error
+}
+
+// Change carries out a change of a record: it reads it, compares its version with the one that the client saw, changes it,
+// checks its form, and stores it under the condition that nobody was faster.
+func Change[R Record](in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error) (R, error) {
+	var none R
+	expected, err := in.Expects()
+	if err != nil {
+		return none, err
 	}
-	return nil
+	before, err := read()
+	if err != nil {
+		return none, err
+	}
+	if expected != 0 && expected != before.Current() {
+		return none, registrar.ErrVersionMismatch
+	}
+	after := change(before)
+	if err := after.Validate(); err != nil {
+		return none, err
+	}
+	if err := store(before, after); err != nil {
+		return none, err
+	}
+	return after, nil
 }

@@ -34,6 +34,9 @@ type Stamp struct {
 	UpdatedAt time.Time // UTC, to the millisecond
 }
 
+// Current is the version, for code that serves records of any kind.
+func (s Stamp) Current() Version { return s.Version }
+
 // Next is the stamp of the record's following version, changed at the given time.
 func (s Stamp) Next(at time.Time) Stamp {
 	if s.Version == 0 {

@@ -36,7 +36,9 @@ func Update(store UpdateStore, system api.System) api.Operation {
 				v.Stamp = v.Next(system.Clock())
 				return v
 			},
-			func(before, after registrar.SectionView) error { return store.UpdateSection(ctx, before.Section, after.Section) })
+			func(before, after registrar.SectionView) error {
+				return store.UpdateSection(ctx, before.Section, after.Section)
+			})
 		if err != nil {
 			return nil, err
 		}

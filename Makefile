@@ -8,7 +8,7 @@ FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/*/main.go))
 HOST_ARCH = $(shell go env GOHOSTARCH)
 
 # As Lambda runs it: no C, no paths of this machine, no symbols, no Lambda RPC of old.
-BUILD = CGO_ENABLED=0 GOOS=linux go build -tags lambda.norpc -trimpath -ldflags "-s -w"
+BUILD = CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags "-s -w"
 
 .PHONY: help
 help: ## list the commands
@@ -17,8 +17,14 @@ help: ## list the commands
 ## --- use it
 
 .PHONY: run
-run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, AWS_ENDPOINT_URL_*)
-	@go run ./infra/local
+run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, AWS_ENDPOINT_URL_*)
+	@$(if $(filter processes,$(LAMBDA)),$(MAKE) --no-print-directory build-local)
+	@LAMBDA=$(LAMBDA) go run ./infra/local
+
+# One build for this machine, of all functions, for LAMBDA=processes.
+.PHONY: build-local
+build-local:
+	@printf '%s\n' $(FUNCTIONS) | xargs -P 2 -I '{}' bash -c 'f="{}"; $(BUILD) -o .build/local/$${f/\//-}/bootstrap ./functions/$$f'
 
 API ?= http://127.0.0.1:8080
 
@@ -41,7 +47,7 @@ invoke: ## run one function's real binary with its event: make invoke FN=courses
 .PHONY: build
 build: ## every function for arm64 and amd64, and what they weigh
 	@for arch in arm64 amd64; do for f in $(FUNCTIONS); do echo "$$arch $$f"; done; done | \
-	  xargs -P 2 -L 1 bash -c 'GOARCH=$$0 $(BUILD) -o .build/$$0/$${1/\//-}/bootstrap ./functions/$$1'
+	  xargs -P 2 -L 1 bash -c 'GOOS=linux GOARCH=$$0 $(BUILD) -o .build/$$0/$${1/\//-}/bootstrap ./functions/$$1'
 	@ln -sfn $(HOST_ARCH) .build/sam
 	@go run ./infra/budget
 

@@ -1,6 +1,7 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next three), HOST (127.0.0.1; 0.0.0.0 lets
-// containers reach it), SEED=none (no sample data) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
+// containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
+// process of its own) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
 package main
 
 import (
@@ -51,11 +52,13 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) e
 	reached := func(n int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
 	log := slog.New(slog.NewTextHandler(logs, nil))
 	c, err := cloud.Open(ctx, cloud.Options{
-		Getenv: getenv, Log: log, System: api.RealSystem(), SQSAddress: reached(2), S3Address: reached(3),
+		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
+		Processes: processes(getenv),
 	})
 	if err != nil {
 		return err
 	}
+	defer c.Close()
 	if getenv("SEED") != "none" {
 		if err := sample.Fill(ctx, c.Store); err != nil {
 			return err
@@ -123,6 +126,14 @@ func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
 	fmt.Fprintf(out, "  curl -s '%s/v1/sections?term=%s&subject=CSCI&open=true&limit=2'\n", address, sample.ID(sample.KindTerm, 1))
 	fmt.Fprintf(out, "  curl -s %s/v1/sections/%s/registrations -H 'Content-Type: application/json' -d '{\"student\": \"%s\"}'\n\n",
 		address, sample.ID(sample.KindSection, sample.Sections), sample.ID(sample.KindStudent, sample.Students-1))
+}
+
+// processes is where `make run` has built the functions' binaries, when they are to run as processes of their own.
+func processes(getenv func(string) string) string {
+	if getenv("LAMBDA") == "processes" {
+		return ".build/local"
+	}
+	return ""
 }
 
 func or(value, fallback string) string {

@@ -8,11 +8,14 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -28,6 +31,7 @@ import (
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/objects"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -57,6 +61,10 @@ type Options struct {
 	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example
 	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.
 	SQSAddress, S3Address string
+	DynamoDBAddress       string
+	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
+	// own, instead of their handlers in this one. Empty: in this process.
+	Processes string
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
 }
@@ -70,6 +78,7 @@ type Cloud struct {
 	SQS      http.Handler
 	S3       http.Handler
 	pollers  []*lambda.QueuePoller
+	pools    []*lambda.Pool
 }
 
 // Credentials are the only ones that the embedded engines accept for upload addresses.
@@ -97,7 +106,7 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	var routes []gateway.Route
 	for _, f := range functions.All() {
 		if f.Queue != nil {
-			poller, err := feed(ctx, clients.sqs, f, adapters, o)
+			poller, err := feed(ctx, clients.sqs, f, c.function(f, lambdahost.SQS(f.Consume(adapters), o.Log), o), o.Log)
 			if err != nil {
 				return nil, err
 			}
@@ -105,13 +114,59 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 			continue
 		}
 		operations := f.Operations(adapters)
-		function := lambda.Handler(lambdahost.HTTP(api.Handler(o.Log, operations...)), lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log})
+		function := c.function(f, lambdahost.HTTP(api.Handler(o.Log, operations...)), o)
 		for _, operation := range operations {
 			routes = append(routes, gateway.Route{Method: operation.Method, Path: operation.Path, Function: function})
 		}
 	}
 	c.API, err = gateway.New(gateway.Options{Routes: routes, Log: o.Log, Now: o.System.Clock})
 	return c, err
+}
+
+// function is a function of the manifest, in this process or in processes of its own.
+func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Options) lambda.Function {
+	if o.Processes == "" {
+		return lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log})
+	}
+	pool := lambda.NewPool(lambda.PoolOptions{
+		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
+			Binary: filepath.Join(o.Processes, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
+			Env: Environment(o.Getenv, o.DynamoDBAddress, o.SQSAddress, o.S3Address), Stdout: os.Stderr, Stderr: os.Stderr,
+		},
+	})
+	c.pools = append(c.pools, pool)
+	return pool
+}
+
+func concurrency(f functions.Function) int {
+	if f.Queue != nil {
+		return f.Queue.Concurrency
+	}
+	return 0
+}
+
+// Environment is what a function's process finds the local cloud by. Endpoints that the environment names stand before
+// the addresses of embedded engines.
+func Environment(getenv func(string) string, dynamodb, sqs, s3 string) []string {
+	env := []string{
+		"TABLE_NAME=" + Table, "BUCKET_NAME=" + Bucket, "CURSOR_KEY=" + CursorKey, "AWS_REGION=" + Region,
+		"AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
+	}
+	for _, endpoint := range []struct{ name, embedded string }{
+		{"AWS_ENDPOINT_URL_DYNAMODB", dynamodb}, {"AWS_ENDPOINT_URL_SQS", sqs}, {"AWS_ENDPOINT_URL_S3", s3},
+	} {
+		env = append(env, endpoint.name+"="+cmp.Or(getenv(endpoint.name), endpoint.embedded))
+	}
+	return env
+}
+
+// Close stops the functions' processes, if there are any.
+func (c *Cloud) Close() error {
+	errs := make([]error, 0, len(c.pools))
+	for _, pool := range c.pools {
+		errs = append(errs, pool.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Run feeds the consumers until the context ends, and returns when what was in flight has ended.
@@ -166,6 +221,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	all.s3 = sdks3.New(sdks3.Options{
 		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3), UsePathStyle: true,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
 	return all, nil
 }
@@ -218,7 +274,7 @@ func makeBucket(ctx context.Context, client *sdks3.Client) error {
 }
 
 // feed makes a consumer's queue with its dead-letter queue, and the poller between.
-func feed(ctx context.Context, client *sdksqs.Client, f functions.Function, adapters functions.Adapters, o Options) (*lambda.QueuePoller, error) {
+func feed(ctx context.Context, client *sdksqs.Client, f functions.Function, function lambda.Function, log *slog.Logger) (*lambda.QueuePoller, error) {
 	dead, err := makeQueue(ctx, client, f.Queue.Name+"-dead", nil)
 	if err != nil {
 		return nil, err
@@ -230,10 +286,9 @@ func feed(ctx context.Context, client *sdksqs.Client, f functions.Function, adap
 	if err != nil {
 		return nil, err
 	}
-	function := lambda.Handler(lambdahost.SQS(f.Consume(adapters), o.Log), lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log})
 	return &lambda.QueuePoller{
 		Client: client, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
-		MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Log: o.Log,
+		MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Log: log,
 	}, nil
 }
 

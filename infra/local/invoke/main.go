@@ -114,14 +114,9 @@ func (s *surroundings) close() {
 }
 
 func surround(ctx context.Context, getenv func(string) string) (*surroundings, error) {
-	s := &surroundings{env: []string{
-		"TABLE_NAME=" + cloud.Table, "BUCKET_NAME=" + cloud.Bucket, "CURSOR_KEY=" + cloud.CursorKey, "AWS_REGION=" + cloud.Region,
-		"AWS_ACCESS_KEY_ID=" + cloud.Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + cloud.Credentials().SecretAccessKey,
-	}}
+	s := &surroundings{}
 	if getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
-		for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"} {
-			s.env = append(s.env, name+"="+getenv(name))
-		}
+		s.env = cloud.Environment(getenv, "", "", "")
 		return s, nil
 	}
 	var addresses [3]string
@@ -145,7 +140,7 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 		s.servers = append(s.servers, server)
 		go func() { _ = server.Serve(listeners[i]) }() // ends with close
 	}
-	s.env = append(s.env, "AWS_ENDPOINT_URL_DYNAMODB="+addresses[0], "AWS_ENDPOINT_URL_SQS="+addresses[1], "AWS_ENDPOINT_URL_S3="+addresses[2])
+	s.env = cloud.Environment(getenv, addresses[0], addresses[1], addresses[2])
 	if err := sample.Fill(ctx, c.Store); err != nil {
 		return nil, err
 	}

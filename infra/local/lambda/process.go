@@ -295,6 +295,7 @@ func (c *child) kill() {
 
 // stop asks the process to end, and ends it when it does not.
 func (c *child) stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGCONT) // a frozen process hears nothing else
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err == nil {
 		grace := time.NewTimer(stopGrace)
 		defer grace.Stop()

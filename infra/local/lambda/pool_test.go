@@ -1,0 +1,133 @@
+package lambda_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/registrar/infra/local/lambda"
+)
+
+func pool(t *testing.T, options lambda.PoolOptions) *lambda.Pool {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Process.Binary, options.Process.Env = binary, append(options.Process.Env, "FUNCTION=behave")
+	p := lambda.NewPool(options)
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func pidOf(t *testing.T, p *lambda.Pool) int {
+	t.Helper()
+	answer, err := p.Invoke(t.Context(), []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s seen
+	if err := json.Unmarshal(answer, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.PID
+}
+
+// state is the process's in /proc: T while it is stopped.
+func state(t *testing.T, pid int) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
+	if err != nil {
+		t.Skip("left out: this machine has no /proc to look into")
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return rest[:1]
+}
+
+func itoa(n int) string {
+	text, _ := json.Marshal(n)
+	return string(text)
+}
+
+func TestPoolKeepsAnEnvironmentAndFreezesIt(t *testing.T) {
+	p := pool(t, lambda.PoolOptions{})
+	first := pidOf(t, p)
+	for range 100 { // the signal is on its way
+		if state(t, first) == "T" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := state(t, first); got != "T" {
+		t.Errorf("between calls the process is in state %s", got)
+	}
+	if second := pidOf(t, p); second != first || p.Environments() != 1 {
+		t.Errorf("processes %d and %d, %d environments", first, second, p.Environments())
+	}
+}
+
+func TestPoolStartsAnEnvironmentForEachCallAtOnceAndThrottles(t *testing.T) {
+	const most = 2
+	p := pool(t, lambda.PoolOptions{Concurrency: most, Process: lambda.ProcessOptions{Timeout: 2 * time.Second}})
+	errs := make([]error, most+2)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = p.Invoke(t.Context(), []byte(`{"Do":"hang"}`)) })
+	}
+	wg.Wait()
+	throttled, timedOut := 0, 0
+	for _, err := range errs {
+		var f *lambda.FunctionError
+		switch {
+		case errors.As(err, &f) && f.Type == lambda.TypeThrottled:
+			throttled++
+		case errors.As(err, &f) && f.Type == lambda.TypeTimedOut:
+			timedOut++
+		default:
+			t.Errorf("unexpected: %v", err)
+		}
+	}
+	if throttled != 2 || timedOut != most {
+		t.Errorf("%d throttled, %d timed out", throttled, timedOut)
+	}
+	if pidOf(t, p) == 0 || p.Environments() != most {
+		t.Errorf("afterwards %d environments", p.Environments())
+	}
+}
+
+func TestPoolStopsWhatIsIdle(t *testing.T) {
+	p := pool(t, lambda.PoolOptions{Idle: 50 * time.Millisecond})
+	pid := pidOf(t, p)
+	for range 200 {
+		if p.Environments() == 0 && syscall.Kill(pid, 0) != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if p.Environments() != 0 || syscall.Kill(pid, 0) == nil {
+		t.Error("an idle environment is still there")
+	}
+	if next := pidOf(t, p); next == pid {
+		t.Error("a stopped process answered")
+	}
+}
+
+func TestPoolAfterCloseAnswersNothing(t *testing.T) {
+	p := pool(t, lambda.PoolOptions{})
+	pidOf(t, p)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Invoke(t.Context(), []byte(`{}`)); !errors.Is(err, lambda.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}

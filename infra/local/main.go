@@ -1,7 +1,7 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next three), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
+// process of its own), FAULTS (what fails on purpose, see package faults) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
 )
@@ -51,9 +52,13 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) e
 	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
 	reached := func(n int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
 	log := slog.New(slog.NewTextHandler(logs, nil))
+	injector, err := injected(getenv, log)
+	if err != nil {
+		return err
+	}
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
-		Processes: processes(getenv),
+		Processes: processes(getenv), Faults: injector,
 	})
 	if err != nil {
 		return err
@@ -126,6 +131,19 @@ func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
 	fmt.Fprintf(out, "  curl -s '%s/v1/sections?term=%s&subject=CSCI&open=true&limit=2'\n", address, sample.ID(sample.KindTerm, 1))
 	fmt.Fprintf(out, "  curl -s %s/v1/sections/%s/registrations -H 'Content-Type: application/json' -d '{\"student\": \"%s\"}'\n\n",
 		address, sample.ID(sample.KindSection, sample.Sections), sample.ID(sample.KindStudent, sample.Students-1))
+}
+
+// injected reads what is to fail on purpose: FAULTS, drawn from the seed FAULTS_SEED.
+func injected(getenv func(string) string, log *slog.Logger) (*faults.Injector, error) {
+	rules, err := faults.Parse(getenv("FAULTS"))
+	if err != nil || len(rules) == 0 {
+		return nil, err
+	}
+	seed, err := strconv.ParseUint(or(getenv("FAULTS_SEED"), "1"), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("FAULTS_SEED: %w", err)
+	}
+	return faults.New(rules, seed, log), nil
 }
 
 // processes is where `make run` has built the functions' binaries, when they are to run as processes of their own.

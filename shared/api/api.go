@@ -71,7 +71,7 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 
 // statuses are those of the operation's own refusals and of what every operation can answer.
 func statuses(spec Spec) []int {
-	all := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	all := []int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if spec.Method != http.MethodGet {
 		all = append(all, http.StatusRequestEntityTooLarge)
 	}

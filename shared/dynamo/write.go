@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/uuid"
 )
 
@@ -81,7 +83,9 @@ func mayTryAgain(err error) bool {
 		"ServiceUnavailable", "TransactionInProgressException", "TransactionConflictException":
 		return true
 	}
-	return answer.ErrorFault() == smithy.FaultServer
+	var response *smithyhttp.ResponseError // something in between may have answered in its own words
+	return answer.ErrorFault() == smithy.FaultServer ||
+		errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
 // busyOr makes ErrBusy of an error that more time might have helped, for reads, which the SDK has tried again already.

@@ -22,6 +22,7 @@ import (
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/gateway"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/lambda"
@@ -65,6 +66,7 @@ type Options struct {
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
+	Faults    *faults.Injector // nil: nothing fails on purpose
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
 }
@@ -126,7 +128,7 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 // function is a function of the manifest, in this process or in processes of its own.
 func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Options) lambda.Function {
 	if o.Processes == "" {
-		return lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log})
+		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log}))
 	}
 	pool := lambda.NewPool(lambda.PoolOptions{
 		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
@@ -135,7 +137,7 @@ func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Opti
 		},
 	})
 	c.pools = append(c.pools, pool)
-	return pool
+	return o.Faults.Function(f.Name, pool)
 }
 
 func concurrency(f functions.Function) int {
@@ -197,7 +199,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
 	} else {
-		c.DynamoDB = dynamodb.New(dynamodb.Options{Region: Region, Now: o.System.Clock, Observe: o.Observe})
+		c.DynamoDB = o.Faults.Handler("dynamodb", dynamodb.New(dynamodb.Options{Region: Region, Now: o.System.Clock, Observe: o.Observe}))
 		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
 			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.DynamoDB),
 		})
@@ -205,7 +207,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	if o.Getenv("AWS_ENDPOINT_URL_SQS") != "" {
 		all.sqs = sdksqs.NewFromConfig(sdk)
 	} else {
-		c.SQS = sqs.New(sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock})
+		c.SQS = o.Faults.Handler("sqs", sqs.New(sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock}))
 		all.sqs = sdksqs.New(sdksqs.Options{
 			Region: Region, Credentials: local, BaseEndpoint: aws.String(o.SQSAddress), HTTPClient: inprocess.Client(c.SQS),
 		})
@@ -214,10 +216,10 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		all.s3 = sdks3.NewFromConfig(sdk, func(o *sdks3.Options) { o.UsePathStyle = true })
 		return all, nil
 	}
-	c.S3 = s3.New(s3.Options{
+	c.S3 = o.Faults.Handler("s3", s3.New(s3.Options{
 		Region: Region, Credentials: Credentials(), Now: o.System.Clock, Log: o.Log,
 		Announce: func(ctx context.Context, notification []byte) error { return announce(ctx, all.sqs, notification) },
-	})
+	}))
 	all.s3 = sdks3.New(sdks3.Options{
 		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3), UsePathStyle: true,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,

@@ -6,7 +6,9 @@ package docs
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path"
 
@@ -50,7 +52,7 @@ func page() api.Operation {
 }
 
 type assetInput struct {
-	Name string `path:"name" enum:"page.js,swagger-ui-bundle.js,swagger-ui.css,favicon-32x32.png" doc:"A file of the documentation page"`
+	Name string `path:"name" maxLength:"64" doc:"A file of the documentation page" example:"page.js"`
 }
 
 func asset() api.Operation {
@@ -77,6 +79,9 @@ func contentType(name string) string {
 
 func read(name, cache string) (*file, error) {
 	body, err := assets.ReadFile("assets/" + name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return nil, registrar.Refuse(registrar.NotFound, "", "the documentation page has no such file")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read a file of the documentation page: %w", err)
 	}

@@ -34,7 +34,7 @@ func (e *Engine) batchGetItem(in *struct {
 	count := 0
 	projections := map[string]*expression.Projection{}
 	for name, k := range in.RequestItems {
-		if err := (legacy{AttributesToGet: k.AttributesToGet}).refuse(); err != nil {
+		if err := (legacy{AttributesToGet: k.AttributesToGet}).refuse(map[string]*string{"ProjectionExpression": k.ProjectionExpression}); err != nil {
 			return nil, err
 		}
 		if len(k.Keys) == 0 {
@@ -119,6 +119,9 @@ func (e *Engine) batchWriteItem(in *struct {
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}
+	if err := checkMetricsMode(in.ReturnItemCollectionMetrics); err != nil {
+		return nil, err
+	}
 	var writes []*write
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		for _, r := range in.RequestItems[name] {
@@ -151,6 +154,9 @@ func (e *Engine) batchWriteItem(in *struct {
 	capacities := cost.list()
 	e.observe("BatchWriteItem", capacities)
 	out := map[string]any{"UnprocessedItems": map[string]any{}}
+	if metrics := cost.metrics(in.ReturnItemCollectionMetrics); metrics != nil {
+		out["ItemCollectionMetrics"] = metrics
+	}
 	if reports := report(in.ReturnConsumedCapacity, capacities, false); reports != nil {
 		out["ConsumedCapacity"] = reports
 	}
@@ -179,7 +185,7 @@ func (e *Engine) writeBatch(writes []*write, cost *meter) error {
 	}
 	for _, p := range plans {
 		cost.table(p.table.name, writeUnits(p.size()))
-		p.table.commit(p.before, p.after, cost)
+		e.commit(p, false, cost)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package dynamodb
 import (
 	"maps"
 	"slices"
+
+	"example.com/registrar/infra/local/dynamodb/attr"
 )
 
 // Capacity is what an operation consumed of one table, in capacity units (developer guide, "DynamoDB read and write
@@ -12,14 +14,46 @@ type Capacity struct {
 	TableName string
 	Units     float64 // of the table and its indexes together
 	Table     float64
-	Indexes   map[string]float64
-	Read      bool // whether these are read units
+	Indexes   map[string]float64 // global
+	Local     map[string]float64 // local indexes
+	Read      bool               // whether these are read units
 }
 
 // meter adds up what one operation consumes.
 type meter struct {
-	read   bool
-	tables map[string]*Capacity
+	read        bool
+	tables      map[string]*Capacity
+	collections []collection
+}
+
+// collection is an item collection that a write changed.
+type collection struct {
+	table string
+	key   attr.Item
+	bytes int64
+}
+
+func (m *meter) collection(table string, key attr.Item, bytes int64) {
+	made := collection{table, key, bytes}
+	i := slices.IndexFunc(m.collections, func(c collection) bool { return c.table == table && attr.EqualItems(c.key, key) })
+	if i < 0 {
+		m.collections = append(m.collections, made)
+	} else {
+		m.collections[i] = made
+	}
+}
+
+// metrics writes the collections as ReturnItemCollectionMetrics asks for, by table; nil for NONE. Sizes are between whole GB.
+func (m *meter) metrics(mode string) map[string][]map[string]any {
+	if mode != "SIZE" || len(m.collections) == 0 {
+		return nil
+	}
+	tables := map[string][]map[string]any{}
+	for _, c := range m.collections {
+		low := c.bytes >> 30
+		tables[c.table] = append(tables[c.table], map[string]any{"ItemCollectionKey": c.key, "SizeEstimateRangeGB": []int64{low, low + 1}})
+	}
+	return tables
 }
 
 func (m *meter) of(table string) *Capacity {
@@ -28,7 +62,7 @@ func (m *meter) of(table string) *Capacity {
 	}
 	c := m.tables[table]
 	if c == nil {
-		c = &Capacity{TableName: table, Indexes: map[string]float64{}, Read: m.read}
+		c = &Capacity{TableName: table, Indexes: map[string]float64{}, Local: map[string]float64{}, Read: m.read}
 		m.tables[table] = c
 	}
 	return c
@@ -40,12 +74,16 @@ func (m *meter) table(table string, units float64) {
 	c.Units += units
 }
 
-func (m *meter) index(table, index string, units float64) {
+func (m *meter) index(table string, x *index, units float64) {
 	if units == 0 {
 		return
 	}
 	c := m.of(table)
-	c.Indexes[index] += units
+	if x.local {
+		c.Local[x.name] += units
+	} else {
+		c.Indexes[x.name] += units
+	}
 	c.Units += units
 }
 
@@ -96,12 +134,14 @@ func report(mode string, capacities []Capacity, transactional bool) []map[string
 		r["TableName"] = c.TableName
 		if mode == "INDEXES" {
 			r["Table"] = units(c.Table)
-			if len(c.Indexes) > 0 {
+			for what, all := range map[string]map[string]float64{"GlobalSecondaryIndexes": c.Indexes, "LocalSecondaryIndexes": c.Local} {
 				indexes := map[string]any{}
-				for name, u := range c.Indexes {
+				for name, u := range all {
 					indexes[name] = units(u)
 				}
-				r["GlobalSecondaryIndexes"] = indexes
+				if len(indexes) > 0 {
+					r[what] = indexes
+				}
 			}
 		}
 		reports = append(reports, r)
@@ -115,4 +155,12 @@ func checkCapacityMode(mode string) error {
 		return nil
 	}
 	return invalid("1 validation error detected: Value '%s' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", mode)
+}
+
+func checkMetricsMode(mode string) error {
+	switch mode {
+	case "", "NONE", "SIZE":
+		return nil
+	}
+	return invalid("1 validation error detected: Value '%s' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: [SIZE, NONE]", mode)
 }

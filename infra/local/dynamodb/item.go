@@ -183,7 +183,7 @@ func (w *write) run(e *Engine, cost *meter) (planned, error) {
 		return p, err
 	}
 	cost.table(t.name, writeUnits(p.size()))
-	t.commit(p.before, p.after, cost)
+	e.commit(p, false, cost)
 	return p, nil
 }
 
@@ -197,10 +197,13 @@ type writeInput struct {
 
 // write answers PutItem, UpdateItem and DeleteItem.
 func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns ...string) (any, error) {
-	if err := in.refuse(); err != nil {
+	if err := in.refuse(map[string]*string{"ConditionExpression": in.ConditionExpression, "UpdateExpression": in.UpdateExpression}); err != nil {
 		return nil, err
 	}
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
+		return nil, err
+	}
+	if err := checkMetricsMode(in.ReturnItemCollectionMetrics); err != nil {
 		return nil, err
 	}
 	mode := in.ReturnValues
@@ -223,8 +226,9 @@ func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns
 		return nil, err
 	}
 	out := struct {
-		Attributes       attr.Item      `json:",omitempty"`
-		ConsumedCapacity map[string]any `json:",omitempty"`
+		Attributes            attr.Item      `json:",omitempty"`
+		ConsumedCapacity      map[string]any `json:",omitempty"`
+		ItemCollectionMetrics map[string]any `json:",omitempty"`
 	}{}
 	switch mode {
 	case "ALL_OLD":
@@ -242,6 +246,9 @@ func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns
 	}
 	if reports := report(in.ReturnConsumedCapacity, capacities, false); len(reports) > 0 {
 		out.ConsumedCapacity = reports[0]
+	}
+	for _, one := range cost.metrics(in.ReturnItemCollectionMetrics) {
+		out.ItemCollectionMetrics = one[0]
 	}
 	return out, nil
 }
@@ -312,7 +319,7 @@ func (e *Engine) getItem(in *struct {
 	ConsistentRead         bool
 	ReturnConsumedCapacity string
 }) (any, error) {
-	if err := in.refuse(); err != nil {
+	if err := in.refuse(map[string]*string{"ProjectionExpression": in.ProjectionExpression}); err != nil {
 		return nil, err
 	}
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,10 @@ import (
 type Options struct {
 	Region string           // in ARNs; "us-east-1" when empty
 	Now    func() time.Time // nil: the system's clock
+	// Shards is how many shards each stream has, from 1 to 4; 1 when zero. A partition's records are all in one.
+	Shards int
+	// IndexLag is how long after a write reads of a global secondary index see it; zero: at once.
+	IndexLag time.Duration
 	// Observe is called after each operation that read or wrote, with what it cost. It must be safe for concurrent use and
 	// quick. Nil: nobody is told.
 	Observe func(Usage)
@@ -41,6 +47,9 @@ type Engine struct {
 	mu     sync.RWMutex
 	tables map[string]*table
 	tokens map[string]tokenUse
+	// streams are those that can be read, also of tables that are gone, by ARN; sequence is the last number given to one.
+	streams  map[string]*stream
+	sequence uint64
 }
 
 // New makes an engine without tables.
@@ -51,7 +60,8 @@ func New(options Options) *Engine {
 	if options.Region == "" {
 		options.Region = "us-east-1"
 	}
-	return &Engine{options: options, tables: map[string]*table{}, tokens: map[string]tokenUse{}}
+	options.Shards = min(max(options.Shards, 1), maxShards)
+	return &Engine{options: options, tables: map[string]*table{}, tokens: map[string]tokenUse{}, streams: map[string]*stream{}}
 }
 
 // maxRequestBytes bounds a request (API reference, BatchWriteItem: 16 MB).
@@ -93,7 +103,15 @@ func handle[In any](f func(e *Engine, in *In) (any, error)) operation {
 	}
 }
 
-func operationNamed(name string) operation {
+// operationNamed finds an operation by its target, "<service>.<operation>"; nil when there is none.
+func operationNamed(target string) operation {
+	service, name, _ := strings.Cut(target, ".")
+	if service == "DynamoDBStreams_20120810" {
+		return streamOperation(name)
+	}
+	if service != "DynamoDB_20120810" {
+		return nil
+	}
 	switch name {
 	case "CreateTable":
 		return handle((*Engine).createTable)
@@ -109,6 +127,12 @@ func operationNamed(name string) operation {
 		return handle((*Engine).describeTimeToLive)
 	case "UpdateTimeToLive":
 		return handle((*Engine).updateTimeToLive)
+	case "TagResource":
+		return handle((*Engine).tagResource)
+	case "UntagResource":
+		return handle((*Engine).untagResource)
+	case "ListTagsOfResource":
+		return handle((*Engine).listTagsOfResource)
 	case "PutItem":
 		return handle((*Engine).putItem)
 	case "GetItem":
@@ -134,6 +158,21 @@ func operationNamed(name string) operation {
 	}
 }
 
+func streamOperation(name string) operation {
+	switch name {
+	case "ListStreams":
+		return handle((*Engine).listStreams)
+	case "DescribeStream":
+		return handle((*Engine).describeStream)
+	case "GetShardIterator":
+		return handle((*Engine).getShardIterator)
+	case "GetRecords":
+		return handle((*Engine).getRecords)
+	default:
+		return nil
+	}
+}
+
 // ServeHTTP speaks the protocol: POST, the operation in X-Amz-Target, JSON in and out. Signatures are not checked.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", rand.Text())
@@ -152,9 +191,8 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (e *Engine) serve(r *http.Request) (any, error) {
 	target := r.Header.Get("X-Amz-Target")
-	name, ok := strings.CutPrefix(target, "DynamoDB_20120810.")
-	op := operationNamed(name)
-	if !ok || op == nil {
+	op := operationNamed(target)
+	if op == nil {
 		return nil, newFault("UnknownOperationException", "The local cloud does not offer the operation %s", target)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes+1))
@@ -218,7 +256,10 @@ type legacy struct {
 	ScanFilter          json.RawMessage
 }
 
-func (l legacy) refuse() error {
+// refuse refuses them, and says so when they stand beside expressions, which are given by name.
+func (l legacy) refuse(expressions map[string]*string) error {
+	maps.DeleteFunc(expressions, func(_ string, text *string) bool { return text == nil })
+	var found []string
 	for _, p := range []struct {
 		name  string
 		value json.RawMessage
@@ -228,10 +269,18 @@ func (l legacy) refuse() error {
 		{"QueryFilter", l.QueryFilter}, {"ScanFilter", l.ScanFilter},
 	} {
 		if len(p.value) > 0 && string(p.value) != "null" {
-			return invalid("The local cloud does not offer the legacy parameter %s; use an expression", p.name)
+			found = append(found, p.name)
 		}
 	}
-	return nil
+	switch {
+	case len(found) == 0:
+		return nil
+	case len(expressions) > 0:
+		return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%s} Expression parameters: {%s}",
+			strings.Join(found, ", "), strings.Join(slices.Sorted(maps.Keys(expressions)), ", "))
+	default:
+		return invalid("The local cloud does not offer the legacy parameter %s; use an expression", found[0])
+	}
 }
 
 func (e *Engine) observe(operation string, capacities []Capacity) {

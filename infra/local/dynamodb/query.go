@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -48,10 +47,17 @@ type page struct {
 	scanned int
 	bytes   int
 	last    *record // set when there may be more
+
+	// fetch asks for whole items where a local index does not project what is wanted; they are read besides the index.
+	fetch        bool
+	fetchedBytes int
+	fetchedUnits float64
 }
 
 func (in *pageInput) compile() (*page, error) {
-	if err := in.refuse(); err != nil {
+	if err := in.refuse(map[string]*string{
+		"FilterExpression": in.FilterExpression, "KeyConditionExpression": in.KeyConditionExpression, "ProjectionExpression": in.ProjectionExpression,
+	}); err != nil {
 		return nil, err
 	}
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
@@ -116,6 +122,8 @@ func (p *page) open(e *Engine) error {
 	switch {
 	case x == nil:
 		return invalid("The table does not have the specified index: %s", p.in.IndexName)
+	case x.local:
+		p.fetch = x.kept != nil && p.in.Select == "ALL_ATTRIBUTES"
 	case p.in.ConsistentRead:
 		return invalid("Consistent reads are not supported on global secondary indexes")
 	case p.in.Select == "ALL_ATTRIBUTES" && x.kept != nil:
@@ -123,7 +131,9 @@ func (p *page) open(e *Engine) error {
 	}
 	if p.projection != nil && x.kept != nil {
 		for _, name := range p.projection.Names() {
-			if !x.kept[name] {
+			if x.local {
+				p.fetch = p.fetch || !x.kept[name]
+			} else if !x.kept[name] {
 				return invalid("One or more parameter values were invalid: Global secondary index %s does not project [%s]", x.name, name)
 			}
 		}
@@ -157,13 +167,25 @@ func (p *page) start() (string, error) {
 
 // take looks at one record and tells whether the page goes on.
 func (p *page) take(r *record) bool {
-	if p.bytes+r.size > maxPageBytes && p.scanned > 0 {
+	shown := r
+	if p.fetch {
+		shown = p.table.get(r.key)
+	}
+	size := r.size
+	if p.fetch {
+		size += shown.size
+	}
+	if p.bytes+p.fetchedBytes+size > maxPageBytes && p.scanned > 0 {
 		return false
 	}
 	p.bytes += r.size
+	if p.fetch {
+		p.fetchedBytes += shown.size
+		p.fetchedUnits += readUnits(shown.size, p.in.ConsistentRead)
+	}
 	p.scanned++
-	if p.filter == nil || p.filter.Matches(r.item) {
-		p.found = append(p.found, r)
+	if p.filter == nil || p.filter.Matches(shown.item) {
+		p.found = append(p.found, shown)
 	}
 	p.last = r
 	return p.in.Limit == nil || p.scanned < *p.in.Limit
@@ -215,6 +237,18 @@ func (p *page) walk(s span, start string, forward bool, wanted func(*record) boo
 	}
 }
 
+// settle lets an index that lags catch up with what a read may see by now.
+func (e *Engine) settle(in *pageInput) {
+	if e.options.IndexLag <= 0 || in.IndexName == "" {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t, err := e.find(in.TableName); err == nil && t.indexes[in.IndexName] != nil {
+		t.indexes[in.IndexName].settle(e.options.Now())
+	}
+}
+
 func (e *Engine) query(in *pageInput) (any, error) {
 	if in.KeyConditionExpression == nil {
 		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
@@ -223,6 +257,7 @@ func (e *Engine) query(in *pageInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.settle(in)
 	e.mu.RLock()
 	err = p.query(e)
 	e.mu.RUnlock()
@@ -317,6 +352,7 @@ func (e *Engine) scan(in *pageInput) (any, error) {
 	if err := p.holders.CheckAllUsed(); err != nil {
 		return nil, err
 	}
+	e.settle(in)
 	e.mu.RLock()
 	err = p.scan(e)
 	e.mu.RUnlock()
@@ -340,19 +376,15 @@ func (p *page) scan(e *Engine) error {
 
 // inSegment parts a parallel scan by the partition key.
 func (p *page) inSegment(r *record) bool {
-	if p.in.TotalSegments == nil {
-		return true
-	}
-	hash := fnv.New32a()
-	_, _ = hash.Write(r.item[p.keys.partition].AppendKey(nil)) // a hash never fails to write
-	return int(hash.Sum32()%uint32(*p.in.TotalSegments)) == *p.in.Segment
+	return p.in.TotalSegments == nil || p.keys.spread(r.item, *p.in.TotalSegments) == *p.in.Segment
 }
 
 func (p *page) answer(e *Engine, operation string) (any, error) {
 	cost := &meter{read: true}
 	units := readUnits(p.bytes, p.in.ConsistentRead)
 	if p.index != nil {
-		cost.index(p.table.name, p.index.name, units)
+		cost.index(p.table.name, p.index, units)
+		cost.table(p.table.name, p.fetchedUnits)
 	} else {
 		cost.table(p.table.name, units)
 	}

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"maps"
+	"time"
 
 	"example.com/registrar/infra/local/dynamodb/attr"
 )
@@ -100,79 +101,136 @@ func (t *table) get(key string) *record {
 }
 
 // commit is the one place where an item changes: before is what is stored, after what will be; nil stands for none. It
-// keeps the indexes in step and reckons what the change costs. The engine's lock must be held for writing.
-func (t *table) commit(before, after *record, cost *meter) {
+// keeps indexes, expiry and stream in step and reckons what the change costs. The system's own changes are those of the time
+// to live. The engine's lock must be held for writing.
+func (e *Engine) commit(p planned, system bool, cost *meter) {
+	t, before, after := p.table, p.before, p.after
+	now := e.options.Now()
+	grown := int64(after.bytes() - before.bytes())
+	t.bytes += grown
 	for _, x := range t.indexes {
-		cost.index(t.name, x.name, x.change(before, after))
+		m := x.move(before, after)
+		cost.index(t.name, x, m.units())
+		if x.local {
+			grown += int64(m.next.bytes() - m.old.bytes())
+		}
+		if x.settle(now); x.local || e.options.IndexLag <= 0 {
+			x.apply(m)
+		} else {
+			m.due = now.Add(e.options.IndexLag)
+			x.pending = append(x.pending, m)
+		}
 	}
 	switch {
 	case after != nil:
 		t.items.Set(after.key, after)
-		t.bytes += int64(after.size)
 	case before != nil:
 		t.items.Delete(before.key)
 	}
-	if before != nil {
-		t.bytes -= int64(before.size)
+	if t.collections != nil && (before != nil || after != nil) {
+		t.resize(p, grown, cost)
+	}
+	old, next := t.expiry(before), t.expiry(after)
+	if old != "" {
+		t.expiring.Delete(old)
+	}
+	if next != "" {
+		t.expiring.Set(next, after)
+	}
+	if t.stream.open() {
+		e.sequence++
+		t.stream.append(before, after, e.sequence, now, system)
 	}
 }
 
-// entry is the record of an index for an item, and its key; false when the item lacks one of the index's keys, or holds
+// resize reckons the size of the item's collection: what bears its partition key, in the table and its local indexes.
+func (t *table) resize(p planned, grown int64, cost *meter) {
+	item := itemOf(p.after)
+	if item == nil {
+		item = p.before.item
+	}
+	key := item[t.keys.partition]
+	encoded := string(key.AppendKey(nil))
+	size := t.collections[encoded] + grown
+	if t.collections[encoded] = size; size == 0 {
+		delete(t.collections, encoded)
+	}
+	cost.collection(t.name, attr.Item{t.keys.partition: key}, size)
+}
+
+// entry is the record of an index for an item, and its key; nil when the item lacks one of the index's keys, or holds
 // something under it that cannot be a key.
-func (x *index) entry(r *record) (string, *record, bool) {
+func (x *index) entry(r *record) (string, *record) {
 	if r == nil {
-		return "", nil, false
+		return "", nil
 	}
 	var encoded []byte
 	for _, name := range x.keys.names() {
 		v, ok := r.item[name]
 		if !ok || v.Kind != x.keys.kind(name) {
-			return "", nil, false
+			return "", nil
 		}
 		encoded = v.AppendKey(encoded)
 	}
 	if x.kept == nil {
-		return string(encoded) + r.key, r, true
+		return string(encoded) + r.key, r
 	}
 	kept := &record{key: r.key, item: maps.Clone(r.item)}
 	maps.DeleteFunc(kept.item, func(name string, _ attr.Value) bool { return !x.kept[name] })
 	kept.size = kept.item.Size()
-	return string(encoded) + r.key, kept, true
+	return string(encoded) + r.key, kept
 }
 
-func (x *index) put(r *record) {
-	if key, entry, ok := x.entry(r); ok {
-		x.items.Set(key, entry)
-		x.bytes += int64(entry.size)
+// move is an index's step from one state of an item to the next; a nil record stands for no entry.
+type move struct {
+	oldKey, nextKey string
+	old, next       *record
+	due             time.Time // when reads see it, if they do not at once
+}
+
+func (x *index) move(before, after *record) move {
+	var m move
+	m.oldKey, m.old = x.entry(before)
+	m.nextKey, m.next = x.entry(after)
+	return m
+}
+
+// units is the write capacity that the step takes: one write to put, change or remove an entry, two when its key changes,
+// none when nothing that the index holds has changed (developer guide, "Using Global Secondary Indexes", write capacity units).
+func (m move) units() float64 {
+	if m.old != nil && m.next != nil && m.oldKey == m.nextKey {
+		if attr.EqualItems(m.old.item, m.next.item) {
+			return 0
+		}
+		return writeUnits(max(m.old.size, m.next.size))
 	}
-}
-
-// change moves an index from one state of an item to the next. It returns the write units that this takes: one write to
-// put, change or remove an entry, two when its key changes, none when nothing that the index holds has changed (developer
-// guide, "Using Global Secondary Indexes", write capacity units).
-func (x *index) change(before, after *record) float64 {
-	oldKey, old, had := x.entry(before)
-	newKey, next, has := x.entry(after)
 	units := 0.0
-	if had && has && oldKey == newKey {
-		if !attr.EqualItems(old.item, next.item) {
-			units = writeUnits(max(old.size, next.size))
+	for _, r := range []*record{m.old, m.next} {
+		if r != nil {
+			units += writeUnits(r.size)
 		}
-	} else {
-		if had {
-			x.items.Delete(oldKey)
-			units += writeUnits(old.size)
-		}
-		if has {
-			units += writeUnits(next.size)
-		}
-	}
-	if had {
-		x.bytes -= int64(old.size)
-	}
-	if has {
-		x.items.Set(newKey, next)
-		x.bytes += int64(next.size)
 	}
 	return units
+}
+
+func (x *index) apply(m move) {
+	if m.old != nil && (m.next == nil || m.oldKey != m.nextKey) {
+		x.items.Delete(m.oldKey)
+	}
+	if m.next != nil {
+		x.items.Set(m.nextKey, m.next)
+	}
+	x.bytes += int64(m.next.bytes() - m.old.bytes())
+}
+
+// settle applies what reads may see by now.
+func (x *index) settle(now time.Time) {
+	n := 0
+	for n < len(x.pending) && !now.Before(x.pending[n].due) {
+		x.apply(x.pending[n])
+		n++
+	}
+	if n > 0 {
+		x.pending = drop(x.pending, n)
+	}
 }

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"encoding/json"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +25,21 @@ func (k keySchema) names() []string {
 	return []string{k.partition, k.sort}
 }
 
+func (k keySchema) elements() []keyElement {
+	list := []keyElement{{k.partition, "HASH"}}
+	if k.sort != "" {
+		list = append(list, keyElement{k.sort, "RANGE"})
+	}
+	return list
+}
+
+// spread tells which of n even parts an item's partition falls into.
+func (k keySchema) spread(item attr.Item, n int) int {
+	hash := fnv.New32a()
+	_, _ = hash.Write(item[k.partition].AppendKey(nil)) // a hash never fails to write
+	return int(uint64(hash.Sum32()) * uint64(n) >> 32)  // the upper bits are the better mixed
+}
+
 func (k keySchema) kind(name string) attr.Kind {
 	if name == k.partition {
 		return k.partitionKind
@@ -43,18 +59,24 @@ type table struct {
 	billing     string
 	throughput  throughput
 	protected   bool
-	stream      *streamSpecification
-	streamLabel string
-	ttl         string // attribute; empty when there is none
+	tags        map[string]string
+	stream      *stream // the latest, enabled or not; nil when there was none
+	ttl         string  // attribute; empty when there is none
+	// expiring holds the items that have the attribute, by expiry.
+	expiring btree.Map[string, *record]
+	// collections are the bytes of each partition, items and entries of local indexes; nil without such indexes.
+	collections map[string]int64
 }
 
 type index struct {
 	name       string
+	local      bool
 	keys       keySchema
 	projection projection
 	kept       map[string]bool // attributes that INCLUDE and the keys bring; nil for ALL
 	items      btree.Map[string, *record]
 	bytes      int64
+	pending    []move // what reads do not see yet, oldest first
 }
 
 // record is one item as stored. It is never changed, only replaced.
@@ -93,13 +115,17 @@ type createTableInput struct {
 	BillingMode               string
 	ProvisionedThroughput     *throughput
 	GlobalSecondaryIndexes    []indexSpecification
-	LocalSecondaryIndexes     []json.RawMessage
+	LocalSecondaryIndexes     []indexSpecification
 	StreamSpecification       *streamSpecification
+	Tags                      []tag
 	DeletionProtectionEnabled bool
 }
 
-// maxIndexes is the default quota of global secondary indexes of a table.
-const maxIndexes = 20
+// Quotas of the secondary indexes of a table; the first can be raised on AWS.
+const (
+	maxIndexes      = 20
+	maxLocalIndexes = 5
+)
 
 func checkName(what, name string) error {
 	if len(name) < 3 || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool {
@@ -165,12 +191,23 @@ func newIndex(s indexSpecification, table keySchema, definitions []attributeDefi
 	}
 }
 
+// makeLocal makes an index a local one of a table with the keys.
+func (x *index) makeLocal(table keySchema) error {
+	switch {
+	case table.sort == "":
+		return invalid("One or more parameter values were invalid: Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
+	case x.keys.sort == "":
+		return invalid("One or more parameter values were invalid: Index KeySchema does not have a range key for index: %s", x.name)
+	case x.keys.partition != table.partition:
+		return invalid("One or more parameter values were invalid: Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s", x.name, x.keys.partition, table.partition)
+	}
+	x.local = true
+	return nil
+}
+
 func (e *Engine) createTable(in *createTableInput) (any, error) {
 	if err := checkName("tableName", in.TableName); err != nil {
 		return nil, err
-	}
-	if len(in.LocalSecondaryIndexes) > 0 {
-		return nil, invalid("The local cloud does not offer local secondary indexes")
 	}
 	keys, err := schemaOf(in.KeySchema, in.AttributeDefinitions)
 	if err != nil {
@@ -196,10 +233,19 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 	if len(in.GlobalSecondaryIndexes) > maxIndexes {
 		return nil, invalid("One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20")
 	}
-	for _, s := range in.GlobalSecondaryIndexes {
+	if len(in.LocalSecondaryIndexes) > maxLocalIndexes {
+		return nil, invalid("One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table limit of 5")
+	}
+	for i, s := range slices.Concat(in.LocalSecondaryIndexes, in.GlobalSecondaryIndexes) {
 		x, err := newIndex(s, keys, in.AttributeDefinitions)
 		if err != nil {
 			return nil, err
+		}
+		if i < len(in.LocalSecondaryIndexes) {
+			if err := x.makeLocal(keys); err != nil {
+				return nil, err
+			}
+			t.collections = map[string]int64{}
 		}
 		if t.indexes[x.name] != nil {
 			return nil, invalid("One or more parameter values were invalid: Duplicate index name: %s", x.name)
@@ -209,7 +255,10 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 	if err := t.checkDefinitions(); err != nil {
 		return nil, err
 	}
-	if err := t.setStream(in.StreamSpecification, e.options.Now()); err != nil {
+	if err := in.StreamSpecification.check(t); err != nil {
+		return nil, err
+	}
+	if t.tags, err = tagged(nil, in.Tags); err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
@@ -218,6 +267,7 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 		return nil, newFault("ResourceInUseException", "Table already exists: %s", t.name)
 	}
 	e.tables[t.name] = t
+	e.setStream(t, in.StreamSpecification)
 	return map[string]any{"TableDescription": e.describe(t)}, nil
 }
 
@@ -237,29 +287,20 @@ func (t *table) checkDefinitions() error {
 	return nil
 }
 
-func (t *table) setStream(s *streamSpecification, now time.Time) error {
-	switch {
-	case s == nil:
-		return nil
-	case !s.StreamEnabled:
-		t.stream = nil
-		return nil
-	case !slices.Contains([]string{"KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"}, s.StreamViewType):
-		return invalid("One or more parameter values were invalid: Invalid StreamViewType: %s", s.StreamViewType)
-	}
-	t.stream, t.streamLabel = s, now.UTC().Format("2006-01-02T15:04:05.000")
-	return nil
-}
-
 // find returns a table; the engine's lock must be held. A name may also be an ARN.
 func (e *Engine) find(name string) (*table, error) {
-	if _, short, ok := strings.Cut(name, ":table/"); ok {
-		name = short
-	}
-	if t := e.tables[name]; t != nil {
+	if t := e.tables[shortName(name)]; t != nil {
 		return t, nil
 	}
 	return nil, newFault("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
+}
+
+// shortName is a table's name, also of its ARN.
+func shortName(name string) string {
+	if _, short, ok := strings.Cut(name, ":table/"); ok {
+		return short
+	}
+	return name
 }
 
 func (e *Engine) arn(t *table) string {
@@ -268,15 +309,8 @@ func (e *Engine) arn(t *table) string {
 
 // describe is the description of a table; the lock must be held.
 func (e *Engine) describe(t *table) map[string]any {
-	elements := func(k keySchema) []keyElement {
-		list := []keyElement{{k.partition, "HASH"}}
-		if k.sort != "" {
-			list = append(list, keyElement{k.sort, "RANGE"})
-		}
-		return list
-	}
 	d := map[string]any{
-		"TableName": t.name, "TableArn": e.arn(t), "TableId": t.name, "TableStatus": "ACTIVE", "KeySchema": elements(t.keys),
+		"TableName": t.name, "TableArn": e.arn(t), "TableId": t.name, "TableStatus": "ACTIVE", "KeySchema": t.keys.elements(),
 		"AttributeDefinitions": t.definitions, "CreationDateTime": float64(t.created.UnixMilli()) / 1000,
 		"ItemCount": t.items.Len(), "TableSizeBytes": t.bytes, "DeletionProtectionEnabled": t.protected,
 		"ProvisionedThroughput": map[string]any{
@@ -286,21 +320,32 @@ func (e *Engine) describe(t *table) map[string]any {
 	if t.billing == "PAY_PER_REQUEST" {
 		d["BillingModeSummary"] = map[string]any{"BillingMode": t.billing}
 	}
-	if t.stream != nil {
-		d["StreamSpecification"] = t.stream
-		d["LatestStreamLabel"], d["LatestStreamArn"] = t.streamLabel, e.arn(t)+"/stream/"+t.streamLabel
+	if t.stream.open() {
+		d["StreamSpecification"] = streamSpecification{true, t.stream.view}
 	}
-	var indexes []map[string]any
+	if t.stream != nil && e.streams[t.stream.arn] != nil {
+		d["LatestStreamLabel"], d["LatestStreamArn"] = t.stream.label, t.stream.arn
+	}
+	var global, local []map[string]any
 	for _, name := range slices.Sorted(maps.Keys(t.indexes)) {
 		x := t.indexes[name]
-		indexes = append(indexes, map[string]any{
-			"IndexName": name, "IndexArn": e.arn(t) + "/index/" + name, "IndexStatus": "ACTIVE", "KeySchema": elements(x.keys),
+		one := map[string]any{
+			"IndexName": name, "IndexArn": e.arn(t) + "/index/" + name, "KeySchema": x.keys.elements(),
 			"Projection": x.projection, "ItemCount": x.items.Len(), "IndexSizeBytes": x.bytes,
-			"ProvisionedThroughput": map[string]any{"NumberOfDecreasesToday": 0, "ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
-		})
+		}
+		if x.local {
+			local = append(local, one)
+			continue
+		}
+		one["IndexStatus"] = "ACTIVE"
+		one["ProvisionedThroughput"] = map[string]any{"NumberOfDecreasesToday": 0, "ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+		global = append(global, one)
 	}
-	if indexes != nil {
-		d["GlobalSecondaryIndexes"] = indexes
+	if global != nil {
+		d["GlobalSecondaryIndexes"] = global
+	}
+	if local != nil {
+		d["LocalSecondaryIndexes"] = local
 	}
 	return d
 }
@@ -319,11 +364,9 @@ func (e *Engine) listTables(in *struct {
 	ExclusiveStartTableName string
 	Limit                   *int
 }) (any, error) {
-	limit := 100
-	if in.Limit != nil {
-		if limit = *in.Limit; limit < 1 || limit > 100 {
-			return nil, invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and 100")
-		}
+	limit, err := bounded(in.Limit, maxDescribed)
+	if err != nil {
+		return nil, err
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -353,6 +396,7 @@ func (e *Engine) deleteTable(in *tableName) (any, error) {
 	d := e.describe(t)
 	d["TableStatus"] = "DELETING"
 	delete(e.tables, t.name)
+	e.closeStream(t, e.options.Now())
 	return map[string]any{"TableDescription": d}, nil
 }
 
@@ -402,6 +446,12 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	if err := t.checkThroughput(in.BillingMode, in.ProvisionedThroughput); err != nil {
 		return nil, err
 	}
+	if err := in.StreamSpecification.check(t); err != nil {
+		return nil, err
+	}
+	if s := in.StreamSpecification; s != nil && !s.StreamEnabled && !t.stream.open() {
+		return nil, invalid("Table does not have an enabled stream: TableName: %s", t.name)
+	}
 	for _, u := range in.GlobalSecondaryIndexUpdates {
 		switch {
 		case u.Create != nil:
@@ -409,7 +459,7 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 				return nil, err
 			}
 		case u.Delete != nil:
-			if t.indexes[u.Delete.IndexName] == nil {
+			if x := t.indexes[u.Delete.IndexName]; x == nil || x.local {
 				return nil, newFault("ResourceNotFoundException", "Requested resource not found: Index: %s not found", u.Delete.IndexName)
 			}
 			delete(t.indexes, u.Delete.IndexName)
@@ -424,9 +474,7 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	if in.DeletionProtectionEnabled != nil {
 		t.protected = *in.DeletionProtectionEnabled
 	}
-	if err := t.setStream(in.StreamSpecification, e.options.Now()); err != nil {
-		return nil, err
-	}
+	e.setStream(t, in.StreamSpecification)
 	return map[string]any{"TableDescription": e.describe(t)}, nil
 }
 
@@ -451,55 +499,8 @@ func (t *table) createIndex(s indexSpecification, definitions []attributeDefinit
 	}
 	t.definitions, t.indexes[x.name] = merged, x
 	t.items.Scan(func(_ string, r *record) bool {
-		x.put(r)
+		x.apply(x.move(nil, r))
 		return true
 	})
 	return nil
-}
-
-func (e *Engine) describeTimeToLive(in *tableName) (any, error) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	t, err := e.find(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if t.ttl == "" {
-		return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "DISABLED"}}, nil
-	}
-	return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": t.ttl}}, nil
-}
-
-type timeToLive struct {
-	AttributeName string
-	Enabled       bool
-}
-
-func (e *Engine) updateTimeToLive(in *struct {
-	TableName               string
-	TimeToLiveSpecification timeToLive
-}) (any, error) {
-	s := in.TimeToLiveSpecification
-	if s.AttributeName == "" {
-		return nil, invalid("1 validation error detected: Value at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must not be null")
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t, err := e.find(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case s.Enabled && t.ttl != "":
-		return nil, invalid("TimeToLive is already enabled")
-	case !s.Enabled && t.ttl == "":
-		return nil, invalid("TimeToLive is already disabled")
-	case !s.Enabled && t.ttl != s.AttributeName:
-		return nil, invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s", t.ttl)
-	}
-	t.ttl = ""
-	if s.Enabled {
-		t.ttl = s.AttributeName
-	}
-	return map[string]any{"TimeToLiveSpecification": s}, nil
 }

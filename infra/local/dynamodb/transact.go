@@ -125,6 +125,9 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}
+	if err := checkMetricsMode(in.ReturnItemCollectionMetrics); err != nil {
+		return nil, err
+	}
 	writes, err := in.compile()
 	if err != nil {
 		return nil, err
@@ -144,6 +147,9 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 		capacities[i].Read = again // a repeated request is charged for reading what it had written
 	}
 	out := map[string]any{}
+	if metrics := cost.metrics(in.ReturnItemCollectionMetrics); metrics != nil {
+		out["ItemCollectionMetrics"] = metrics
+	}
 	if reports := report(in.ReturnConsumedCapacity, capacities, true); reports != nil {
 		out["ConsumedCapacity"] = reports
 	}
@@ -218,7 +224,7 @@ func (e *Engine) transact(writes []*write, token string, fingerprint [32]byte, c
 	}
 	for i, p := range plans {
 		if writes[i].kind != writeCheck {
-			p.table.commit(p.before, p.after, cost)
+			e.commit(p, false, cost)
 		}
 	}
 	if token != "" {

@@ -40,7 +40,7 @@ func (i *Injector) Handler(engine string, next http.Handler) http.Handler {
 func (i *Injector) fail(w http.ResponseWriter, r *http.Request, engine, operation string, body []byte, drawn map[Fault]time.Duration, next http.Handler) {
 	has := func(f Fault) bool { _, ok := drawn[f]; return ok }
 	switch {
-	case has(Conflict) && conflicts(operation):
+	case has(Conflict):
 		conflict(w, operation, body)
 	case has(Throttle) && engine == "dynamodb":
 		answer(w, http.StatusBadRequest, map[string]any{
@@ -53,13 +53,13 @@ func (i *Injector) fail(w http.ResponseWriter, r *http.Request, engine, operatio
 	case has(LostReply):
 		next.ServeHTTP(discard{}, r)
 		answer(w, http.StatusBadGateway, map[string]any{"message": "the reply was lost"})
-	case has(Duplicate) && operation == "SendMessage":
+	case has(Duplicate):
 		late(r, body, drawn[Delay])
 		second := r.Clone(r.Context())
 		late(second, body, drawn[Delay])
 		next.ServeHTTP(discard{}, second)
 		next.ServeHTTP(w, r)
-	case has(Delay) && operation == "SendMessage":
+	case has(Delay):
 		late(r, body, drawn[Delay])
 		next.ServeHTTP(w, r)
 	default:

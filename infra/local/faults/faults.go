@@ -143,7 +143,7 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 	defer i.mu.Unlock()
 	var drawn map[Fault]time.Duration
 	for _, rule := range i.rules {
-		if rule.Engine != engine || rule.Operation != "" && rule.Operation != operation || i.random.Float64() >= rule.Chance {
+		if rule.Engine != engine || rule.Operation != "" && rule.Operation != operation || !suffers(operation, rule.Fault) || i.random.Float64() >= rule.Chance {
 			continue
 		}
 		if drawn == nil {
@@ -159,6 +159,17 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 		i.log.InfoContext(ctx, "fault injected", "engine", engine, "operation", operation, "fault", string(fault))
 	}
 	return drawn
+}
+
+// suffers tells whether a fault can befall the operation.
+func suffers(operation string, fault Fault) bool {
+	switch fault {
+	case Conflict:
+		return conflicts(operation)
+	case Duplicate, Delay:
+		return operation == "SendMessage"
+	}
+	return true
 }
 
 // half is true half of the times.

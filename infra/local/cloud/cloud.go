@@ -67,8 +67,16 @@ type Options struct {
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
 	Faults    *faults.Injector // nil: nothing fails on purpose
+	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero value
+	// makes new ones.
+	Engines Engines
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
+}
+
+// Engines are the embedded engines, without the faults before them.
+type Engines struct {
+	DynamoDB, SQS, S3 http.Handler
 }
 
 // Cloud is a running local cloud.
@@ -79,6 +87,7 @@ type Cloud struct {
 	DynamoDB http.Handler // the embedded engines; nil where another is used
 	SQS      http.Handler
 	S3       http.Handler
+	Engines  Engines
 	pollers  []*lambda.QueuePoller
 	pools    []*lambda.Pool
 }
@@ -199,7 +208,11 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
 	} else {
-		c.DynamoDB = o.Faults.Handler("dynamodb", dynamodb.New(dynamodb.Options{Region: Region, Now: o.System.Clock, Observe: o.Observe}))
+		c.Engines.DynamoDB = o.Engines.DynamoDB
+		if c.Engines.DynamoDB == nil {
+			c.Engines.DynamoDB = dynamodb.New(dynamodb.Options{Region: Region, Now: o.System.Clock, Observe: o.Observe})
+		}
+		c.DynamoDB = o.Faults.Handler("dynamodb", c.Engines.DynamoDB)
 		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
 			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.DynamoDB),
 		})
@@ -207,7 +220,11 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	if o.Getenv("AWS_ENDPOINT_URL_SQS") != "" {
 		all.sqs = sdksqs.NewFromConfig(sdk)
 	} else {
-		c.SQS = o.Faults.Handler("sqs", sqs.New(sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock}))
+		c.Engines.SQS = o.Engines.SQS
+		if c.Engines.SQS == nil {
+			c.Engines.SQS = sqs.New(sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock})
+		}
+		c.SQS = o.Faults.Handler("sqs", c.Engines.SQS)
 		all.sqs = sdksqs.New(sdksqs.Options{
 			Region: Region, Credentials: local, BaseEndpoint: aws.String(o.SQSAddress), HTTPClient: inprocess.Client(c.SQS),
 		})
@@ -216,10 +233,14 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		all.s3 = sdks3.NewFromConfig(sdk, func(o *sdks3.Options) { o.UsePathStyle = true })
 		return all, nil
 	}
-	c.S3 = o.Faults.Handler("s3", s3.New(s3.Options{
-		Region: Region, Credentials: Credentials(), Now: o.System.Clock, Log: o.Log,
-		Announce: func(ctx context.Context, notification []byte) error { return announce(ctx, all.sqs, notification) },
-	}))
+	c.Engines.S3 = o.Engines.S3
+	if c.Engines.S3 == nil {
+		c.Engines.S3 = s3.New(s3.Options{
+			Region: Region, Credentials: Credentials(), Now: o.System.Clock, Log: o.Log,
+			Announce: func(ctx context.Context, notification []byte) error { return announce(ctx, all.sqs, notification) },
+		})
+	}
+	c.S3 = o.Faults.Handler("s3", c.Engines.S3)
 	all.s3 = sdks3.New(sdks3.Options{
 		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3), UsePathStyle: true,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,

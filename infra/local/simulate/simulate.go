@@ -1,0 +1,395 @@
+// Package simulate drives the whole local cloud, clients, gateway, functions, engines and pollers, without a socket and, in
+// a testing/synctest bubble, in simulated time: hours of traffic with seeded faults and restarts pass in seconds. Afterwards
+// every counter is re-derived from the records.
+//
+// It knows the local cloud and the API as a client knows it. Start with [Run]; `make simulate` runs many seeds.
+package simulate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/faults"
+	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// Options say what is simulated.
+type Options struct {
+	Seed     uint64
+	Clients  int // at once
+	Commands int // of each client
+	Sections int
+	Students int
+	Restarts int // how often all functions are replaced by new ones, with empty caches
+	Faults   string
+	// Wrap stands before the table's engine, for a test that plants a defect; nil: nothing does.
+	Wrap func(http.Handler) http.Handler
+}
+
+// Result is what happened.
+type Result struct {
+	Answers map[string]int // by status or problem code
+	Faults  map[string]int
+	Events  int // domain events on record
+}
+
+// world is one simulated university.
+type world struct {
+	options  Options
+	injector *faults.Injector
+	engines  cloud.Engines
+
+	mu       sync.Mutex
+	api      http.Handler // of the cloud that runs now
+	answers  map[string]int
+	trace    []string // the last things that happened
+	sections []registrar.SectionID
+	students []registrar.StudentID
+	term     registrar.TermID
+	acked    map[string]int // changes that a client was told of, by section and student
+}
+
+// Run simulates. The error tells what was wrong afterwards, with the last events before.
+func Run(ctx context.Context, o Options) (Result, error) {
+	rules, err := faults.Parse(o.Faults)
+	if err != nil {
+		return Result{}, err
+	}
+	w := &world{
+		options: o, injector: faults.New(rules, o.Seed, slog.New(slog.DiscardHandler)), answers: make(map[string]int), acked: make(map[string]int),
+	}
+	if err := w.found(ctx); err != nil {
+		return Result{}, fmt.Errorf("seed %d: set up: %w", o.Seed, err)
+	}
+	if err := w.play(ctx); err != nil {
+		return Result{}, fmt.Errorf("seed %d: %w\n%s", o.Seed, err, w.last())
+	}
+	events, err := w.audit(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("seed %d: %w\n%s", o.Seed, err, w.last())
+	}
+	return Result{Answers: w.answers, Faults: w.injector.Counts(), Events: events}, nil
+}
+
+// slow gives an engine a service time, so that between what a request reads and what it writes others have theirs.
+type slow struct {
+	next http.Handler
+
+	mu     sync.Mutex
+	random *rand.Rand
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	const longest = 20 * time.Millisecond
+	s.mu.Lock()
+	wait := time.Duration(s.random.Int64N(int64(longest)))
+	s.mu.Unlock()
+	time.Sleep(wait)
+	s.next.ServeHTTP(w, r)
+}
+
+func system() api.System { return api.RealSystem() } // in a bubble time.Now is the bubble's
+
+// open makes a cloud over the engines that stand, if any do.
+func (w *world) open(ctx context.Context, injector *faults.Injector) (*cloud.Cloud, error) {
+	c, err := cloud.Open(ctx, cloud.Options{
+		Log: slog.New(slog.DiscardHandler), System: system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
+		Engines: w.engines, Faults: injector,
+	})
+	if err == nil {
+		w.engines = c.Engines
+	}
+	return c, err
+}
+
+// found makes the university, while nothing fails.
+func (w *world) found(ctx context.Context) error {
+	c, err := w.open(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if w.options.Wrap != nil {
+		w.engines.DynamoDB = w.options.Wrap(w.engines.DynamoDB)
+	}
+	w.engines.DynamoDB = &slow{next: w.engines.DynamoDB, random: rand.New(rand.NewPCG(w.options.Seed, 0))}
+	w.api = c.API
+	post := func(path string, in map[string]any) (string, error) {
+		status, out := w.call(ctx, http.MethodPost, path, "", in)
+		id, ok := out["id"].(string)
+		if status != http.StatusCreated || !ok {
+			return "", fmt.Errorf("POST %s: %d %v", path, status, out)
+		}
+		return id, nil
+	}
+	term, err := post("/v1/terms", map[string]any{"code": "T", "title": "T", "start": "2000-01-01", "end": "2000-06-01", "timeZone": "UTC", "creditLimit": 20})
+	if err != nil {
+		return err
+	}
+	w.term = registrar.TermID(term)
+	random := rand.New(rand.NewPCG(w.options.Seed, 1))
+	for n := range w.options.Sections {
+		course, err := post("/v1/courses", map[string]any{"subject": "SIM", "number": fmt.Sprint(1000 + n/2), "title": "X", "credits": map[string]any{"min": 4, "max": 4}})
+		if err != nil {
+			course = "" // two sections of each course: the second finds it there
+		}
+		if course == "" {
+			page, err := c.Store.CoursesByCode(ctx, []string{fmt.Sprintf("SIM %d", 1000+n/2)})
+			if err != nil {
+				return err
+			}
+			course = string(page[fmt.Sprintf("SIM %d", 1000+n/2)].ID)
+		}
+		start := 8 + random.IntN(4)
+		section, err := post("/v1/sections", map[string]any{
+			"term": term, "course": course, "crn": fmt.Sprint(n), "capacity": 1 + random.IntN(4), "status": "open",
+			"meetings": []map[string]any{{
+				"days": string("MTWRF"[random.IntN(5)]), "start": fmt.Sprintf("%02d:00", start), "end": fmt.Sprintf("%02d:30", start+1),
+				"from": "2000-01-01", "to": "2000-05-01",
+			}},
+		})
+		if err != nil {
+			return err
+		}
+		w.sections = append(w.sections, registrar.SectionID(section))
+	}
+	for n := range w.options.Students {
+		student, err := post("/v1/students", map[string]any{"number": fmt.Sprint("S", n), "givenName": "G", "familyName": fmt.Sprint("F", n)})
+		if err != nil {
+			return err
+		}
+		w.students = append(w.students, registrar.StudentID(student))
+	}
+	return nil
+}
+
+// play lets the clients act, in as many parts as there are restarts and one.
+func (w *world) play(ctx context.Context) error {
+	for part := range w.options.Restarts + 1 {
+		c, err := w.open(ctx, w.injector)
+		for tries := 0; err != nil && tries < 20; tries++ { // a restart may meet a fault, too
+			c, err = w.open(ctx, w.injector)
+		}
+		if err != nil {
+			return fmt.Errorf("restart %d: %w", part, err)
+		}
+		w.mu.Lock()
+		w.api = c.API
+		w.mu.Unlock()
+		w.note("the functions start anew")
+		running, stop := context.WithCancel(ctx)
+		pollers := make(chan error, 1)
+		go func() { pollers <- c.Run(running) }()
+		var clients sync.WaitGroup
+		for n := range w.options.Clients {
+			random := rand.New(rand.NewPCG(w.options.Seed, uint64(1000*part+n+2)))
+			clients.Go(func() { w.client(ctx, random, fmt.Sprintf("%d-%d", part, n)) })
+		}
+		clients.Wait()
+		stop()
+		if err := <-pollers; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// client acts as one portal does: what was not answered for certain is sent again with its key.
+func (w *world) client(ctx context.Context, random *rand.Rand, name string) {
+	for n := range w.options.Commands / (w.options.Restarts + 1) {
+		section, student := w.sections[random.IntN(len(w.sections))], w.students[random.IntN(len(w.students))]
+		key := fmt.Sprintf("%s-%d", name, n)
+		path := "/v1/sections/" + string(section)
+		switch choice := random.IntN(20); {
+		case choice < 12:
+			w.insist(ctx, key, section, student, http.MethodPost, path+"/registrations", map[string]any{"student": student})
+		case choice < 17:
+			w.insist(ctx, key, section, student, http.MethodDelete, path+"/registrations/"+string(student), nil)
+		case choice < 18:
+			w.widen(ctx, section, random)
+		default:
+			w.call(ctx, http.MethodGet, path+"/registrations", "", nil)
+		}
+		time.Sleep(time.Duration(random.IntN(200)) * time.Millisecond)
+	}
+}
+
+// insist sends a change until it is answered for certain, and remembers what it was told.
+func (w *world) insist(ctx context.Context, key string, section registrar.SectionID, student registrar.StudentID, method, path string, in map[string]any) {
+	const most = 50
+	for range most {
+		status, out := w.call(ctx, method, path, key, in)
+		if status >= http.StatusInternalServerError {
+			time.Sleep(time.Second)
+			continue
+		}
+		if status < http.StatusMultipleChoices {
+			w.mu.Lock()
+			w.acked[string(section)+" "+string(student)]++
+			w.mu.Unlock()
+			w.note("%s %s of %s: %v, attempt %v", method, last4(string(section)), last4(string(student)), out["state"], out["attempt"])
+		}
+		return
+	}
+	w.note("%s %s was never answered", method, path)
+}
+
+// widen raises a section's capacity, or closes and opens it: what a decision rests on changes under it.
+func (w *world) widen(ctx context.Context, section registrar.SectionID, random *rand.Rand) {
+	path := "/v1/sections/" + string(section)
+	status, now := w.call(ctx, http.MethodGet, path, "", nil)
+	seats, ok := now["seats"].(map[string]any)
+	if status != http.StatusOK || !ok {
+		return
+	}
+	capacity, _ := seats["capacity"].(float64)
+	change := map[string]any{"status": []string{"open", "open", "open", "closed"}[random.IntN(4)]}
+	if capacity < 6 {
+		change["capacity"] = int(capacity) + random.IntN(2)
+	}
+	etag, _ := now["etag"].(string)
+	w.send(ctx, http.MethodPatch, path, change, map[string]string{"If-Match": etag})
+}
+
+func (w *world) call(ctx context.Context, method, path, key string, in map[string]any) (int, map[string]any) {
+	headers := map[string]string{}
+	if key != "" {
+		headers["Idempotency-Key"] = key
+	}
+	return w.send(ctx, method, path, in, headers)
+}
+
+// send sends a request through the gateway. A request that ended without an answer has status 599.
+func (w *world) send(ctx context.Context, method, path string, in map[string]any, headers map[string]string) (int, map[string]any) {
+	var body io.Reader = http.NoBody
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			panic(err) // strings and numbers
+		}
+		body = bytes.NewReader(text)
+		headers["Content-Type"] = "application/json"
+	}
+	w.mu.Lock()
+	client := inprocess.Client(w.api)
+	w.mu.Unlock()
+	const noAnswer = 599
+	r, err := http.NewRequestWithContext(ctx, method, "http://api.local"+path, body)
+	if err != nil {
+		return noAnswer, nil
+	}
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return noAnswer, nil
+	}
+	defer answer.Body.Close()
+	out := map[string]any{}
+	_ = json.NewDecoder(answer.Body).Decode(&out) // some answers have no body
+	out["etag"] = answer.Header.Get("ETag")
+	code, ok := out["code"].(string)
+	if !ok || answer.StatusCode < http.StatusBadRequest {
+		code = fmt.Sprint(answer.StatusCode)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answers[method+" "+code]++
+	return answer.StatusCode, out
+}
+
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	const kept = 30
+	w.trace = append(w.trace, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+	w.trace = w.trace[max(0, len(w.trace)-kept):]
+}
+
+func (w *world) last() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return "the last events:\n  " + strings.Join(w.trace, "\n  ")
+}
+
+func last4(id string) string { return id[max(0, len(id)-4):] }
+
+// audit re-derives everything from the records.
+func (w *world) audit(ctx context.Context) (int, error) {
+	c, err := w.open(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	var wrong []error
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	changes := 0
+	enrolled := make(map[registrar.SectionID]int)
+	for _, student := range w.students {
+		schedule, err := c.Store.Schedule(ctx, student, w.term)
+		if err != nil {
+			return 0, err
+		}
+		var held []registrar.SectionID
+		for _, reg := range schedule {
+			changes += int(reg.Version)
+			if told := w.acked[string(reg.Section)+" "+string(student)]; int(reg.Version) < told {
+				complain("student %s in section %s: %d changes were confirmed, %d are on record", last4(string(student)), last4(string(reg.Section)), told, reg.Version)
+			}
+			if reg.State.Live() {
+				held = append(held, reg.Section)
+				enrolled[reg.Section]++
+			}
+		}
+		facts, err := c.Store.RegistrationFacts(ctx, w.sections[0], student, registrar.IdempotencyKey{})
+		if err != nil {
+			return 0, err
+		}
+		var recorded []registrar.SectionID
+		for i, h := range facts.Record.Holdings {
+			recorded = append(recorded, h.Section)
+			for _, other := range facts.Record.Holdings[:i] {
+				if registrar.Conflict(h.Meetings, other.Meetings) || h.Course == other.Course {
+					complain("student %s holds two sections that exclude each other", last4(string(student)))
+				}
+			}
+		}
+		slices.Sort(held)
+		slices.Sort(recorded)
+		if !slices.Equal(held, recorded) {
+			complain("student %s is enrolled in %v, and the term record says %v", last4(string(student)), held, recorded)
+		}
+	}
+	for _, section := range w.sections {
+		view, err := c.Store.Section(ctx, section)
+		if err != nil {
+			return 0, err
+		}
+		n := enrolled[section]
+		if s := view.Seats; s.Taken != n || s.Free != s.Capacity-n || s.Capacity != view.Capacity || n > s.Capacity || s.Status != view.Status || s.SectionVersion != view.Version {
+			complain("section %s: %d enrolled, seats %+v, capacity %d", last4(string(section)), n, s, view.Capacity)
+		}
+	}
+	events, err := countEvents(ctx, w.engines.DynamoDB)
+	if err != nil {
+		return 0, err
+	}
+	if events != changes {
+		complain("%d changes of registrations, %d events", changes, events)
+	}
+	return events, errors.Join(wrong...)
+}

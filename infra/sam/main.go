@@ -1,0 +1,171 @@
+// Command sam writes template.yaml, the SAM template of Registrar, from the manifest: `make generate`. It knows
+// functions/manifest.go and the table's definition; what SAM makes of the file is SAM's.
+//
+// infra/cdk is the other description of the same system, and how it is meant to be deployed; its tests hold the two against
+// each other. They differ where SAM has a way of its own: all functions log into one group, their roles have AWS's managed
+// policies for logging and for reading queues besides what stands in Policies, and the cursor key is a parameter, not a
+// generated secret.
+//
+// Start with template.yaml.tmpl.
+package main
+
+import (
+	"bytes"
+	_ "embed" // the template
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"text/template"
+	"time"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/shared/dynamo"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+//go:embed template.yaml.tmpl
+var source string
+
+func main() {
+	out := flag.String("o", "template.yaml", "the file to write")
+	flag.Parse()
+	document, err := Template(functions.All())
+	if err == nil {
+		err = os.WriteFile(*out, document, 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sam:", err)
+		os.Exit(1)
+	}
+}
+
+// What the manifest leaves open.
+const (
+	logDays        = 30
+	uploadDays     = 30                  // an upload is read within minutes, and looked at again while a term is being planned
+	deadLetterTime = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
+)
+
+// view is what the template is filled with.
+type view struct {
+	Table             *dynamodb.CreateTableInput
+	TimeToLive        string
+	Queues, Uploads   []queue // Uploads: those of the queues that are told of uploads
+	Functions         []function
+	LogDays           int
+	UploadDays        int
+	DeadLetterSeconds int
+}
+
+type queue struct {
+	functions.Queue
+	ID         string // the first part of its resources' logical ids
+	Visibility int    // seconds
+}
+
+type function struct {
+	functions.Function
+	Seconds     int
+	Environment []variable
+	Statements  []statement
+	Routes      []route
+	Queue       *queue
+}
+
+type variable struct{ Name, Value string }
+
+type statement struct {
+	Actions  []string
+	Resource string
+}
+
+type route struct{ ID, Method, Path string }
+
+// Template is the template of the functions, the same bytes for the same functions.
+func Template(all []functions.Function) ([]byte, error) {
+	v := view{
+		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive,
+		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
+	}
+	for _, f := range all {
+		if f.Queue == nil {
+			continue
+		}
+		q := queue{Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds())}
+		v.Queues = append(v.Queues, q)
+		if q.Uploads != "" {
+			v.Uploads = append(v.Uploads, q)
+		}
+	}
+	for _, f := range all {
+		if f.Bucket != functions.No && len(v.Uploads) == 0 {
+			return nil, fmt.Errorf("function %s uses the bucket, but no queue of the manifest names a prefix of it", f.Name)
+		}
+		v.Functions = append(v.Functions, v.function(f))
+	}
+	parsed, err := template.New("template.yaml").Option("missingkey=error").Parse(source)
+	if err != nil {
+		return nil, fmt.Errorf("read the template's template: %w", err)
+	}
+	var document bytes.Buffer
+	if err := parsed.Execute(&document, v); err != nil {
+		return nil, fmt.Errorf("fill the template: %w", err)
+	}
+	return document.Bytes(), nil
+}
+
+func (v view) function(f functions.Function) function {
+	shown := function{Function: f, Seconds: int(f.Timeout.Seconds())}
+	// An empty endpoint means AWS to the SDK. It is declared because `sam local` sets only variables that the template has.
+	if f.Table != functions.No {
+		shown.Environment = append(shown.Environment,
+			variable{"TABLE_NAME", "!Ref Table"}, variable{"CURSOR_KEY", "!Ref CursorKey"}, variable{"AWS_ENDPOINT_URL_DYNAMODB", `""`})
+		table := []string{"!GetAtt Table.Arn"}
+		for _, index := range v.Table.GlobalSecondaryIndexes {
+			table = append(table, `!Sub "${Table.Arn}/index/`+aws.ToString(index.IndexName)+`"`)
+		}
+		shown.Statements = append(shown.Statements, statement{tableActions(f.Table), "[" + strings.Join(table, ", ") + "]"})
+	}
+	if f.Bucket != functions.No {
+		shown.Environment = append(shown.Environment, variable{"BUCKET_NAME", "!Ref Bucket"}, variable{"AWS_ENDPOINT_URL_S3", `""`})
+		var objects []string
+		for _, q := range v.Uploads {
+			objects = append(objects, `!Sub "${Bucket.Arn}/`+q.Uploads+`*"`)
+		}
+		shown.Statements = append(shown.Statements, statement{bucketActions(f.Bucket), "[" + strings.Join(objects, ", ") + "]"})
+	}
+	if f.Operations != nil {
+		for _, o := range f.Operations(functions.Adapters{}) {
+			shown.Routes = append(shown.Routes, route{identifier(o.ID), o.Method, o.Path})
+		}
+	}
+	for _, q := range v.Queues {
+		if f.Queue != nil && f.Queue.Name == q.Name {
+			shown.Queue = &q
+		}
+	}
+	return shown
+}
+
+// tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer
+// guide, "Using IAM with transactions"), a batch its own.
+func tableActions(use functions.Use) []string {
+	actions := []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+	if use == functions.Write {
+		actions = append(actions, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem")
+	}
+	return actions
+}
+
+func bucketActions(use functions.Use) []string {
+	if use == functions.Write {
+		return []string{"s3:PutObject"}
+	}
+	return []string{"s3:GetObject"}
+}
+
+// identifier makes a logical id of a name: "dead-letters" becomes "DeadLetters".
+func identifier(name string) string { return functions.Function{Name: name}.LogicalID() }

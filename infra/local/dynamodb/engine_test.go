@@ -25,9 +25,15 @@ func n(v string) types.AttributeValue { return &types.AttributeValueMemberN{Valu
 
 func client(t testing.TB, options local.Options) *dynamodb.Client {
 	t.Helper()
+	return clientOf(t, local.New(options))
+}
+
+// clientOf makes the table "records" in an engine.
+func clientOf(t testing.TB, engine *local.Engine) *dynamodb.Client {
+	t.Helper()
 	c := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.local"), RetryMaxAttempts: 1,
-		HTTPClient: inprocess.Client(local.New(options)), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		HTTPClient: inprocess.Client(engine), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 	attribute := func(name string, kind types.ScalarAttributeType) types.AttributeDefinition {
 		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind}

@@ -167,21 +167,18 @@ func (p *page) start() (string, error) {
 
 // take looks at one record and tells whether the page goes on.
 func (p *page) take(r *record) bool {
-	shown := r
+	shown, fetched := r, 0
 	if p.fetch {
 		shown = p.table.get(r.key)
+		fetched = shown.size
 	}
-	size := r.size
-	if p.fetch {
-		size += shown.size
-	}
-	if p.bytes+p.fetchedBytes+size > maxPageBytes && p.scanned > 0 {
+	if p.bytes+p.fetchedBytes+r.size+fetched > maxPageBytes && p.scanned > 0 {
 		return false
 	}
 	p.bytes += r.size
 	if p.fetch {
-		p.fetchedBytes += shown.size
-		p.fetchedUnits += readUnits(shown.size, p.in.ConsistentRead)
+		p.fetchedBytes += fetched
+		p.fetchedUnits += readUnits(fetched, p.in.ConsistentRead)
 	}
 	p.scanned++
 	if p.filter == nil || p.filter.Matches(shown.item) {

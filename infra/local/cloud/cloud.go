@@ -184,11 +184,35 @@ func (c *Cloud) Close() error {
 func (c *Cloud) Run(ctx context.Context) error {
 	errs := make([]error, len(c.pollers))
 	var wg sync.WaitGroup
+	if engine, ok := c.Engines.DynamoDB.(expirer); ok {
+		wg.Go(func() { expire(ctx, engine) })
+	}
 	for i, p := range c.pollers {
 		wg.Go(func() { errs[i] = p.Run(ctx) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// expirer is an engine that deletes items whose time is over when it is asked to.
+type expirer interface {
+	Expire(limit int) int
+}
+
+// expire has an engine delete what has expired, a little at a time: with AWS it may take days.
+func expire(ctx context.Context, engine expirer) {
+	const every, atOnce = time.Minute, 1000
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			for engine.Expire(atOnce) == atOnce && ctx.Err() == nil {
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 type clients struct {

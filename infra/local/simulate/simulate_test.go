@@ -71,8 +71,11 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 
 // A condition is left out of the transaction of an enrolment: the audit must find it, or it is worth nothing.
 func TestAPlantedDefectIsFound(t *testing.T) {
-	for what, plant := range map[string]func(key string, write map[string]any){
-		"a seat is taken without asking whether it is free": func(key string, update map[string]any) {
+	for what, planted := range map[string]struct {
+		sections, students int // a crowd in a narrow place
+		plant              func(key string, write map[string]any)
+	}{
+		"a seat is taken without asking whether it is free": {1, 30, func(key string, update map[string]any) {
 			if strings.HasPrefix(key, "SEATS#") {
 				delete(update, "ConditionExpression")
 				delete(update, "ExpressionAttributeNames")
@@ -80,21 +83,21 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 				delete(values, ":open")
 				delete(values, ":sectionVersion")
 			}
-		},
-		"the student's term record is written over whatever is there": func(key string, put map[string]any) {
+		}},
+		"the student's term record is written over whatever is there": {8, 2, func(key string, put map[string]any) {
 			if item, ok := put["Item"].(map[string]any); ok && strings.HasPrefix(key, "STUDENT#") && item["holdings"] != nil {
 				delete(put, "ConditionExpression")
 				delete(put, "ExpressionAttributeValues")
 			}
-		},
+		}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			found := false
 			for seed := uint64(1); seed <= 20 && !found; seed++ {
 				synctest.Test(t, func(t *testing.T) {
 					o := options(seed)
-					o.Sections, o.Students, o.Restarts, o.Faults = 2, 8, 0, "" // a crowd in a narrow place
-					o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: plant} }
+					o.Sections, o.Students, o.Restarts, o.Faults = planted.sections, planted.students, 0, ""
+					o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
 					_, err := simulate.Run(t.Context(), o)
 					found = err != nil
 				})

@@ -13,10 +13,12 @@ import (
 	"net/url"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
 )
 
@@ -67,12 +69,13 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if p := f.refusal(r, pattern); p != nil {
-		writeProblem(w, x, p)
-		return
+	p := f.refusal(r, pattern)
+	var body []byte
+	if p == nil {
+		body, p = readBody(r)
 	}
-	body, p := readBody(r)
 	if p != nil {
+		p.Instance = request.From(ctx).ID
 		writeProblem(w, x, p)
 		return
 	}
@@ -84,10 +87,7 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // refusal tells what is wrong with the request's address or method.
 func (f *front) refusal(r *http.Request, pattern string) *Problem {
-	query, err := url.QueryUnescape(r.URL.RawQuery)
 	switch {
-	case err != nil || !utf8.ValidString(query):
-		return newProblem(http.StatusBadRequest, codeBadRequest, "the query is not valid").on("query", fieldFormat, "must be UTF-8, percent-encoded")
 	case !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0):
 		return newProblem(http.StatusBadRequest, codeBadRequest, "the path is not valid").on("path", fieldFormat, "must be UTF-8")
 	case path.Clean(r.URL.Path) != r.URL.Path:
@@ -95,7 +95,31 @@ func (f *front) refusal(r *http.Request, pattern string) *Problem {
 	case pattern == "":
 		return f.elsewhere(r)
 	}
-	return nil
+	return queryFault(r.URL.RawQuery)
+}
+
+// queryFault tells what is wrong with a query as such. Of a parameter that stands twice, one would be overlooked.
+func queryFault(raw string) *Problem {
+	bad := newProblem(http.StatusBadRequest, codeBadRequest, "the query is not valid")
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return bad.on("query", fieldFormat, "must be name=value, parted by &, percent-encoded")
+	}
+	for name, values := range query {
+		switch value := strings.Join(values, ""); {
+		case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+			bad.on("query", fieldFormat, "must be UTF-8 without NUL")
+		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+			bad.on(shortened("query."+name), fieldFormat, "must be UTF-8 without NUL")
+		case len(values) > 1:
+			bad.on(shortened("query."+name), registrar.FieldDuplicate, "stands more than once")
+		}
+	}
+	if len(bad.Errors) == 0 {
+		return nil
+	}
+	slices.SortFunc(bad.Errors, func(a, b ProblemField) int { return strings.Compare(a.Field, b.Field) })
+	return bad
 }
 
 // elsewhere answers for what no operation is declared for: another method of a known path, or an unknown path.
@@ -137,17 +161,24 @@ func readBody(r *http.Request) ([]byte, *Problem) {
 	if !utf8.Valid(body) {
 		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid UTF-8").on("body", fieldFormat, "must be UTF-8")
 	}
-	if !json.Valid(body) {
-		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid JSON").on("body", fieldFormat, jsonFault(body))
+	if fault := jsonFault(body); fault != "" {
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid JSON").on("body", fieldFormat, fault)
 	}
 	return body, nil
 }
 
-// jsonFault says where the body stops being JSON, without repeating any of it.
+// jsonFault says where the body stops being JSON that can be read, without repeating any of it; empty when it is all right.
 func jsonFault(body []byte) string {
-	var at *json.SyntaxError
-	if err := json.Unmarshal(body, new(any)); errors.As(err, &at) {
-		return "is not JSON at byte " + decimal(at.Offset)
+	err := json.Unmarshal(body, new(any))
+	var syntax *json.SyntaxError
+	var number *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &syntax):
+		return "is not JSON at byte " + decimal(syntax.Offset)
+	case errors.As(err, &number):
+		return "has a number out of all range at byte " + decimal(number.Offset)
 	}
 	return "is not JSON"
 }

@@ -256,16 +256,23 @@ func fieldOf(d *huma.ErrorDetail) ProblemField {
 	case d.Message == "expected boolean", d.Message == "expected number", d.Message == "expected integer", d.Message == "expected string",
 		d.Message == "expected array", d.Message == "expected object":
 		f.Code = "TYPE"
+	case strings.HasPrefix(d.Message, "expected string to match pattern"): // ours, which may have a colon in it
 	case strings.HasPrefix(d.Message, "expected"): // a format; some of huma's texts end in the reason, which repeats the value
 		f.Detail, _, _ = strings.Cut(d.Message, ":")
 	default:
 		f.Code, f.Detail = "TYPE", "has not the type that is expected here"
 	}
-	const longest = 120 // of a field's name, which may be the client's own
-	if len(f.Field) > longest {
-		f.Field = strings.ToValidUTF8(f.Field[:longest], "") + "…"
-	}
+	f.Field = shortened(f.Field)
 	return f
+}
+
+// shortened bounds the name of a field, which may be the client's own.
+func shortened(field string) string {
+	const longest = 120
+	if len(field) > longest {
+		return strings.ToValidUTF8(field[:longest], "") + "…"
+	}
+	return field
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

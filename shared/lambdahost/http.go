@@ -52,9 +52,9 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 }
 
 func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	r, err := requestOf(ctx, event)
-	if err != nil {
-		return badRequest(err.Error()), nil
+	r, fault := requestOf(ctx, event)
+	if fault != nil {
+		return badRequest(event.RequestContext.RequestID, *fault), nil
 	}
 	w := core.NewProxyResponseWriterV2()
 	f.handler.ServeHTTP(w, r)
@@ -67,22 +67,24 @@ func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPR
 }
 
 // requestOf makes the request that the client sent.
-func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http.Request, *fault) {
 	if event.IsBase64Encoded { // trap: the adapter prints what it cannot decode, and fails the invocation
 		if _, err := base64.StdEncoding.DecodeString(event.Body); err != nil {
-			return nil, fmt.Errorf("the body is not valid base64")
+			return nil, &fault{field: "body", detail: "the body is not valid base64"}
 		}
 	}
 	if stage := event.RequestContext.Stage; stage != "$default" { // trap: a named stage stays in the raw path
 		event.RawPath = strings.TrimPrefix(event.RawPath, "/"+stage)
 	}
+	// Trap: the raw path is decoded, and the adapter decodes it again; a "?" or "#" would end it.
+	event.RawPath = (&url.URL{Path: event.RawPath}).EscapedPath()
 	if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil { // trap: printed, like the body
-		return nil, fmt.Errorf("the address is not valid")
+		return nil, &fault{field: "query", detail: "the address is not valid"}
 	}
 	var adapter core.RequestAccessorV2
 	r, err := adapter.EventToRequestWithContext(ctx, event)
 	if err != nil {
-		return nil, fmt.Errorf("the request cannot be read")
+		return nil, &fault{field: "path", detail: "the request cannot be read"}
 	}
 	for name, value := range event.Headers { // trap: the adapter splits values at commas; dates, tags and keys have some
 		r.Header.Set(name, value)
@@ -90,12 +92,16 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 	return r, nil
 }
 
-// badRequest is a problem answer (RFC 9457) to what is no HTTP request.
-func badRequest(detail string) events.APIGatewayV2HTTPResponse {
+// fault is what is wrong with an event that is no HTTP request.
+type fault struct{ field, detail string }
+
+// badRequest is a problem answer (RFC 9457), in the form of shared/api's.
+func badRequest(id string, f fault) events.APIGatewayV2HTTPResponse {
 	body, err := json.Marshal(map[string]any{
-		"type": "about:blank", "title": "Bad Request", "status": http.StatusBadRequest, "code": "BAD_REQUEST", "detail": detail,
+		"type": "about:blank", "title": "Bad Request", "status": http.StatusBadRequest, "code": "BAD_REQUEST", "detail": f.detail, "instance": id,
+		"errors": []any{map[string]string{"field": f.field, "code": "FORMAT", "detail": "cannot be read"}},
 	})
-	if err != nil { // a map of strings and a number
+	if err != nil { // maps of strings and a number
 		body = []byte("{}")
 	}
 	return events.APIGatewayV2HTTPResponse{

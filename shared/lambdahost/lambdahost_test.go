@@ -70,7 +70,7 @@ func TestHTTP_WhatIsNoRequestIsAProblem(t *testing.T) {
 	broken := event()
 	broken.Body, broken.IsBase64Encoded = "%%%", true
 	address := event()
-	address.RawPath = "/%zz"
+	address.RawQueryString = "a=\x7f%"
 	for _, e := range []events.APIGatewayV2HTTPRequest{broken, address} {
 		got := invoke(t, e, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
 		if got.StatusCode != http.StatusBadRequest || got.Headers["Content-Type"] != "application/problem+json" || strings.Contains(got.Body, "%") {
@@ -80,6 +80,17 @@ func TestHTTP_WhatIsNoRequestIsAProblem(t *testing.T) {
 	if _, err := lambdahost.HTTP(http.NotFoundHandler()).Invoke(t.Context(), []byte(`{"Records":[]}`)); err == nil {
 		t.Error("an event of another kind was taken for a request")
 	}
+}
+
+func TestHTTP_ADecodedPathStaysWhole(t *testing.T) {
+	const path = "/v1/a%2e?b#c/ä \x00"
+	e := event()
+	e.RawPath = path
+	invoke(t, e, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path || r.URL.RawQuery != "a=1&a=2" || r.URL.Fragment != "" {
+			t.Errorf("request: path %q, query %q", r.URL.Path, r.URL.RawQuery)
+		}
+	})
 }
 
 func TestHTTP_StageIsNoPartOfThePath(t *testing.T) {

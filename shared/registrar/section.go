@@ -86,6 +86,7 @@ func (s Section) Validate() error {
 	}
 	seen := make(map[InstructorID]bool, len(s.Instructors))
 	for i, id := range s.Instructors {
+		code(&fe, indexed("instructors", i), string(id), 64) // it stands in keys
 		if seen[id] {
 			fe.add(indexed("instructors", i), FieldDuplicate, "the instructor is named twice")
 		}

@@ -1,0 +1,217 @@
+package functions_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/cloud"
+	localdynamodb "example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/infra/local/sample"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/dynamo"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// root is the repository's folder, as tests of this package see it.
+const root = ".."
+
+type item = map[string]types.AttributeValue
+
+// campus is a local cloud with the sample data, a clock that stands still and ids that count. It can go back to how it was,
+// so that each case finds a fresh sample without the half second that filling one takes.
+type campus struct {
+	*testing.T
+	cloud  *cloud.Cloud
+	client *dynamodb.Client
+	fresh  map[string]item // the whole table, by key
+	log    *slog.Logger
+
+	mu    sync.Mutex // guards the rest
+	ids   int
+	wrote bool // since the table was made or restored
+	logs  bytes.Buffer
+}
+
+func openCampus(t *testing.T) *campus {
+	t.Helper()
+	c := &campus{T: t}
+	c.log = slog.New(slog.NewJSONHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if c.cloud, err = cloud.Open(t.Context(), cloud.Options{
+		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.client = dynamodb.New(dynamodb.Options{
+		Region: cloud.Region, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.cloud.DynamoDB),
+		Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+	})
+	if err := sample.Fill(t.Context(), c.cloud.Store); err != nil {
+		t.Fatal(err)
+	}
+	upload := httptest.NewRequest(http.MethodPut, "http://s3.local/"+cloud.Bucket+"/imports/"+sample.ID(sample.KindImport, 2), strings.NewReader(sample.File()))
+	upload.Header.Set("Content-Length", strconv.Itoa(len(sample.File())))
+	w := httptest.NewRecorder()
+	if c.cloud.S3.ServeHTTP(w, upload); w.Code != http.StatusOK {
+		t.Fatalf("upload the sample's file: %d %s", w.Code, w.Body)
+	}
+	c.fresh, c.wrote = c.table(), false
+	return c
+}
+
+func (c *campus) observe(u localdynamodb.Usage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrote = c.wrote || slices.ContainsFunc(u.Capacity, func(of localdynamodb.Capacity) bool { return !of.Read })
+}
+
+// Write takes what is logged.
+func (c *campus) Write(line []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.logs.Write(line)
+}
+
+// logged gives what was logged since it was asked last.
+func (c *campus) logged() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.logs.Reset()
+	return c.logs.String()
+}
+
+func (c *campus) system() api.System {
+	return api.System{
+		Clock: func() time.Time { return time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC) },
+		NewID: func() string {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.ids++
+			return fmt.Sprintf("01940000-0000-7000-8000-%012d", c.ids)
+		},
+	}
+}
+
+// adapters wire functions to the campus through a store of their own, as after a cold start: nothing is cached yet.
+func (c *campus) adapters() functions.Adapters {
+	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: cloud.CursorKey}, c.system().Clock)
+	return functions.Adapters{Store: store, Bucket: c.cloud.Bucket, System: c.system(), Log: c.log}
+}
+
+// table reads every item.
+func (c *campus) table() map[string]item {
+	c.Helper()
+	items := map[string]item{}
+	for pages := dynamodb.NewScanPaginator(c.client, &dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(c.Context())
+		if err != nil {
+			c.Fatal(err)
+		}
+		for _, i := range page.Items {
+			items[keyOf(i)] = i
+		}
+	}
+	return items
+}
+
+func keyOf(i item) string {
+	return i["PK"].(*types.AttributeValueMemberS).Value + " " + i["SK"].(*types.AttributeValueMemberS).Value
+}
+
+// restore makes the table what it was at the beginning, ids count from one again, and tells the keys of what had changed.
+func (c *campus) restore() (changed []string) {
+	c.Helper()
+	if c.ids = 0; !c.wrote {
+		return nil
+	}
+	present := c.table()
+	var requests []types.WriteRequest
+	for key, i := range present {
+		if c.fresh[key] == nil {
+			changed = append(changed, key)
+			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: item{"PK": i["PK"], "SK": i["SK"]}}})
+		}
+	}
+	for key, i := range c.fresh {
+		if !reflect.DeepEqual(present[key], i) {
+			changed = append(changed, key)
+			requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: i}})
+		}
+	}
+	for ; len(requests) > 0; requests = requests[min(len(requests), 25):] {
+		if _, err := c.client.BatchWriteItem(c.Context(), &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{cloud.Table: requests[:min(len(requests), 25)]},
+		}); err != nil {
+			c.Fatal(err)
+		}
+	}
+	c.wrote = false
+	return changed
+}
+
+// eventOf reads the sample event of a function.
+func eventOf(t testing.TB, name string) []byte {
+	t.Helper()
+	event, err := os.ReadFile(filepath.Join(root, "events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
+// operations are those of all functions.
+func operations(a functions.Adapters) []api.Operation {
+	var all []api.Operation
+	for _, f := range functions.All() {
+		if f.Operations != nil {
+			all = append(all, f.Operations(a)...)
+		}
+	}
+	return all
+}
+
+// documented are the statuses that the OpenAPI document promises, by method and path.
+func documented(t testing.TB) map[string]map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile("docs/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	statuses := map[string]map[string]bool{}
+	for path, methods := range doc.Paths {
+		for method, operation := range methods {
+			of := map[string]bool{}
+			for status := range operation.Responses {
+				of[status] = true
+			}
+			statuses[strings.ToUpper(method)+" "+path] = of
+		}
+	}
+	return statuses
+}

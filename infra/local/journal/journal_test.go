@@ -1,0 +1,192 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+
+	localdynamodb "example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/infra/local/journal"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+func open(t *testing.T, path string) (*dynamodb.Client, *journal.Journal) {
+	t.Helper()
+	clock := &journal.Clock{}
+	j, err := journal.Open(t.Context(), localdynamodb.New(localdynamodb.Options{Now: clock.Now}), journal.Options{
+		Path: path, Changes: journal.DynamoDBChanges, Clock: clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(j),
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 1,
+	}), j
+}
+
+func makeTable(t *testing.T, c *dynamodb.Client) {
+	t.Helper()
+	_, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: aws.String("table"), BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func count(ctx context.Context, c *dynamodb.Client, id string) error {
+	_, err := c.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String("table"), Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: id}},
+		UpdateExpression:          aws.String("ADD n :one"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
+	})
+	return err
+}
+
+func value(t *testing.T, c *dynamodb.Client, id string) int {
+	t.Helper()
+	out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("table"), Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: id}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, ok := out.Item["n"].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	v, err := strconv.Atoi(n.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestAcknowledgedChangesAreThereAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dynamodb")
+	c, j := open(t, path)
+	makeTable(t, c)
+	const clients, each = 16, 20
+	var wg sync.WaitGroup
+	for n := range clients {
+		wg.Go(func() {
+			for range each {
+				if err := count(t.Context(), c, fmt.Sprint(n%4)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// A refused change is in no journal.
+	_, err := c.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+		TableName: aws.String("table"), Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "0"}},
+		ConditionExpression: aws.String("attribute_not_exists(id)"),
+	})
+	var failed *types.ConditionalCheckFailedException
+	if !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and once more after a restart of the restarted
+		again, j := open(t, path)
+		for n := range 4 {
+			if got := value(t, again, fmt.Sprint(n)); got != clients/4*each {
+				t.Errorf("item %d: %d", n, got)
+			}
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Wherever the file is cut, what is read is the beginning of what was written.
+func TestACutFileIsReadUpToItsLastWholeEntry(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dynamodb")
+	c, j := open(t, path)
+	makeTable(t, c)
+	const changes = 5
+	sizes := []int64{}
+	for range changes {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, info.Size())
+		if err := count(t.Context(), c, "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := sizes[0]; size < int64(len(whole)); size += 13 {
+		want := 0
+		for _, before := range sizes[1:] {
+			if size >= before {
+				want++
+			}
+		}
+		cut := filepath.Join(t.TempDir(), "cut")
+		if err := os.WriteFile(cut, whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again, j := open(t, cut)
+		if got := value(t, again, "a"); got != want {
+			t.Errorf("cut at %d of %d: %d changes, want %d", size, len(whole), got, want)
+		}
+		if err := count(t.Context(), again, "a"); err != nil { // and it goes on from there
+			t.Error(err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		third, j := open(t, cut)
+		if got := value(t, third, "a"); got != want+1 {
+			t.Errorf("cut at %d, continued: %d changes, want %d", size, got, want+1)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestNothingIsAcknowledgedThatCannotBeWritten(t *testing.T) {
+	c, j := open(t, filepath.Join(t.TempDir(), "dynamodb"))
+	makeTable(t, c)
+	if err := j.Close(); err != nil { // as a full or broken disk
+		t.Fatal(err)
+	}
+	if err := count(t.Context(), c, "a"); err == nil {
+		t.Error("a change was acknowledged that is nowhere")
+	}
+	if err := count(t.Context(), c, "a"); err == nil {
+		t.Error("and another")
+	}
+}
+
+func TestS3Changes(t *testing.T) {
+	for method, want := range map[string]bool{http.MethodGet: false, http.MethodHead: false, http.MethodPut: true, http.MethodDelete: true, http.MethodPost: true} {
+		if got := journal.S3Changes(&http.Request{Method: method}); got != want {
+			t.Errorf("%s: %t", method, got)
+		}
+	}
+}

@@ -73,12 +73,12 @@ synth: ## synthesize the CDK app into .build/cdk.out (needs Node; make build fir
 .PHONY: test
 test: ## all tests that need Go alone
 	@test -z "$$(gofmt -l shared functions infra)" || { echo "gofmt would change:"; gofmt -l shared functions infra; exit 1; }
-	go vet $(PACKAGES)
-	go test $(PACKAGES)
+	@echo go vet; go vet $(PACKAGES)
+	@go test $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
 
 .PHONY: test-race
 test-race: ## the same under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race $(PACKAGES)
+	@CGO_ENABLED=1 go test -race $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
 
 .PHONY: test-integration
 test-integration: ## the store and the API on an independent DynamoDB and SQS; every built binary with its event (make build first)

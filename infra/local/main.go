@@ -1,7 +1,8 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next three), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own), FAULTS (what fails on purpose, see package faults) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
+// process of its own), FAULTS (what fails on purpose, see package faults),
+// DATA_DIR (a folder in which tables and objects outlive the process) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
 package main
 
 import (
@@ -58,7 +59,7 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) e
 	}
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
-		Processes: processes(getenv), Faults: injector,
+		Processes: processes(getenv), Faults: injector, DataDir: getenv("DATA_DIR"),
 	})
 	if err != nil {
 		return err

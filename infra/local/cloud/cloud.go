@@ -25,6 +25,7 @@ import (
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/gateway"
 	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/infra/local/journal"
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/s3"
 	"example.com/registrar/infra/local/sqs"
@@ -67,6 +68,9 @@ type Options struct {
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
 	Faults    *faults.Injector // nil: nothing fails on purpose
+	// DataDir is a folder in which the embedded DynamoDB and S3 keep what was acknowledged, across restarts and kill -9. Empty:
+	// nothing outlives the process.
+	DataDir string
 	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero value
 	// makes new ones.
 	Engines Engines
@@ -90,6 +94,7 @@ type Cloud struct {
 	Engines  Engines
 	pollers  []*lambda.QueuePoller
 	pools    []*lambda.Pool
+	journals []*journal.Journal
 }
 
 // Credentials are the only ones that the embedded engines accept for upload addresses.
@@ -171,11 +176,14 @@ func Environment(getenv func(string) string, dynamodb, sqs, s3 string) []string 
 	return env
 }
 
-// Close stops the functions' processes, if there are any.
+// Close stops the functions' processes and ends the journals, if there are any.
 func (c *Cloud) Close() error {
 	errs := make([]error, 0, len(c.pools))
 	for _, pool := range c.pools {
 		errs = append(errs, pool.Close())
+	}
+	for _, j := range c.journals {
+		errs = append(errs, j.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -234,7 +242,11 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	} else {
 		c.Engines.DynamoDB = o.Engines.DynamoDB
 		if c.Engines.DynamoDB == nil {
-			c.Engines.DynamoDB = dynamodb.New(dynamodb.Options{Region: Region, Now: o.System.Clock, Observe: o.Observe})
+			clock := &journal.Clock{System: o.System.Clock}
+			c.Engines.DynamoDB = dynamodb.New(dynamodb.Options{Region: Region, Now: clock.Now, Observe: o.Observe})
+			if c.Engines.DynamoDB, err = c.keep(ctx, o, "dynamodb", c.Engines.DynamoDB, journal.DynamoDBChanges, clock); err != nil {
+				return clients{}, err
+			}
 		}
 		c.DynamoDB = o.Faults.Handler("dynamodb", c.Engines.DynamoDB)
 		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
@@ -259,10 +271,19 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	}
 	c.Engines.S3 = o.Engines.S3
 	if c.Engines.S3 == nil {
+		clock := &journal.Clock{System: o.System.Clock}
 		c.Engines.S3 = s3.New(s3.Options{
-			Region: Region, Credentials: Credentials(), Now: o.System.Clock, Log: o.Log,
-			Announce: func(ctx context.Context, notification []byte) error { return announce(ctx, all.sqs, notification) },
+			Region: Region, Credentials: Credentials(), Now: clock.Now, Log: o.Log,
+			Announce: func(ctx context.Context, notification []byte) error {
+				if clock.Reading() { // it was announced when it arrived
+					return nil
+				}
+				return announce(ctx, all.sqs, notification)
+			},
 		})
+		if c.Engines.S3, err = c.keep(ctx, o, "s3", c.Engines.S3, journal.S3Changes, clock); err != nil {
+			return clients{}, err
+		}
 	}
 	c.S3 = o.Faults.Handler("s3", c.Engines.S3)
 	all.s3 = sdks3.New(sdks3.Options{
@@ -271,6 +292,23 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
 	return all, nil
+}
+
+// keep puts a journal before an engine if there is a folder for it.
+func (c *Cloud) keep(ctx context.Context, o Options, name string, engine http.Handler, changes func(*http.Request) bool, clock *journal.Clock) (http.Handler, error) {
+	if o.DataDir == "" {
+		return engine, nil
+	}
+	const private = 0o700
+	if err := os.MkdirAll(o.DataDir, private); err != nil {
+		return nil, fmt.Errorf("make the folder for what is kept: %w", err)
+	}
+	j, err := journal.Open(ctx, engine, journal.Options{Path: filepath.Join(o.DataDir, name+".journal"), Changes: changes, Clock: clock})
+	if err != nil {
+		return nil, err
+	}
+	c.journals = append(c.journals, j)
+	return j, nil
 }
 
 // announce tells of an object that arrived, as a bucket's notification does, to the queue of uploads.

@@ -35,13 +35,17 @@ type Options struct {
 
 // Clock is the clock of an engine that is journaled: the system's, and while a journal is read the time of its entries.
 type Clock struct {
-	then atomic.Pointer[time.Time]
+	System func() time.Time // nil: the operating system's
+	then   atomic.Pointer[time.Time]
 }
 
 // Now is the time for the engine.
 func (c *Clock) Now() time.Time {
 	if then := c.then.Load(); then != nil {
 		return *then
+	}
+	if c.System != nil {
+		return c.System()
 	}
 	return time.Now()
 }
@@ -167,7 +171,7 @@ func (j *Journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client went away, and nothing was done
 	}
-	e := entry{At: time.Now(), Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}
+	e := entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}
 	out := newAnswer()
 	place, err := j.change(r, e, out)
 	if err == nil {

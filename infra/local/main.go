@@ -42,7 +42,7 @@ type site struct {
 	address string
 }
 
-func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) error {
+func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (err error) {
 	began := time.Now()
 	port, err := strconv.Atoi(or(getenv("PORT"), "8080"))
 	const last = 65535
@@ -64,7 +64,7 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) e
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { err = errors.Join(err, c.Close()) }()
 	if getenv("SEED") != "none" {
 		if err := sample.Fill(ctx, c.Store); err != nil {
 			return err

@@ -108,11 +108,11 @@ func queryFault(raw string) *Problem {
 	for name, values := range query {
 		switch value := strings.Join(values, ""); {
 		case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-			bad.on("query", fieldFormat, "must be UTF-8 without NUL")
+			bad = bad.on("query", fieldFormat, "must be UTF-8 without NUL")
 		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-			bad.on(shortened("query."+name), fieldFormat, "must be UTF-8 without NUL")
+			bad = bad.on(shortened("query."+name), fieldFormat, "must be UTF-8 without NUL")
 		case len(values) > 1:
-			bad.on(shortened("query."+name), registrar.FieldDuplicate, "stands more than once")
+			bad = bad.on(shortened("query."+name), registrar.FieldDuplicate, "stands more than once")
 		}
 	}
 	if len(bad.Errors) == 0 {

@@ -1,18 +1,23 @@
-// Command bench is `make bench`: what the embedded DynamoDB takes for an operation in a table of 100,000 items, as a ratio
-// to one of 1,000. It prints; it judges nothing, since times are a machine's and not the code's.
+// Command bench is `make bench`: operations per second of the embedded DynamoDB over HTTP, in a small table and in a large
+// one, and of any other engine that -against names, side by side in one run. It prints; it judges nothing, since times are
+// a machine's and not the code's.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/dynamodb"
-	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/dynamo"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -21,17 +26,27 @@ import (
 )
 
 const (
-	small, large = 1_000, 100_000
 	perPartition = 100
-	rounds       = 30
+	rounds       = 20
 	perRound     = 50
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	sizes := flag.String("sizes", "1000,100000", "numbers of items")
+	against := flag.String("against", "", "other engines, as in dynoxide=http://127.0.0.1:8000,moto=http://127.0.0.1:5000@1000; after @ the most items that it gets")
+	flag.Parse()
+	if err := run(context.Background(), *sizes, *against); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// side is one engine with one number of items.
+type side struct {
+	name   string
+	items  int
+	client *sdk.Client
+	table  string
 }
 
 type item = map[string]types.AttributeValue
@@ -48,90 +63,176 @@ func record(n int) item {
 
 func keyOf(n int) item { r := record(n); return item{"PK": r["PK"], "SK": r["SK"]} }
 
-func filled(ctx context.Context, items int) (*sdk.Client, error) {
-	client := sdk.New(sdk.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(dynamodb.New(dynamodb.Options{})),
-		Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+// fill makes a table of so many items.
+func (s side) fill(ctx context.Context) error {
+	definition := dynamo.TableDefinition(s.table)
+	if _, err := s.client.CreateTable(ctx, definition); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	const batch, atOnce = 25, 4
+	var wg sync.WaitGroup
+	errs := make([]error, atOnce)
+	for worker := range atOnce {
+		wg.Go(func() {
+			for n := worker * batch; n < s.items && errs[worker] == nil; n += atOnce * batch {
+				var puts []types.WriteRequest
+				for i := n; i < min(n+batch, s.items); i++ {
+					puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: record(i)}})
+				}
+				_, errs[worker] = s.client.BatchWriteItem(ctx, &sdk.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: puts}})
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func clientOf(address string) *sdk.Client {
+	return sdk.New(sdk.Options{
+		Region: cloud.Region, BaseEndpoint: aws.String(address), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
 	})
-	if _, err := client.CreateTable(ctx, dynamo.TableDefinition(cloud.Table)); err != nil {
-		return nil, err
+}
+
+// embedded serves an engine on a socket, as the others are.
+func embedded() (address string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
 	}
-	const batch = 25
-	for n := 0; n < items; n += batch {
-		var puts []types.WriteRequest
-		for i := n; i < n+batch; i++ {
-			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: record(i)}})
+	const patience = 10 * time.Second
+	server := &http.Server{Handler: dynamodb.New(dynamodb.Options{}), ReadHeaderTimeout: patience}
+	go func() { _ = server.Serve(listener) }() // ends with stop
+	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
+}
+
+func sidesOf(sizes, against string) (sides []side, stop func(), err error) {
+	address, stop, err := embedded()
+	if err != nil {
+		return nil, nil, err
+	}
+	engines := []struct {
+		name, address string
+		most          int
+	}{{"embedded", address, 0}}
+	for word := range strings.SplitSeq(against, ",") {
+		if word == "" {
+			continue
 		}
-		if _, err := client.BatchWriteItem(ctx, &sdk.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{cloud.Table: puts}}); err != nil {
-			return nil, err
+		name, rest, ok := strings.Cut(word, "=")
+		address, most, limited := strings.Cut(rest, "@")
+		limit := 0
+		if limited {
+			if limit, err = strconv.Atoi(most); err != nil {
+				return nil, stop, fmt.Errorf("-against: %q: %w", word, err)
+			}
+		}
+		if !ok {
+			return nil, stop, fmt.Errorf("-against: %q is not name=address", word)
+		}
+		engines = append(engines, struct {
+			name, address string
+			most          int
+		}{name, address, limit})
+	}
+	for _, engine := range engines {
+		for text := range strings.SplitSeq(sizes, ",") {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < perPartition {
+				return nil, stop, fmt.Errorf("-sizes: %q is no number of at least %d", text, perPartition)
+			}
+			if engine.most > 0 && n > engine.most {
+				continue
+			}
+			sides = append(sides, side{name: engine.name, items: n, client: clientOf(engine.address), table: fmt.Sprintf("bench-%d-%d", n, time.Now().UnixNano())})
 		}
 	}
-	return client, nil
+	return sides, stop, nil
 }
 
 // operations are done with the nth record of a table.
-func operations() map[string]func(ctx context.Context, c *sdk.Client, n int) error {
-	table := aws.String(cloud.Table)
-	return map[string]func(context.Context, *sdk.Client, int) error{
-		"get": func(ctx context.Context, c *sdk.Client, n int) error {
-			_, err := c.GetItem(ctx, &sdk.GetItemInput{TableName: table, Key: keyOf(n)})
+func operations() map[string]func(ctx context.Context, s side, n int) error {
+	return map[string]func(context.Context, side, int) error{
+		"get": func(ctx context.Context, s side, n int) error {
+			_, err := s.client.GetItem(ctx, &sdk.GetItemInput{TableName: &s.table, Key: keyOf(n)})
 			return err
 		},
-		"put": func(ctx context.Context, c *sdk.Client, n int) error {
-			_, err := c.PutItem(ctx, &sdk.PutItemInput{TableName: table, Item: record(n)})
+		"put": func(ctx context.Context, s side, n int) error {
+			_, err := s.client.PutItem(ctx, &sdk.PutItemInput{TableName: &s.table, Item: record(n)})
 			return err
 		},
-		"query a page": func(ctx context.Context, c *sdk.Client, n int) error {
-			_, err := c.Query(ctx, &sdk.QueryInput{
-				TableName: table, KeyConditionExpression: aws.String("PK = :pk"), Limit: aws.Int32(20),
+		"update": func(ctx context.Context, s side, n int) error {
+			_, err := s.client.UpdateItem(ctx, &sdk.UpdateItemInput{
+				TableName: &s.table, Key: keyOf(n), UpdateExpression: aws.String("SET changed = :one"), ConditionExpression: aws.String("attribute_exists(PK)"),
+				ExpressionAttributeValues: item{":one": &types.AttributeValueMemberN{Value: "1"}},
+			})
+			return err
+		},
+		"query a page": func(ctx context.Context, s side, n int) error {
+			_, err := s.client.Query(ctx, &sdk.QueryInput{
+				TableName: &s.table, KeyConditionExpression: aws.String("PK = :pk"), Limit: aws.Int32(20),
 				ExpressionAttributeValues: item{":pk": record(n)["PK"]},
 			})
 			return err
 		},
-		"transaction of 4": func(ctx context.Context, c *sdk.Client, n int) error {
+		"transaction of 4": func(ctx context.Context, s side, n int) error {
 			var writes []types.TransactWriteItem
 			for i := range 4 {
 				writes = append(writes, types.TransactWriteItem{Put: &types.Put{
-					TableName: table, Item: record((n/4)*4 + i), ConditionExpression: aws.String("attribute_exists(PK)"),
+					TableName: &s.table, Item: record((n/4)*4 + i), ConditionExpression: aws.String("attribute_exists(PK)"),
 				}})
 			}
-			_, err := c.TransactWriteItems(ctx, &sdk.TransactWriteItemsInput{TransactItems: writes})
+			_, err := s.client.TransactWriteItems(ctx, &sdk.TransactWriteItemsInput{TransactItems: writes})
 			return err
 		},
 	}
 }
 
-func run(ctx context.Context) error {
-	few, err := filled(ctx, small)
+func run(ctx context.Context, sizes, against string) error {
+	sides, stop, err := sidesOf(sizes, against)
+	if stop != nil {
+		defer stop()
+	}
 	if err != nil {
 		return err
 	}
-	many, err := filled(ctx, large)
-	if err != nil {
-		return err
+	fmt.Printf("%-18s", "a second, ratio")
+	for _, s := range sides {
+		if err := s.fill(ctx); err != nil {
+			return err
+		}
+		fmt.Printf(" %22s", fmt.Sprintf("%s %d", s.name, s.items))
 	}
-	fmt.Printf("%-18s %14s %14s %7s\n", "operation", "1,000 items", "100,000 items", "ratio")
+	fmt.Println()
 	all := operations()
-	for _, name := range []string{"get", "put", "query a page", "transaction of 4"} {
-		var times [2][]float64
-		for round := range rounds { // by turns, so that what else the machine does falls on both
-			for i, side := range []struct {
-				client *sdk.Client
-				items  int
-			}{{few, small}, {many, large}} {
+	for _, name := range []string{"get", "put", "update", "query a page", "transaction of 4"} {
+		times := make([][]float64, len(sides))
+		for round := range rounds { // by turns, so that what else the machine does falls on all
+			for i, s := range sides {
 				began := time.Now()
 				for k := range perRound {
-					if err := all[name](ctx, side.client, (round*perRound+k)*7919%side.items); err != nil {
-						return fmt.Errorf("%s: %w", name, err)
+					if err := all[name](ctx, s, (round*perRound+k)*7919%s.items); err != nil {
+						return fmt.Errorf("%s, %s: %w", s.name, name, err)
 					}
 				}
-				times[i] = append(times[i], float64(time.Since(began).Microseconds())/perRound)
+				times[i] = append(times[i], time.Since(began).Seconds()/perRound)
 			}
 		}
-		slices.Sort(times[0])
-		slices.Sort(times[1])
-		a, b := times[0][rounds/2], times[1][rounds/2]
-		fmt.Printf("%-18s %11.1f µs %11.1f µs %7.2f\n", name, a, b, b/a)
+		fmt.Printf("%-18s", name)
+		var first float64
+		for i := range sides {
+			slices.Sort(times[i])
+			perSecond := 1 / times[i][rounds/2]
+			if i == 0 {
+				first = perSecond
+			}
+			fmt.Printf(" %14.0f %7.2f", perSecond, perSecond/first)
+		}
+		fmt.Println()
 	}
 	return nil
 }

@@ -163,13 +163,13 @@ func concurrency(f functions.Function) int {
 
 // Environment is what a function's process finds the local cloud by. Endpoints that the environment names stand before
 // the addresses of embedded engines.
-func Environment(getenv func(string) string, dynamodb, sqs, s3 string) []string {
+func Environment(getenv func(string) string, atDynamoDB, atSQS, atS3 string) []string {
 	env := []string{
 		"TABLE_NAME=" + Table, "BUCKET_NAME=" + Bucket, "CURSOR_KEY=" + CursorKey, "AWS_REGION=" + Region,
 		"AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
 	}
 	for _, endpoint := range []struct{ name, embedded string }{
-		{"AWS_ENDPOINT_URL_DYNAMODB", dynamodb}, {"AWS_ENDPOINT_URL_SQS", sqs}, {"AWS_ENDPOINT_URL_S3", s3},
+		{"AWS_ENDPOINT_URL_DYNAMODB", atDynamoDB}, {"AWS_ENDPOINT_URL_SQS", atSQS}, {"AWS_ENDPOINT_URL_S3", atS3},
 	} {
 		env = append(env, endpoint.name+"="+cmp.Or(getenv(endpoint.name), endpoint.embedded))
 	}

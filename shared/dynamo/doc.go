@@ -35,9 +35,10 @@
 //	terms                               Query GSI1 TERMS                                                  0.5 r for each 4 KB
 //	courses by subject                  Query GSI1 SUBJECT#s                                              0.5 r for each 4 KB
 //	courses by title, or all            Query GSI2 COURSES, begins_with(title)                            0.5 r for each 4 KB
-//	sections by term and subject        Query GSI1 TERM#t#SUBJECT#s, BatchGetItem of the seats            0.5 r for each 4 KB, 0.5 r a section
+//	sections by term and subject        Query GSI1 TERM#t#SUBJECT#s, BatchGetItem of the seats            0.5 r for each 4 KB, 1 r a section
 //	sections by term and course         the same, begins_with(number#)
-//	sections by term and instructor     Query INSTRUCTOR#i, begins_with(SECTION#t#), BatchGetItem         0.5 r for each 4 KB, 1 r a section
+//	sections by term and instructor     Query INSTRUCTOR#i, begins_with(SECTION#t#), BatchGetItem         0.5 r for each 4 KB, 2 r a section
+//	sections by term                    Query TERM#t, begins_with(SECTION#), BatchGetItem                 0.5 r for each 4 KB, 2 r a section
 //	students by number                  GetItem c of the natural key, GetItem c                           2 r
 //	students, instructors by name       Query GSI2, begins_with(name)                                     0.5 r for each 4 KB
 //	create a term                       TransactWriteItems of 3 (record, name, answer)                    6 w, 1 w GSI
@@ -51,6 +52,9 @@
 //	drop                                TransactWriteItems of 4 or 5                                      10–12 w with GSIs
 //	roster of a section                 Query GSI1 ROSTER#section, begins_with(ENROLLED#)                 0.5 r for each 4 KB
 //	schedule of a student in a term     Query c STUDENT#id, begins_with(REG#term#)                        1 r for each 4 KB
+//	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w
+//	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#)                 1 r, 0.5 r for each 4 KB
+//	health                              GetItem                                                           0.5 r
 //	import: look up 50 rows             BatchGetItem of names, BatchGetItem of records                    0.5–1 r a name and record
 //
 // No Scan stands on a request's path.

@@ -102,7 +102,7 @@ func checkAttribute(name, value string, fifo bool) error {
 	return newFault("InvalidAttributeName", "Unknown Attribute %s.", name)
 }
 
-// configure changes attributes of a queue, all or none of them. The engine is locked.
+// configure changes attributes of a queue, all or none of them. The engine is locked, if there are changes.
 func (e *Engine) configure(q *queue, changes map[string]string) error {
 	merged := maps.Clone(q.attributes)
 	if merged == nil {
@@ -156,9 +156,10 @@ func (e *Engine) redrive(q *queue, policy string, isNew bool) (arn string, maxRe
 	if err != nil || most < 1 || most > 1000 {
 		return "", 0, refuse("Invalid value for maxReceiveCount: " + p.Max.String() + ", valid values are from 1 to 1000 both inclusive.")
 	}
-	target := e.queues[e.nameIn(p.Target)]
-	switch {
-	case !isNew:
+	if !isNew {
+		return p.Target, most, nil
+	}
+	switch target := e.queues[e.nameIn(p.Target)]; {
 	case target == nil:
 		return "", 0, refuse("Dead letter target does not exist.")
 	case target.fifo != q.fifo:
@@ -183,13 +184,13 @@ func (e *Engine) getQueueAttributes(_ context.Context, in *getAttributesInput) (
 			}
 		}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
-	q.advance(e.options.Now())
+	q.advance(now)
 	all := maps.Clone(q.attributes)
 	visible, inFlight, delayed := q.depth()
 	maps.Copy(all, map[string]string{
@@ -215,19 +216,18 @@ func (e *Engine) setQueueAttributes(_ context.Context, in *setAttributesInput) (
 	if len(in.Attributes) == 0 {
 		return nil, missing("Attribute.Name")
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
-	now := e.options.Now()
 	q.advance(now)
 	before := q.settings.delay
 	if err := e.configure(q, in.Attributes); err != nil {
 		return nil, err
 	}
-	q.modified = now
+	q.modified, e.dirty = now, true
 	if q.fifo && q.settings.delay != before {
 		q.delayAgain()
 	}
@@ -256,10 +256,12 @@ func (e *Engine) arn(name string) string {
 	return "arn:aws:sqs:" + e.options.Region + ":" + e.options.Account + ":" + name
 }
 
-// nameIn is the name in an ARN of this account and region; in others there are no queues.
+// nameIn is the name in an ARN of this account and region, or "": in others there are no queues.
 func (e *Engine) nameIn(arn string) string {
-	name, _ := strings.CutPrefix(arn, e.arn(""))
-	return name
+	if name, ok := strings.CutPrefix(arn, e.arn("")); ok {
+		return name
+	}
+	return ""
 }
 
 // nameOf is the last element of a queue's URL.

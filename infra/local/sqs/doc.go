@@ -8,8 +8,10 @@
 // rests after DeleteQueue and a queue after PurgeQueue. Not faithful: a standard queue delivers in order and never twice
 // (AWS may do otherwise), attribute changes apply and deletions happen at once, and counts are exact. Signatures, policies
 // (Policy, RedriveAllowPolicy) and encryption keys are stored but never enforced; there is no throttling; message groups of
-// a standard queue are kept but not balanced; SenderId is the account. ReceiveRequestAttemptId, permissions and message
-// move tasks are refused by name. Nothing outlives the process.
+// a standard queue are kept but not balanced; SenderId is the account. ReceiveRequestAttemptId and permissions are refused by
+// name. Message move tasks move what is visible and in no closed group, 500 messages a second unless a task names its rate,
+// without AWS's limits of 36 hours and of 100 tasks at once; what they move to a FIFO queue is not looked for among
+// duplicates. Nothing outlives the process but what [Engine.Snapshot] wrote.
 //
 // Start with [New]; protocol.go is the way in, queue.go holds the queues themselves.
 package sqs

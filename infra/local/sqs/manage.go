@@ -47,9 +47,8 @@ func (e *Engine) createQueue(_ context.Context, in *createInput) (any, error) {
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.options.Now()
+	now := e.lock()
+	defer e.unlock()
 	if q := e.queues[in.QueueName]; q != nil {
 		for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
 			if q.attributes[name] != in.Attributes[name] {
@@ -69,7 +68,7 @@ func (e *Engine) createQueue(_ context.Context, in *createInput) (any, error) {
 		return nil, err
 	}
 	maps.Copy(q.tags, in.Tags)
-	e.queues[q.name] = q
+	e.queues[q.name], e.dirty = q, true
 	return urlOutput{e.url(q.name)}, nil
 }
 
@@ -82,8 +81,8 @@ func (e *Engine) getQueueURL(_ context.Context, in *getURLInput) (any, error) {
 	if in.QueueName == "" {
 		return nil, missing("QueueName")
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	if e.queues[in.QueueName] == nil || in.Owner != "" && in.Owner != e.options.Account {
 		return nil, newFault("QueueDoesNotExist", "The specified queue does not exist.")
 	}
@@ -173,46 +172,51 @@ func (e *Engine) listDeadLetterSourceQueues(_ context.Context, in *listSourcesIn
 
 // sources returns the names of the queues whose dead letter queue this is.
 func (e *Engine) sources(url string) ([]string, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	target, err := e.find(url)
 	if err != nil {
 		return nil, err
 	}
+	return e.sourcesOf(target), nil
+}
+
+// sourcesOf does so when the engine is locked.
+func (e *Engine) sourcesOf(target *queue) []string {
 	names := []string{}
 	for name, q := range e.queues {
 		if q.settings.deadLetterARN == e.arn(target.name) {
 			names = append(names, name)
 		}
 	}
-	return names, nil
+	return names
 }
 
 func (e *Engine) deleteQueue(_ context.Context, in *queueInput) (any, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
 	delete(e.queues, q.name)
-	e.deleted[q.name] = e.options.Now()
+	delete(e.moving, q.name)
+	e.deleted[q.name], e.dirty = now, true
 	q.notify()
 	return nil, nil
 }
 
 func (e *Engine) purgeQueue(_ context.Context, in *queueInput) (any, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
-	now := e.options.Now()
 	if !q.purged.IsZero() && now.Before(q.purged.Add(rest)) {
 		return nil, newFault("PurgeQueueInProgress", "Only one PurgeQueue operation on %s is allowed every 60 seconds.", q.name)
 	}
-	q.purged = now
+	q.purged, e.dirty = now, true
 	q.clear()
 	q.notify()
 	return nil, nil
@@ -241,13 +245,14 @@ func (e *Engine) tagQueue(_ context.Context, in *tagInput) (any, error) {
 	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(q.tags, in.Tags)
+	e.dirty = true
 	return nil, nil
 }
 
@@ -260,8 +265,8 @@ func (e *Engine) untagQueue(_ context.Context, in *untagInput) (any, error) {
 	if len(in.TagKeys) == 0 {
 		return nil, missing("TagKeys")
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err
@@ -269,12 +274,13 @@ func (e *Engine) untagQueue(_ context.Context, in *untagInput) (any, error) {
 	for _, key := range in.TagKeys {
 		delete(q.tags, key)
 	}
+	e.dirty = true
 	return nil, nil
 }
 
 func (e *Engine) listQueueTags(_ context.Context, in *queueInput) (any, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return nil, err

@@ -50,13 +50,12 @@ func newDraft(in *entry) draft {
 
 // sendAll sends the drafts that can be sent, in their order, and notes in each what became of it.
 func (e *Engine) sendAll(url string, drafts []draft) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(url)
 	if err != nil {
 		return err
 	}
-	now := e.options.Now()
 	q.advance(now)
 	for i := range drafts {
 		if d := &drafts[i]; d.err == nil {
@@ -99,7 +98,7 @@ func (e *Engine) sendOne(q *queue, d *draft, now time.Time) error {
 			return nil
 		}
 	}
-	e.order++
+	e.order, e.dirty = e.order+1, true
 	d.sent.MessageID = uuid.NewString()
 	if q.fifo {
 		d.sent.SequenceNumber = sequence(e.order)
@@ -213,7 +212,7 @@ type look struct {
 	fifo     bool
 	messages []message
 	wait     time.Duration   // in all
-	due      time.Duration   // until a hidden message becomes visible; 0: there is none
+	due      time.Duration   // until a hidden message becomes visible, or a task moves one; 0: neither
 	changed  <-chan struct{} // closed when it is worth looking again; nil when something was found
 }
 
@@ -243,13 +242,13 @@ func (e *Engine) receiveMessage(ctx context.Context, in *receiveInput) (any, err
 
 // look takes messages out of a queue.
 func (e *Engine) look(in *receiveInput) (look, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(in.QueueURL)
 	if err != nil {
 		return look{}, err
 	}
-	now, most, visibility := e.options.Now(), 1, q.settings.visibility
+	most, visibility := 1, q.settings.visibility
 	if in.MaxNumberOfMessages != nil {
 		most = *in.MaxNumberOfMessages
 	}
@@ -268,6 +267,9 @@ func (e *Engine) look(in *receiveInput) (look, error) {
 		found.changed = q.listen()
 		if q.hidden.Len() > 0 {
 			found.due = q.hidden.first().due.Sub(now)
+		}
+		if t := e.nextMove(); t != nil && (found.due == 0 || t.due().Sub(now) < found.due) {
+			found.due = t.due().Sub(now) // it may bring a message here, and who waits sees to it
 		}
 	}
 	return found, nil
@@ -378,17 +380,18 @@ type done struct {
 
 // change does something to messages that were received. It returns an error for each.
 func (e *Engine) change(url string, entries []handleEntry, f func(q *queue, in handleEntry, now time.Time) error) ([]error, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	now := e.lock()
+	defer e.unlock()
 	q, err := e.find(url)
 	if err != nil {
 		return nil, err
 	}
-	now := e.options.Now()
 	q.advance(now)
 	var errs []error
 	for _, in := range entries {
-		errs = append(errs, f(q, in, now))
+		err := f(q, in, now)
+		e.dirty = e.dirty || err == nil
+		errs = append(errs, err)
 	}
 	return errs, nil
 }

@@ -24,6 +24,10 @@ type Options struct {
 	// Now tells the time by which messages become visible and expire; nil: the system's clock. Long polls sleep by the
 	// system's clock in any case.
 	Now func() time.Time
+	// Changed is called after every change of what [Engine.Snapshot] writes, before the request that made it is answered; nil:
+	// nobody is told. It may call the engine; it must be safe for concurrent use. What time alone brings about, that messages
+	// become visible or expire, is no change: a restored engine finds it by itself. Nor is Restore.
+	Changed func()
 }
 
 // Engine is an embedded SQS. It is safe for concurrent use.
@@ -35,7 +39,9 @@ type Engine struct {
 	mu      sync.Mutex
 	queues  map[string]*queue    // by name
 	deleted map[string]time.Time // when a queue of this name was last deleted
+	moving  map[string]*moveTask // the active ones, by the name of the source
 	order   uint64               // of the latest arrival in any queue
+	dirty   bool                 // changed since it was locked
 }
 
 // New makes an engine without queues.
@@ -53,7 +59,25 @@ func New(options Options) *Engine {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &Engine{options: options, queues: map[string]*queue{}, deleted: map[string]time.Time{}}
+	return &Engine{options: options, queues: map[string]*queue{}, deleted: map[string]time.Time{}, moving: map[string]*moveTask{}}
+}
+
+// lock locks the engine for a request, when message move tasks have done what was due, and returns the time.
+func (e *Engine) lock() time.Time {
+	e.mu.Lock()
+	now := e.options.Now()
+	e.move(now)
+	return now
+}
+
+// unlock ends what lock began, and tells of changes.
+func (e *Engine) unlock() {
+	changed := e.dirty
+	e.dirty = false
+	e.mu.Unlock()
+	if changed && e.options.Changed != nil {
+		e.options.Changed()
+	}
 }
 
 // maxRequestBytes bounds a request: 1 MiB of messages, which JSON's escapes may make six times as long, and room for the rest.
@@ -135,6 +159,12 @@ func operationNamed(name string) operation {
 		return handle((*Engine).setQueueAttributes)
 	case "ListQueues":
 		return handle((*Engine).listQueues)
+	case "StartMessageMoveTask":
+		return handle((*Engine).startMessageMoveTask)
+	case "ListMessageMoveTasks":
+		return handle((*Engine).listMessageMoveTasks)
+	case "CancelMessageMoveTask":
+		return handle((*Engine).cancelMessageMoveTask)
 	case "ListDeadLetterSourceQueues":
 		return handle((*Engine).listDeadLetterSourceQueues)
 	case "DeleteQueue":

@@ -12,7 +12,7 @@ const maxInFlight = 120_000
 // dedupInterval is how long a FIFO queue remembers what was sent (Developer Guide, "Exactly-once processing").
 const dedupInterval = 5 * time.Minute
 
-// message is one message in a queue. What content holds never changes; the rest is guarded by the engine's lock.
+// message is one message in a queue, guarded by the engine's lock. What its attributes hold never changes.
 type message struct {
 	content
 	id       string
@@ -63,6 +63,7 @@ type queue struct {
 
 	sends   map[string]sending // of the deduplication interval, by deduplication key
 	recent  []string           // keys of sends, oldest first
+	moves   []*moveTask        // out of this queue, oldest first
 	changed chan struct{}      // closed when a waiting receiver should look again; nil: nobody waits
 }
 
@@ -128,12 +129,18 @@ func (q *queue) listen() <-chan struct{} {
 
 // arrive puts a message in. Its id, content, sent and enqueued are set.
 func (q *queue) arrive(m *message, order uint64, now time.Time, delay time.Duration) {
-	m.order, m.before, m.due, m.lane = order, m.receives, now.Add(delay), q.laneOf(m)
+	m.order, m.before, m.due = order, m.receives, now.Add(delay)
+	q.place(m, delay > 0, false)
+}
+
+// place puts in a message that knows its order and when it is due.
+func (q *queue) place(m *message, hidden, inFlight bool) {
+	m.lane = q.laneOf(m)
 	m.lane.count++
 	q.messages[m.id] = m
 	q.ages.add(m)
-	if delay > 0 {
-		q.hide(m, false)
+	if hidden {
+		q.hide(m, inFlight)
 	} else {
 		q.show(m)
 	}
@@ -227,6 +234,7 @@ func (e *Engine) next(q *queue, most int, visibility time.Duration, now time.Tim
 		l := q.ready.first()
 		for len(taken) < most && l.visible.Len() > 0 && q.inFlight < maxInFlight {
 			m := l.visible.first()
+			e.dirty = true
 			if target != nil && m.receives-m.before >= q.settings.maxReceives {
 				q.remove(m)
 				e.bury(m, q, target, now)
@@ -247,11 +255,12 @@ func (e *Engine) next(q *queue, most int, visibility time.Duration, now time.Tim
 }
 
 // bury moves a message to a dead letter queue. In a standard queue its age goes on, in a FIFO queue it begins anew (Developer
-// Guide, "Using dead-letter queues in Amazon SQS").
+// Guide, "Using dead-letter queues in Amazon SQS"), where its identifier also becomes its deduplication identifier ("Learn how
+// to configure a dead-letter queue redrive").
 func (e *Engine) bury(m *message, from, to *queue, now time.Time) {
 	m.source = e.arn(from.name)
 	if to.fifo {
-		m.enqueued = now
+		m.enqueued, m.dedup = now, m.id
 	}
 	e.order++
 	to.arrive(m, e.order, now, 0)

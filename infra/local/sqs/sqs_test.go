@@ -42,8 +42,12 @@ type cloud struct {
 
 func start(t *testing.T) cloud {
 	t.Helper()
+	return of(t, newEngine())
+}
+
+func of(t *testing.T, engine *local.Engine) cloud {
 	return cloud{t: t, Client: sqs.New(sqs.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(newEngine()),
+		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(engine),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 1,
 	})}
 }
@@ -1078,9 +1082,10 @@ func TestErrors_AreTyped(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	_, err := c.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "jobs")})
+	_, err := c.AddPermission(t.Context(), &sqs.AddPermissionInput{QueueUrl: nowhere, Label: aws.String("l"),
+		AWSAccountIds: []string{"123456789012"}, Actions: []string{"SendMessage"}})
 	var unsupported *types.UnsupportedOperation
-	if !errors.As(err, &unsupported) || !strings.Contains(unsupported.ErrorMessage(), "StartMessageMoveTask") {
+	if !errors.As(err, &unsupported) || !strings.Contains(unsupported.ErrorMessage(), "AddPermission") {
 		t.Errorf("error %v", err)
 	}
 }

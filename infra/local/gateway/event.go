@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ func Event(r *http.Request, c Call) (events.APIGatewayV2HTTPRequest, error) {
 	}
 	prefix, _, _ := strings.Cut(domain, ".")
 	headers, cookies := readHeaders(r, source, len(body))
+	if headers["x-amzn-trace-id"] == "" {
+		headers["x-amzn-trace-id"] = newTrace(c)
+	}
 	event := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: c.RouteKey, RawPath: r.URL.Path /* decoded, whatever its name says */, RawQueryString: r.URL.RawQuery,
 		Cookies: cookies, Headers: headers, PathParameters: c.PathParameters,
@@ -78,6 +82,14 @@ func Event(r *http.Request, c Call) (events.APIGatewayV2HTTPRequest, error) {
 		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
 	}
 	return event, nil
+}
+
+// newTrace makes the trace id of a request that came without one. It follows from the request's id, so that a test that sets
+// the one knows the other.
+func newTrace(c Call) string {
+	const digits = 12 // bytes of the 96 bits that X-Ray asks for
+	sum := sha256.Sum256([]byte(c.RequestID))
+	return fmt.Sprintf("Root=1-%08x-%x", c.Time.Unix(), sum[:digits])
 }
 
 // readHeaders writes the headers' names small and joins the values of repeated ones, takes the cookies out, and puts in what

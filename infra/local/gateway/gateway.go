@@ -3,9 +3,11 @@
 // functions do. The sources of those rules are the API Gateway developer guide's "Create routes for HTTP APIs", "Create AWS
 // Lambda proxy integrations for HTTP APIs" and "Quotas for configuring and running an HTTP API".
 //
-// Faithful: the choice of a route, the event, the reading of an answer, the limits, the error answers. Not faithful: there is
-// one stage, $default, no authorizers, no CORS, no throttling and no x-amzn-trace-id; requestContext.authentication is there
-// and empty, because the events package writes it so. Start with [New].
+// Faithful: the choice of a route, the event, the reading of an answer, CORS, the limits, the error answers. HEAD is a method
+// like any other, and finds its own route or one for ANY. Not faithful: there is one stage, $default, and no authorizers;
+// throttles count exactly, where AWS's are "best effort", and no account's quota is above them; the gateway's own errors carry
+// the CORS headers too, where AWS's pages speak of functions' answers; requestContext.authentication is there and empty,
+// because the events package writes it so. Start with [New].
 package gateway
 
 import (
@@ -18,8 +20,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -36,12 +40,15 @@ type Route struct {
 	Method   string // "GET", …, or "ANY"
 	Path     string // "/v1/sections/{id}/registrations"; the last segment may be greedy: "/files/{path+}"
 	Function Function
+	Throttle *Throttle // instead of the stage's; nil: the stage's
 }
 
 // Options configure a gateway.
 type Options struct {
 	Routes       []Route
 	NotFound     Function         // the $default route: what no route matches; nil: answered with 404
+	CORS         *CORS            // nil: functions see to it themselves
+	Throttle     *Throttle        // of the stage: all requests to routes without one of their own together; nil: none
 	Log          *slog.Logger     // why an answer was 500 or 503; nil: nobody is told
 	Now          func() time.Time // nil: the system's clock
 	NewRequestID func() string    // nil: random ones
@@ -60,6 +67,7 @@ const (
 type Gateway struct {
 	options Options
 	routes  []route // the most specific first
+	stage   *bucket
 }
 
 // New makes a gateway, or returns an error for a route that API Gateway would not take or that is there twice.
@@ -73,11 +81,18 @@ func New(options Options) (*Gateway, error) {
 	if options.NewRequestID == nil {
 		options.NewRequestID = newRequestID
 	}
+	if err := options.CORS.check(); err != nil {
+		return nil, err
+	}
+	stage, err := newBucket(options.Throttle)
+	if err != nil {
+		return nil, fmt.Errorf("stage: %w", err)
+	}
 	routes, err := parseRoutes(options.Routes)
 	if err != nil {
 		return nil, err
 	}
-	return &Gateway{options: options, routes: routes}, nil
+	return &Gateway{options: options, routes: routes, stage: stage}, nil
 }
 
 // newRequestID makes an id of the form that API Gateway's have: sixteen characters, for example "JKJaXmPLvHcESHA=".
@@ -91,8 +106,16 @@ func newRequestID() string {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := g.options.NewRequestID()
 	w.Header().Set("Apigw-Requestid", id)
-	if headerSize(r) > MaxHeader {
+	g.options.CORS.write(w.Header(), r)
+	if r.Method == http.MethodHead {
+		w = headOnly{w}
+	}
+	switch {
+	case headerSize(r) > MaxHeader:
 		refuse(w, http.StatusRequestHeaderFieldsTooLarge)
+		return
+	case g.options.CORS.isPreflight(r):
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	matched, parameters := match(g.routes, r.Method, r.URL.Path)
@@ -104,10 +127,18 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound)
 		return
 	}
+	now, throttle := g.options.Now(), g.stage
+	if matched.bucket != nil {
+		throttle = matched.bucket
+	}
+	if !throttle.take(now) {
+		refuse(w, http.StatusTooManyRequests)
+		return
+	}
 	log := g.options.Log.With("requestId", id, "route", key)
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	event, err := Event(r, Call{
-		RouteKey: key, PathParameters: parameters, RequestID: id, DomainName: g.options.DomainName, Time: g.options.Now(),
+		RouteKey: key, PathParameters: parameters, RequestID: id, DomainName: g.options.DomainName, Time: now,
 	})
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -153,6 +184,12 @@ func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, log *slog.Lo
 		log.Error("the function did not answer in time", "limit", IntegrationTimeout)
 		refuse(w, http.StatusServiceUnavailable)
 	case o := <-done:
+		var throttled interface{ Throttled() bool } // lambda.FunctionError has it
+		if errors.As(o.err, &throttled) && throttled.Throttled() {
+			log.Warn("the function was throttled", "error", o.err)
+			refuse(w, http.StatusServiceUnavailable)
+			return
+		}
 		answer, body, err := response(o.answer)
 		if o.err != nil {
 			err = fmt.Errorf("the function failed: %w", o.err)
@@ -162,15 +199,25 @@ func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, log *slog.Lo
 			refuse(w, http.StatusInternalServerError)
 			return
 		}
-		write(w, answer, body)
+		if g.options.CORS != nil {
+			ignoreCORS(&answer)
+		}
+		write(w, r.Method, answer, body)
 	}
 }
 
+// headOnly writes no body: the answer to HEAD, which has the headers of one with a body.
+type headOnly struct{ http.ResponseWriter }
+
+func (headOnly) Write(p []byte) (int, error) { return len(p), nil }
+
 // refuse writes an answer of API Gateway's own.
 func refuse(w http.ResponseWriter, status int) {
+	body := `{"message":"` + http.StatusText(status) + `"}`
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, `{"message":"`+http.StatusText(status)+`"}`) // the client may be gone
+	_, _ = io.WriteString(w, body) // the client may be gone
 }
 
 // headerSize is what the quota "Total combined size of request line and header values" counts, in bytes.
@@ -215,7 +262,14 @@ func response(answer []byte) (events.APIGatewayV2HTTPResponse, []byte, error) {
 	return read, body, nil
 }
 
-func write(w http.ResponseWriter, answer events.APIGatewayV2HTTPResponse, body []byte) {
+// ignoreCORS takes a function's own CORS headers off its answer.
+func ignoreCORS(answer *events.APIGatewayV2HTTPResponse) {
+	isCORS := func(name string) bool { return strings.HasPrefix(http.CanonicalHeaderKey(name), corsPrefix) }
+	maps.DeleteFunc(answer.Headers, func(name, _ string) bool { return isCORS(name) })
+	maps.DeleteFunc(answer.MultiValueHeaders, func(name string, _ []string) bool { return isCORS(name) })
+}
+
+func write(w http.ResponseWriter, method string, answer events.APIGatewayV2HTTPResponse, body []byte) {
 	h := w.Header()
 	for name, value := range answer.Headers {
 		h.Set(name, value)
@@ -235,7 +289,11 @@ func write(w http.ResponseWriter, answer events.APIGatewayV2HTTPResponse, body [
 	if h.Get("Content-Type") == "" && len(body) > 0 {
 		h.Set("Content-Type", "text/plain;charset=UTF-8") // and no guess by net/http
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body))) // a function's own could be wrong
+	if stated, err := strconv.ParseUint(h.Get("Content-Length"), 10, 63); method == http.MethodHead && len(body) == 0 && err == nil {
+		h.Set("Content-Length", strconv.FormatUint(stated, 10)) // of the body that GET would have
+	} else {
+		h.Set("Content-Length", strconv.Itoa(len(body))) // a function's own could be wrong
+	}
 	if answer.StatusCode == http.StatusNoContent || answer.StatusCode == http.StatusNotModified {
 		h.Del("Content-Length")
 		body = nil

@@ -61,6 +61,14 @@ func wantAnswer(t *testing.T, w *httptest.ResponseRecorder, status int, body str
 	}
 }
 
+// bodyFor is the body of an answer: HEAD has none.
+func bodyFor(method, body string) string {
+	if method == http.MethodHead {
+		return ""
+	}
+	return body
+}
+
 // TestEvents compares the events with the ones in testdata; go test -update writes those anew.
 func TestEvents(t *testing.T) {
 	update := flag.Lookup("update").Value.String() == "true"
@@ -83,6 +91,8 @@ func TestEvents(t *testing.T) {
 		"not-utf8":       {method: "POST", target: "/v1/files/a", body: bytes.NewReader([]byte{'a', 0xff}), headers: []string{"Content-Type", "text/plain"}},
 		"compressed":     {method: "POST", target: "/v1/files/a", body: strings.NewReader("{}"), headers: []string{"Content-Type", "application/json", "Content-Encoding", "gzip"}},
 		"default-method": {method: "DELETE", target: "/elsewhere?q=1"},
+		"traced": {method: "GET", target: "/v1/files/a",
+			headers: []string{"X-Amzn-Trace-Id", "Root=1-67288e44-0123456789abcdef01234567;Sampled=1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var payload []byte
@@ -140,12 +150,13 @@ func TestEventOfARequestWithoutDomain(t *testing.T) {
 }
 
 func TestMatching(t *testing.T) {
+	var told string
 	echo := function(func(payload []byte) ([]byte, error) {
 		var event events.APIGatewayV2HTTPRequest
 		if err := json.Unmarshal(payload, &event); err != nil {
 			return nil, err
 		}
-		told := event.RouteKey
+		told = event.RouteKey
 		for _, name := range []string{"id", "part", "proxy"} {
 			if value, ok := event.PathParameters[name]; ok {
 				told += " " + name + "=" + value
@@ -182,14 +193,18 @@ func TestMatching(t *testing.T) {
 	} {
 		method, target, _ := strings.Cut(request, " ")
 		t.Run(request, func(t *testing.T) {
-			wantAnswer(t, serve(all, httptest.NewRequest(method, target, http.NoBody)), http.StatusOK, want)
+			told = ""
+			wantAnswer(t, serve(all, httptest.NewRequest(method, target, http.NoBody)), http.StatusOK, bodyFor(method, want))
+			if told != want {
+				t.Errorf("the function saw %q, want %q", told, want)
+			}
 		})
 	}
 	one := newGateway(t, gateway.Options{Routes: []gateway.Route{{Method: "GET", Path: "/pets/{id}", Function: echo}, {Method: "GET", Path: "/files/{proxy+}", Function: echo}}})
 	for _, request := range []string{"GET /", "GET /pets", "GET /pets/", "GET /pets/1/2", "POST /pets/1", "HEAD /pets/1", "OPTIONS /pets/1", "GET /files", "GET /files/"} {
 		method, target, _ := strings.Cut(request, " ")
 		t.Run("nothing for "+request, func(t *testing.T) {
-			wantAnswer(t, serve(one, httptest.NewRequest(method, target, http.NoBody)), http.StatusNotFound, `{"message":"Not Found"}`)
+			wantAnswer(t, serve(one, httptest.NewRequest(method, target, http.NoBody)), http.StatusNotFound, bodyFor(method, `{"message":"Not Found"}`))
 		})
 	}
 	fallback := newGateway(t, gateway.Options{NotFound: echo})
@@ -208,6 +223,7 @@ func TestRoutesThatAreRefused(t *testing.T) {
 		"half a variable":    {{Method: "GET", Path: "/a{b}", Function: f}},
 		"open variable":      {{Method: "GET", Path: "/{b", Function: f}},
 		"empty segment":      {{Method: "GET", Path: "/a//b", Function: f}},
+		"a negative rate":    {{Method: "GET", Path: "/a", Function: f, Throttle: &gateway.Throttle{Rate: -1}}},
 		"a name twice":       {{Method: "GET", Path: "/{a}/{a}", Function: f}},
 		"the same requests":  {{Method: "GET", Path: "/{a}", Function: f}, {Method: "GET", Path: "/{b}", Function: f}},
 		"the same key twice": {{Method: "GET", Path: "/a", Function: f}, {Method: "GET", Path: "/a", Function: f}},

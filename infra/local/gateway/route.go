@@ -12,6 +12,7 @@ const anyMethod = "ANY"
 type route struct {
 	Route
 	segments []segment
+	bucket   *bucket
 }
 
 // segment is a part of a path: a text, or with a kind other than literal a variable's name.
@@ -36,6 +37,10 @@ func parseRoutes(all []Route) ([]route, error) {
 	routes, seen := make([]route, 0, len(all)), map[string]bool{}
 	for _, one := range all {
 		r := route{Route: one}
+		var err error
+		if r.bucket, err = newBucket(one.Throttle); err != nil {
+			return nil, fmt.Errorf("route %q: %w", r.key(), err)
+		}
 		switch {
 		case one.Function == nil:
 			return nil, fmt.Errorf("route %q: it has no function", r.key())

@@ -373,7 +373,7 @@ func feed(ctx context.Context, client *sdksqs.Client, f functions.Function, func
 	}
 	return &lambda.QueuePoller{
 		Client: client, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
-		MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Log: log,
+		MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: f.Visibility(), Log: log,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 // Package lambda runs functions as AWS Lambda runs them, on this machine: a built binary as a process of its own that speaks
 // the Lambda Runtime API ([StartProcess]), or a handler of this very program ([Handler]); and it feeds them from an SQS queue
-// as Lambda's event source mapping does ([QueuePoller]). It knows Lambda's protocols and nothing of what the functions do.
+// or a DynamoDB stream as Lambda's event source mappings do ([QueuePoller], [StreamPoller]). It knows Lambda's protocols and
+// nothing of what the functions do.
 //
 // Faithful: the Runtime API (version 2018-06-01), the environment variables, the deadline, what a timeout, a panic, an exit
 // or an answer that is too large look like to the caller, and partial batch responses. Not faithful: memory is told but not
@@ -48,6 +49,10 @@ type FunctionError struct {
 
 // Error implements error.
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
+
+// Throttled says whether Lambda refused the call for want of a free environment, so that the function never saw it. A
+// function whose own error is a Go type of that very name looks the same.
+func (e *FunctionError) Throttled() bool { return e.Type == TypeThrottled }
 
 func timedOut(id string, limit time.Duration) *FunctionError {
 	return &FunctionError{Type: TypeTimedOut, Message: fmt.Sprintf(

@@ -1,11 +1,12 @@
 package lambda
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,192 +24,353 @@ type SQSClient interface {
 	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
 }
 
-// QueuePoller is an event source mapping: it takes messages from a standard queue, hands them to a function, and deletes
-// those that the function was done with. The others come back when their visibility timeout, the queue's own, has passed.
+// QueuePoller is an event source mapping: it takes messages from a queue, standard or FIFO, hands them to a function, and
+// deletes those that the function was done with. The others come back when their visibility timeout, the queue's own, has
+// passed.
 //
-// Not faithful: no batching window, so a batch is what one receive brings; no backing off when a function fails; no FIFO
-// queues; no filters.
+// A FIFO queue keeps the messages of a group in order and gives out none while some of them are with a consumer; the poller
+// adds that a group is in one batch at a time even when a function outlasts the visibility timeout. Which messages failed is
+// the function's to say: it ought to stop at the first failure of a group and report the rest of it too. As on AWS, only what
+// it does not report is deleted.
+//
+// Simplified: concurrency begins with five batches at once, grows by one with each batch that succeeded, where AWS adds up to
+// 300 a minute, and shrinks by one with each receive that brings nothing. When a function fails a batch it is halved, where
+// AWS reduces it "gradually"; not with ReportBatchItemFailures, with which AWS does not back off either. There are no filters.
 type QueuePoller struct {
 	Client   SQSClient
 	QueueURL string
-	QueueARN string // the event's eventSourceARN and awsRegion
+	QueueARN string // the event's eventSourceARN and awsRegion; a FIFO queue's name ends in .fifo
 	Function Function
-	// BatchSize is the most messages in a batch: 1 to 10,000 as with Lambda, 10 when 0. One receive brings at most ten, and
-	// without a batching window Lambda waits for no more, so that anything over ten means ten.
-	BatchSize      int
-	MaxConcurrency int // batches at once, each with a poller of its own; 5 when 0, with which Lambda begins
+	// BatchSize is the most messages in a batch: 1 to 10,000, FIFO to 10; 10 when 0. One receive brings at most ten, so that
+	// over ten a window of a second at least is needed. A batch is also full at 6 MB.
+	BatchSize int
+	// MaximumBatchingWindow is how long after its first message a batch may wait for more: whole seconds, 0 to 300; 0 for FIFO.
+	MaximumBatchingWindow time.Duration
+	MaxConcurrency        int // batches at once, to 1,000; 5 when 0, with which Lambda begins
 	// ReportBatchItemFailures says that the function's answer names the messages that it failed. Without it an answer, of
 	// whatever kind, means that the whole batch succeeded.
 	ReportBatchItemFailures bool
-	Log                     *slog.Logger // nil: nobody is told
+	// Visibility is the queue's visibility timeout, 30 seconds when 0: so long after its receive a batch that was throttled is
+	// tried again, after pauses that grow, and then left to the queue.
+	Visibility time.Duration
+	Log        *slog.Logger // nil: nobody is told
 }
 
 const (
-	maxReceive    = 10 // SQS, ReceiveMessage: MaxNumberOfMessages
-	maxBatch      = 10_000
-	longPoll      = 20              // seconds, the longest that SQS waits
-	receiveRetry  = 1 * time.Second // after a receive that failed
-	startedPolls  = 5               // developer guide, "Scaling for standard queues"
-	arnParts      = 6
-	arnRegionPart = 3
+	maxReceive        = 10 // SQS, ReceiveMessage: MaxNumberOfMessages
+	longPoll          = 20 * time.Second
+	receiveRetry      = 1 * time.Second // after a receive that failed
+	startedPolls      = 5               // developer guide, "Scaling for standard queues"
+	defaultVisibility = 30 * time.Second
 )
 
 // Run polls until ctx ends, then waits for the batches in flight and returns nil. It returns an error at once when the
 // poller's fields make no sense. A receive or a delete that fails is logged, and polling goes on.
 func (q *QueuePoller) Run(ctx context.Context) error {
 	parts := strings.SplitN(q.QueueARN, ":", arnParts)
+	fifo := strings.HasSuffix(q.QueueARN, ".fifo")
 	switch {
 	case q.Client == nil || q.Function == nil || q.QueueURL == "":
 		return fmt.Errorf("poll queue %s: it needs a client, a queue address and a function", q.QueueARN)
-	case len(parts) != arnParts || parts[2] != "sqs":
+	case len(parts) != arnParts || parts[arnService] != "sqs":
 		return fmt.Errorf("poll queue: %q is no ARN of a queue", q.QueueARN)
-	case q.BatchSize < 0 || q.BatchSize > maxBatch || q.MaxConcurrency < 0:
-		return fmt.Errorf("poll queue %s: a batch size of %d (1 to %d) or a concurrency of %d is not possible",
-			q.QueueARN, q.BatchSize, maxBatch, q.MaxConcurrency)
+	case q.BatchSize < 0 || q.BatchSize > maxBatch || q.MaxConcurrency < 0 || q.MaxConcurrency > maxPollers || q.Visibility < 0:
+		return fmt.Errorf("poll queue %s: a batch size of %d (1 to %d), a concurrency of %d (1 to %d) or a visibility timeout of %s is not possible",
+			q.QueueARN, q.BatchSize, maxBatch, q.MaxConcurrency, maxPollers, q.Visibility)
+	case q.MaximumBatchingWindow < 0 || q.MaximumBatchingWindow > maxWindow || q.MaximumBatchingWindow%time.Second != 0:
+		return fmt.Errorf("poll queue %s: a batching window of %s is not whole seconds up to %s", q.QueueARN, q.MaximumBatchingWindow, maxWindow)
+	case fifo && (q.BatchSize > maxReceive || q.MaximumBatchingWindow > 0):
+		return fmt.Errorf("poll queue %s: a FIFO queue has batches of at most %d and no batching window", q.QueueARN, maxReceive)
+	case q.BatchSize > maxReceive && q.MaximumBatchingWindow == 0:
+		return fmt.Errorf("poll queue %s: batches over %d need a batching window", q.QueueARN, maxReceive)
 	}
-	log := q.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	p := &queuePolls{QueuePoller: q, fifo: fifo, region: parts[arnRegionPart], log: q.Log, size: q.BatchSize, visibility: q.Visibility, groups: map[string]bool{}}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
 	}
-	polls := q.MaxConcurrency
-	if polls == 0 {
-		polls = startedPolls
+	p.log = p.log.With("queue", q.QueueARN)
+	if p.size == 0 {
+		p.size = maxReceive
 	}
-	var pollers sync.WaitGroup
-	for range polls {
-		pollers.Go(func() { q.poll(ctx, log.With("queue", q.QueueARN), parts[arnRegionPart]) })
+	if p.visibility == 0 {
+		p.visibility = defaultVisibility
 	}
-	pollers.Wait()
+	most := q.MaxConcurrency
+	if most == 0 {
+		most = startedPolls
+	}
+	p.scale = newScale(min(startedPolls, most), most)
+	var polls sync.WaitGroup
+	for p.scale.begin(ctx) {
+		polls.Go(func() {
+			defer p.scale.end()
+			p.poll(ctx)
+		})
+	}
+	polls.Wait()
 	return nil
 }
 
-// poll receives a batch, has it worked off, and receives the next.
-func (q *QueuePoller) poll(ctx context.Context, log *slog.Logger, region string) {
-	size := min(q.BatchSize, maxReceive)
-	if size == 0 {
-		size = maxReceive
+// queuePolls is a QueuePoller that runs.
+type queuePolls struct {
+	*QueuePoller
+
+	fifo       bool
+	region     string
+	log        *slog.Logger
+	size       int
+	visibility time.Duration
+	scale      *scale
+
+	mu     sync.Mutex
+	groups map[string]bool // FIFO: message groups in a batch under way
+}
+
+// message is one of a batch, with its record of the event.
+type message struct {
+	types.Message
+
+	record []byte
+}
+
+func (m message) id() string    { return aws.ToString(m.MessageId) }
+func (m message) group() string { return m.Attributes[messageGroup] }
+
+const messageGroup = string(types.MessageSystemAttributeNameMessageGroupId)
+
+// poll gathers a batch and has it worked off.
+func (p *queuePolls) poll(ctx context.Context) {
+	batch, received := p.gather(ctx)
+	if p.fifo {
+		var release func()
+		batch, release = p.claim(batch)
+		defer release()
 	}
-	for ctx.Err() == nil {
-		received, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: aws.String(q.QueueURL), MaxNumberOfMessages: int32(size), WaitTimeSeconds: longPoll,
-			MessageAttributeNames:       []string{"All"},
-			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
-		})
+	// What was received is worked off, even when ctx ends meanwhile.
+	for len(batch) > 0 {
+		n := fitting(batch, p.size, func(m message) int { return len(m.record) })
+		p.work(context.WithoutCancel(ctx), batch[:n], received.Add(p.visibility))
+		batch = batch[n:]
+	}
+}
+
+// gather receives until the batch is full or its window is over. It tells when the first messages came. No receive is given
+// up half way, for its messages would be out of sight for nothing; so none is asked to wait longer than the window.
+func (p *queuePolls) gather(ctx context.Context) (batch []message, received time.Time) {
+	wait, size := longPoll, 0
+	for {
+		more, err := p.receive(ctx, min(p.size-len(batch), maxReceive), wait)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return
+			return batch, received
 		case err != nil:
-			log.Error("messages could not be received", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(receiveRetry):
+			p.log.Error("messages could not be received", "error", err)
+			pause(ctx, receiveRetry)
+			return batch, received
+		case len(batch) == 0 && len(more) == 0:
+			p.scale.idle()
+			return nil, received
+		case len(batch) == 0:
+			received = time.Now()
+		}
+		for _, m := range more {
+			record, err := json.Marshal(p.record(p.region, m))
+			if err != nil {
+				p.log.Error("a message could not be written as a record", "message", aws.ToString(m.MessageId), "error", err)
+				continue
 			}
-		case len(received.Messages) > 0:
-			// What was received is worked off, even when ctx ends meanwhile.
-			q.work(context.WithoutCancel(ctx), log, region, received.Messages)
+			batch = append(batch, message{m, record})
+			size += len(record) + len(",")
+		}
+		left := p.MaximumBatchingWindow - time.Since(received)
+		if len(batch) >= p.size || size >= MaxPayload || left <= 0 || ctx.Err() != nil {
+			return batch, received
+		}
+		if wait = min(left.Truncate(time.Second), longPoll); wait == 0 {
+			pause(ctx, left) // SQS waits whole seconds
+			return batch, received
+		}
+	}
+}
+
+func (p *queuePolls) receive(ctx context.Context, most int, wait time.Duration) ([]types.Message, error) {
+	received, err := p.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: aws.String(p.QueueURL), MaxNumberOfMessages: int32(most), WaitTimeSeconds: int32(wait.Seconds()), //nolint:gosec // both are small
+		MessageAttributeNames:       []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return received.Messages, nil
+}
+
+// claim takes the groups of a batch, and leaves out the messages of those that another batch has: they came again because
+// their visibility timeout passed, and will once more. release gives the groups back.
+func (p *queuePolls) claim(batch []message) (claimed []message, release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	mine := map[string]bool{}
+	for _, m := range batch {
+		group := m.group()
+		if p.groups[group] && !mine[group] {
+			p.log.Warn("a message came again while its group is being worked on", "message", m.id(), "group", group)
+			continue
+		}
+		p.groups[group], mine[group] = true, true
+		claimed = append(claimed, m)
+	}
+	return claimed, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for group := range mine {
+			delete(p.groups, group)
 		}
 	}
 }
 
 // work hands a batch to the function and deletes what succeeded.
-func (q *QueuePoller) work(ctx context.Context, log *slog.Logger, region string, batch []types.Message) {
-	event, err := json.Marshal(q.event(region, batch))
-	if err != nil {
-		log.Error("a batch could not be written as an event", "messages", len(batch), "error", err)
-		return
+func (p *queuePolls) work(ctx context.Context, batch []message, until time.Time) {
+	records, known := make([][]byte, len(batch)), map[string]bool{}
+	for i, m := range batch {
+		records[i], known[m.id()] = m.record, true
 	}
-	answer, err := q.Function.Invoke(ctx, event)
+	answer, err := p.invoke(ctx, payload(records), until)
 	if err != nil {
-		log.Error("the function failed a batch", "messages", len(batch), "error", err)
+		p.log.Error("the function failed a batch", "messages", len(batch), "error", err)
+		if !p.ReportBatchItemFailures {
+			p.scale.failed()
+		}
 		return
 	}
 	failed := map[string]bool{}
-	if q.ReportBatchItemFailures {
-		if failed, err = batchItemFailures(answer, batch); err != nil {
-			log.Error("the function's answer fails its whole batch", "messages", len(batch), "error", err)
+	if p.ReportBatchItemFailures {
+		if failed, err = batchItemFailures(answer, known); err != nil {
+			p.log.Error("the function's answer fails its whole batch", "messages", len(batch), "error", err)
 			return
 		}
 	}
-	var entries []types.DeleteMessageBatchRequestEntry
-	for i, m := range batch {
-		if !failed[aws.ToString(m.MessageId)] {
-			entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
-		}
-	}
+	p.scale.succeeded()
 	if len(failed) > 0 {
-		log.Warn("the function failed messages of a batch", "messages", len(batch), "failed", len(failed))
+		p.log.Warn("the function failed messages of a batch", "messages", len(batch), "failed", len(failed))
 	}
-	if len(entries) == 0 {
-		return
+	var entries []types.DeleteMessageBatchRequestEntry
+	stopped := map[string]bool{}
+	for i, m := range batch {
+		if failed[m.id()] {
+			stopped[m.group()] = true
+			continue
+		}
+		if p.fifo && stopped[m.group()] {
+			p.log.Error("the function failed a message but not one after it in its group, which is out of order now", "message", m.id(), "group", m.group())
+		}
+		entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 	}
-	deleted, err := q.Client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(q.QueueURL), Entries: entries})
+	for some := range slices.Chunk(entries, maxReceive) {
+		p.remove(ctx, some)
+	}
+}
+
+// invoke asks the function, again after a while as long as it is throttled and the messages are out of sight.
+func (p *queuePolls) invoke(ctx context.Context, event []byte, until time.Time) ([]byte, error) {
+	for attempt := 1; ; attempt++ {
+		answer, err := p.Function.Invoke(ctx, event)
+		var told *FunctionError
+		if !errors.As(err, &told) || !told.Throttled() || time.Now().Add(backoff(attempt)).After(until) {
+			return answer, err
+		}
+		p.scale.failed()
+		pause(ctx, backoff(attempt))
+	}
+}
+
+func (p *queuePolls) remove(ctx context.Context, entries []types.DeleteMessageBatchRequestEntry) {
+	deleted, err := p.Client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(p.QueueURL), Entries: entries})
 	if err != nil {
-		log.Error("messages could not be deleted and will come again", "messages", len(entries), "error", err)
+		p.log.Error("messages could not be deleted and will come again", "messages", len(entries), "error", err)
 		return
 	}
 	for _, entry := range deleted.Failed {
-		log.Error("a message could not be deleted and will come again", "code", aws.ToString(entry.Code), "reason", aws.ToString(entry.Message))
+		p.log.Error("a message could not be deleted and will come again", "code", aws.ToString(entry.Code), "reason", aws.ToString(entry.Message))
 	}
 }
 
-// event is the batch as Lambda hands it to a function. One difference remains: [events.SQSMessage] writes an empty
+// record is a message as Lambda hands it to a function. One difference remains: [events.SQSMessage] writes an empty
 // md5OfMessageAttributes where AWS leaves it out.
-func (q *QueuePoller) event(region string, batch []types.Message) events.SQSEvent {
-	event := events.SQSEvent{Records: make([]events.SQSMessage, 0, len(batch))}
-	for _, m := range batch {
-		attributes := make(map[string]events.SQSMessageAttribute, len(m.MessageAttributes))
-		for name, a := range m.MessageAttributes {
-			attributes[name] = events.SQSMessageAttribute{
-				StringValue: a.StringValue, BinaryValue: a.BinaryValue, DataType: aws.ToString(a.DataType),
-				StringListValues: []string{}, BinaryListValues: [][]byte{}, // SQS has no lists yet; Lambda writes empty ones
-			}
+func (q *QueuePoller) record(region string, m types.Message) events.SQSMessage {
+	attributes := make(map[string]events.SQSMessageAttribute, len(m.MessageAttributes))
+	for name, a := range m.MessageAttributes {
+		attributes[name] = events.SQSMessageAttribute{
+			StringValue: a.StringValue, BinaryValue: a.BinaryValue, DataType: aws.ToString(a.DataType),
+			StringListValues: []string{}, BinaryListValues: [][]byte{}, // SQS has no lists yet; Lambda writes empty ones
 		}
-		system := m.Attributes
-		if system == nil {
-			system = map[string]string{}
-		}
-		event.Records = append(event.Records, events.SQSMessage{
-			MessageId: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body),
-			Md5OfBody: aws.ToString(m.MD5OfBody), Md5OfMessageAttributes: aws.ToString(m.MD5OfMessageAttributes),
-			Attributes: system, MessageAttributes: attributes,
-			EventSource: "aws:sqs", EventSourceARN: q.QueueARN, AWSRegion: region,
-		})
 	}
-	return event
+	system := m.Attributes
+	if system == nil {
+		system = map[string]string{}
+	}
+	return events.SQSMessage{
+		MessageId: aws.ToString(m.MessageId), ReceiptHandle: aws.ToString(m.ReceiptHandle), Body: aws.ToString(m.Body),
+		Md5OfBody: aws.ToString(m.MD5OfBody), Md5OfMessageAttributes: aws.ToString(m.MD5OfMessageAttributes),
+		Attributes: system, MessageAttributes: attributes,
+		EventSource: "aws:sqs", EventSourceARN: q.QueueARN, AWSRegion: region,
+	}
 }
 
-// batchItemFailures reads which messages an answer fails. An error means: the whole batch (developer guide, "Implementing
-// partial batch responses": an answer that is no JSON of this form, an identifier that is empty, null or of no message, or
-// an entry whose key is misspelt). Names are compared exactly, as AWS does and encoding/json's structs do not: a misspelt
-// batchItemFailures is no failure at all, and must show here before it loses messages there.
-func batchItemFailures(answer []byte, batch []types.Message) (map[string]bool, error) {
-	failed := map[string]bool{}
-	if len(bytes.TrimSpace(answer)) == 0 {
-		return failed, nil
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(answer, &members); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	var failures []map[string]json.RawMessage
-	if list := members["batchItemFailures"]; list != nil {
-		if err := json.Unmarshal(list, &failures); err != nil {
-			return nil, fmt.Errorf("read batchItemFailures: %w", err)
+// scale is how many polls there may be at once. It moves between one and most.
+type scale struct {
+	least, most int           // least: what an idle queue is polled by
+	changed     chan struct{} // holds one when there may be room
+
+	mu            sync.Mutex
+	allowed, busy int
+}
+
+func newScale(least, most int) *scale {
+	return &scale{least: least, most: most, allowed: least, changed: make(chan struct{}, 1)}
+}
+
+// begin waits for room for one more poll, or returns false when ctx has ended.
+func (s *scale) begin(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		free := s.busy < s.allowed
+		if free {
+			s.busy++
+		}
+		s.mu.Unlock()
+		if free {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.changed:
 		}
 	}
-	known := map[string]bool{}
-	for _, m := range batch {
-		known[aws.ToString(m.MessageId)] = true
-	}
-	for _, failure := range failures {
-		var id string
-		if err := json.Unmarshal(failure["itemIdentifier"], &id); err != nil {
-			return nil, fmt.Errorf("read an itemIdentifier: %w", err)
+	return false
+}
+
+func (s *scale) end() { s.change(func() { s.busy-- }) }
+
+func (s *scale) succeeded() { s.change(func() { s.allowed = min(s.allowed+1, s.most) }) }
+
+func (s *scale) failed() { s.change(func() { s.allowed = max(s.allowed/2, 1) }) }
+
+// idle goes back to what an idle queue is polled by.
+func (s *scale) idle() {
+	s.change(func() {
+		if s.allowed > s.least {
+			s.allowed--
 		}
-		if id == "" || !known[id] {
-			return nil, fmt.Errorf("itemIdentifier %q is of no message in the batch", id)
-		}
-		failed[id] = true
+	})
+}
+
+func (s *scale) change(do func()) {
+	s.mu.Lock()
+	do()
+	s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default: // it is told already
 	}
-	return failed, nil
 }

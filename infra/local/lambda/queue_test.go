@@ -156,7 +156,7 @@ func TestQueueReceive(t *testing.T) {
 	for size, want := range map[int]int32{0: 10, 1: 1, 10: 10, 10_000: 10} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var got *sqs.ReceiveMessageInput
-		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, BatchSize: size, MaxConcurrency: 1, Function: function(nil), Client: queue{
+		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, BatchSize: size, MaximumBatchingWindow: time.Second, MaxConcurrency: 1, Function: function(nil), Client: queue{
 			receive: func(_ context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
 				got = in
 				cancel()
@@ -184,6 +184,18 @@ func TestQueueFieldsThatMakeNoSense(t *testing.T) {
 		"a large batch":        func(p *lambda.QueuePoller) { p.BatchSize = 10_001 },
 		"a negative batch":     func(p *lambda.QueuePoller) { p.BatchSize = -1 },
 		"negative concurrency": func(p *lambda.QueuePoller) { p.MaxConcurrency = -1 },
+		"much concurrency":     func(p *lambda.QueuePoller) { p.MaxConcurrency = 1_001 },
+		"negative visibility":  func(p *lambda.QueuePoller) { p.Visibility = -1 },
+		"large, no window":     func(p *lambda.QueuePoller) { p.BatchSize = 11 },
+		"a negative window":    func(p *lambda.QueuePoller) { p.MaximumBatchingWindow = -time.Second },
+		"a long window":        func(p *lambda.QueuePoller) { p.MaximumBatchingWindow = 301 * time.Second },
+		"parts of a second":    func(p *lambda.QueuePoller) { p.MaximumBatchingWindow = 1500 * time.Millisecond },
+		"FIFO with a window":   func(p *lambda.QueuePoller) { p.QueueARN += ".fifo"; p.MaximumBatchingWindow = time.Second },
+		"FIFO, a large batch": func(p *lambda.QueuePoller) {
+			p.QueueARN += ".fifo"
+			p.BatchSize = 11
+			p.MaximumBatchingWindow = time.Second
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := good

@@ -1,28 +1,234 @@
 package registrar
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
-// EventType names what happened: the resource first, then the past tense.
+// EventType names what happened: the kind of record first, then the past tense.
 type EventType string
 
-// The events of registrations.
+// The events of registrations. A refused attempt is an event too, of which only the audit hears: see [Auditor].
 const (
 	RegistrationEnrolled EventType = "registration.enrolled"
 	RegistrationDropped  EventType = "registration.dropped"
+	RegistrationRefused  EventType = "registration.refused"
 )
 
+// The events of imports.
+const (
+	ImportEnded EventType = "import.ended" // finished or failed
+)
+
+// Kind is a kind of record, for events and audit.
+type Kind string
+
+// The kinds of records that events tell of.
+const (
+	KindTerm       Kind = "term"
+	KindCourse     Kind = "course"
+	KindSection    Kind = "section" // also what happens to its registrations
+	KindStudent    Kind = "student"
+	KindInstructor Kind = "instructor"
+	KindImport     Kind = "import"
+)
+
+// Kinds are all of them.
+func Kinds() []Kind {
+	return []Kind{KindTerm, KindCourse, KindSection, KindStudent, KindInstructor, KindImport}
+}
+
+// Created, Updated and Deleted make the types of events that every kind of record has, for example "course.updated".
+func (k Kind) Created() EventType { return EventType(k + ".created") }
+
+// Updated is told when the record changed.
+func (k Kind) Updated() EventType { return EventType(k + ".updated") }
+
+// Deleted is told when the record is gone.
+func (k Kind) Deleted() EventType { return EventType(k + ".deleted") }
+
+// EventTypes are all types of events, in order.
+func EventTypes() []EventType {
+	types := []EventType{RegistrationEnrolled, RegistrationDropped, RegistrationRefused, ImportEnded}
+	for _, k := range Kinds() {
+		types = append(types, k.Created(), k.Updated(), k.Deleted())
+	}
+	slices.Sort(types)
+	return types
+}
+
+// Record says which record an event is about.
+type Record struct {
+	Kind Kind
+	ID   string
+}
+
+// String writes "section/0198c0a4-…".
+func (r Record) String() string { return string(r.Kind) + "/" + r.ID }
+
+// Facts are what an event says beyond its head: text, int64 or []string by name. They never hold a person's name, address
+// or number, so that events may be kept for good and be read in a log.
+type Facts map[string]any
+
 // Event tells consumers that something happened. It is stored in the transaction that made it happen, and nowhere else
-// first, so it is told if and only if it is true.
+// first, so it is told if and only if it is true. The events of a record, or of a person, are its audit trail.
 type Event struct {
-	ID      EventID
-	Type    EventType
-	Schema  int // version of the event's form, from 1
-	At      time.Time
-	Actor   string // who acted, see [Actor]
+	ID     EventID
+	Type   EventType
+	Schema int // version of the facts' form, from 1
+	At     time.Time
+	// Actor is who acted, and OnBehalfOf for whom, if for another; see [Actor].
+	Actor, OnBehalfOf string
+	// Request is the id of the request or message that made it happen, Correlation what all that one request caused has in
+	// common, Trace the X-Ray trace of it. Empty when there is none.
+	Request, Correlation, Trace string
+
+	Record Record
+	// Student is whom it happened to; empty when it happened to no student.
+	Student StudentID
+	// Version is the version, after the change, of what changed: of the record, and for a registration of that. Consumers
+	// skip what is older than what they saw.
+	Version Version
+	Facts   Facts
+}
+
+// Audited tells whether the event is kept for good; the others go when nobody publishes them again any more. What was done
+// to records is audit, all of it.
+func (e Event) Audited() bool { return true }
+
+// Text gives the fact of that name; empty when there is no such text.
+func (e Event) Text(name string) string {
+	text, _ := e.Facts[name].(string)
+	return text
+}
+
+// Number gives the fact of that name; zero when there is no such number.
+func (e Event) Number(name string) int64 {
+	n, _ := e.Facts[name].(int64)
+	return n
+}
+
+// Texts gives the fact of that name; nil when there is no such list.
+func (e Event) Texts(name string) []string {
+	texts, _ := e.Facts[name].([]string)
+	return texts
+}
+
+// The names of facts.
+const (
+	factTerm    = "term"
+	factCourse  = "course"
+	factSection = "section"
+	factCRN     = "crn"
+	factState   = "state"
+	factAttempt = "attempt"
+	factCredits = "credits" // hundredths
+	factCodes   = "codes"
+	factChanged = "changed"
+	factKind    = "kind"
+	factRead    = "rowsRead"
+	factApplied = "rowsApplied"
+	factRefused = "rowsRefused"
+)
+
+// RegistrationFacts are what the events of a registration say; see [Event.Registration].
+type RegistrationFacts struct {
 	Section SectionID
 	Student StudentID
 	Term    TermID
+	Course  CourseID
+	CRN     string
+	State   RegistrationState
 	Attempt int
-	// RecordVersion is the registration's after the change: consumers skip what is older than what they saw.
-	RecordVersion Version
+	Credits Credits
+}
+
+// Registration reads the facts of an event of a registration; an error when it is of another type or lacks any.
+func (e Event) Registration() (RegistrationFacts, error) {
+	f := RegistrationFacts{
+		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(e.Text(factTerm)), Course: CourseID(e.Text(factCourse)),
+		CRN: e.Text(factCRN), State: RegistrationState(e.Text(factState)), Attempt: int(e.Number(factAttempt)), Credits: Credits(e.Number(factCredits)),
+	}
+	if e.Type != RegistrationEnrolled && e.Type != RegistrationDropped {
+		return f, fmt.Errorf("event %s of type %s is not of a registration", e.ID, e.Type)
+	}
+	for name, value := range map[string]string{
+		"record": string(f.Section), "student": string(f.Student), factTerm: string(f.Term), factCourse: string(f.Course), factState: string(f.State),
+	} {
+		if value == "" {
+			return f, fmt.Errorf("event %s of type %s: the fact %s is missing", e.ID, e.Type, name)
+		}
+	}
+	return f, nil
+}
+
+// registrationEvent is what a decided enrolment or drop tells.
+func registrationEvent(kind EventType, reg Registration, actor Actor, at time.Time, newID IDs) Event {
+	return Event{
+		ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Actor: actor.Principal,
+		Record: Record{Kind: KindSection, ID: string(reg.Section)}, Student: reg.Student, Version: reg.Version,
+		Facts: Facts{
+			factTerm: string(reg.Term), factCourse: string(reg.Course), factCRN: reg.CRN, factState: string(reg.State),
+			factAttempt: int64(reg.Attempt), factCredits: int64(reg.Credits),
+		},
+	}
+}
+
+// RefusedEvent is what the audit keeps of an attempt that was refused. Its codes say why; domain.md §9 asks for one event an
+// attempt.
+func RefusedEvent(attempt string, section SectionID, student StudentID, actor Actor, at time.Time, refusals Refusals, newID IDs) Event {
+	codes := make([]string, len(refusals))
+	for i, r := range refusals {
+		codes[i] = string(r.Code)
+	}
+	return Event{
+		ID: EventID(newID()), Type: RegistrationRefused, Schema: 1, At: Instant(at), Actor: actor.Principal,
+		Record: Record{Kind: KindSection, ID: string(section)}, Student: student,
+		Facts: Facts{factKind: attempt, factCodes: codes},
+	}
+}
+
+// RecordEvent is what the creation, a change or the deletion of a record tells: which fields changed, not what they say.
+func RecordEvent(kind EventType, record Record, version Version, at time.Time, changed []string, newID IDs) Event {
+	e := Event{ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Record: record, Version: version, Facts: Facts{}}
+	if record.Kind == KindStudent {
+		e.Student = StudentID(record.ID)
+	}
+	if len(changed) > 0 {
+		e.Facts[factChanged] = changed
+	}
+	return e
+}
+
+// ImportFacts are what the end of an import tells; see [Event.Import].
+type ImportFacts struct {
+	ID    ImportID
+	Kind  ImportKind
+	Term  TermID
+	State ImportState
+	Rows  ImportRows
+}
+
+// Import reads the facts of the end of an import; an error when the event is of another type or lacks any.
+func (e Event) Import() (ImportFacts, error) {
+	f := ImportFacts{
+		ID: ImportID(e.Record.ID), Kind: ImportKind(e.Text(factKind)), Term: TermID(e.Text(factTerm)), State: ImportState(e.Text(factState)),
+		Rows: ImportRows{Read: int(e.Number(factRead)), Applied: int(e.Number(factApplied)), Refused: int(e.Number(factRefused))},
+	}
+	if e.Type != ImportEnded || f.ID == "" || f.Kind == "" || f.State == "" {
+		return f, fmt.Errorf("event %s of type %s does not say which import ended, and how", e.ID, e.Type)
+	}
+	return f, nil
+}
+
+// ImportEvent is what the end of an import tells.
+func ImportEvent(im Import, newID IDs) Event {
+	return Event{
+		ID: EventID(newID()), Type: ImportEnded, Schema: 1, At: im.UpdatedAt, Record: Record{Kind: KindImport, ID: string(im.ID)}, Version: im.Version,
+		Facts: Facts{
+			factKind: string(im.Kind), factTerm: string(im.Term), factState: string(im.State),
+			factRead: int64(im.Rows.Read), factApplied: int64(im.Rows.Applied), factRefused: int64(im.Rows.Refused),
+		},
+	}
 }

@@ -11,6 +11,12 @@ import (
 type Info struct {
 	ID         string    // the gateway's, as its access log and its answer's header have it
 	ReceivedAt time.Time // when the gateway received it; deadlines and waitlists are decided on this
+	// Correlation is what everything that one request caused has in common, however many queues lie between; the first
+	// request's id unless its client chose one.
+	Correlation string
+	Trace       string // AWS X-Ray's: "Root=1-67288e44-0123456789abcdef01234567", perhaps with ";Parent=…;Sampled=…"
+	// Principal is who asked, and OnBehalfOf for whom, if for another. Empty: nobody said.
+	Principal, OnBehalfOf string
 }
 
 type key struct{}

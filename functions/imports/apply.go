@@ -65,7 +65,7 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	if err != nil {
 		return fmt.Errorf("import %s: %w", id, err)
 	}
-	if im.State == registrar.ImportFinished || im.State == registrar.ImportFailed {
+	if im.State.Ended() {
 		return nil // delivered again
 	}
 	im.State, im.StartedAt = registrar.ImportRunning, registrar.Instant(a.Clock())

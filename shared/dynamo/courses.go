@@ -13,6 +13,7 @@ func courseKey(id registrar.CourseID) item { return key("COURSE#"+string(id), "C
 func (s *Store) CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error {
 	return s.act(ctx, []action{
 		s.putAction(courseItem(c), isNew, nil), s.claim(courseCode, folded(c.Code()), string(c.ID), "number"),
+		s.created(ctx, recordOf(registrar.KindCourse, c.ID), c.Version),
 	}, answer)
 }
 
@@ -50,15 +51,16 @@ func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page
 
 // UpdateCourse replaces what was read as before, or returns [registrar.ErrVersionMismatch]. A course keeps its subject and
 // number for life: sections, transcripts and other systems name it by them.
-func (s *Store) UpdateCourse(ctx context.Context, _, after registrar.Course) error {
+func (s *Store) UpdateCourse(ctx context.Context, before, after registrar.Course) error {
 	return s.act(ctx, []action{
 		s.overwrite(courseItem(after), "course", "description", "school", "prerequisites"),
+		s.updated(ctx, recordOf(registrar.KindCourse, after.ID), courseItem(before), courseItem(after)),
 	}, registrar.Answer{})
 }
 
 // DeleteCourse removes a course that no term offers; [registrar.InUse] else. Version 0 stands for any.
 func (s *Store) DeleteCourse(ctx context.Context, id registrar.CourseID, version registrar.Version) error {
-	return s.remove(ctx, courseKey(id), "course", version,
+	return s.remove(ctx, courseKey(id), recordOf(registrar.KindCourse, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "COURSE#"+string(id), "OFFERING#") },
 		func(record item) []action {
 			return []action{s.release(courseCode, folded(courseFrom(record).Code()), string(id))}

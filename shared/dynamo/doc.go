@@ -18,7 +18,8 @@
 //	instructor        INSTRUCTOR#id             INSTRUCTOR                                                   INSTRUCTORS / name#id
 //	term record       STUDENT#id                TERM#term
 //	registration      STUDENT#id                REG#term#section       ROSTER#section / state#name#id
-//	event             EVENT#day#shard           time#id
+//	event             EVENT#day#shard           time#id                AUDIT#kind#record#shard / time#id     PERSON#student / time#id
+//	refused attempt   REFUSED#day#shard         time#id                the same                              the same
 //	answer            ANSWER#principal#key      ANSWER
 //	natural key       NAME#kind#name            NAME
 //	import            IMPORT#id                 IMPORT
@@ -41,18 +42,22 @@
 //	sections by term                    Query TERM#t, begins_with(SECTION#), BatchGetItem                 0.5 r for each 4 KB, 2 r a section
 //	students by number                  GetItem c of the natural key, GetItem c                           2 r
 //	students, instructors by name       Query GSI2, begins_with(name)                                     0.5 r for each 4 KB
-//	create a term                       TransactWriteItems of 3 (record, name, answer)                    6 w, 1 w GSI
-//	create a course or a person         TransactWriteItems of 3 or 4                                      6–8 w, 1–2 w GSI
-//	create a section                    TransactWriteItems of 8, and 2 for each instructor                16 w + 4 w each, 1 w GSI
-//	update                              TransactWriteItems                                                2–4 w a changed item, GSIs
-//	delete                              UpdateItem (mark), Query c (dependents), TransactWriteItems       1 w, 0.5 r, 4 w, GSIs
+//	create a term                       TransactWriteItems of 4 (record, name, event, answer)             8 w, 2 w GSI
+//	create a course or a person         TransactWriteItems of 4 or 5                                      8–10 w, 2–4 w GSI
+//	create a section                    TransactWriteItems of 9, and 2 for each instructor                18 w + 4 w each, 2 w GSI
+//	update                              TransactWriteItems                                                2–4 w a changed item, 2 w the event, GSIs
+//	delete                              UpdateItem (mark), Query c (dependents), TransactWriteItems       1 w, 0.5 r, 6 w, GSIs
 //	facts of an enrolment               BatchGetItem c of 4 or 5; section and term from a cache           4–5 r
 //	enrol                               TransactWriteItems of 4; 5 with an idempotency key; 6 in the
-//	                                    student's first registration of a term                            9 w, 11 w, 14 w with GSIs
-//	drop                                TransactWriteItems of 4 or 5                                      10–12 w with GSIs
+//	                                    student's first registration of a term                            11 w, 13 w, 16 w with GSIs
+//	drop                                TransactWriteItems of 4 or 5                                      12–16 w with GSIs
+//	refused attempts                    BatchWriteItem of 25 (from the audit queue)                       3 w each with GSIs
+//	events of a record or a student     Query GSI1 of 1 partition, a section's of 8; Query GSI2           0.5 r for each 4 KB and partition
+//	events by time                      Query of 32 partitions a day, side by side                        0.5 r for each 4 KB and partition
+//	events to publish again             Query of 16 partitions a day, side by side                        the same
 //	roster of a section                 Query GSI1 ROSTER#section, begins_with(ENROLLED#)                 0.5 r for each 4 KB
 //	schedule of a student in a term     Query c STUDENT#id, begins_with(REG#term#)                        1 r for each 4 KB
-//	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w
+//	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w; at its end 6 w
 //	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#)                 1 r, 0.5 r for each 4 KB
 //	health                              GetItem                                                           0.5 r
 //	import: look up 50 rows             BatchGetItem of names, BatchGetItem of records                    0.5–1 r a name and record

@@ -17,6 +17,7 @@ func importKey(id registrar.ImportID) item { return key("IMPORT#"+string(id), "I
 func (s *Store) CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error {
 	return s.act(ctx, []action{
 		s.putAction(importItem(im), isNew, nil), s.needs(termKey(im.Term), "term", string(im.Term)),
+		s.created(ctx, recordOf(registrar.KindImport, im.ID), im.Version),
 	}, answer)
 }
 
@@ -35,7 +36,11 @@ func (s *Store) SaveImport(ctx context.Context, im registrar.Import, problems []
 	if err := s.putAll(ctx, problemItems(im.ID, problems)); err != nil {
 		return fmt.Errorf("write the problems of an import: %w", err)
 	}
-	return s.act(ctx, []action{s.overwrite(importItem(im), "import", "reason", "startedAt", "endedAt")}, registrar.Answer{})
+	actions := []action{s.overwrite(importItem(im), "import", "reason", "startedAt", "endedAt")}
+	if im.State.Ended() {
+		actions = append(actions, s.tell(ctx, registrar.ImportEvent(im, s.newID)))
+	}
+	return s.act(ctx, actions, registrar.Answer{})
 }
 
 // ImportProblems lists what was wrong, by row.

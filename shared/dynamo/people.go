@@ -14,7 +14,7 @@ import (
 
 // CreateStudent stores a new student. Number and e-mail must be free: else [registrar.NameTaken] refusals.
 func (s *Store) CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error {
-	actions := []action{s.putAction(studentItem(p), isNew, nil)}
+	actions := []action{s.putAction(studentItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindStudent, p.ID), p.Version)}
 	actions = append(actions, s.rename(studentNumber, "", p.Number, string(p.ID), "number")...)
 	return s.act(ctx, append(actions, s.rename(studentEmail, "", p.Email, string(p.ID), "email")...), answer)
 }
@@ -55,7 +55,8 @@ func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Stude
 	id := string(after.ID)
 	actions := append(s.rename(studentNumber, before.Number, after.Number, id, "number"),
 		s.rename(studentEmail, before.Email, after.Email, id, "email")...)
-	return s.act(ctx, append(actions, s.overwrite(studentItem(after), "student", "email")), registrar.Answer{})
+	return s.act(ctx, append(actions, s.overwrite(studentItem(after), "student", "email"),
+		s.updated(ctx, recordOf(registrar.KindStudent, id), studentItem(before), studentItem(after))), registrar.Answer{})
 }
 
 // DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. The first
@@ -69,6 +70,7 @@ func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, versi
 		return registrar.ErrVersionMismatch
 	}
 	actions := append(s.rename(studentNumber, p.Number, "", string(id), ""), s.rename(studentEmail, p.Email, "", string(id), "")...)
+	actions = append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version))
 	return s.act(ctx, append(actions, s.deleteAction(studentKey(id), isVersion+" AND attribute_not_exists(terms)",
 		item{":before": num(p.Version)}, func(old item) error {
 			if old["terms"] != nil {
@@ -106,7 +108,7 @@ func instructorKey(id registrar.InstructorID) item {
 
 // CreateInstructor stores a new instructor. The e-mail must be free: else a [registrar.NameTaken] refusal.
 func (s *Store) CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error {
-	actions := []action{s.putAction(instructorItem(p), isNew, nil)}
+	actions := []action{s.putAction(instructorItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindInstructor, p.ID), p.Version)}
 	return s.act(ctx, append(actions, s.rename(instructorEmail, "", p.Email, string(p.ID), "email")...), answer)
 }
 
@@ -160,6 +162,7 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 	i["importedAs"] = str(name)
 	err = s.act(ctx, []action{
 		s.putAction(i, isNew, nil), s.claim(importedName, folded(name), string(p.ID), "name"),
+		s.created(ctx, recordOf(registrar.KindInstructor, p.ID), p.Version),
 	}, registrar.Answer{})
 	var refusals registrar.Refusals
 	if errors.As(err, &refusals) { // another import, or another spelling in this one, was first
@@ -175,12 +178,13 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 // UpdateInstructor replaces what was read as before, or returns [registrar.ErrVersionMismatch].
 func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
 	actions := s.rename(instructorEmail, before.Email, after.Email, string(after.ID), "email")
-	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email")), registrar.Answer{})
+	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email"),
+		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), instructorItem(before), instructorItem(after))), registrar.Answer{})
 }
 
 // DeleteInstructor removes an instructor who teaches no section; [registrar.InUse] else. Version 0 stands for any.
 func (s *Store) DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error {
-	return s.remove(ctx, instructorKey(id), "instructor", version,
+	return s.remove(ctx, instructorKey(id), recordOf(registrar.KindInstructor, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "INSTRUCTOR#"+string(id), "SECTION#") },
 		func(record item) []action {
 			return append(s.rename(instructorEmail, text(record["email"]), "", string(id), ""),

@@ -4,23 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
-	"time"
 
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
-
-// eventShards spreads a day's events over partitions: 16 partitions of 500 transactional writes a second each are well
-// above the peak second of a registration morning.
-const eventShards = 16
-
-// eventLifetime is how long an event can be published again.
-const eventLifetime = 7 * 24 * time.Hour
 
 // The conditions of a registration, one for each item of its transaction.
 const (
@@ -133,7 +124,7 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 		{Update: seats},
 		{Put: s.versionedPut(registrationItem(reg), reg.Version-1)},
 		{Put: s.versionedPut(termRecordItem(c.Record), c.Record.Version)},
-		{Put: &types.Put{TableName: aws.String(s.table), Item: eventItem(c.Event), ConditionExpression: aws.String(isNew)}},
+		s.tell(ctx, c.Event).write,
 	}
 	if c.Record.Version == 0 {
 		items = append(items, types.TransactWriteItem{Update: &types.Update{
@@ -338,23 +329,4 @@ func meetingFrom(text string) (registrar.Meeting, error) {
 		Days: days, Start: registrar.ClockTime(start), End: registrar.ClockTime(end),
 		From: registrar.Date(f[3]), To: registrar.Date(f[4]),
 	}, nil
-}
-
-func eventItem(e registrar.Event) map[string]types.AttributeValue {
-	shard := fnv.New32a()
-	_, _ = shard.Write([]byte(e.ID)) // a hash never fails to write
-	item := key(
-		fmt.Sprintf("EVENT#%s#%02d", e.At.UTC().Format(time.DateOnly), shard.Sum32()%eventShards),
-		e.At.UTC().Format("2006-01-02T15:04:05.000Z")+"#"+string(e.ID),
-	)
-	item["type"] = str(string(e.Type))
-	item["schema"] = num(e.Schema)
-	item["actor"] = str(e.Actor)
-	item["section"] = str(string(e.Section))
-	item["student"] = str(string(e.Student))
-	item["term"] = str(string(e.Term))
-	item["attempt"] = num(e.Attempt)
-	item["recordVersion"] = num(e.RecordVersion)
-	item["expires"] = num(e.At.Add(eventLifetime).Unix())
-	return item
 }

@@ -42,6 +42,7 @@ func (s *Store) CreateSection(ctx context.Context, section registrar.Section, an
 			item{":none": num(0), ":one": num(1), ":now": instant(section.UpdatedAt)}, nil),
 		s.needs(termKey(section.Term), "term", string(section.Term)),
 		s.needs(courseKey(section.Course), "course", string(section.Course)),
+		s.created(ctx, recordOf(registrar.KindSection, section.ID), section.Version),
 	}
 	for _, id := range section.Instructors {
 		actions = append(actions, s.teaches(section, id)...)
@@ -228,6 +229,7 @@ func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Secti
 				":capacity": num(after.Capacity), ":difference": num(after.Capacity - before.Capacity), ":status": str(string(after.Status)),
 				":version": num(after.Version),
 			}, always(notFound("section", string(after.ID)))).named(map[string]string{"#status": "status", "#capacity": "capacity"}),
+		s.updated(ctx, recordOf(registrar.KindSection, after.ID), sectionItem(before), sectionItem(after)),
 	}
 	actions = append(actions, s.rename(crn, crnName(before), crnName(after), string(after.ID), "crn")...)
 	for _, id := range before.Instructors {
@@ -263,7 +265,8 @@ func (s *Store) DeleteSection(ctx context.Context, id registrar.SectionID, versi
 		if err != nil {
 			return err
 		}
-		err = s.act(ctx, s.sectionRemoval(view.Section, offering), registrar.Answer{})
+		removal := append(s.sectionRemoval(view.Section, offering), s.deleted(ctx, recordOf(registrar.KindSection, id), view.Version))
+		err = s.act(ctx, removal, registrar.Answer{})
 		if !errors.Is(err, registrar.ErrStale) {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
 )
 
 // Config says which table the store keeps its records in.
@@ -54,6 +55,7 @@ type Store struct {
 	table     string
 	cursorKey string
 	now       registrar.Clock
+	newID     registrar.IDs
 	sections  *cache[registrar.SectionID, registrar.Section]
 	terms     *cache[registrar.TermID, registrar.Term]
 }
@@ -62,6 +64,7 @@ type Store struct {
 func New(client Client, c Config, now registrar.Clock) *Store {
 	return &Store{
 		client: client, table: c.Table, cursorKey: c.CursorKey, now: now,
+		newID:    func() string { return uuid.Must(uuid.NewV7()).String() },
 		sections: newCache[registrar.SectionID, registrar.Section](now),
 		terms:    newCache[registrar.TermID, registrar.Term](now),
 	}

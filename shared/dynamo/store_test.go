@@ -13,6 +13,7 @@ import (
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
+	"example.com/registrar/shared/request"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -93,6 +94,10 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 		}
 		sections = append(sections, section)
 	}
+	ctx := request.With(t.Context(), request.Info{
+		ID: "JKJaXmPLvHcESHA=", Correlation: uuid.NewString(), Principal: uuid.NewString(),
+		Trace: "Root=1-67288e44-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1",
+	})
 	spent := func(what string, act func() error) {
 		usage = nil
 		if err := act(); err != nil {
@@ -122,16 +127,16 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 	reply := func(registrar.Registration) ([]byte, error) { return make([]byte, 600), nil } // as long as an answer is
 	for _, section := range sections {
 		spent("enrol in "+section.CRN, func() error {
-			_, err := desk.Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key(), reply)
+			_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key(), reply)
 			return err
 		})
 	}
 	spent("drop", func() error {
-		_, err := desk.Drop(t.Context(), registrar.DropRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
+		_, err := desk.Drop(ctx, registrar.DropRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
 		return err
 	})
 	spent("enrol again", func() error {
-		_, err := desk.Enrol(t.Context(), registrar.EnrolRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
+		_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
 		return err
 	})
 }

@@ -14,6 +14,7 @@ func termKey(id registrar.TermID) item { return key("TERM#"+string(id), "TERM") 
 func (s *Store) CreateTerm(ctx context.Context, t registrar.Term, answer registrar.Answer) error {
 	return s.act(ctx, []action{
 		s.putAction(termItem(t), isNew, nil), s.claim(termCode, folded(t.Code), string(t.ID), "code"),
+		s.created(ctx, recordOf(registrar.KindTerm, t.ID), t.Version),
 	}, answer)
 }
 
@@ -34,7 +35,8 @@ func (s *Store) Terms(ctx context.Context, page registrar.PageRequest) (registra
 // UpdateTerm replaces what was read as before, or returns [registrar.ErrVersionMismatch] when that is no longer stored.
 func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) error {
 	actions := append(s.rename(termCode, before.Code, after.Code, string(after.ID), "code"),
-		s.overwrite(termItem(after), "term", "opens", "closes", "lastAdd", "lastDrop"))
+		s.overwrite(termItem(after), "term", "opens", "closes", "lastAdd", "lastDrop"),
+		s.updated(ctx, recordOf(registrar.KindTerm, after.ID), termItem(before), termItem(after)))
 	err := s.act(ctx, actions, registrar.Answer{})
 	if err == nil {
 		s.terms.forget(after.ID)
@@ -45,7 +47,7 @@ func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) er
 // DeleteTerm removes a term without sections; [registrar.InUse] else. Version 0 stands for any.
 func (s *Store) DeleteTerm(ctx context.Context, id registrar.TermID, version registrar.Version) error {
 	s.terms.forget(id)
-	return s.remove(ctx, termKey(id), "term", version,
+	return s.remove(ctx, termKey(id), recordOf(registrar.KindTerm, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "TERM#"+string(id), "SECTION#") },
 		func(record item) []action {
 			return []action{s.release(termCode, folded(text(record["code"])), string(id))}

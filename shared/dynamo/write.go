@@ -245,9 +245,10 @@ func gone(old item, kind string) error {
 
 // remove deletes a record that others may depend on; see "Who waits for whom" in the package comment. Version 0 stands for
 // any. The actions release what belongs to the record.
-func (s *Store) remove(ctx context.Context, k item, kind string, version registrar.Version,
+func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version registrar.Version,
 	dependents func(context.Context) (bool, error), with func(record item) []action,
 ) error {
+	kind := string(of.Kind)
 	record, err := s.mark(ctx, k, kind, version)
 	if err != nil {
 		return err
@@ -267,7 +268,10 @@ func (s *Store) remove(ctx context.Context, k item, kind string, version registr
 		}
 		return registrar.Refuse(registrar.InUse, "", "other records depend on the %s", kind).ClearedBy("deleting those first")
 	}
-	actions := []action{s.deleteAction(k, "attribute_exists(deleting)", nil, always(registrar.ErrVersionMismatch))}
+	actions := []action{
+		s.deleteAction(k, "attribute_exists(deleting)", nil, always(registrar.ErrVersionMismatch)),
+		s.deleted(ctx, of, registrar.Version(integer(record["version"]))),
+	}
 	return s.act(ctx, append(actions, with(record)...), registrar.Answer{})
 }
 

@@ -21,9 +21,17 @@ type RegistrationStore interface {
 	CommitRegistration(ctx context.Context, change RegistrationChange, answer Answer) error
 }
 
-// Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken.
+// Auditor keeps what was refused. What was done is kept by the store, as the event in its transaction.
+type Auditor interface {
+	// Refused returns when the event is safe, or an error: then the refusal must not be told, as it would be on no record.
+	Refused(ctx context.Context, e Event) error
+}
+
+// Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken. Every
+// attempt leaves one event (domain.md §9).
 type Desk struct {
 	Store RegistrationStore
+	Audit Auditor
 	NewID IDs
 }
 
@@ -32,16 +40,40 @@ type Reply func(Registration) ([]byte, error)
 
 // Enrol gives the student a seat, or returns [Refusals], [FieldErrors], [*AnsweredBefore], [ErrBusy] or a failure.
 func (d Desk) Enrol(ctx context.Context, r EnrolRequest, key IdempotencyKey, reply Reply) (Registration, error) {
-	return d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
+	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
 		return DecideEnrol(r, f, d.NewID)
+	})
+	return reg, d.audited(ctx, err, func(no Refusals) Event {
+		return RefusedEvent("enrol", r.Section, r.Student, r.Actor, r.At, no, d.NewID)
 	})
 }
 
 // Drop takes the student's seat back. The errors are those of [Desk.Enrol].
 func (d Desk) Drop(ctx context.Context, r DropRequest, key IdempotencyKey, reply Reply) (Registration, error) {
-	return d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
+	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
 		return DecideDrop(r, f, d.NewID)
 	})
+	return reg, d.audited(ctx, err, func(no Refusals) Event {
+		return RefusedEvent("drop", r.Section, r.Student, r.Actor, r.At, no, d.NewID)
+	})
+}
+
+// audited hands refusals to the audit before they are told. An audit that cannot be reached is a want of time, not a
+// refusal: the caller gets [ErrBusy] and may ask again.
+func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event) error {
+	var all Refusals
+	var one *Refusal
+	switch {
+	case errors.As(err, &all):
+	case errors.As(err, &one):
+		all = Refusals{one}
+	default:
+		return err
+	}
+	if lost := d.Audit.Refused(ctx, event(all)); lost != nil {
+		return fmt.Errorf("%w: the refusal cannot be audited: %w", ErrBusy, lost)
+	}
+	return err
 }
 
 // change ends: each round that found stale facts was overtaken by another's success, and the context has a deadline.

@@ -97,7 +97,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	})
 	return RegistrationChange{
 		Registration: reg, Record: record, Seats: f.Seats, SeatDelta: -1,
-		Event: eventOf(RegistrationEnrolled, reg, r.Actor, r.At, newID),
+		Event: registrationEvent(RegistrationEnrolled, reg, r.Actor, r.At, newID),
 	}, nil
 }
 
@@ -128,16 +128,9 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	reg.Stamp = reg.Next(r.At)
 	return RegistrationChange{
 		Registration: reg, Record: f.Record.without(r.Section), Seats: f.Seats, SeatDelta: +1,
-		Event: eventOf(RegistrationDropped, reg, r.Actor, r.At, newID),
+		Event: registrationEvent(RegistrationDropped, reg, r.Actor, r.At, newID),
 	}, nil
 }
 
 // past tells whether the deadline lies before t. A zero deadline never passes.
 func past(deadline, t time.Time) bool { return !deadline.IsZero() && t.After(deadline) }
-
-func eventOf(kind EventType, reg Registration, actor Actor, at time.Time, newID IDs) Event {
-	return Event{
-		ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Actor: actor.Principal,
-		Section: reg.Section, Student: reg.Student, Term: reg.Term, Attempt: reg.Attempt, RecordVersion: reg.Version,
-	}
-}

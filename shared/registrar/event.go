@@ -93,9 +93,9 @@ type Event struct {
 	Facts   Facts
 }
 
-// Audited tells whether the event is kept for good; the others go when nobody publishes them again any more. What was done
-// to records is audit, all of it.
-func (e Event) Audited() bool { return true }
+// Audited tells whether the event is kept for good. Others, which only say how work went that stands on record elsewhere, go
+// when nobody is going to publish them again.
+func (e Event) Audited() bool { return e.Type != ImportEnded }
 
 // Text gives the fact of that name; empty when there is no such text.
 func (e Event) Text(name string) string {

@@ -23,6 +23,9 @@ const (
 	ImportFailed   ImportState = "FAILED"
 )
 
+// Ended tells whether the import is over, either way.
+func (s ImportState) Ended() bool { return s == ImportFinished || s == ImportFailed }
+
 // MaxImportBytes bounds an uploaded file.
 const MaxImportBytes = 64 << 20
 

@@ -1,5 +1,7 @@
 package registrar
 
+import "time"
+
 // PageRequest asks for one page of a list.
 type PageRequest struct {
 	Limit  int    // 1 to 100
@@ -40,4 +42,12 @@ type StudentFilter struct {
 type SectionView struct {
 	Section
 	Seats Seats
+}
+
+// EventFilter chooses events: those of a record, or of a student, or all; between From, inclusive, and To, exclusive, where a
+// zero To is open. All events together need both ends.
+type EventFilter struct {
+	Record   Record
+	Student  StudentID
+	From, To time.Time
 }

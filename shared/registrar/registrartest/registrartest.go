@@ -8,6 +8,8 @@ package registrartest
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,14 +64,19 @@ type Store interface {
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
 	ImportProblems(ctx context.Context, id registrar.ImportID, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
+
+	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
+	Published(ctx context.Context, from, to time.Time, after string, most int) ([]registrar.Event, error)
+	KeepRefused(ctx context.Context, events []registrar.Event) error
 }
 
 // University makes records for tests: a store and ids that count upwards, so that a failing test reads the same each time.
 type University struct {
 	Store
-	T    testing.TB
-	last atomic.Int64
-	at   time.Time
+	T       testing.TB
+	Refused Refusals // what the university's desks refused
+	last    atomic.Int64
+	at      time.Time
 }
 
 // New makes a university over an empty store, at nine o'clock on 4 November 2024, UTC.
@@ -142,8 +149,31 @@ func (u *University) NewStudent(number, given, family string) registrar.Student 
 	return p
 }
 
-// Desk is the desk over the store.
-func (u *University) Desk() registrar.Desk { return registrar.Desk{Store: u.Store, NewID: u.NewID} }
+// Desk is the desk over the store. What it refuses is in Refused.
+func (u *University) Desk() registrar.Desk {
+	return registrar.Desk{Store: u.Store, Audit: &u.Refused, NewID: u.NewID}
+}
+
+// Refusals is a [registrar.Auditor] that remembers.
+type Refusals struct {
+	mu     sync.Mutex
+	events []registrar.Event
+}
+
+// Refused implements [registrar.Auditor].
+func (r *Refusals) Refused(_ context.Context, e registrar.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+	return nil
+}
+
+// Events are what was refused so far.
+func (r *Refusals) Events() []registrar.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
 
 // Enrol enrols through the desk, without a key.
 func (u *University) Enrol(section registrar.SectionID, student registrar.StudentID) (registrar.Registration, error) {

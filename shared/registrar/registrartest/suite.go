@@ -26,6 +26,8 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"enrol, drop and enrol again":                    enrolment,
 		"a key is answered once":                         idempotency,
 		"an import and its problems":                     imports,
+		"every change leaves its event":                  events,
+		"an audit pages in order":                        audits,
 		"a changed section overtakes a decision":         overtaken,
 		"the last seats are sold once":                   lastSeats,
 		"one student at many sections at once":           oneStudent,

@@ -16,7 +16,9 @@ import (
 // told lists the events of a record or a student, in the store's order.
 func told(t *testing.T, u *University, f registrar.EventFilter) []registrar.Event {
 	t.Helper()
-	return All(t, 3, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) { return u.Events(t.Context(), f, p) })
+	return All(t, 3, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+		return u.Events(t.Context(), f, p)
+	})
 }
 
 func typesOf(events []registrar.Event) []registrar.EventType {

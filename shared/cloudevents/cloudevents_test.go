@@ -1,0 +1,101 @@
+package cloudevents_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/registrar"
+	"github.com/google/go-cmp/cmp"
+)
+
+func event() registrar.Event {
+	return registrar.Event{
+		ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", Type: registrar.RegistrationEnrolled, Schema: 1,
+		At: time.Date(2026, 11, 24, 9, 0, 0, 123_000_000, time.UTC), Actor: "anonymous", OnBehalfOf: "s", Request: "req", Correlation: "cor", Trace: "Root=1",
+		Record: registrar.Record{Kind: registrar.KindSection, ID: "s/1"}, Student: "p", Version: 3,
+		Facts: registrar.Facts{"term": "t", "attempt": int64(2), "codes": []string{"A", "B"}, "note": "<\"&é"},
+	}
+}
+
+func TestAnEventComesBackAsItWasSent(t *testing.T) {
+	text, err := cloudevents.Marshal(event())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := cloudevents.Unmarshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(event(), got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	for _, part := range []string{`"specversion":"1.0"`, `"type":"registrar.registration.enrolled.v1"`, `"subject":"section/s/1"`, `"time":"2026-11-24T09:00:00.123Z"`} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("%s lacks %s", text, part)
+		}
+	}
+}
+
+func TestWhatIsUnknownIsLeftOut(t *testing.T) {
+	text, err := cloudevents.Marshal(event())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(text), `"data":{`, `"dataschema":"x","later":{"a":1},"data":{"object":{"a":1},"half":1.5,"nothing":null,`, 1)
+	got, err := cloudevents.Unmarshal([]byte(newer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(event(), got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+func TestWhatIsNoEventIsRefused(t *testing.T) {
+	text, err := cloudevents.Marshal(event())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string][2]string{
+		"not JSON":             {`{`, ``},
+		"two":                  {`}}`, `}}{}`},
+		"another spec":         {`"1.0"`, `"0.3"`},
+		"no id":                {`"id":"0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`, `"id":""`},
+		"another source":       {`"/registrar"`, `"/elsewhere"`},
+		"no schema":            {`enrolled.v1`, `enrolled`},
+		"a schema of nothing":  {`enrolled.v1`, `enrolled.v0`},
+		"another's type":       {`"registrar.registration`, `"com.example`},
+		"no subject":           {`"section/s/1"`, `"section"`},
+		"no time":              {`"time":"2026-11-24T09:00:00.123Z",`, ``},
+		"other data":           {`application/json`, `text/plain`},
+		"data that is no data": {`"data":{`, `"data":[{`},
+	} {
+		changed := strings.Replace(string(text), change[0], change[1], 1)
+		if e, err := cloudevents.Unmarshal([]byte(changed)); err == nil {
+			t.Errorf("%s: taken for %+v", name, e)
+		}
+	}
+}
+
+func FuzzUnmarshal(f *testing.F) {
+	text, err := cloudevents.Marshal(event())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := cloudevents.Unmarshal(text)
+		if err != nil {
+			return
+		}
+		again, err := cloudevents.Marshal(e)
+		if err != nil {
+			t.Fatalf("an event that was read cannot be written: %v", err)
+		}
+		if back, err := cloudevents.Unmarshal(again); err != nil || !back.At.Equal(e.At) || back.ID != e.ID || back.Type != e.Type || back.Schema != e.Schema {
+			t.Fatalf("%+v came back as %+v, %v", e, back, err)
+		}
+	})
+}

@@ -1,0 +1,312 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/request"
+)
+
+// Message is one message of a queue, as Lambda hands it over.
+type Message struct {
+	ID       string
+	Receipt  string // what the queue knows this delivery by
+	Body     []byte
+	Group    string // of a FIFO queue; empty in others
+	Receives int    // how often it was delivered, this time included
+	SentAt   time.Time
+	Trace    string // the sender's X-Ray trace header; may be empty
+}
+
+// Handler handles a batch and names the messages that are to come back, by id.
+type Handler interface {
+	HandleBatch(ctx context.Context, batch []Message) (failed []string)
+}
+
+// Queue is what the kit needs of the queue that feeds the function.
+type Queue interface {
+	// Hide keeps a message from being delivered again for so long from now; 0 makes it visible at once.
+	Hide(ctx context.Context, m Message, d time.Duration) error
+	// Bury puts the message into the queue's dead letters, with the reason. It stays in the queue until the batch is answered.
+	Bury(ctx context.Context, m Message, reason string) error
+}
+
+// Claims keeps which events a consumer has handled.
+type Claims interface {
+	// Claim takes the event until then, for a work that its token names. It returns [ErrDone] when it was handled before, and
+	// [*ClaimedError] while the time of another's claim is not over.
+	Claim(ctx context.Context, consumer, event, token string, until time.Time) error
+	// Complete marks the event as handled, if the claim is still the token's.
+	Complete(ctx context.Context, consumer, event, token string) error
+	// Release gives the claim back, if it is still the token's: the next delivery need not wait for its end.
+	Release(ctx context.Context, consumer, event, token string) error
+	// Seen is the newest version of the subject that the consumer handled; 0 when it handled none.
+	Seen(ctx context.Context, consumer, subject string) (registrar.Version, error)
+	// Saw raises it; a lower version changes nothing.
+	Saw(ctx context.Context, consumer, subject string, version registrar.Version) error
+}
+
+// ErrDone tells that the event was handled before.
+var ErrDone = errors.New("the event was handled before")
+
+// ClaimedError tells that the event is being handled, or that who did was killed and its time is not over.
+type ClaimedError struct{ Until time.Time }
+
+// Error says so.
+func (e *ClaimedError) Error() string {
+	return "the event is being handled, at the latest until " + e.Until.Format(time.RFC3339)
+}
+
+// Permanent marks an error of which another attempt would not be better: its message is dead at once.
+func Permanent(err error) error { return &permanentError{err} }
+
+type permanentError struct{ error }
+
+func (e *permanentError) Unwrap() error { return e.error }
+
+// Settings are what the kit needs to know of the function's surroundings.
+type Settings struct {
+	Queue      Queue
+	Claims     Claims        // nil for work that needs none
+	Receives   int           // after so many deliveries the queue gives a message up (maxReceiveCount)
+	Visibility time.Duration // the queue's visibility timeout
+	Clock      registrar.Clock
+	NewID      registrar.IDs // for tokens
+	Log        *slog.Logger
+}
+
+// Work is what a function does with one message, read as a T.
+type Work[T any] struct {
+	// Name is the function's, for example "notifications-send": claims are kept under it.
+	Name string
+	// Read reads a message. Its error is permanent.
+	Read func(Message) (T, error)
+	// Key tells what an event is claimed by, and the versioned subject of which only the newest is to be handled, if there is
+	// one. Nil, or an empty event: the work is not claimed, because doing it twice is as good as once.
+	Key func(T) (event, subject string, version registrar.Version)
+	// Cause is who and what the work goes back to, for the log and for what it causes itself; nil: nothing is known.
+	Cause func(T) request.Info
+	// Do does the work. An error that is not [Permanent] brings the message back.
+	Do func(context.Context, T) error
+}
+
+// Each makes a handler that does the work for each message of a batch, one after the other.
+func Each[T any](s Settings, w Work[T]) Handler { return &each[T]{s, w} }
+
+type each[T any] struct {
+	Settings
+
+	work Work[T]
+}
+
+const (
+	firstPause   = time.Second // before a message that failed comes back, four times as long after each further attempt
+	longestPause = 5 * time.Minute
+	// reserve is the least time that must be left of a function's when a message's work begins.
+	reserve = 2 * time.Second
+	// grace is added to a function's end before others may take over a claim: clocks differ, and a killed function's last
+	// request may still be on its way.
+	grace = 5 * time.Second
+)
+
+// HandleBatch implements [Handler].
+func (h *each[T]) HandleBatch(ctx context.Context, batch []Message) []string {
+	var failed []string
+	blocked := map[string]bool{} // groups
+	longest := time.Duration(0)
+	for _, m := range batch {
+		if m.Group != "" && blocked[m.Group] {
+			failed = append(failed, m.ID)
+			continue
+		}
+		began := time.Now()
+		if !h.timeFor(ctx, longest) {
+			h.hide(ctx, m, 0)
+			failed, blocked[m.Group] = append(failed, m.ID), true
+			continue
+		}
+		if !h.one(ctx, m) {
+			failed, blocked[m.Group] = append(failed, m.ID), true
+		}
+		longest = max(longest, time.Since(began))
+	}
+	return failed
+}
+
+// timeFor tells whether the function's time lasts for one more message that takes as long as the longest so far.
+func (h *each[T]) timeFor(ctx context.Context, longest time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= max(reserve, longest)
+}
+
+// one deals with one message: false when it is to come back.
+func (h *each[T]) one(ctx context.Context, m Message) bool {
+	ctx = request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace, Principal: h.work.Name})
+	in, err := h.work.Read(m)
+	if err != nil {
+		return h.bury(ctx, m, fmt.Errorf("cannot be read: %w", err))
+	}
+	if h.work.Cause != nil {
+		cause := h.work.Cause(in)
+		cause.ID, cause.ReceivedAt, cause.Principal = m.ID, m.SentAt, h.work.Name
+		ctx = request.With(ctx, cause)
+	}
+	err = h.claimed(ctx, in, func(ctx context.Context) error {
+		return h.keepHidden(ctx, m, func(ctx context.Context) error { return h.do(ctx, in) })
+	})
+	var permanent *permanentError
+	var claimed *ClaimedError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &claimed): // no failure: to come back early would only use up the queue's attempts
+		h.Log.InfoContext(ctx, "left to another delivery of the event", "consumer", h.work.Name, "until", claimed.Until)
+		h.hide(ctx, m, claimed.Until.Sub(h.Clock()))
+		return false
+	case errors.As(err, &permanent):
+		return h.bury(ctx, m, err)
+	case m.Receives >= h.Receives:
+		return h.bury(ctx, m, fmt.Errorf("failed %d times, at last: %w", m.Receives, err))
+	}
+	h.Log.ErrorContext(ctx, "a message failed", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", err.Error())
+	h.hide(ctx, m, h.pause(m))
+	return false
+}
+
+// claimed does the work unless it was done before, and keeps that it was.
+func (h *each[T]) claimed(ctx context.Context, in T, do func(context.Context) error) error {
+	event, subject, version := "", "", registrar.Version(0)
+	if h.work.Key != nil && h.Claims != nil {
+		event, subject, version = h.work.Key(in)
+	}
+	if event == "" {
+		return do(ctx)
+	}
+	token := h.NewID()
+	err := h.Claims.Claim(ctx, h.work.Name, event, token, h.end(ctx))
+	if errors.Is(err, ErrDone) {
+		h.Log.DebugContext(ctx, "the event was handled before", "consumer", h.work.Name, "event", event)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := h.newest(ctx, subject, version, do); err != nil {
+		ctx, cancel := afterwards(ctx)
+		defer cancel()
+		if lost := h.Claims.Release(ctx, h.work.Name, event, token); lost != nil {
+			h.Log.WarnContext(ctx, "a claim was not released and lasts until its end", "consumer", h.work.Name, "event", event, "error", lost.Error())
+		}
+		return err
+	}
+	if err := h.Claims.Complete(ctx, h.work.Name, event, token); err != nil {
+		return fmt.Errorf("done, but not marked as done: %w", err)
+	}
+	return nil
+}
+
+// end is when the function is over for certain, by the kit's clock.
+func (h *each[T]) end(ctx context.Context) time.Time {
+	left := h.Visibility
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+	}
+	return h.Clock().Add(left + grace)
+}
+
+// newest does the work unless something newer of the subject was seen.
+func (h *each[T]) newest(ctx context.Context, subject string, version registrar.Version, do func(context.Context) error) error {
+	if subject == "" {
+		return do(ctx)
+	}
+	seen, err := h.Claims.Seen(ctx, h.work.Name, subject)
+	if err != nil {
+		return err
+	}
+	if seen >= version {
+		h.Log.InfoContext(ctx, "skipped: something newer was handled", "consumer", h.work.Name, "version", version, "seen", seen)
+		return nil
+	}
+	if err := do(ctx); err != nil {
+		return err
+	}
+	return h.Claims.Saw(ctx, h.work.Name, subject, version)
+}
+
+// do does the work; a panic is an error.
+func (h *each[T]) do(ctx context.Context, in T) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.Log.ErrorContext(ctx, "panic", "consumer", h.work.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return h.work.Do(ctx, in)
+}
+
+// keepHidden keeps the message from being delivered again while the work lasts.
+func (h *each[T]) keepHidden(ctx context.Context, m Message, do func(context.Context) error) error {
+	const share = 3 // of the visibility timeout: two attempts may fail
+	if h.Visibility <= 0 {
+		return do(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(h.Visibility / share)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				h.hide(ctx, m, h.Visibility)
+			}
+		}
+	}()
+	defer func() { cancel(); <-ended }()
+	return do(ctx)
+}
+
+// hide changes when a message comes back; that it fails means that the queue's own time holds.
+func (h *each[T]) hide(ctx context.Context, m Message, d time.Duration) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	const longest = 12 * time.Hour // SQS API reference, ChangeMessageVisibility
+	if err := h.Queue.Hide(ctx, m, min(max(d, 0), longest)); err != nil {
+		h.Log.WarnContext(ctx, "a message's visibility was not changed", "consumer", h.work.Name, "message", m.ID, "error", err.Error())
+	}
+}
+
+// pause is how long a message that failed stays away, with jitter.
+func (h *each[T]) pause(m Message) time.Duration {
+	const most, growth = 6, 2 // doublings twice over
+	d := min(longestPause, firstPause<<(growth*min(max(m.Receives-1, 0), most)))
+	return d/2 + rand.N(d/2+1)
+}
+
+// bury gives a message up: true when it is among the dead letters. Otherwise it comes back, and the queue gives it up.
+func (h *each[T]) bury(ctx context.Context, m Message, reason error) bool {
+	h.Log.ErrorContext(ctx, "a message is dead", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", reason.Error())
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	if err := h.Queue.Bury(ctx, m, reason.Error()); err != nil {
+		h.Log.ErrorContext(ctx, "a dead message was not buried and comes back", "consumer", h.work.Name, "message", m.ID, "error", err.Error())
+		return false
+	}
+	return true
+}
+
+// afterwards is a context for what is still to be said when the work's own time is over. What lambdahost keeps from the
+// function's time is longer.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	const enough = 400 * time.Millisecond
+	return context.WithTimeout(context.WithoutCancel(ctx), enough)
+}

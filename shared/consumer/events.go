@@ -1,0 +1,63 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/request"
+)
+
+// EventWork is what a consumer does with events.
+type EventWork struct {
+	// Name is the function's.
+	Name string
+	// Do says what to do with an event, by its type. Of each type the kit reads schemas from 1 to the one that Schemas names, or 1.
+	Do      map[registrar.EventType]func(context.Context, registrar.Event) error
+	Schemas map[registrar.EventType]int
+	// Subject names the record whose versions an event carries, when only the newest is to be handled; nil or "": all are.
+	Subject func(registrar.Event) string
+}
+
+// Events makes a handler of domain events: each is handled once, by its id.
+func Events(s Settings, w EventWork) Handler {
+	return Each(s, Work[registrar.Event]{
+		Name: w.Name,
+		Read: w.read,
+		Key: func(e registrar.Event) (string, string, registrar.Version) {
+			subject := ""
+			if w.Subject != nil {
+				subject = w.Subject(e)
+			}
+			return string(e.ID), subject, e.Version
+		},
+		Cause: Cause,
+		Do: func(ctx context.Context, e registrar.Event) error {
+			return w.Do[e.Type](ctx, e)
+		},
+	})
+}
+
+// Cause is what an event goes back to.
+func Cause(e registrar.Event) request.Info {
+	return request.Info{Correlation: e.Correlation, Trace: e.Trace, OnBehalfOf: e.OnBehalfOf}
+}
+
+func (w EventWork) read(m Message) (registrar.Event, error) {
+	e, err := cloudevents.Unmarshal(m.Body)
+	if err != nil {
+		return e, err
+	}
+	newest := max(1, w.Schemas[e.Type])
+	switch {
+	case w.Do[e.Type] == nil:
+		return e, fmt.Errorf("events of type %s are not for this consumer", e.Type)
+	case e.Schema > newest:
+		return e, fmt.Errorf("event %s has schema %d, and this consumer reads up to %d: deploy a newer one, then replay", e.ID, e.Schema, newest)
+	case e.Version < 0:
+		return e, errors.New("the record's version is negative")
+	}
+	return e, nil
+}

@@ -1,0 +1,272 @@
+// Package queue is SQS as Registrar uses it: events are sent to queues, consumers hide and bury their messages, and operators
+// look at dead letters.
+//
+// It knows the AWS SDK and the domain's events in their envelope. Start with [Open], for a queue that a function sends to, and
+// [OpenConsumer], for the one that feeds it.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/request"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// Client is what this package needs of the SDK's client.
+type Client interface {
+	SendMessage(ctx context.Context, in *sqs.SendMessageInput, o ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, o ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+}
+
+// Queue is a queue to send to. It is safe for concurrent use.
+type Queue struct {
+	client Client
+	url    string
+}
+
+// New makes a queue over a client.
+func New(client Client, url string) *Queue { return &Queue{client: client, url: url} }
+
+// Variable names the environment variable that holds a queue's address, for example AUDIT_QUEUE_URL.
+func Variable(name string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name)) + "_QUEUE_URL"
+}
+
+// Open makes a queue of that name over a client that the environment configures, as for every AWS SDK.
+func Open(ctx context.Context, getenv func(string) string, name string) (*Queue, error) {
+	url := getenv(Variable(name))
+	if url == "" {
+		return nil, fmt.Errorf("configuration of the queue %s: %s is not set", name, Variable(name))
+	}
+	client, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return New(client, url), nil
+}
+
+func open(ctx context.Context) (*sqs.Client, error) {
+	sdk, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
+	}
+	return sqs.NewFromConfig(sdk), nil
+}
+
+// Limits of SendMessageBatch (SQS developer guide, "Message quotas").
+const (
+	maxBatch      = 10
+	maxBatchBytes = 1 << 20
+)
+
+// SendEvents sends events, ten in a request, and tells for each why it was not sent; nil when all were. Parts of a batch that
+// SQS's own trouble kept back are sent once more.
+func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []error {
+	errs := make([]error, len(events))
+	failed := false
+	for first := 0; first < len(events); {
+		n, entries, err := q.nextBatch(events[first:])
+		if err != nil {
+			errs[first], failed = err, true
+		}
+		for i, err := range q.sendBatch(ctx, entries) {
+			at, _ := strconv.Atoi(i) // written by nextBatch
+			errs[first+at], failed = err, true
+		}
+		first += n
+	}
+	if !failed {
+		return nil
+	}
+	return errs
+}
+
+// nextBatch makes a batch of the first events, of ten and a mebibyte at most. An event that cannot be written is a batch of
+// its own, of nothing.
+func (q *Queue) nextBatch(events []registrar.Event) (n int, entries []types.SendMessageBatchRequestEntry, err error) {
+	size := 0
+	for _, e := range events {
+		body, err := cloudevents.Marshal(e)
+		if err != nil {
+			if n == 0 {
+				return 1, nil, err
+			}
+			break
+		}
+		if n == maxBatch || n > 0 && size+len(body) > maxBatchBytes {
+			break
+		}
+		entries = append(entries, types.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(n)), MessageBody: aws.String(string(body)), MessageSystemAttributes: traced(e.Trace),
+		})
+		n, size = n+1, size+len(body)
+	}
+	return n, entries, nil
+}
+
+// traced carries an X-Ray trace on (SQS developer guide, "Message system attributes").
+func traced(trace string) map[string]types.MessageSystemAttributeValue {
+	if trace == "" {
+		return nil
+	}
+	return map[string]types.MessageSystemAttributeValue{
+		string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"), StringValue: aws.String(trace)},
+	}
+}
+
+// sendBatch sends entries, and once more those that failed by no fault of theirs. It tells why the others were not sent, by id.
+func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchRequestEntry) map[string]error {
+	if len(entries) == 0 {
+		return nil
+	}
+	failed := map[string]error{}
+	const attempts = 2
+	for attempt := 1; len(entries) > 0 && attempt <= attempts; attempt++ {
+		clear(failed)
+		out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
+		if err != nil { // the SDK tried again already
+			for _, e := range entries {
+				failed[*e.Id] = fmt.Errorf("send events: %w", err)
+			}
+			return failed
+		}
+		again := map[string]bool{}
+		for _, f := range out.Failed {
+			failed[aws.ToString(f.Id)] = fmt.Errorf("send an event: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
+			again[aws.ToString(f.Id)] = !f.SenderFault
+		}
+		rest := entries[:0:0]
+		for _, e := range entries {
+			if again[*e.Id] {
+				rest = append(rest, e)
+			}
+		}
+		entries = rest
+	}
+	return failed
+}
+
+// Refused implements [registrar.Auditor]: it returns when the queue has the event.
+func (q *Queue) Refused(ctx context.Context, e registrar.Event) error {
+	by := request.From(ctx)
+	e.Request, e.Correlation, e.Trace, e.OnBehalfOf = by.ID, by.Correlation, by.Trace, by.OnBehalfOf
+	if errs := q.SendEvents(ctx, []registrar.Event{e}); errs != nil {
+		return errs[0]
+	}
+	return nil
+}
+
+// Consumer is the queue that feeds a function, and its dead letters. It implements [consumer.Queue].
+type Consumer struct {
+	Queue
+
+	dead string // address of the dead-letter queue
+}
+
+// NewConsumer makes one over a client.
+func NewConsumer(client Client, url, deadLetters string) *Consumer {
+	return &Consumer{Queue: Queue{client, url}, dead: deadLetters}
+}
+
+// OpenConsumer reads what a function must know of the queue that feeds it, and names every variable that is missing or wrong:
+// QUEUE_URL, DEAD_LETTER_QUEUE_URL, QUEUE_RECEIVES (the queue's maxReceiveCount), QUEUE_VISIBILITY (seconds). The settings
+// lack their claims.
+func OpenConsumer(ctx context.Context, getenv func(string) string) (consumer.Settings, error) {
+	var wrong []string
+	variable := func(name string) string {
+		if getenv(name) == "" {
+			wrong = append(wrong, name+" is not set")
+		}
+		return getenv(name)
+	}
+	number := func(name string) int {
+		n, err := strconv.Atoi(variable(name))
+		if getenv(name) != "" && (err != nil || n < 1) {
+			wrong = append(wrong, name+" is no number from 1")
+		}
+		return n
+	}
+	url, dead := variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL")
+	receives, visibility := number("QUEUE_RECEIVES"), number("QUEUE_VISIBILITY")
+	if len(wrong) > 0 {
+		return consumer.Settings{}, errors.New("configuration of the consumer: " + strings.Join(wrong, "; "))
+	}
+	client, err := open(ctx)
+	if err != nil {
+		return consumer.Settings{}, err
+	}
+	return consumer.Settings{
+		Queue: NewConsumer(client, url, dead), Receives: receives, Visibility: time.Duration(visibility) * time.Second, Clock: time.Now,
+	}, nil
+}
+
+// Hide implements [consumer.Queue].
+func (c *Consumer) Hide(ctx context.Context, m consumer.Message, d time.Duration) error {
+	_, err := c.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &c.url, ReceiptHandle: aws.String(m.Receipt), VisibilityTimeout: int32(d.Round(time.Second).Seconds()), //nolint:gosec // 12 h at most
+	})
+	if err != nil {
+		return fmt.Errorf("hide a message: %w", err)
+	}
+	return nil
+}
+
+// The attributes of a dead letter that a consumer buried.
+const (
+	attributeReason   = "reason"
+	attributeMessage  = "message" // the message's first id
+	attributeReceives = "receives"
+	attributeBuriedAt = "buriedAt"
+	longestReason     = 2000 // bytes
+)
+
+// Bury implements [consumer.Queue]. The letter names the reason, and the message that it was.
+func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) error {
+	text := func(s string) types.MessageAttributeValue {
+		return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(s)}
+	}
+	in := &sqs.SendMessageInput{
+		QueueUrl: &c.dead, MessageBody: aws.String(string(m.Body)), MessageSystemAttributes: traced(m.Trace),
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			attributeReason: text(legible(reason)), attributeMessage: text(m.ID), attributeReceives: text(strconv.Itoa(m.Receives)),
+			attributeBuriedAt: text(time.Now().UTC().Format(time.RFC3339)),
+		},
+	}
+	if m.Group != "" {
+		in.MessageGroupId, in.MessageDeduplicationId = aws.String(m.Group), aws.String(m.ID)
+	}
+	if _, err := c.client.SendMessage(ctx, in); err != nil {
+		return fmt.Errorf("bury a message: %w", err)
+	}
+	return nil
+}
+
+// legible makes text of what SQS takes in an attribute: not empty, bounded, and of the characters of XML 1.0.
+func legible(reason string) string {
+	reason = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t', r == '\n', r == '\r', r >= ' ' && r <= 0xD7FF, r >= 0xE000 && r <= 0xFFFD, r >= 0x10000:
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(reason, "?"))
+	if len(reason) > longestReason {
+		reason = strings.ToValidUTF8(reason[:longestReason], "")
+	}
+	if reason == "" {
+		return "unknown"
+	}
+	return reason
+}

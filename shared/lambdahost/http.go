@@ -41,14 +41,37 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
-	ctx = request.With(ctx, request.Info{
-		ID: event.RequestContext.RequestID, ReceivedAt: time.UnixMilli(event.RequestContext.TimeEpoch).UTC(),
-	})
-	answer, err := f.answer(ctx, event)
+	info := infoOf(ctx, event)
+	answer, err := f.answer(request.With(ctx, info), event)
 	if err != nil {
 		return nil, err
 	}
+	if answer.Headers == nil {
+		answer.Headers = map[string]string{}
+	}
+	answer.Headers["X-Correlation-Id"] = info.Correlation
 	return json.Marshal(answer)
+}
+
+// infoOf is what the event tells of the request. API Gateway writes headers' names small.
+func infoOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) request.Info {
+	info := request.Info{
+		ID: event.RequestContext.RequestID, ReceivedAt: time.UnixMilli(event.RequestContext.TimeEpoch).UTC(),
+		Correlation: event.Headers["x-correlation-id"], Trace: event.Headers["x-amzn-trace-id"],
+	}
+	if !request.ValidCorrelation(info.Correlation) {
+		info.Correlation = info.ID
+	}
+	if !request.ValidTrace(info.Trace) {
+		info.Trace = traceOf(ctx)
+	}
+	return info
+}
+
+// traceOf is the tracing header of the invocation, which aws-lambda-go keeps in the context under this plain text.
+func traceOf(ctx context.Context) string {
+	trace, _ := ctx.Value("x-amzn-trace-id").(string)
+	return trace
 }
 
 func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {

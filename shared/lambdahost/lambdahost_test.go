@@ -137,6 +137,34 @@ func TestHTTP_TwoInvocationsAtOnceKeepTheirOwn(t *testing.T) {
 	wg.Wait()
 }
 
+func TestHTTP_CorrelationAndTraceAreTheClientsIfTheyAreProper(t *testing.T) {
+	const trace = "Root=1-5759e988-bd862e3fe1be46a994272793"
+	long := strings.Repeat("x", 64)
+	for _, c := range []struct{ told, trace, correlation, passed string }{
+		{"", trace, "req-1", trace},
+		{"morning.1_A-z", trace + ";Parent=53995c3f42cd8ad8;Sampled=1", "morning.1_A-z", trace + ";Parent=53995c3f42cd8ad8;Sampled=1"},
+		{long, "Self=1-67891234-12456789abcdef012345678;" + trace, long, "Self=1-67891234-12456789abcdef012345678;" + trace},
+		{long + "x", "", "req-1", "Root=of-lambda"},
+		{"two words", "Root=1-5759e988-bd862e3fe1be46a99427279", "req-1", "Root=of-lambda"},
+		{"line\nbreak", trace + "\n", "req-1", "Root=of-lambda"},
+		{"ä", trace + strings.Repeat(";a=b", 64), "req-1", "Root=of-lambda"},
+	} {
+		e := event()
+		e.Headers = map[string]string{"x-correlation-id": c.told, "x-amzn-trace-id": c.trace}
+		payload, _ := json.Marshal(e)
+		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=of-lambda") //nolint:staticcheck // the key that aws-lambda-go uses
+		out, err := lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if info := request.From(r.Context()); info.Correlation != c.correlation || info.Trace != c.passed {
+				t.Errorf("%q, %q: %+v", c.told, c.trace, info)
+			}
+		})).Invoke(ctx, payload)
+		var answer events.APIGatewayV2HTTPResponse
+		if err = errors.Join(err, json.Unmarshal(out, &answer)); err != nil || answer.Headers["X-Correlation-Id"] != c.correlation {
+			t.Errorf("%q: answer %+v, %v", c.told, answer, err)
+		}
+	}
+}
+
 func TestHTTP_TimeIsKeptForAnAnswer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

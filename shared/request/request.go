@@ -1,9 +1,11 @@
-// Package request carries what the edge knows of a request and what is behind it needs: its id and when it arrived. It
-// knows nothing of HTTP, Lambda or queues, so that everyone may import it. Start with [With] and [From].
+// Package request carries what the edge knows of a request and what is behind it needs: its id, when it arrived, and what
+// ties to it all that it causes. It knows nothing of HTTP, Lambda or queues, so that everyone may import it. Start with
+// [With] and [From].
 package request
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -11,12 +13,44 @@ import (
 type Info struct {
 	ID         string    // the gateway's, as its access log and its answer's header have it
 	ReceivedAt time.Time // when the gateway received it; deadlines and waitlists are decided on this
-	// Correlation is what everything that one request caused has in common, however many queues lie between; the first
-	// request's id unless its client chose one.
+	// Correlation is the same for all that one request causes, here and behind every queue: the client's own, see
+	// [ValidCorrelation], or else the request's id. It goes into each log line, event and message.
 	Correlation string
-	Trace       string // AWS X-Ray's: "Root=1-67288e44-0123456789abcdef01234567", perhaps with ";Parent=…;Sampled=…"
+	// Trace is X-Ray's tracing header, for example "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+	// (X-Ray developer guide, "Tracing header"); see [ValidTrace]. It goes into each event and message. Empty: there is none.
+	Trace string
 	// Principal is who asked, and OnBehalfOf for whom, if for another. Empty: nobody said.
 	Principal, OnBehalfOf string
+}
+
+// ValidCorrelation tells whether a correlation id from outside may be used: 1 to 64 characters, each an ASCII letter, a
+// digit, a dot, an underscore or a hyphen, so that it cannot break a log line or a header.
+func ValidCorrelation(id string) bool {
+	const longest = 64
+	return id != "" && len(id) <= longest && only(id, "._-")
+}
+
+// ValidTrace tells whether a tracing header from outside may be passed on: up to 256 characters, fields of letters, digits
+// and hyphens parted by semicolons, one of which is a root with its time and its 96 random bits, in hexadecimal digits.
+func ValidTrace(header string) bool {
+	const longest = 256
+	if len(header) > longest || !only(header, "-=;") {
+		return false
+	}
+	for field := range strings.SplitSeq(header, ";") {
+		if root, ok := strings.CutPrefix(field, "Root=1-"); ok {
+			const digits, hyphen = 8 + 1 + 24, 8
+			return len(root) == digits && root[hyphen] == '-' && strings.Trim(root, "0123456789abcdef-") == "" && strings.Count(root, "-") == 1
+		}
+	}
+	return false
+}
+
+// only tells whether a text has ASCII letters and digits, and of all others only these.
+func only(text, others string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune(others, r)
+	})
 }
 
 type key struct{}

@@ -137,14 +137,16 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			continue // [TestEveryFunctionHasItsParts] tells
 		}
 		for link, may := range map[string]bool{
-			sdk + "dynamodb":           f.Table != functions.No,
+			sdk + "dynamodb":           f.Table != functions.No || f.Stream != nil,
 			sdk + "s3":                 f.Bucket != functions.No,
-			sdk + "sqs":                false, // queues are fed by S3 and emptied by Lambda itself
-			module + "/shared/dynamo":  f.Table != functions.No,
+			sdk + "sqs":                f.Queue != nil || len(f.Sends) > 0,
+			module + "/shared/queue":   f.Queue != nil || len(f.Sends) > 0,
+			module + "/shared/dynamo":  f.Table != functions.No || f.Stream != nil,
+			module + "/shared/stream":  f.Stream != nil,
 			module + "/shared/objects": f.Bucket != functions.No,
 			module + "/shared/intake":  f.Resource() == "imports",
-			// The worker of imports shares a package with two operations, and so their library; its start-up makes nobody wait.
-			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Name == "imports-apply",
+			// A consumer may share a package with operations, and so their library; its start-up makes nobody wait.
+			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil,
 			"github.com/johannesboyne/gofakes3": false, // the local cloud's
 			"testing":                           false,
 		} {

@@ -23,6 +23,7 @@ import (
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -113,7 +114,14 @@ func (c *campus) system() api.System {
 // adapters wire functions to the campus through a store of their own, as after a cold start: nothing is cached yet.
 func (c *campus) adapters() functions.Adapters {
 	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: cloud.CursorKey}, c.system().Clock)
-	return functions.Adapters{Store: store, Bucket: c.cloud.Bucket, System: c.system(), Log: c.log}
+	return functions.Adapters{Store: store, Bucket: c.cloud.Bucket, Queues: c.cloud.Queue, System: c.system(), Log: c.log}
+}
+
+// settings are what a consumer finds around it on the campus.
+func (c *campus) settings(f functions.Function) consumer.Settings {
+	s := c.cloud.Settings(f)
+	s.Log = c.log
+	return s
 }
 
 // table reads every item.

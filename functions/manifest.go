@@ -7,11 +7,16 @@ package functions
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"example.com/registrar/functions/audit"
 	"example.com/registrar/functions/courses"
 	"example.com/registrar/functions/docs"
+	"example.com/registrar/functions/events"
 	"example.com/registrar/functions/health"
 	"example.com/registrar/functions/imports"
 	"example.com/registrar/functions/instructors"
@@ -20,17 +25,31 @@ import (
 	"example.com/registrar/functions/students"
 	"example.com/registrar/functions/terms"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/objects"
+	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/stream"
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
 // Adapters are what functions are wired to. The zero value is enough to ask operations for their routes.
 type Adapters struct {
 	Store  *dynamo.Store
 	Bucket *objects.Bucket
+	Queues func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
 	System api.System
 	Log    *slog.Logger
+}
+
+// Queue is the queue of that name; nil when there are none.
+func (a Adapters) Queue(name string) *queue.Queue {
+	if a.Queues == nil {
+		return nil
+	}
+	return a.Queues(name)
 }
 
 // Use is what a function may do with the table or the bucket. Least privilege: each becomes the actions of its role.
@@ -43,34 +62,150 @@ const (
 	Write     // that, and put, update, delete; of the bucket: put objects
 )
 
-// Function is one Lambda.
+// Function is one Lambda. One of Operations, Consume, Relay and Run says what it does, and so what triggers it.
 type Function struct {
 	Name string // resource and verb; its main.go lies in functions/<resource>/<verb>
-	// Operations are what a function behind the API serves; nil for a consumer.
+	// Operations are what a function behind the API serves.
 	Operations func(Adapters) []api.Operation
-	// Consume is what a function behind a queue does with a message; nil for an operation.
-	Consume func(Adapters) lambdahost.Message
-	Queue   *Queue // of a consumer
+	// Consume is what a function behind a queue does with its messages.
+	Consume func(Adapters, consumer.Settings) consumer.Handler
+	Queue   *Queue // of Consume
+	// Relay is what a function behind the table's stream does with what is inserted.
+	Relay  func(Adapters) lambdahost.Images
+	Stream *Stream // of Relay
+	// Run is what a function does when its schedule says so.
+	Run      func(Adapters) lambdahost.Task
+	Schedule *Schedule // of Run
 
 	Memory  int           // MB, 128 to 10,240 (Lambda quotas); CPU comes with it
 	Timeout time.Duration // at most 30 s behind the API (API Gateway quotas), 15 min else
 	Table   Use
 	Bucket  Use
+	Sends   []string // names of the queues that it sends to
 }
 
 // Queue is what feeds a consumer. Each has a dead-letter queue of its own.
 type Queue struct {
-	Name        string // for example "imports"
-	BatchSize   int    // messages in one invocation, 1 to 10
-	Concurrency int    // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
-	Receives    int    // attempts before a message goes to the dead-letter queue
+	Name        string        // for example "imports"
+	BatchSize   int           // messages in one invocation, 1 to 10; to 10,000 with a window of a second at least
+	Window      time.Duration // how long a batch may wait for more: whole seconds, 0 to 300
+	Concurrency int           // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
+	Receives    int           // attempts before a message goes to the dead-letter queue
+	// Late is the age of the oldest message from which on somebody should look.
+	Late time.Duration
 	// Uploads: the queue is told of objects that arrive in the bucket under this prefix.
 	Uploads string
+	// Events: the relay sends the events of these types to the queue.
+	Events []registrar.EventType
 }
 
-// Visibility is how long a message is hidden while it is handled: six times the function's timeout (Lambda developer guide,
-// "Configuring a queue to use with Lambda").
-func (f Function) Visibility() time.Duration { return 6 * f.Timeout }
+// Stream says how the table's stream feeds a function (Lambda developer guide, "Lambda parameters for Amazon DynamoDB event
+// source mappings"). A batch that failed is halved until the record that fails it stands alone; what is given up goes whole
+// into the bucket.
+type Stream struct {
+	Prefix    string        // of the partition keys of the items whose insertion is told
+	BatchSize int           // records in one invocation, 1 to 10,000
+	Parallel  int           // batches of a shard at once, 1 to 10
+	Retries   int           // of a batch, 0 to 10,000
+	MaxAge    time.Duration // of a record that is tried again: a minute to 7 days; the stream keeps it for 24 hours
+	Late      time.Duration // the age of the iterator from which on somebody should look
+}
+
+// Schedule says when a function runs (EventBridge Scheduler user guide, "Schedule types").
+type Schedule struct {
+	Expression string // "rate(15 minutes)" or "cron(0 3 * * ? *)", in UTC
+}
+
+// Value says what an environment variable holds.
+type Value struct {
+	Kind ValueKind
+	Of   string // the queue's name, or the text
+}
+
+// ValueKind is a kind of [Value].
+type ValueKind int
+
+// What environment variables hold.
+const (
+	Text ValueKind = iota
+	TableName
+	CursorKey
+	BucketName
+	QueueURL
+	DeadLetterURL
+)
+
+// Environment is what the function is configured by.
+func (f Function) Environment() map[string]Value {
+	variables := map[string]Value{}
+	if f.Table != No {
+		variables["TABLE_NAME"], variables["CURSOR_KEY"] = Value{Kind: TableName}, Value{Kind: CursorKey}
+	}
+	if f.Bucket != No {
+		variables["BUCKET_NAME"] = Value{Kind: BucketName}
+	}
+	for _, name := range f.Sends {
+		variables[queue.Variable(name)] = Value{QueueURL, name}
+	}
+	if q := f.Queue; q != nil {
+		variables["QUEUE_URL"], variables["DEAD_LETTER_QUEUE_URL"] = Value{QueueURL, q.Name}, Value{DeadLetterURL, q.Name}
+		variables["QUEUE_RECEIVES"] = Value{Text, strconv.Itoa(q.Receives)}
+		variables["QUEUE_VISIBILITY"] = Value{Text, strconv.Itoa(int(f.Visibility().Seconds()))}
+	}
+	if f.Stream != nil {
+		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}
+	}
+	return variables
+}
+
+// Services are the AWS services that the function calls, by the names that AWS_ENDPOINT_URL_… gives them.
+func (f Function) Services() []string {
+	var services []string
+	if f.Table != No {
+		services = append(services, "DYNAMODB")
+	}
+	if f.Bucket != No {
+		services = append(services, "S3")
+	}
+	if f.Queue != nil || len(f.Sends) > 0 {
+		services = append(services, "SQS")
+	}
+	return services
+}
+
+// Subscriptions are the types of events that each queue asks for.
+func Subscriptions() events.Subscriptions {
+	all := events.Subscriptions{}
+	for _, q := range queues() {
+		if len(q.Events) > 0 {
+			all[q.Name] = q.Events
+		}
+	}
+	return all
+}
+
+// Visibility is how long a message is hidden while it is handled: six times the function's timeout and the window (Lambda
+// developer guide, "Configuring a queue to use with Lambda").
+func (f Function) Visibility() time.Duration {
+	window := time.Duration(0)
+	if f.Queue != nil {
+		window = f.Queue.Window
+	}
+	return 6*f.Timeout + window
+}
+
+// Handler is the function as Lambda calls it, wired as its main.go does it. Only consumers need the settings.
+func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
+	switch {
+	case f.Consume != nil:
+		return lambdahost.SQS(f.Consume(a, s))
+	case f.Relay != nil:
+		return lambdahost.Stream(f.Relay(a))
+	case f.Run != nil:
+		return lambdahost.Schedule(f.Run(a))
+	}
+	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...))
+}
 
 // Folder is where the function's main.go lies, for example "functions/courses/create".
 func (f Function) Folder() string { return "functions/" + strings.Replace(f.Name, "-", "/", 1) }
@@ -102,6 +237,40 @@ func reads(name string, operation func(Adapters) api.Operation) Function {
 
 func writes(name string, operation func(Adapters) api.Operation) Function {
 	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: Write}
+}
+
+// attempts is a write whose refusals are audited.
+func attempts(name string, operation func(Adapters) api.Operation) Function {
+	f := writes(name, operation)
+	f.Sends = []string{"audit"}
+	return f
+}
+
+// relay sends what happened to who asked for it.
+func relay(a Adapters) events.Relay {
+	r := events.Relay{Subscriptions: Subscriptions(), Queues: map[string]events.Queue{}, Log: a.Log}
+	for name := range r.Subscriptions {
+		r.Queues[name] = a.Queue(name)
+	}
+	return r
+}
+
+// queues are what feeds the consumers. They stand apart from these, because functions that send to them need not know who
+// consumes.
+func queues() []Queue {
+	return []Queue{
+		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Uploads: "imports/"},
+		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute},
+	}
+}
+
+// queueNamed finds a queue. There is one of that name: a test goes through all functions.
+func queueNamed(name string) *Queue {
+	all := queues()
+	if i := slices.IndexFunc(all, func(q Queue) bool { return q.Name == name }); i >= 0 {
+		return &all[i]
+	}
+	return nil
 }
 
 // All are the functions, by resource.
@@ -140,8 +309,8 @@ func All() []Function {
 		writes("instructors-update", func(a Adapters) api.Operation { return instructors.Update(a.Store, a.System) }),
 		writes("instructors-delete", func(a Adapters) api.Operation { return instructors.Delete(a.Store) }),
 
-		writes("registrations-create", func(a Adapters) api.Operation { return registrations.Create(a.Store, a.System) }),
-		writes("registrations-drop", func(a Adapters) api.Operation { return registrations.Drop(a.Store, a.System) }),
+		attempts("registrations-create", func(a Adapters) api.Operation { return registrations.Create(a.Store, a.Queue("audit"), a.System) }),
+		attempts("registrations-drop", func(a Adapters) api.Operation { return registrations.Drop(a.Store, a.Queue("audit"), a.System) }),
 		reads("registrations-get", func(a Adapters) api.Operation { return registrations.Get(a.Store) }),
 		reads("registrations-roster", func(a Adapters) api.Operation { return registrations.Roster(a.Store) }),
 		reads("registrations-schedule", func(a Adapters) api.Operation { return registrations.Schedule(a.Store) }),
@@ -152,9 +321,26 @@ func All() []Function {
 		},
 		reads("imports-get", func(a Adapters) api.Operation { return imports.Get(a.Store) }),
 		{
-			Name: "imports-apply", Consume: func(a Adapters) lambdahost.Message { return imports.Worker(a.Store, a.Bucket, a.System) },
-			Queue:  &Queue{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Uploads: "imports/"},
+			Name: "imports-apply", Queue: queueNamed("imports"), Sends: []string{"audit"},
+			Consume: func(a Adapters, s consumer.Settings) consumer.Handler {
+				return imports.Worker(s, a.Store, a.Bucket, a.Queue("audit"), a.System)
+			},
 			Memory: 1024, Timeout: 15 * time.Minute, Table: Write, Bucket: Read,
 		},
+
+		{
+			Name: "events-relay", Relay: func(a Adapters) lambdahost.Images { return relay(a).Images(stream.Event) },
+			Stream: &Stream{
+				Prefix: dynamo.EventPrefix, BatchSize: 100, Parallel: 4, Retries: 100, MaxAge: 23 * time.Hour, Late: 5 * time.Minute,
+			},
+			Memory: 256, Timeout: 30 * time.Second, Sends: slices.Sorted(maps.Keys(Subscriptions())),
+		},
+
+		{
+			Name: "audit-record", Queue: queueNamed("audit"),
+			Consume: func(a Adapters, s consumer.Settings) consumer.Handler { return audit.Recorder(s, a.Store) },
+			Memory:  256, Timeout: 30 * time.Second, Table: Write,
+		},
+		reads("audit-list", func(a Adapters) api.Operation { return audit.List(a.Store) }),
 	}
 }

@@ -283,15 +283,16 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 		a := c.adapters()
 		for _, f := range all {
 			event := eventOf(t, f.Name)
-			if f.Consume == nil {
-				answer := invoke(t, lambdahost.HTTP(api.Handler(c.log, f.Operations(a)...)), event)
+			handler := f.Handler(a, c.settings(f))
+			if f.Operations != nil {
+				answer := invoke(t, handler, event)
 				if answer.StatusCode < http.StatusOK || answer.StatusCode >= http.StatusMultipleChoices {
 					t.Errorf("round %d: %s: %d %s", round, f.Name, answer.StatusCode, answer.Body)
 				}
 				continue
 			}
-			out, err := lambdahost.SQS(f.Consume(a), c.log).Invoke(t.Context(), event)
-			if err != nil || string(out) != `{"batchItemFailures":[]}` {
+			out, err := handler.Invoke(t.Context(), event)
+			if err != nil || f.Run == nil && string(out) != `{"batchItemFailures":[]}` {
 				t.Errorf("round %d: %s: %s, %v\n%s", round, f.Name, out, err, c.logged())
 			}
 		}

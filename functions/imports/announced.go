@@ -1,7 +1,6 @@
 package imports
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,30 +22,29 @@ type announcement struct {
 	} `json:"Records"`
 }
 
-// ApplyAnnounced applies the imports whose files' arrival the message announces.
-func (a Applier) ApplyAnnounced(ctx context.Context, message []byte) error {
+// announced reads which imports' files have arrived; none when S3 only tries the queue.
+func announced(message []byte) ([]registrar.ImportID, error) {
 	var note announcement
 	if err := json.Unmarshal(message, &note); err != nil {
-		return fmt.Errorf("read an announcement: %w", err)
+		return nil, fmt.Errorf("no announcement: %w", err)
 	}
 	if note.Event == "s3:TestEvent" {
-		return nil
+		return nil, nil
 	}
 	if len(note.Records) == 0 {
-		return errors.New("read an announcement: it announces nothing")
+		return nil, errors.New("an announcement that announces nothing")
 	}
-	for _, record := range note.Records {
+	ids := make([]registrar.ImportID, len(note.Records))
+	for i, record := range note.Records {
 		key, err := url.QueryUnescape(record.S3.Object.Key)
 		if err != nil {
-			return fmt.Errorf("read an announcement: the key: %w", err)
+			return nil, fmt.Errorf("an announcement of a key that cannot be read: %w", err)
 		}
 		id, ok := strings.CutPrefix(key, objectPrefix)
 		if !ok {
-			return fmt.Errorf("read an announcement: %q is no import's file", key)
+			return nil, errors.New("an announcement of an object that is no import's file")
 		}
-		if err := a.Apply(ctx, registrar.ImportID(id)); err != nil {
-			return err
-		}
+		ids[i] = registrar.ImportID(id)
 	}
-	return nil
+	return ids, nil
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"sync"
 
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/request"
 )
 
 // Store is what applying a file needs of the store.
@@ -45,6 +47,7 @@ const writers = 8
 type Applier struct {
 	Store   Store
 	Objects Objects
+	Audit   registrar.Auditor
 	Formats map[string]func(io.Reader) (intake.Reader, error) // of files of sections; see [Formats]
 	Clock   registrar.Clock
 	NewID   registrar.IDs
@@ -61,7 +64,13 @@ func Formats() map[string]func(io.Reader) (intake.Reader, error) {
 // applied before change nothing. An error means that the message should come back; what is wrong with the file itself is
 // told in the import, and is no error.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
+	by := request.From(ctx)
+	by.Principal = "import:" + string(id)
+	ctx = request.With(ctx, by)
 	im, err := a.Store.Import(ctx, id)
+	if registrar.IsRefusal(err, registrar.NotFound) { // nobody asked for it, and waiting makes it no better
+		return consumer.Permanent(fmt.Errorf("import %s: %w", id, err))
+	}
 	if err != nil {
 		return fmt.Errorf("import %s: %w", id, err)
 	}

@@ -61,7 +61,7 @@ func (a Applier) applyRegistrations(ctx context.Context, im *registrar.Import, t
 	if err != nil {
 		return nil, fmt.Errorf("sections: %w", err)
 	}
-	desk := registrar.Desk{Store: a.Store, NewID: a.NewID}
+	desk := registrar.Desk{Store: a.Store, Audit: newAttempts{a.Audit}, NewID: a.NewID}
 	var problems []registrar.ImportProblem
 	for _, row := range rows {
 		im.Rows.Read++

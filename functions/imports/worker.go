@@ -2,11 +2,45 @@ package imports
 
 import (
 	"context"
+	"slices"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/registrar"
 )
 
-// Worker applies the imports whose files' arrival a queue's messages announce.
-func Worker(store Store, objects Objects, system api.System) func(ctx context.Context, message []byte) error {
-	return Applier{Store: store, Objects: objects, Formats: Formats(), Clock: system.Clock, NewID: system.NewID}.ApplyAnnounced
+// Worker applies the imports whose files' arrival a queue's messages announce. An import is claimed, so that a second
+// delivery waits for the first instead of reading the file beside it.
+func Worker(settings consumer.Settings, store Store, objects Objects, audit registrar.Auditor, system api.System) consumer.Handler {
+	applier := Applier{Store: store, Objects: objects, Audit: audit, Formats: Formats(), Clock: system.Clock, NewID: system.NewID}
+	return consumer.Each(settings, consumer.Work[[]registrar.ImportID]{
+		Name: "imports-apply",
+		Read: func(m consumer.Message) ([]registrar.ImportID, error) { return announced(m.Body) },
+		Key: func(ids []registrar.ImportID) (event, subject string, version registrar.Version) {
+			if len(ids) == 1 { // as S3 announces
+				return string(ids[0]), "", 0
+			}
+			return "", "", 0
+		},
+		Do: func(ctx context.Context, ids []registrar.ImportID) error {
+			for _, id := range ids {
+				if err := applier.Apply(ctx, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}
+
+// newAttempts keeps from the audit what was no attempt to enrol: an import that is applied again finds who is enrolled
+// already, and that is as it should be.
+type newAttempts struct{ registrar.Auditor }
+
+// Refused implements [registrar.Auditor].
+func (a newAttempts) Refused(ctx context.Context, e registrar.Event) error {
+	if slices.Equal(e.Codes(), []registrar.Code{registrar.AlreadyEnrolled}) {
+		return nil
+	}
+	return a.Auditor.Refused(ctx, e)
 }

@@ -21,8 +21,8 @@ type createInput struct {
 }
 
 // Create enrols a student in a section.
-func Create(store registrar.RegistrationStore, system api.System) api.Operation {
-	desk := registrar.Desk{Store: store, NewID: system.NewID}
+func Create(store registrar.RegistrationStore, audit registrar.Auditor, system api.System) api.Operation {
+	desk := registrar.Desk{Store: store, Audit: audit, NewID: system.NewID}
 	return api.Define(api.Spec{
 		ID: "registrations-create", Method: http.MethodPost, Path: "/v1/sections/{id}/registrations", Summary: "Enrol a student in a section",
 		Description: "Every rule that says no is told at once, in `refusals`.", Tag: "registrations", Access: api.Self, Status: http.StatusCreated,

@@ -14,8 +14,8 @@ type dropInput struct {
 }
 
 // Drop gives a student's seat back.
-func Drop(store registrar.RegistrationStore, system api.System) api.Operation {
-	desk := registrar.Desk{Store: store, NewID: system.NewID}
+func Drop(store registrar.RegistrationStore, audit registrar.Auditor, system api.System) api.Operation {
+	desk := registrar.Desk{Store: store, Audit: audit, NewID: system.NewID}
 	return api.Define(api.Spec{
 		ID: "registrations-drop", Method: http.MethodDelete, Path: "/v1/sections/{id}/registrations/{student}", Summary: "Drop a section",
 		Description: "The registration stays, as DROPPED, and is answered.", Tag: "registrations", Access: api.Self,

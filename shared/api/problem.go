@@ -148,7 +148,10 @@ func describe(ctx context.Context, err error) *Problem {
 	case errors.As(err, &fields):
 		p := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
 		for _, f := range fields {
-			p = p.on("body."+f.Field, f.Code, f.Detail)
+			if !strings.HasPrefix(f.Field, "query.") { // what an operation checks itself; the domain speaks of the record's fields
+				f.Field = "body." + f.Field
+			}
+			p = p.on(f.Field, f.Code, f.Detail)
 		}
 		return p
 	case errors.Is(err, registrar.ErrVersionMismatch):

@@ -310,3 +310,33 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	const enough = 400 * time.Millisecond
 	return context.WithTimeout(context.WithoutCancel(ctx), enough)
 }
+
+// Together makes a handler that does the work for all messages of a batch at once, which must be work that may be done twice.
+// When that fails, each is tried alone, so that one cannot fail the others.
+func Together[T any](s Settings, name string, read func(Message) (T, error), do func(context.Context, []T) error) Handler {
+	alone := &each[T]{s, Work[T]{Name: name, Read: read, Do: func(ctx context.Context, one T) error { return do(ctx, []T{one}) }}}
+	return together[T]{alone, do}
+}
+
+type together[T any] struct {
+	alone *each[T]
+	do    func(context.Context, []T) error
+}
+
+// HandleBatch implements [Handler].
+func (h together[T]) HandleBatch(ctx context.Context, batch []Message) []string {
+	var all []T
+	for _, m := range batch {
+		one, err := h.alone.work.Read(m)
+		if err != nil {
+			return h.alone.HandleBatch(ctx, batch)
+		}
+		all = append(all, one)
+	}
+	atOnce := &each[[]T]{h.alone.Settings, Work[[]T]{Name: h.alone.work.Name, Do: h.do}}
+	if err := atOnce.do(ctx, all); err != nil {
+		h.alone.Log.WarnContext(ctx, "a batch failed; each message is tried alone", "consumer", h.alone.work.Name, "messages", len(batch), "error", err.Error())
+		return h.alone.HandleBatch(ctx, batch)
+	}
+	return nil
+}

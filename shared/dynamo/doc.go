@@ -22,6 +22,8 @@
 //	refused attempt   REFUSED#day#shard         time#id                the same                              the same
 //	answer            ANSWER#principal#key      ANSWER
 //	natural key       NAME#kind#name            NAME
+//	claim             CLAIM#consumer#event      CLAIM
+//	newest seen       SEEN#consumer#subject     SEEN
 //	import            IMPORT#id                 IMPORT
 //	import problem    IMPORT#id                 PROBLEM#row#field
 //
@@ -57,6 +59,8 @@
 //	events to publish again             Query of 16 partitions a day, side by side                        the same
 //	roster of a section                 Query GSI1 ROSTER#section, begins_with(ENROLLED#)                 0.5 r for each 4 KB
 //	schedule of a student in a term     Query c STUDENT#id, begins_with(REG#term#)                        1 r for each 4 KB
+//	claim an event, complete, release   PutItem, UpdateItem (conditional)                                 1 w each
+//	newest version seen                 GetItem c, UpdateItem (conditional)                               1 r, 1 w
 //	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w; at its end 6 w
 //	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#)                 1 r, 0.5 r for each 4 KB
 //	health                              GetItem                                                           0.5 r

@@ -201,6 +201,11 @@ func eventFrom(i item) (registrar.Event, error) {
 	return e, nil
 }
 
+// IsEvent tells whether an item is one that the relay is to send.
+func IsEvent(i map[string]types.AttributeValue) bool {
+	return strings.HasPrefix(text(i["PK"]), EventPrefix)
+}
+
 // EventOf reads an event from an item, such as the new image in a record of the table's stream.
 func EventOf(i map[string]types.AttributeValue) (registrar.Event, error) { return eventFrom(i) }
 

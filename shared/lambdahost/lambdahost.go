@@ -1,11 +1,11 @@
 // Package lambdahost runs Registrar's handlers on AWS Lambda: an [http.Handler] behind an API Gateway HTTP API (payload
-// format 2.0), and a function of one message behind an SQS queue.
+// format 2.0), a consumer behind an SQS queue, the relay behind the table's stream, and tasks behind a schedule.
 //
 // It is the only package that knows aws-lambda-go-api-proxy and lambda.Start. The adapter is archived and has traps; each
 // is named in http.go where it is avoided, and pinned by a test. It knows nothing of the domain.
 //
-// Start with [StartHTTP] and [StartSQS], which every main.go calls one of; [HTTP] and [SQS] are the same handlers for the
-// local gateway and for tests.
+// Start with [StartHTTP], [StartSQS], [StartStream] and [StartSchedule], which every main.go calls one of; [HTTP], [SQS],
+// [Stream] and [Schedule] are the same handlers for the local cloud and for tests.
 package lambdahost
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 
+	"example.com/registrar/shared/consumer"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -34,10 +35,26 @@ func StartHTTP(build func(context.Context, Host) (http.Handler, error)) {
 }
 
 // StartSQS feeds the function that build makes with the messages of a queue, like [StartHTTP].
-func StartSQS(build func(context.Context, Host) (Message, error)) {
+func StartSQS(build func(context.Context, Host) (consumer.Handler, error)) {
+	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
+		handler, err := build(ctx, host)
+		return SQS(handler), err
+	})
+}
+
+// StartStream feeds the function that build makes with what is inserted into the table, like [StartHTTP].
+func StartStream(build func(context.Context, Host) (Images, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handle, err := build(ctx, host)
-		return SQS(handle, host.Log), err
+		return Stream(handle), err
+	})
+}
+
+// StartSchedule runs the task that build makes when its schedule says so, like [StartHTTP].
+func StartSchedule(build func(context.Context, Host) (Task, error)) {
+	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
+		task, err := build(ctx, host)
+		return Schedule(task), err
 	})
 }
 

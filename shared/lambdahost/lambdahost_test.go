@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/request"
 	"github.com/aws/aws-lambda-go/events"
@@ -184,26 +186,94 @@ func TestHTTP_TimeIsKeptForAnAnswer(t *testing.T) {
 	}
 }
 
-func TestSQS_ReportsWhatFailedAlone(t *testing.T) {
-	var seen []string
-	handler := lambdahost.SQS(func(ctx context.Context, body []byte) error {
-		seen = append(seen, request.From(ctx).ID)
-		switch string(body) {
-		case "fail":
-			return errors.New("no")
-		case "panic":
-			panic("no")
+// batch is a handler that keeps what it was handed and fails the messages of these bodies.
+type batch struct {
+	messages []consumer.Message
+	fails    []string
+}
+
+func (b *batch) HandleBatch(_ context.Context, messages []consumer.Message) (failed []string) {
+	b.messages = append(b.messages, messages...)
+	for _, m := range messages {
+		if slices.Contains(b.fails, string(m.Body)) {
+			failed = append(failed, m.ID)
 		}
-		return nil
-	}, slog.New(slog.DiscardHandler))
+	}
+	return failed
+}
+
+func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
+	handler := &batch{fails: []string{"fail"}}
+	attributes := map[string]string{
+		"ApproximateReceiveCount": "3", "SentTimestamp": "1732000000123", "MessageGroupId": "g", "AWSTraceHeader": "Root=1",
+	}
 	payload, _ := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{
-		{MessageId: "1", Body: "fail"}, {MessageId: "2"}, {MessageId: "3", Body: "panic"}, {MessageId: "4"},
+		{MessageId: "1", Body: "fail"}, {MessageId: "2", ReceiptHandle: "r", Body: "b", Attributes: attributes}, {MessageId: "3", Body: "fail"},
 	}})
-	out, err := handler.Invoke(t.Context(), payload)
+	out, err := lambdahost.SQS(handler).Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(out); got != `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"3"}]}` || len(seen) != 4 {
-		t.Errorf("answer %s after %v", got, seen)
+	if got := string(out); got != `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"3"}]}` {
+		t.Errorf("answer %s", got)
+	}
+	want := consumer.Message{
+		ID: "2", Receipt: "r", Body: []byte("b"), Group: "g", Receives: 3, SentAt: time.UnixMilli(1_732_000_000_123).UTC(), Trace: "Root=1",
+	}
+	if len(handler.messages) != 3 || !reflect.DeepEqual(handler.messages[1], want) {
+		t.Errorf("messages %+v", handler.messages)
+	}
+	if _, err := lambdahost.SQS(handler).Invoke(t.Context(), []byte(`[]`)); err == nil {
+		t.Error("what is no event was taken for one")
+	}
+}
+
+func TestStream_ReportsTheFirstThatFailed(t *testing.T) {
+	record := func(kind, sequence, image string) string {
+		return `{"eventName":"` + kind + `","dynamodb":{"SequenceNumber":"` + sequence + `","NewImage":` + image + `}}`
+	}
+	event := `{"Records":[` + record("INSERT", "1", `{"a":{"S":"1"}}`) + `,` + record("MODIFY", "2", `{}`) + `,` + record("REMOVE", "3", `null`) + `,` +
+		record("INSERT", "4", `{"a":{"S":"4"}}`) + `,` + record("INSERT", "5", `{"a":{"S":"5"}}`) + `]}`
+	for done, want := range map[int]string{0: "1", 1: "4", 2: "5", 3: ""} {
+		var seen []string
+		out, err := lambdahost.Stream(func(_ context.Context, images [][]byte) int {
+			for _, image := range images {
+				seen = append(seen, string(image))
+			}
+			return done
+		}).Invoke(t.Context(), []byte(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted := `{"batchItemFailures":[]}`
+		if want != "" {
+			wanted = `{"batchItemFailures":[{"itemIdentifier":"` + want + `"}]}`
+		}
+		if string(out) != wanted || len(seen) != 3 || seen[1] != `{"a":{"S":"4"}}` {
+			t.Errorf("after %d: %s, images %q", done, out, seen)
+		}
+	}
+	if _, err := lambdahost.Stream(nil).Invoke(t.Context(), []byte(`{"Records":[{"eventName":"INSERT"}]}`)); err == nil {
+		t.Error("a record of something else was taken")
+	}
+}
+
+func TestSchedule_TellsWhenItWasDue(t *testing.T) {
+	var due time.Time
+	task := lambdahost.Schedule(func(ctx context.Context, at time.Time) error {
+		due = at
+		if request.From(ctx).Principal != "schedule" {
+			t.Errorf("request %+v", request.From(ctx))
+		}
+		return nil
+	})
+	if _, err := task.Invoke(t.Context(), []byte(strings.Replace(lambdahost.ScheduleInput, "<aws.scheduler.scheduled-time>", "2026-11-24T03:00:00Z", 1))); err != nil {
+		t.Fatal(err)
+	}
+	if want := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC); !due.Equal(want) {
+		t.Errorf("due %v", due)
+	}
+	if _, err := task.Invoke(t.Context(), []byte(`{}`)); err == nil {
+		t.Error("an event without a time was taken")
 	}
 }

@@ -4,29 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
+	"strconv"
 	"time"
 
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/consumer"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// Message handles the body of one message of a queue. After an error the message comes back, and after as many times as the
-// queue allows it goes to the dead-letter queue.
-type Message = func(ctx context.Context, body []byte) error
+// SQS makes a Lambda handler that hands over each batch of messages and reports those that are to come back (partial batch
+// response), so that the others are not handled again.
+func SQS(handler consumer.Handler) lambda.Handler { return sqsFunction{handler} }
 
-// SQS makes a Lambda handler that handles each message of a batch and reports those that failed (partial batch response), so
-// that the others are not handled again. A panic is the failure of its message alone.
-func SQS(handle Message, log *slog.Logger) lambda.Handler {
-	return sqsFunction{handle: handle, log: log}
-}
-
-type sqsFunction struct {
-	handle Message
-	log    *slog.Logger
-}
+type sqsFunction struct{ handler consumer.Handler }
 
 // Invoke implements [lambda.Handler].
 func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -34,27 +24,29 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	if err := json.Unmarshal(payload, &event); err != nil {
 		return nil, fmt.Errorf("read the event: %w", err)
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
+	ctx, cancel := withMargin(ctx)
+	defer cancel()
+	batch := make([]consumer.Message, len(event.Records))
+	for i, m := range event.Records {
+		receives, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]) // SQS writes numbers
+		sent, _ := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
+		batch[i] = consumer.Message{
+			ID: m.MessageId, Receipt: m.ReceiptHandle, Body: []byte(m.Body), Group: m.Attributes["MessageGroupId"],
+			Receives: max(receives, 1), SentAt: time.UnixMilli(sent).UTC(), Trace: m.Attributes["AWSTraceHeader"],
+		}
 	}
 	answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	for _, m := range event.Records {
-		if err := f.one(ctx, m); err != nil {
-			f.log.ErrorContext(ctx, "a message failed", "queue", m.EventSourceARN, "message", m.MessageId,
-				"received", m.Attributes["ApproximateReceiveCount"], "error", err.Error())
-			answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-		}
+	for _, id := range f.handler.HandleBatch(ctx, batch) {
+		answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})
 	}
 	return json.Marshal(answer)
 }
 
-func (f sqsFunction) one(ctx context.Context, m events.SQSMessage) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f.handle(request.With(ctx, request.Info{ID: m.MessageId, ReceivedAt: time.Now().UTC()}), []byte(m.Body))
+// withMargin keeps a little of a function's time, so that a handler can still say what became of its work before Lambda
+// kills it.
+func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
+	}
+	return ctx, func() {}
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/uuid"
 )
 
 // Client is what this package needs of the SDK's client.
@@ -183,7 +185,7 @@ func NewConsumer(client Client, url, deadLetters string) *Consumer {
 // OpenConsumer reads what a function must know of the queue that feeds it, and names every variable that is missing or wrong:
 // QUEUE_URL, DEAD_LETTER_QUEUE_URL, QUEUE_RECEIVES (the queue's maxReceiveCount), QUEUE_VISIBILITY (seconds). The settings
 // lack their claims.
-func OpenConsumer(ctx context.Context, getenv func(string) string) (consumer.Settings, error) {
+func OpenConsumer(ctx context.Context, getenv func(string) string, log *slog.Logger) (consumer.Settings, error) {
 	var wrong []string
 	variable := func(name string) string {
 		if getenv(name) == "" {
@@ -208,7 +210,8 @@ func OpenConsumer(ctx context.Context, getenv func(string) string) (consumer.Set
 		return consumer.Settings{}, err
 	}
 	return consumer.Settings{
-		Queue: NewConsumer(client, url, dead), Receives: receives, Visibility: time.Duration(visibility) * time.Second, Clock: time.Now,
+		Queue: NewConsumer(client, url, dead), Receives: receives, Visibility: time.Duration(visibility) * time.Second,
+		Clock: time.Now, NewID: uuid.NewString, Log: log,
 	}, nil
 }
 

@@ -117,19 +117,20 @@ func (e Event) Texts(name string) []string {
 
 // The names of facts.
 const (
-	factTerm    = "term"
-	factCourse  = "course"
-	factSection = "section"
-	factCRN     = "crn"
-	factState   = "state"
-	factAttempt = "attempt"
-	factCredits = "credits" // hundredths
-	factCodes   = "codes"
-	factChanged = "changed"
-	factKind    = "kind"
-	factRead    = "rowsRead"
-	factApplied = "rowsApplied"
-	factRefused = "rowsRefused"
+	factTerm      = "term"
+	factCourse    = "course"
+	factSection   = "section"
+	factCRN       = "crn"
+	factState     = "state"
+	factAttempt   = "attempt"
+	factCredits   = "credits" // hundredths
+	factCodes     = "codes"
+	factChanged   = "changed"
+	factKind      = "kind"
+	factAttempted = "attempted" // enrol or drop
+	factRead      = "rowsRead"
+	factApplied   = "rowsApplied"
+	factRefused   = "rowsRefused"
 )
 
 // RegistrationFacts are what the events of a registration say; see [Event.Registration].
@@ -185,8 +186,17 @@ func RefusedEvent(attempt string, section SectionID, student StudentID, actor Ac
 	return Event{
 		ID: EventID(newID()), Type: RegistrationRefused, Schema: 1, At: Instant(at), Actor: actor.Principal,
 		Record: Record{Kind: KindSection, ID: string(section)}, Student: student,
-		Facts: Facts{factKind: attempt, factCodes: codes},
+		Facts: Facts{factAttempted: attempt, factCodes: codes},
 	}
+}
+
+// Codes are why an attempt was refused; nil for other events.
+func (e Event) Codes() []Code {
+	var codes []Code
+	for _, code := range e.Texts(factCodes) {
+		codes = append(codes, Code(code))
+	}
+	return codes
 }
 
 // RecordEvent is what the creation, a change or the deletion of a record tells: which fields changed, not what they say.

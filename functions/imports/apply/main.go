@@ -6,13 +6,15 @@ import (
 
 	"example.com/registrar/functions/imports"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/objects"
+	"example.com/registrar/shared/queue"
 )
 
 func main() {
-	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (lambdahost.Message, error) {
+	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
 		store, err := dynamo.Open(ctx, host.Getenv)
 		if err != nil {
 			return nil, err
@@ -21,6 +23,15 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return imports.Worker(store, bucket, api.RealSystem()), nil
+		audit, err := queue.Open(ctx, host.Getenv, "audit")
+		if err != nil {
+			return nil, err
+		}
+		settings, err := queue.OpenConsumer(ctx, host.Getenv, host.Log)
+		if err != nil {
+			return nil, err
+		}
+		settings.Claims = store
+		return imports.Worker(settings, store, bucket, audit, api.RealSystem()), nil
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/queue"
 )
 
 func main() {
@@ -17,6 +18,10 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return api.Handler(host.Log, registrations.Drop(store, api.RealSystem())), nil
+		audit, err := queue.Open(ctx, host.Getenv, "audit")
+		if err != nil {
+			return nil, err
+		}
+		return api.Handler(host.Log, registrations.Drop(store, audit, api.RealSystem())), nil
 	})
 }

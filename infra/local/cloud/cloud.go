@@ -8,7 +8,6 @@
 package cloud
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -31,9 +29,7 @@ import (
 	"example.com/registrar/infra/local/sqs"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
-	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/objects"
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -42,7 +38,6 @@ import (
 	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	sdksqs "github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // What the local cloud calls its things. The keys are no secrets: nothing outside this machine knows them.
@@ -92,9 +87,12 @@ type Cloud struct {
 	SQS      http.Handler
 	S3       http.Handler
 	Engines  Engines
-	pollers  []*lambda.QueuePoller
+	sqs      *sdksqs.Client
+	queues   map[string]queueOf
+	sources  []source
 	pools    []*lambda.Pool
 	journals []*journal.Journal
+	options  Options
 }
 
 // Credentials are the only ones that the embedded engines accept for upload addresses.
@@ -108,7 +106,7 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	c := &Cloud{}
+	c := &Cloud{options: o}
 	clients, err := c.engines(ctx, o)
 	if err != nil {
 		return nil, err
@@ -118,62 +116,16 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
 		return nil, err
 	}
-	adapters := functions.Adapters{Store: c.Store, Bucket: c.Bucket, System: o.System, Log: o.Log}
-	var routes []gateway.Route
-	for _, f := range functions.All() {
-		if f.Queue != nil {
-			poller, err := feed(ctx, clients.sqs, f, c.function(f, lambdahost.SQS(f.Consume(adapters), o.Log), o), o.Log)
-			if err != nil {
-				return nil, err
-			}
-			c.pollers = append(c.pollers, poller)
-			continue
-		}
-		operations := f.Operations(adapters)
-		function := c.function(f, lambdahost.HTTP(api.Handler(o.Log, operations...)), o)
-		for _, operation := range operations {
-			routes = append(routes, gateway.Route{Method: operation.Method, Path: operation.Path, Function: function})
-		}
+	c.sqs = clients.sqs
+	if c.queues, err = makeQueues(ctx, clients.sqs); err != nil {
+		return nil, err
+	}
+	routes, err := c.wire(ctx, clients, o)
+	if err != nil {
+		return nil, err
 	}
 	c.API, err = gateway.New(gateway.Options{Routes: routes, Log: o.Log, Now: o.System.Clock})
 	return c, err
-}
-
-// function is a function of the manifest, in this process or in processes of its own.
-func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Options) lambda.Function {
-	if o.Processes == "" {
-		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log}))
-	}
-	pool := lambda.NewPool(lambda.PoolOptions{
-		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
-			Binary: filepath.Join(o.Processes, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
-			Env: Environment(o.Getenv, o.DynamoDBAddress, o.SQSAddress, o.S3Address), Stdout: os.Stderr, Stderr: os.Stderr,
-		},
-	})
-	c.pools = append(c.pools, pool)
-	return o.Faults.Function(f.Name, pool)
-}
-
-func concurrency(f functions.Function) int {
-	if f.Queue != nil {
-		return f.Queue.Concurrency
-	}
-	return 0
-}
-
-// Environment is what a function's process finds the local cloud by. Endpoints that the environment names stand before
-// the addresses of embedded engines.
-func Environment(getenv func(string) string, atDynamoDB, atSQS, atS3 string) []string {
-	env := []string{
-		"TABLE_NAME=" + Table, "BUCKET_NAME=" + Bucket, "CURSOR_KEY=" + CursorKey, "AWS_REGION=" + Region,
-		"AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
-	}
-	for _, endpoint := range []struct{ name, embedded string }{
-		{"AWS_ENDPOINT_URL_DYNAMODB", atDynamoDB}, {"AWS_ENDPOINT_URL_SQS", atSQS}, {"AWS_ENDPOINT_URL_S3", atS3},
-	} {
-		env = append(env, endpoint.name+"="+cmp.Or(getenv(endpoint.name), endpoint.embedded))
-	}
-	return env
 }
 
 // Close stops the functions' processes and ends the journals, if there are any.
@@ -188,15 +140,16 @@ func (c *Cloud) Close() error {
 	return errors.Join(errs...)
 }
 
-// Run feeds the consumers until the context ends, and returns when what was in flight has ended.
+// Run lets everything happen that no request waits for: queues and the table's stream are read, schedules kept, and what has
+// expired is deleted, until the context ends. It returns when what was in flight has ended.
 func (c *Cloud) Run(ctx context.Context) error {
-	errs := make([]error, len(c.pollers))
+	errs := make([]error, len(c.sources))
 	var wg sync.WaitGroup
 	if engine, ok := c.Engines.DynamoDB.(expirer); ok {
 		wg.Go(func() { expire(ctx, engine) })
 	}
-	for i, p := range c.pollers {
-		wg.Go(func() { errs[i] = p.Run(ctx) })
+	for i, s := range c.sources {
+		wg.Go(func() { errs[i] = s.Run(ctx) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
@@ -225,6 +178,7 @@ func expire(ctx context.Context, engine expirer) {
 
 type clients struct {
 	dynamodb *sdkdynamodb.Client
+	streams  *lambda.HTTPStreams
 	sqs      *sdksqs.Client
 	s3       *sdks3.Client
 }
@@ -239,6 +193,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	var all clients
 	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
+		all.streams = &lambda.HTTPStreams{Client: http.DefaultClient, Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB")}
 	} else {
 		c.Engines.DynamoDB = o.Engines.DynamoDB
 		if c.Engines.DynamoDB == nil {
@@ -252,6 +207,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
 			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.DynamoDB),
 		})
+		all.streams = &lambda.HTTPStreams{Client: inprocess.Client(c.DynamoDB), Endpoint: "http://dynamodb.local"}
 	}
 	if o.Getenv("AWS_ENDPOINT_URL_SQS") != "" {
 		all.sqs = sdksqs.NewFromConfig(sdk)
@@ -356,39 +312,4 @@ func makeBucket(ctx context.Context, client *sdks3.Client) error {
 		return fmt.Errorf("make the bucket: %w", err)
 	}
 	return nil
-}
-
-// feed makes a consumer's queue with its dead-letter queue, and the poller between.
-func feed(ctx context.Context, client *sdksqs.Client, f functions.Function, function lambda.Function, log *slog.Logger) (*lambda.QueuePoller, error) {
-	dead, err := makeQueue(ctx, client, f.Queue.Name+"-dead", nil)
-	if err != nil {
-		return nil, err
-	}
-	q, err := makeQueue(ctx, client, f.Queue.Name, map[string]string{
-		"VisibilityTimeout": strconv.Itoa(int(f.Visibility().Seconds())),
-		"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, dead.arn, f.Queue.Receives),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &lambda.QueuePoller{
-		Client: client, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
-		MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: f.Visibility(), Log: log,
-	}, nil
-}
-
-type queue struct{ url, arn string }
-
-func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string) (queue, error) {
-	made, err := client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
-	if err != nil {
-		return queue{}, fmt.Errorf("make queue %s: %w", name, err)
-	}
-	got, err := client.GetQueueAttributes(ctx, &sdksqs.GetQueueAttributesInput{
-		QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
-	})
-	if err != nil {
-		return queue{}, fmt.Errorf("look at queue %s: %w", name, err)
-	}
-	return queue{url: aws.ToString(made.QueueUrl), arn: got.Attributes["QueueArn"]}, nil
 }

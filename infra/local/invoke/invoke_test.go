@@ -35,7 +35,7 @@ func TestEveryBinaryAnswersItsEvent(t *testing.T) {
 			var logs strings.Builder
 			process, err := lambda.StartProcess(t.Context(), lambda.ProcessOptions{
 				Binary: filepath.Join(binaries, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
-				Env: around.env, Stdout: &logs, Stderr: &logs,
+				Env: around.env(f), Stdout: &logs, Stderr: &logs,
 			})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, logs.String())
@@ -52,7 +52,7 @@ func TestEveryBinaryAnswersItsEvent(t *testing.T) {
 			if err := json.Unmarshal(answer, &got); err != nil {
 				t.Fatalf("%v: %s", err, answer)
 			}
-			if f.Queue == nil && (got.StatusCode < 200 || got.StatusCode > 299) || len(got.Failures) > 0 {
+			if f.Operations != nil && (got.StatusCode < 200 || got.StatusCode > 299) || len(got.Failures) > 0 {
 				t.Errorf("answer: %s\n%s", answer, logs.String())
 			}
 			t.Logf("init %s, first invocation %s", process.InitDuration(), process.Duration())

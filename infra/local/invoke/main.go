@@ -60,7 +60,7 @@ func run(ctx context.Context, getenv func(string) string, name, eventFile, binar
 	defer surroundings.close()
 	process, err := lambda.StartProcess(ctx, lambda.ProcessOptions{
 		Binary: filepath.Join(binaries, name, "bootstrap"), Name: name, Memory: function.Memory, Timeout: function.Timeout,
-		Env: surroundings.env, Stdout: os.Stderr, Stderr: os.Stderr,
+		Env: surroundings.env(function), Stdout: os.Stderr, Stderr: os.Stderr,
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
@@ -103,7 +103,7 @@ func find(name string) (functions.Function, error) {
 
 // surroundings are the engines around a function, and the environment by which it finds them.
 type surroundings struct {
-	env     []string
+	env     func(functions.Function) []string
 	servers []*http.Server
 }
 
@@ -113,12 +113,10 @@ func (s *surroundings) close() {
 	}
 }
 
+// surround makes engines of its own in place of those that the environment does not name, and the sample data when the table
+// is its own.
 func surround(ctx context.Context, getenv func(string) string) (*surroundings, error) {
 	s := &surroundings{}
-	if getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
-		s.env = cloud.Environment(getenv, "", "", "")
-		return s, nil
-	}
 	var addresses [3]string
 	var listeners [3]net.Listener
 	for i := range listeners {
@@ -129,18 +127,26 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 		listeners[i], addresses[i] = l, "http://"+l.Addr().String()
 	}
 	c, err := cloud.Open(ctx, cloud.Options{
-		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: addresses[1], S3Address: addresses[2],
+		Getenv: getenv, Log: slog.New(slog.DiscardHandler), System: api.RealSystem(),
+		DynamoDBAddress: addresses[0], SQSAddress: addresses[1], S3Address: addresses[2],
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i, handler := range []http.Handler{c.DynamoDB, c.SQS, c.S3} {
+		if handler == nil { // the environment names one
+			_ = listeners[i].Close()
+			continue
+		}
 		const patience = 10 * time.Second
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: patience}
 		s.servers = append(s.servers, server)
 		go func() { _ = server.Serve(listeners[i]) }() // ends with close
 	}
-	s.env = cloud.Environment(getenv, addresses[0], addresses[1], addresses[2])
+	s.env = c.Environment
+	if c.DynamoDB == nil {
+		return s, nil
+	}
 	if err := sample.Fill(ctx, c.Store); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type Store interface {
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
 	CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
+	KeepRefused(ctx context.Context, events []registrar.Event) error
 }
 
 // How many there are.
@@ -203,7 +204,7 @@ func File() string {
 func register(ctx context.Context, store Store, n int) error {
 	var mu sync.Mutex
 	events := 0
-	desk := registrar.Desk{Store: store, NewID: func() string {
+	desk := registrar.Desk{Store: store, Audit: audit{store}, NewID: func() string {
 		mu.Lock()
 		defer mu.Unlock()
 		events++
@@ -220,6 +221,14 @@ func register(ctx context.Context, store Store, n int) error {
 		}
 	}
 	return nil
+}
+
+// audit writes what is refused at once, without a queue.
+type audit struct{ Store }
+
+// Refused implements [registrar.Auditor].
+func (a audit) Refused(ctx context.Context, e registrar.Event) error {
+	return a.KeepRefused(ctx, []registrar.Event{e})
 }
 
 func givenNames() []string {

@@ -1,0 +1,26 @@
+// Command record is the Lambda that writes refused attempts into the audit, fed by the queue of the audit.
+package main
+
+import (
+	"context"
+
+	"example.com/registrar/functions/audit"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/queue"
+)
+
+func main() {
+	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
+		store, err := dynamo.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := queue.OpenConsumer(ctx, host.Getenv, host.Log)
+		if err != nil {
+			return nil, err
+		}
+		return audit.Recorder(settings, store), nil
+	})
+}

@@ -1,0 +1,223 @@
+package cloud
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/gateway"
+	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/queue"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdkdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	sdksqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// source is what triggers a function by itself: a queue, the table's stream, a schedule.
+type source interface {
+	Run(ctx context.Context) error
+}
+
+// wire connects each function of the manifest with what triggers it, and gives the routes of those behind the gateway.
+func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway.Route, error) {
+	adapters := functions.Adapters{Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, System: o.System, Log: o.Log}
+	var routes []gateway.Route
+	for _, f := range functions.All() {
+		function := c.function(f, f.Handler(adapters, c.Settings(f)), o)
+		var s source
+		var err error
+		switch {
+		case f.Queue != nil:
+			s = c.feed(clients, f, function, o)
+		case f.Stream != nil:
+			s, err = c.follow(ctx, clients, f, function, o)
+		case f.Schedule != nil:
+			err = fmt.Errorf("function %s: the local cloud keeps no schedules", f.Name)
+		default:
+			for _, operation := range f.Operations(adapters) {
+				routes = append(routes, gateway.Route{Method: operation.Method, Path: operation.Path, Function: function})
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.sources = append(c.sources, s)
+	}
+	return routes, nil
+}
+
+// function is a function of the manifest, in this process or in processes of its own.
+func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Options) lambda.Function {
+	if o.Processes == "" {
+		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log}))
+	}
+	pool := lambda.NewPool(lambda.PoolOptions{
+		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
+			Binary: filepath.Join(o.Processes, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
+			Env: c.Environment(f), Stdout: os.Stderr, Stderr: os.Stderr,
+		},
+	})
+	c.pools = append(c.pools, pool)
+	return o.Faults.Function(f.Name, pool)
+}
+
+func concurrency(f functions.Function) int {
+	if f.Queue != nil {
+		return f.Queue.Concurrency
+	}
+	return 0
+}
+
+// Environment is what a function's process finds the local cloud by. Endpoints that the environment names stand before the
+// addresses of embedded engines.
+func (c *Cloud) Environment(f functions.Function) []string {
+	env := []string{
+		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
+	}
+	for name, value := range f.Environment() {
+		env = append(env, name+"="+c.value(value))
+	}
+	embedded := map[string]string{"DYNAMODB": c.options.DynamoDBAddress, "SQS": c.options.SQSAddress, "S3": c.options.S3Address}
+	for _, service := range f.Services() {
+		name := "AWS_ENDPOINT_URL_" + service
+		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
+	}
+	slices.Sort(env)
+	return env
+}
+
+func (c *Cloud) value(v functions.Value) string {
+	switch v.Kind {
+	case functions.TableName:
+		return Table
+	case functions.CursorKey:
+		return CursorKey
+	case functions.BucketName:
+		return Bucket
+	case functions.QueueURL:
+		return c.queues[v.Of].url
+	case functions.DeadLetterURL:
+		return c.queues[v.Of].dead
+	case functions.Text:
+		return v.Of
+	}
+	return ""
+}
+
+// Queue is a queue to send to.
+func (c *Cloud) Queue(name string) *queue.Queue { return queue.New(c.sqs, c.queues[name].url) }
+
+// Settings are what a consumer finds around it; nothing for functions of other kinds.
+func (c *Cloud) Settings(f functions.Function) consumer.Settings {
+	if f.Queue == nil {
+		return consumer.Settings{}
+	}
+	q, o := c.queues[f.Queue.Name], c.options
+	return consumer.Settings{
+		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives, Visibility: f.Visibility(),
+		Clock: o.System.Clock, NewID: o.System.NewID, Log: o.Log,
+	}
+}
+
+// feed is the event source mapping of a queue.
+func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Function, o Options) source {
+	q := c.queues[f.Queue.Name]
+	return &lambda.QueuePoller{
+		Client: clients.sqs, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
+		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: f.Visibility(),
+		Log: o.Log,
+	}
+}
+
+// follow is the event source mapping of the table's stream. What it gives up goes whole into the bucket, where Lambda would
+// put it too.
+func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Function, function lambda.Function, o Options) (source, error) {
+	described, err := clients.dynamodb.DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
+	if err != nil {
+		return nil, fmt.Errorf("function %s: find the table's stream: %w", f.Name, err)
+	}
+	arn := aws.ToString(described.Table.LatestStreamArn)
+	if arn == "" {
+		return nil, fmt.Errorf("function %s: the table has no stream", f.Name)
+	}
+	return &lambda.StreamPoller{
+		Client: clients.streams, ARN: arn, Function: function,
+		FunctionARN: "arn:aws:lambda:" + Region + ":" + Account + ":function:" + f.Name, StartingPosition: lambda.TrimHorizon,
+		BatchSize: f.Stream.BatchSize, ParallelizationFactor: f.Stream.Parallel, MaximumRetryAttempts: &f.Stream.Retries,
+		MaximumRecordAge: f.Stream.MaxAge, BisectBatchOnFunctionError: true, ReportBatchItemFailures: true,
+		Filter:         lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{f.Stream.Prefix}},
+		FailurePayload: true, Now: o.System.Clock, Log: o.Log,
+		OnFailure: func(ctx context.Context, record []byte) error {
+			key := "aws/lambda/" + f.Name + "/" + o.System.NewID()
+			_, err := clients.s3.PutObject(ctx, &sdks3.PutObjectInput{
+				Bucket: aws.String(Bucket), Key: aws.String(key), Body: strings.NewReader(string(record)),
+			})
+			if err != nil {
+				return fmt.Errorf("keep what was given up: %w", err)
+			}
+			return nil
+		},
+	}, nil
+}
+
+// queueOf is a queue as it was made: addresses of itself and of its dead letters, and its ARN.
+type queueOf struct{ url, dead, arn string }
+
+// makeQueues makes the queues of all consumers, with their dead letters.
+func makeQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
+	all := map[string]queueOf{}
+	for _, f := range functions.All() {
+		if f.Queue == nil {
+			continue
+		}
+		dead, deadARN, err := makeQueue(ctx, client, f.Queue.Name+"-dead", map[string]string{"MessageRetentionPeriod": "1209600"})
+		if err != nil {
+			return nil, err
+		}
+		url, arn, err := makeQueue(ctx, client, f.Queue.Name, map[string]string{
+			"VisibilityTimeout": strconv.Itoa(int(f.Visibility().Seconds())),
+			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
+		})
+		if err != nil {
+			return nil, err
+		}
+		all[f.Queue.Name] = queueOf{url, dead, arn}
+	}
+	return all, nil
+}
+
+// makeQueue makes a queue if there is none of that name. One that is there, in an engine that outlives this program, may have
+// been made for other settings: it gets these.
+func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string) (url, arn string, err error) {
+	made, err := client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
+	var exists *sqstypes.QueueNameExists
+	if errors.As(err, &exists) {
+		var found *sdksqs.GetQueueUrlOutput
+		if found, err = client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: aws.String(name)}); err == nil {
+			made = &sdksqs.CreateQueueOutput{QueueUrl: found.QueueUrl}
+			_, err = client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: found.QueueUrl, Attributes: attributes})
+		}
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("make queue %s: %w", name, err)
+	}
+	got, err := client.GetQueueAttributes(ctx, &sdksqs.GetQueueAttributesInput{
+		QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("look at queue %s: %w", name, err)
+	}
+	return aws.ToString(made.QueueUrl), got.Attributes["QueueArn"], nil
+}

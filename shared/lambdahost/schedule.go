@@ -1,0 +1,47 @@
+package lambdahost
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"example.com/registrar/shared/request"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// Task is what a schedule starts, told the time for which it was due. An error makes Lambda try again, twice.
+type Task = func(ctx context.Context, due time.Time) error
+
+// ScheduleInput is what a schedule hands to its function: EventBridge Scheduler puts the time in place of the word (EventBridge
+// Scheduler user guide, "Adding context attributes").
+const ScheduleInput = `{"due":"<aws.scheduler.scheduled-time>"}`
+
+// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput].
+func Schedule(task Task) lambda.Handler { return scheduleFunction{task} }
+
+type scheduleFunction struct{ task Task }
+
+// Invoke implements [lambda.Handler].
+func (f scheduleFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var event struct {
+		Due time.Time `json:"due"`
+	}
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, fmt.Errorf("read the event: %w", err)
+	}
+	if event.Due.IsZero() {
+		return nil, fmt.Errorf("the event does not say for when it was due")
+	}
+	ctx, cancel := withMargin(ctx)
+	defer cancel()
+	info := request.Info{ReceivedAt: event.Due.UTC(), Principal: "schedule"}
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		info.ID, info.Correlation = lc.AwsRequestID, lc.AwsRequestID
+	}
+	if err := f.task(request.With(ctx, info), event.Due.UTC()); err != nil {
+		return nil, err
+	}
+	return []byte("null"), nil
+}

@@ -54,6 +54,8 @@ type view struct {
 	TimeToLive        string
 	Queues, Uploads   []queue // Uploads: those of the queues that are told of uploads
 	Functions         []function
+	API               functions.Gateway
+	Throttles         map[string]functions.Throttle // by route key
 	LogDays           int
 	UploadDays        int
 	DeadLetterSeconds int
@@ -86,7 +88,7 @@ type route struct{ ID, Method, Path string }
 // Template is the template of the functions, the same bytes for the same functions.
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
-		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive,
+		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
 		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
 	}
 	for _, f := range all {

@@ -149,7 +149,9 @@ func newGateway(routes []gateway.Route, o Options) (*gateway.Gateway, error) {
 		ExposeHeaders: api.CORS.Expose, MaxAge: api.CORS.MaxAge,
 	}}
 	if !o.Unthrottled {
-		throttle := func(t functions.Throttle) *gateway.Throttle { return &gateway.Throttle{Rate: float64(t.Rate), Burst: t.Burst} }
+		throttle := func(t functions.Throttle) *gateway.Throttle {
+			return &gateway.Throttle{Rate: float64(t.Rate), Burst: t.Burst}
+		}
 		options.Throttle = throttle(api.Throttle)
 		own := functions.Throttles(functions.All())
 		for i, r := range routes {

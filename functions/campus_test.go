@@ -57,7 +57,7 @@ func openCampus(t *testing.T) *campus {
 	c.log = slog.New(slog.NewJSONHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if c.cloud, err = cloud.Open(t.Context(), cloud.Options{
-		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe,
+		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe, Unthrottled: true,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,9 @@ type Function struct {
 	// Run is what a function does when its schedule says so.
 	Run      func(Adapters) lambdahost.Task
 	Schedule *Schedule // of Run
+	// Throttle is of each of its routes, apart from the stage's: a rush there takes nothing from the others, nor they from it.
+	// Nil: the stage's. See [API].
+	Throttle *Throttle
 
 	Memory  int           // MB, 128 to 10,240 (Lambda quotas); CPU comes with it
 	Timeout time.Duration // at most 30 s behind the API (API Gateway quotas), 15 min else
@@ -110,6 +113,10 @@ type Stream struct {
 	MaxAge    time.Duration // of a record that is tried again: a minute to 7 days; the stream keeps it for 24 hours
 	Late      time.Duration // the age of the iterator from which on somebody should look
 }
+
+// FailedPrefix is where in the bucket Lambda puts the records of a stream that it gives up (Lambda developer guide, "Capturing
+// discarded batches").
+const FailedPrefix = "aws/lambda/"
 
 // Schedule says when a function runs (EventBridge Scheduler user guide, "Schedule types").
 type Schedule struct {
@@ -273,11 +280,20 @@ func queueNamed(name string) *Queue {
 	return nil
 }
 
+// throttled is the function with a throttle of its own.
+func (f Function) throttled(rate, burst int) Function {
+	f.Throttle = &Throttle{Rate: rate, Burst: burst}
+	return f
+}
+
 // All are the functions, by resource.
 func All() []Function {
 	return []Function{
-		reads("health-get", func(a Adapters) api.Operation { return health.Get(a.Store) }),
-		{Name: "docs-serve", Operations: func(Adapters) []api.Operation { return docs.Operations() }, Memory: 256, Timeout: 10 * time.Second},
+		reads("health-get", func(a Adapters) api.Operation { return health.Get(a.Store) }).throttled(10, 10),
+		{
+			Name: "docs-serve", Operations: func(Adapters) []api.Operation { return docs.Operations() }, Memory: 256, Timeout: 10 * time.Second,
+			Throttle: &Throttle{Rate: 50, Burst: 30},
+		},
 
 		writes("terms-create", func(a Adapters) api.Operation { return terms.Create(a.Store, a.System) }),
 		reads("terms-get", func(a Adapters) api.Operation { return terms.Get(a.Store) }),
@@ -309,15 +325,16 @@ func All() []Function {
 		writes("instructors-update", func(a Adapters) api.Operation { return instructors.Update(a.Store, a.System) }),
 		writes("instructors-delete", func(a Adapters) api.Operation { return instructors.Delete(a.Store) }),
 
-		attempts("registrations-create", func(a Adapters) api.Operation { return registrations.Create(a.Store, a.Queue("audit"), a.System) }),
-		attempts("registrations-drop", func(a Adapters) api.Operation { return registrations.Drop(a.Store, a.Queue("audit"), a.System) }),
+		// 11,000 students at once make 1,800 attempts in the peak second (the University of Minnesota's day within one ticket).
+		attempts("registrations-create", func(a Adapters) api.Operation { return registrations.Create(a.Store, a.Queue("audit"), a.System) }).throttled(2000, 200),
+		attempts("registrations-drop", func(a Adapters) api.Operation { return registrations.Drop(a.Store, a.Queue("audit"), a.System) }).throttled(500, 100),
 		reads("registrations-get", func(a Adapters) api.Operation { return registrations.Get(a.Store) }),
 		reads("registrations-roster", func(a Adapters) api.Operation { return registrations.Roster(a.Store) }),
 		reads("registrations-schedule", func(a Adapters) api.Operation { return registrations.Schedule(a.Store) }),
 
 		{
 			Name: "imports-create", Operations: one(func(a Adapters) api.Operation { return imports.Create(a.Store, a.Bucket, a.System) }),
-			Memory: 256, Timeout: 10 * time.Second, Table: Write, Bucket: Write,
+			Memory: 256, Timeout: 10 * time.Second, Table: Write, Bucket: Write, Throttle: &Throttle{Rate: 5, Burst: 10},
 		},
 		reads("imports-get", func(a Adapters) api.Operation { return imports.Get(a.Store) }),
 		{

@@ -19,7 +19,8 @@ type Options struct {
 }
 
 // New describes the system in stacks that are deployed, and fail, apart: what is kept, the API, the functions of each
-// resource with their routes, and the consumers of queues. A stack holds at most 500 resources (CloudFormation quotas).
+// resource with their routes, the consumers of queues, and last the API's stage. A stack holds at most 500 resources
+// (CloudFormation quotas).
 //
 // The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one.
 func New(o Options) (awscdk.App, error) {
@@ -44,8 +45,8 @@ func New(o Options) (awscdk.App, error) {
 	stacks := map[string]awscdk.Stack{}
 	for _, f := range o.Functions {
 		name, description := f.Resource(), "the functions of "+f.Resource()
-		if f.Queue != nil {
-			name, description = "workers", "the consumers of queues, and alarms"
+		if f.Operations == nil {
+			name, description = "workers", "what queues, the table's stream and schedules call, and alarms"
 		}
 		if stacks[name] == nil {
 			stacks[name] = stack(name, description, false)
@@ -54,14 +55,45 @@ func New(o Options) (awscdk.App, error) {
 			return nil, err
 		}
 	}
+	last := stack("api-stage", "what the HTTP API lets through", false)
+	for _, other := range stacks {
+		last.AddDependency(other, jsii.String("a stage can only throttle routes that are there"))
+	}
+	newStage(last, site.api, o.Functions)
 	return app, nil
 }
 
-// newAPI has no routes: each stands with its function.
+// newAPI has no routes: each stands with its function. It has no stage either: see [newStage].
 func newAPI(stack awscdk.Stack) awsapigatewayv2.HttpApi {
-	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{Description: stack.StackName()})
+	cors := functions.API().CORS
+	var methods []awsapigatewayv2.CorsHttpMethod
+	for _, method := range cors.Methods {
+		methods = append(methods, awsapigatewayv2.CorsHttpMethod(method))
+	}
+	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
+		Description: stack.StackName(), CreateDefaultStage: jsii.Bool(false),
+		CorsPreflight: &awsapigatewayv2.CorsPreflightOptions{
+			AllowOrigins: jsii.Strings(cors.Origins...), AllowMethods: &methods, AllowHeaders: jsii.Strings(cors.Headers...),
+			ExposeHeaders: jsii.Strings(cors.Expose...), MaxAge: seconds(cors.MaxAge),
+		},
+	})
 	awscdk.NewCfnOutput(stack, jsii.String("ApiUrl"), &awscdk.CfnOutputProps{
 		Value: api.ApiEndpoint(), Description: jsii.String("Where the API answers"),
 	})
 	return api
+}
+
+// newStage is the API's only stage, with the throttles of the manifest.
+func newStage(stack awscdk.Stack, api awsapigatewayv2.HttpApi, all []functions.Function) {
+	throttle := functions.API().Throttle
+	stage := awsapigatewayv2.NewHttpStage(stack, jsii.String("Stage"), &awsapigatewayv2.HttpStageProps{
+		HttpApi: api, StageName: jsii.String("$default"), AutoDeploy: jsii.Bool(true),
+		Throttle: &awsapigatewayv2.ThrottleSettings{RateLimit: jsii.Number(throttle.Rate), BurstLimit: jsii.Number(throttle.Burst)},
+	})
+	settings := map[string]any{}
+	for route, own := range functions.Throttles(all) {
+		settings[route] = map[string]any{"ThrottlingRateLimit": own.Rate, "ThrottlingBurstLimit": own.Burst}
+	}
+	resource := stage.Node().DefaultChild().(awsapigatewayv2.CfnStage) //nolint:errcheck // a stage's default child is one
+	resource.SetRouteSettings(&settings)
 }

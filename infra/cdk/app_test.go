@@ -33,10 +33,15 @@ func TestApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := system{stacks: map[string]stack{}, sam: samTemplate(t)}
+	a := system{stacks: map[string]stack{}, sam: samTemplate(t), after: map[string]bool{}}
 	for _, child := range *app.Node().Children() {
 		if s, ok := child.(awscdk.Stack); ok {
 			a.stacks[*s.StackName()] = stackOf(t, s)
+			if *s.StackName() == "registrar-test-api-stage" {
+				for _, other := range *s.Dependencies() {
+					a.after[*other.StackName()] = true
+				}
+			}
 		}
 	}
 	t.Run("stacks", a.testStacks)
@@ -45,6 +50,7 @@ func TestApp(t *testing.T) {
 	t.Run("queues", a.testQueues)
 	t.Run("functions", a.testFunctions)
 	t.Run("routes", a.testRoutes)
+	t.Run("gateway", a.testGateway)
 	t.Run("policies", a.testPolicies)
 	t.Run("logs", a.testLogs)
 
@@ -68,6 +74,7 @@ func TestMissingBinariesAreNamed(t *testing.T) {
 type system struct {
 	stacks map[string]stack
 	sam    map[string]resource
+	after  map[string]bool // stacks that the API's stage is deployed after
 }
 
 type stack struct {
@@ -225,7 +232,7 @@ func plain[S ~string](id S) string {
 }
 
 func (s system) testStacks(t *testing.T) {
-	want := []string{"registrar-test-api", "registrar-test-data", "registrar-test-workers"}
+	want := []string{"registrar-test-api", "registrar-test-api-stage", "registrar-test-data", "registrar-test-workers"}
 	for _, f := range functions.All() {
 		want = append(want, "registrar-test-"+f.Resource())
 	}
@@ -619,6 +626,73 @@ func (s system) testRoutes(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("the API has the routes\n%s\nthe operations have\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// routeSettings are the throttles of a stage or of a route.
+type routeSettings struct {
+	ThrottlingRateLimit  float64
+	ThrottlingBurstLimit int
+}
+
+// testGateway holds CORS and the throttles in both descriptions to the manifest. A stage that names a route which is not there
+// fails at its deployment, and the one that there is has no other routes.
+func (s system) testGateway(t *testing.T) {
+	type cors struct {
+		AllowOrigins, AllowMethods, AllowHeaders, ExposeHeaders []string
+		AllowCredentials                                        bool
+		MaxAge                                                  int
+	}
+	type gateway struct {
+		CorsConfiguration    cors
+		DefaultRouteSettings routeSettings
+		RouteSettings        map[string]routeSettings
+	}
+	api := functions.API()
+	want := gateway{
+		CorsConfiguration: cors{
+			AllowOrigins: api.CORS.Origins, AllowMethods: api.CORS.Methods, AllowHeaders: api.CORS.Headers, ExposeHeaders: api.CORS.Expose,
+			MaxAge: int(api.CORS.MaxAge.Seconds()),
+		},
+		DefaultRouteSettings: routeSettings{float64(api.Throttle.Rate), api.Throttle.Burst},
+		RouteSettings:        map[string]routeSettings{},
+	}
+	for route, own := range functions.Throttles(functions.All()) {
+		want.RouteSettings[route] = routeSettings{float64(own.Rate), own.Burst}
+	}
+	var sam, synthesized gateway
+	convert(t, s.sam["Api"].Properties, &sam)
+	stages := 0
+	for name, stack := range s.stacks {
+		for id, r := range stack.resources {
+			switch r.Type {
+			case "AWS::ApiGatewayV2::Api":
+				convert(t, r.Properties, &synthesized)
+			case "AWS::ApiGatewayV2::Stage":
+				stages++
+				convert(t, r.Properties, &synthesized)
+				var stage struct {
+					StageName  string
+					AutoDeploy bool
+				}
+				if convert(t, r.Properties, &stage); stage.StageName != "$default" || !stage.AutoDeploy || name != "registrar-test-api-stage" {
+					t.Errorf("stage %s of stack %s is %+v", id, name, stage)
+				}
+			}
+		}
+	}
+	if stages != 1 {
+		t.Errorf("the API has %d stages", stages)
+	}
+	for place, got := range map[string]gateway{"the CDK app": synthesized, "template.yaml": sam} {
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("the gateway in %s is\n  %+v, the manifest says\n  %+v", place, got, want)
+		}
+	}
+	for name := range s.stacks {
+		if before := name != "registrar-test-data" && name != "registrar-test-api-stage"; before != s.after[name] {
+			t.Errorf("the stage is deployed after %s: %v", name, s.after[name])
+		}
 	}
 }
 

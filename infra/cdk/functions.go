@@ -4,13 +4,16 @@ import (
 	"fmt"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/shared/lambdahost"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -46,8 +49,15 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to anyway.
 	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // a function's default child is one
 	resource.AddDeletionOverride(jsii.String("DependsOn"))
-	if f.Queue != nil {
+	switch {
+	case f.Queue != nil:
 		s.addConsumer(stack, f, function)
+		return nil
+	case f.Stream != nil:
+		s.addStream(stack, f, function)
+		return nil
+	case f.Schedule != nil:
+		s.addSchedule(stack, f, function)
 		return nil
 	}
 	for _, o := range f.Operations(functions.Adapters{}) {
@@ -60,13 +70,58 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 	return nil
 }
 
+// addStream feeds a function from the table's stream.
+func (s site) addStream(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
+	pattern := map[string]any{
+		"eventName": []string{"INSERT"},
+		"dynamodb":  map[string]any{"Keys": map[string]any{"PK": map[string]any{"S": []any{map[string]any{"prefix": f.Stream.Prefix}}}}},
+	}
+	awslambda.NewEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"), &awslambda.EventSourceMappingProps{
+		Target: function, EventSourceArn: s.data.table.TableStreamArn(), StartingPosition: awslambda.StartingPosition_TRIM_HORIZON,
+		BatchSize: jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
+		RetryAttempts: jsii.Number(f.Stream.Retries), MaxRecordAge: seconds(f.Stream.MaxAge), BisectBatchOnError: jsii.Bool(true),
+		ReportBatchItemFailures: jsii.Bool(true), Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&pattern)},
+		OnFailure: awslambdaeventsources.NewS3OnFailureDestination(s.data.bucket),
+	})
+}
+
+// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else.
+func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
+	id := f.LogicalID()
+	role := awsiam.NewRole(stack, jsii.String(id+"ScheduleRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), nil),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"call": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
+				}),
+			}}),
+		},
+	})
+	const retries, age = 3, 3600
+	awsscheduler.NewCfnSchedule(stack, jsii.String(id+"Schedule"), &awsscheduler.CfnScheduleProps{
+		Description: jsii.String(f.Name), ScheduleExpression: &f.Schedule.Expression,
+		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+		Target: &awsscheduler.CfnSchedule_TargetProperty{
+			Arn: function.FunctionArn(), RoleArn: role.RoleArn(), Input: jsii.String(lambdahost.ScheduleInput),
+			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
+				MaximumRetryAttempts: jsii.Number(retries), MaximumEventAgeInSeconds: jsii.Number(age),
+			},
+		},
+	})
+}
+
 // addConsumer feeds a function from its queue, and gives the alarm when messages fail for good.
 func (s site) addConsumer(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
 	id, queue := identifier(f.Queue.Name), s.data.queues[f.Queue.Name]
-	awslambda.NewEventSourceMapping(stack, jsii.String(id+"Mapping"), &awslambda.EventSourceMappingProps{
+	mapping := &awslambda.EventSourceMappingProps{
 		Target: function, EventSourceArn: queue.messages.QueueArn(), BatchSize: jsii.Number(f.Queue.BatchSize),
 		MaxConcurrency: jsii.Number(f.Queue.Concurrency), ReportBatchItemFailures: jsii.Bool(true),
-	})
+	}
+	if f.Queue.Window > 0 {
+		mapping.MaxBatchingWindow = seconds(f.Queue.Window)
+	}
+	awslambda.NewEventSourceMapping(stack, jsii.String(id+"Mapping"), mapping)
 	awscloudwatch.NewAlarm(stack, jsii.String(id+"DeadLetterAlarm"), &awscloudwatch.AlarmProps{
 		AlarmDescription: jsii.String("Messages of the queue " + f.Queue.Name + " failed for good and lie in its dead-letter queue"),
 		Metric: queue.dead.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{
@@ -80,15 +135,28 @@ func (s site) addConsumer(stack awscdk.Stack, f functions.Function, function aws
 
 func (s site) environment(f functions.Function) *map[string]*string {
 	variables := map[string]*string{}
-	if f.Table != functions.No {
-		variables["TABLE_NAME"] = s.data.table.TableName()
-		// Not the secret: a reference that CloudFormation resolves when it makes the function.
-		variables["CURSOR_KEY"] = s.data.cursorKey.SecretValue().UnsafeUnwrap()
-	}
-	if f.Bucket != functions.No {
-		variables["BUCKET_NAME"] = s.data.bucket.BucketName()
+	for name, value := range f.Environment() {
+		variables[name] = s.value(value)
 	}
 	return &variables
+}
+
+func (s site) value(v functions.Value) *string {
+	switch v.Kind {
+	case functions.TableName:
+		return s.data.table.TableName()
+	case functions.CursorKey:
+		// Not the secret: a reference that CloudFormation resolves when it makes the function.
+		return s.data.cursorKey.SecretValue().UnsafeUnwrap()
+	case functions.BucketName:
+		return s.data.bucket.BucketName()
+	case functions.QueueURL:
+		return s.data.queues[v.Of].messages.QueueUrl()
+	case functions.DeadLetterURL:
+		return s.data.queues[v.Of].dead.QueueUrl()
+	case functions.Text:
+	}
+	return &v.Of
 }
 
 // statements are what a function may do: what its line in the manifest names, and log.
@@ -114,8 +182,18 @@ func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.
 		}
 		allow(objects, bucketActions(f.Bucket)...)
 	}
-	if f.Queue != nil { // what Lambda's poller does with the function's role
-		allow([]string{*s.data.queues[f.Queue.Name].messages.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+	for _, name := range f.Sends {
+		allow([]string{*s.data.queues[name].messages.QueueArn()}, "sqs:SendMessage")
+	}
+	if f.Queue != nil { // what Lambda's poller does with the function's role, and what the consumer kit does
+		queue := s.data.queues[f.Queue.Name]
+		allow([]string{*queue.messages.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
+		allow([]string{*queue.dead.QueueArn()}, "sqs:SendMessage")
+	}
+	if f.Stream != nil { // what Lambda's poller does with the function's role
+		allow([]string{*s.data.table.TableStreamArn()}, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+		allow([]string{*s.data.bucket.BucketArn() + "/" + functions.FailedPrefix + "*"}, "s3:PutObject")
+		allow([]string{*s.data.bucket.BucketArn()}, "s3:ListBucket")
 	}
 	return &all
 }

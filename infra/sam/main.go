@@ -1,4 +1,5 @@
-// Command sam writes template.yaml, the SAM template of Registrar, from the manifest: `make generate`. It knows
+// Command sam writes template.yaml, the SAM template of Registrar, and .sam-env.json, the variables of `sam local`, from the
+// manifest: `make generate`. It knows
 // functions/manifest.go and the table's definition; what SAM makes of the file is SAM's.
 //
 // infra/cdk is the other description of the same system, and how it is meant to be deployed; its tests hold the two against
@@ -12,15 +13,20 @@ package main
 import (
 	"bytes"
 	_ "embed" // the template
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"time"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -29,11 +35,13 @@ import (
 var source string
 
 func main() {
-	out := flag.String("o", "template.yaml", "the file to write")
+	out := flag.String("o", "template.yaml", "the file to write the template to")
+	env := flag.String("env", ".sam-env.json", "the file to write the variables for sam local to")
 	flag.Parse()
 	document, err := Template(functions.All())
-	if err == nil {
-		err = os.WriteFile(*out, document, 0o644)
+	variables, envErr := Environment(functions.All())
+	if err = errors.Join(err, envErr); err == nil {
+		err = errors.Join(os.WriteFile(*out, document, 0o644), os.WriteFile(*env, variables, 0o644))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sam:", err)
@@ -54,6 +62,10 @@ type view struct {
 	TimeToLive        string
 	Queues, Uploads   []queue // Uploads: those of the queues that are told of uploads
 	Functions         []function
+	API               functions.Gateway
+	Throttles         map[string]functions.Throttle // by route key
+	ScheduleInput     string
+	FailedPrefix      string
 	LogDays           int
 	UploadDays        int
 	DeadLetterSeconds int
@@ -61,8 +73,10 @@ type view struct {
 
 type queue struct {
 	functions.Queue
-	ID         string // the first part of its resources' logical ids
-	Visibility int    // seconds
+	ID          string // the first part of its resources' logical ids
+	Visibility  int    // seconds
+	WindowSecs  int
+	LateSeconds int
 }
 
 type function struct {
@@ -86,14 +100,18 @@ type route struct{ ID, Method, Path string }
 // Template is the template of the functions, the same bytes for the same functions.
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
-		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive,
+		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
+		ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
 		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
 	}
 	for _, f := range all {
 		if f.Queue == nil {
 			continue
 		}
-		q := queue{Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds())}
+		q := queue{
+			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()),
+			WindowSecs: int(f.Queue.Window.Seconds()), LateSeconds: int(f.Queue.Late.Seconds()),
+		}
 		v.Queues = append(v.Queues, q)
 		if q.Uploads != "" {
 			v.Uploads = append(v.Uploads, q)
@@ -118,23 +136,33 @@ func Template(all []functions.Function) ([]byte, error) {
 
 func (v view) function(f functions.Function) function {
 	shown := function{Function: f, Seconds: int(f.Timeout.Seconds())}
+	variables := f.Environment()
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		shown.Environment = append(shown.Environment, variable{name, reference(variables[name])})
+	}
 	// An empty endpoint means AWS to the SDK. It is declared because `sam local` sets only variables that the template has.
+	for _, service := range f.Services() {
+		shown.Environment = append(shown.Environment, variable{"AWS_ENDPOINT_URL_" + service, `""`})
+	}
+	allow := func(resources []string, actions ...string) {
+		shown.Statements = append(shown.Statements, statement{actions, "[" + strings.Join(resources, ", ") + "]"})
+	}
 	if f.Table != functions.No {
-		shown.Environment = append(shown.Environment,
-			variable{"TABLE_NAME", "!Ref Table"}, variable{"CURSOR_KEY", "!Ref CursorKey"}, variable{"AWS_ENDPOINT_URL_DYNAMODB", `""`})
 		table := []string{"!GetAtt Table.Arn"}
 		for _, index := range v.Table.GlobalSecondaryIndexes {
 			table = append(table, `!Sub "${Table.Arn}/index/`+aws.ToString(index.IndexName)+`"`)
 		}
-		shown.Statements = append(shown.Statements, statement{tableActions(f.Table), "[" + strings.Join(table, ", ") + "]"})
+		allow(table, tableActions(f.Table)...)
 	}
 	if f.Bucket != functions.No {
-		shown.Environment = append(shown.Environment, variable{"BUCKET_NAME", "!Ref Bucket"}, variable{"AWS_ENDPOINT_URL_S3", `""`})
 		var objects []string
 		for _, q := range v.Uploads {
 			objects = append(objects, `!Sub "${Bucket.Arn}/`+q.Uploads+`*"`)
 		}
-		shown.Statements = append(shown.Statements, statement{bucketActions(f.Bucket), "[" + strings.Join(objects, ", ") + "]"})
+		allow(objects, bucketActions(f.Bucket)...)
+	}
+	for _, name := range f.Sends {
+		allow([]string{"!GetAtt " + identifier(name) + "Queue.Arn"}, "sqs:SendMessage")
 	}
 	if f.Operations != nil {
 		for _, o := range f.Operations(functions.Adapters{}) {
@@ -144,9 +172,33 @@ func (v view) function(f functions.Function) function {
 	for _, q := range v.Queues {
 		if f.Queue != nil && f.Queue.Name == q.Name {
 			shown.Queue = &q
+			allow([]string{"!GetAtt " + q.ID + "Queue.Arn"}, "sqs:ChangeMessageVisibility")
+			allow([]string{"!GetAtt " + q.ID + "DeadLetterQueue.Arn"}, "sqs:SendMessage")
 		}
 	}
+	if f.Stream != nil { // Lambda puts what it gives up there with the function's role
+		allow([]string{"!Sub \"${Bucket.Arn}/" + functions.FailedPrefix + "*\""}, "s3:PutObject")
+		allow([]string{"!GetAtt Bucket.Arn"}, "s3:ListBucket")
+	}
 	return shown
+}
+
+// reference is how the template says what a variable holds.
+func reference(v functions.Value) string {
+	switch v.Kind {
+	case functions.TableName:
+		return "!Ref Table"
+	case functions.CursorKey:
+		return "!Ref CursorKey"
+	case functions.BucketName:
+		return "!Ref Bucket"
+	case functions.QueueURL:
+		return "!Ref " + identifier(v.Of) + "Queue"
+	case functions.DeadLetterURL:
+		return "!Ref " + identifier(v.Of) + "DeadLetterQueue"
+	case functions.Text:
+	}
+	return strconv.Quote(v.Of)
 }
 
 // tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer

@@ -51,28 +51,44 @@ func TestEveryFunctionAndRouteOnce(t *testing.T) {
 	}
 }
 
-// TestLocalEnvironment holds .sam-env.json to what `make run` calls its things, and to the variables that functions declare:
-// SAM leaves others out without a word.
+// TestLocalEnvironment holds .sam-env.json to the manifest and to what `make run` calls its things, and to the variables that
+// functions declare: SAM leaves others out without a word.
 func TestLocalEnvironment(t *testing.T) {
-	var file struct{ Parameters map[string]string }
-	if err := json.Unmarshal([]byte(readFile(t, root+".sam-env.json")), &file); err != nil {
+	document, err := Environment(functions.All())
+	if err != nil {
 		t.Fatal(err)
 	}
+	text := readFile(t, root+".sam-env.json")
+	if string(document) != text {
+		t.Error(".sam-env.json is behind the manifest: make generate")
+	}
+	var file map[string]map[string]string
+	if err := json.Unmarshal([]byte(text), &file); err != nil {
+		t.Fatal(err)
+	}
+	const engines = "http://host.docker.internal:"
 	want := map[string]string{
 		"TABLE_NAME": cloud.Table, "CURSOR_KEY": cloud.CursorKey, "BUCKET_NAME": cloud.Bucket,
-		"AWS_ENDPOINT_URL_DYNAMODB": "http://host.docker.internal:8081", "AWS_ENDPOINT_URL_S3": "http://host.docker.internal:8083",
+		"AWS_ENDPOINT_URL_DYNAMODB": engines + "8081", "AWS_ENDPOINT_URL_SQS": engines + "8082", "AWS_ENDPOINT_URL_S3": engines + "8083",
 	}
-	if !maps.Equal(file.Parameters, want) {
-		t.Errorf(".sam-env.json sets %v, `make run` has %v", file.Parameters, want)
+	if !maps.Equal(file["Parameters"], want) {
+		t.Errorf(".sam-env.json sets %v, `make run` has %v", file["Parameters"], want)
 	}
-	declared := map[string]bool{}
-	for _, f := range lambdas(t, readFile(t, root+"template.yaml")) {
+	if got := file["ImportsApply"]["QUEUE_URL"]; got != engines+"8082/"+cloud.Account+"/imports" {
+		t.Errorf("the imports' queue is %s", got)
+	}
+	for id, f := range lambdas(t, readFile(t, root+"template.yaml")) {
 		for name := range f.Properties.Environment.Variables {
-			declared[name] = true
+			_, shared := file["Parameters"][name]
+			if _, own := file[id][name]; !shared && !own {
+				t.Errorf("%s declares %s, .sam-env.json does not set it", id, name)
+			}
 		}
-	}
-	if names, set := slices.Sorted(maps.Keys(declared)), slices.Sorted(maps.Keys(file.Parameters)); !slices.Equal(names, set) {
-		t.Errorf("functions declare %v, .sam-env.json sets %v", names, set)
+		for name := range file[id] {
+			if _, declared := f.Properties.Environment.Variables[name]; !declared {
+				t.Errorf(".sam-env.json sets %s for %s, which does not declare it", name, id)
+			}
+		}
 	}
 }
 
@@ -88,13 +104,22 @@ func TestManifestsToCome(t *testing.T) {
 	if events := lambdas(t, string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
 		t.Errorf("events of a consumer: %+v", events)
 	}
-	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "Environment:", "Policies:"} {
+	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:"} {
 		if strings.Contains(string(document), unwanted) {
 			t.Errorf("a queue that is told of no uploads, and a function that uses nothing, have %s", unwanted)
 		}
 	}
 	if !strings.Contains(string(document), "VisibilityTimeout: 360 ") {
 		t.Error("the queue hides a message for another time than six times the consumer's minute")
+	}
+	scheduled := functions.Function{
+		Name: "notices-sweep", Memory: 128, Timeout: time.Minute, Schedule: &functions.Schedule{Expression: "rate(15 minutes)"},
+	}
+	if document, err = Template([]functions.Function{scheduled}); err != nil {
+		t.Fatal(err)
+	}
+	if events := lambdas(t, string(document))["NoticesSweep"].Properties.Events; events["Schedule"].Type != "ScheduleV2" {
+		t.Errorf("events of a scheduled function: %+v", events)
 	}
 	consumer.Bucket = functions.Read
 	if _, err := Template([]functions.Function{consumer}); err == nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -71,15 +72,45 @@ func (c *Client) Upload(ctx context.Context, method, address string, headers map
 	return c.send(r, nil)
 }
 
-func (c *Client) send(r *http.Request, out any) error {
+// once sends a request and reads the answer.
+func (c *Client) once(r *http.Request) (*http.Response, []byte, error) {
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+		return nil, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	}
+	return answer, body, nil
+}
+
+// again waits before a request that was throttled is sent once more, so that those who were throttled together do not come
+// back together, and renews its body. It returns false when ctx ends first, or for a body that was read and is gone.
+func again(ctx context.Context, r *http.Request, attempt int) bool {
+	const first, doublings = 100 * time.Millisecond, 5
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(rand.N(first << min(attempt, doublings))):
+	}
+	if r.GetBody == nil {
+		return r.Body == nil || r.Body == http.NoBody
+	}
+	var err error
+	r.Body, err = r.GetBody()
+	return err == nil
+}
+
+// send sends a request; one that is throttled (429) as often as it takes.
+func (c *Client) send(r *http.Request, out any) error {
+	answer, body, err := c.once(r)
+	for attempt := 0; err == nil && answer.StatusCode == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
+		answer, body, err = c.once(r)
+	}
+	if err != nil {
+		return err
 	}
 	if answer.StatusCode >= http.StatusMultipleChoices {
 		problem := &Problem{Status: answer.StatusCode, Detail: answer.Status}

@@ -69,6 +69,8 @@ type Options struct {
 	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero value
 	// makes new ones.
 	Engines Engines
+	// Unthrottled lets through what the manifest's throttles would refuse, for tests with a clock that stands still.
+	Unthrottled bool
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
 }
@@ -124,8 +126,30 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.API, err = gateway.New(gateway.Options{Routes: routes, Log: o.Log, Now: o.System.Clock})
+	c.API, err = newGateway(routes, o)
 	return c, err
+}
+
+// newGateway is the gateway as the manifest wants it.
+func newGateway(routes []gateway.Route, o Options) (*gateway.Gateway, error) {
+	api := functions.API()
+	options := gateway.Options{Routes: routes, Log: o.Log, Now: o.System.Clock, CORS: &gateway.CORS{
+		AllowOrigins: api.CORS.Origins, AllowMethods: api.CORS.Methods, AllowHeaders: api.CORS.Headers,
+		ExposeHeaders: api.CORS.Expose, MaxAge: api.CORS.MaxAge,
+	}}
+	if !o.Unthrottled {
+		throttle := func(t functions.Throttle) *gateway.Throttle {
+			return &gateway.Throttle{Rate: float64(t.Rate), Burst: t.Burst}
+		}
+		options.Throttle = throttle(api.Throttle)
+		own := functions.Throttles(functions.All())
+		for i, r := range routes {
+			if t, ok := own[r.Method+" "+r.Path]; ok {
+				routes[i].Throttle = throttle(t)
+			}
+		}
+	}
+	return gateway.New(options)
 }
 
 // Close stops the functions' processes and ends the journals, if there are any.

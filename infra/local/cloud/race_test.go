@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/shared/api"
@@ -73,7 +75,7 @@ func (a answer) code() string {
 	return problem.Code
 }
 
-// send asks the API: gateway, Lambda event, function, store.
+// send asks the API: gateway, Lambda event, function, store. Told that it is too fast, it waits a little, as a client should.
 func (c *campus) send(method, path, key string, body any) answer {
 	var text []byte
 	if body != nil {
@@ -82,14 +84,19 @@ func (c *campus) send(method, path, key string, body any) answer {
 			c.Error(err)
 		}
 	}
-	r := httptest.NewRequestWithContext(c.Context(), method, path, bytes.NewReader(text))
-	r.Header.Set("Content-Type", "application/json")
-	if key != "" {
-		r.Header.Set("Idempotency-Key", key)
+	for {
+		r := httptest.NewRequestWithContext(c.Context(), method, path, bytes.NewReader(text))
+		r.Header.Set("Content-Type", "application/json")
+		if key != "" {
+			r.Header.Set("Idempotency-Key", key)
+		}
+		w := httptest.NewRecorder()
+		c.cloud.API.ServeHTTP(w, r)
+		if w.Code != http.StatusTooManyRequests {
+			return answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+		}
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 	}
-	w := httptest.NewRecorder()
-	c.cloud.API.ServeHTTP(w, r)
-	return answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
 }
 
 // must sends what is to succeed, and reads the answer into out unless that is nil.

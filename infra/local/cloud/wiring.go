@@ -160,7 +160,7 @@ func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Functio
 		Filter:         lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{f.Stream.Prefix}},
 		FailurePayload: true, Now: o.System.Clock, Log: o.Log,
 		OnFailure: func(ctx context.Context, record []byte) error {
-			key := "aws/lambda/" + f.Name + "/" + o.System.NewID()
+			key := functions.FailedPrefix + f.Name + "/" + o.System.NewID()
 			_, err := clients.s3.PutObject(ctx, &sdks3.PutObjectInput{
 				Bucket: aws.String(Bucket), Key: aws.String(key), Body: strings.NewReader(string(record)),
 			})

@@ -228,6 +228,7 @@ func (e *Engine) setQueueAttributes(_ context.Context, in *setAttributesInput) (
 		return nil, err
 	}
 	q.modified, e.dirty = now, true
+	q.touched.touchSettings()
 	if q.fifo && q.settings.delay != before {
 		q.delayAgain()
 	}
@@ -239,6 +240,7 @@ func (e *Engine) setQueueAttributes(_ context.Context, in *setAttributesInput) (
 func (q *queue) delayAgain() {
 	for _, m := range slices.Clone(q.hidden.items) {
 		if !m.inFlight {
+			q.touched.touchMessage(m)
 			m.due = m.enqueued.Add(q.settings.delay)
 			q.hidden.fix(m.index)
 		}

@@ -58,18 +58,33 @@ func (e *Engine) createQueue(_ context.Context, in *createInput) (any, error) {
 		}
 		return urlOutput{e.url(q.name)}, nil
 	}
-	maps.DeleteFunc(e.deleted, func(_ string, at time.Time) bool { return !at.Add(rest).After(now) })
-	if _, recently := e.deleted[in.QueueName]; recently {
+	if at, ok := e.deleted[in.QueueName]; ok && at.Add(rest).After(now) {
 		return nil, newFault("QueueDeletedRecently",
 			"You must wait 60 seconds after deleting a queue before you can create another with the same name.")
 	}
-	q := newQueue(in.QueueName, fifo, now)
+	e.rested(now)
+	q := e.newQueue(in.QueueName, fifo, now)
 	if err := e.configure(q, in.Attributes); err != nil {
 		return nil, err
 	}
 	maps.Copy(q.tags, in.Tags)
 	e.queues[q.name], e.dirty = q, true
 	return urlOutput{e.url(q.name)}, nil
+}
+
+// newQueue makes a queue whose changes are told.
+func (e *Engine) newQueue(name string, fifo bool, now time.Time) *queue {
+	q := newQueue(name, fifo, now)
+	if e.options.Changed != nil {
+		q.touched = newTouched()
+		q.touched.touchSettings()
+	}
+	return q
+}
+
+// rested forgets the names that have rested.
+func (e *Engine) rested(now time.Time) {
+	maps.DeleteFunc(e.deleted, func(_ string, at time.Time) bool { return !at.Add(rest).After(now) })
 }
 
 type getURLInput struct {
@@ -202,6 +217,10 @@ func (e *Engine) deleteQueue(_ context.Context, in *queueInput) (any, error) {
 	delete(e.queues, q.name)
 	delete(e.moving, q.name)
 	e.deleted[q.name], e.dirty = now, true
+	if e.gone == nil {
+		e.gone = map[string]time.Time{}
+	}
+	e.gone[q.name] = now
 	q.notify()
 	return nil, nil
 }
@@ -218,6 +237,7 @@ func (e *Engine) purgeQueue(_ context.Context, in *queueInput) (any, error) {
 	}
 	q.purged, e.dirty = now, true
 	q.clear()
+	q.touched.touchSettings()
 	q.notify()
 	return nil, nil
 }
@@ -253,6 +273,7 @@ func (e *Engine) tagQueue(_ context.Context, in *tagInput) (any, error) {
 	}
 	maps.Copy(q.tags, in.Tags)
 	e.dirty = true
+	q.touched.touchSettings()
 	return nil, nil
 }
 
@@ -275,6 +296,7 @@ func (e *Engine) untagQueue(_ context.Context, in *untagInput) (any, error) {
 		delete(q.tags, key)
 	}
 	e.dirty = true
+	q.touched.touchSettings()
 	return nil, nil
 }
 

@@ -104,6 +104,7 @@ func (e *Engine) sendOne(q *queue, d *draft, now time.Time) error {
 		d.sent.SequenceNumber = sequence(e.order)
 		q.sends[key] = sending{d.sent.MessageID, e.order, now}
 		q.recent = append(q.recent, key)
+		q.touched.touchSend(key)
 	}
 	q.arrive(&message{content: d.content, id: d.sent.MessageID, sent: now, enqueued: now}, e.order, now, delay)
 	return nil

@@ -36,6 +36,9 @@ type moveTask struct {
 	Reason        string // why it failed
 }
 
+// active says whether it has something to do.
+func (t *moveTask) active() bool { return t.Status == moveRunning || t.Status == moveCancelling }
+
 // due is when the next message is moved, or a task that is being cancelled has stopped.
 func (t *moveTask) due() time.Time {
 	rate := maxMovesPerSecond
@@ -71,6 +74,7 @@ func (e *Engine) nextMove() *moveTask {
 func (e *Engine) move(now time.Time) {
 	for t := e.nextMove(); t != nil && !t.due().After(now); t = e.nextMove() {
 		e.dirty = true
+		e.queues[e.nameIn(t.Source)].touched.touchMove(t)
 		if e.moveOne(t, t.due()); t.Status != moveRunning {
 			delete(e.moving, e.nameIn(t.Source))
 		}
@@ -169,6 +173,7 @@ func (e *Engine) startMessageMoveTask(_ context.Context, in *startMoveInput) (an
 	}
 	q.moves = append(q.moves[max(0, len(q.moves)-maxMoveTasks+1):], t)
 	e.moving[q.name], e.dirty = t, true
+	q.touched.touchMove(t)
 	e.move(now)
 	for _, other := range e.queues {
 		other.notify() // who waits must see to the task
@@ -253,6 +258,7 @@ func (e *Engine) cancelMessageMoveTask(_ context.Context, in *cancelMoveInput) (
 			return nil, newFault("UnsupportedOperation", "Only a running task can be cancelled; this one is %s.", t.Status)
 		}
 		t.Status, e.dirty = moveCancelling, true
+		q.touched.touchMove(t)
 		return struct{ ApproximateNumberOfMessagesMoved int }{t.Moved}, nil
 	}
 	return nil, newFault("ResourceNotFoundException", "Task does not exist.")

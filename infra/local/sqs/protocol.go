@@ -24,10 +24,11 @@ type Options struct {
 	// Now tells the time by which messages become visible and expire; nil: the system's clock. Long polls sleep by the
 	// system's clock in any case.
 	Now func() time.Time
-	// Changed is called after every change of what [Engine.Snapshot] writes, before the request that made it is answered; nil:
-	// nobody is told. It may call the engine; it must be safe for concurrent use. What time alone brings about, that messages
-	// become visible or expire, is no change: a restored engine finds it by itself. Nor is Restore.
-	Changed func()
+	// Changed is told of every change of what [Engine.Snapshot] writes, in their order and before the request that made it is
+	// answered, in a form that [Engine.Repeat] reads; nil: nobody is told. The engine is locked meanwhile: Changed must not call
+	// it. What time alone brings about, that messages become visible or expire, is no change, and told with the next: an engine
+	// that repeats changes finds it by itself. Nor are Restore and Repeat.
+	Changed func(change []byte)
 }
 
 // Engine is an embedded SQS. It is safe for concurrent use.
@@ -42,6 +43,7 @@ type Engine struct {
 	moving  map[string]*moveTask // the active ones, by the name of the source
 	order   uint64               // of the latest arrival in any queue
 	dirty   bool                 // changed since it was locked
+	gone    map[string]time.Time // queues that were deleted since Changed was last called
 }
 
 // New makes an engine without queues.
@@ -72,12 +74,11 @@ func (e *Engine) lock() time.Time {
 
 // unlock ends what lock began, and tells of changes.
 func (e *Engine) unlock() {
-	changed := e.dirty
+	if e.dirty && e.options.Changed != nil {
+		e.options.Changed(e.changes())
+	}
 	e.dirty = false
 	e.mu.Unlock()
-	if changed && e.options.Changed != nil {
-		e.options.Changed()
-	}
 }
 
 // maxRequestBytes bounds a request: 1 MiB of messages, which JSON's escapes may make six times as long, and room for the rest.

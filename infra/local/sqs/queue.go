@@ -32,6 +32,7 @@ type message struct {
 	age      int               // index in the queue's ages
 	due      time.Time         // when it became or becomes visible
 	inFlight bool              // received and hidden; a hidden message that is not in flight is delayed
+	told     bool              // of its content, to Changed
 }
 
 // lane holds messages that are handed out one after the other: a message group of a FIFO queue, or a whole standard queue.
@@ -64,6 +65,7 @@ type queue struct {
 	sends   map[string]sending // of the deduplication interval, by deduplication key
 	recent  []string           // keys of sends, oldest first
 	moves   []*moveTask        // out of this queue, oldest first
+	touched *touched           // since Changed was last called; nil where nobody is told
 	changed chan struct{}      // closed when a waiting receiver should look again; nil: nobody waits
 }
 
@@ -129,18 +131,20 @@ func (q *queue) listen() <-chan struct{} {
 
 // arrive puts a message in. Its id, content, sent and enqueued are set.
 func (q *queue) arrive(m *message, order uint64, now time.Time, delay time.Duration) {
-	m.order, m.before, m.due = order, m.receives, now.Add(delay)
+	m.order, m.before, m.due, m.told = order, m.receives, now.Add(delay), false
 	q.place(m, delay > 0, false)
 }
 
 // place puts in a message that knows its order and when it is due.
 func (q *queue) place(m *message, hidden, inFlight bool) {
+	q.touched.touchMessage(m)
 	m.lane = q.laneOf(m)
 	m.lane.count++
 	q.messages[m.id] = m
 	q.ages.add(m)
 	if hidden {
 		q.hide(m, inFlight)
+		q.refresh(m.lane)
 	} else {
 		q.show(m)
 	}
@@ -168,6 +172,7 @@ func (q *queue) show(m *message) {
 
 // take takes a message from where it is: afterwards it is nowhere.
 func (q *queue) take(m *message) {
+	q.touched.touchMessage(m)
 	if m.in != nil {
 		m.in.remove(m.index)
 		m.in = nil

@@ -91,11 +91,7 @@ func (e *Engine) records() []any {
 		}
 		all = append(all, record)
 		for _, m := range slices.SortedFunc(maps.Values(q.messages), func(a, b *message) int { return cmp.Compare(a.order, b.order) }) {
-			all = append(all, messageRecord{
-				ID: m.id, Body: m.body, Attributes: m.attributes, Trace: m.trace, Group: m.group, Dedup: m.dedup, Source: m.source,
-				Order: m.order, Sent: m.sent, Enqueued: m.enqueued, First: m.first, Received: m.received, Due: m.due,
-				Receives: m.receives, Before: m.before, Hidden: m.in == q.hidden, InFlight: m.inFlight,
-			})
+			all = append(all, q.record(m))
 		}
 	}
 	return all
@@ -147,7 +143,7 @@ func (e *Engine) read(lines *json.Decoder) (queues map[string]*queue, moving map
 		}
 		queues[q.name] = q
 		for _, t := range q.moves {
-			if t.Status == moveRunning || t.Status == moveCancelling {
+			if t.active() {
 				moving[q.name] = t
 			}
 		}
@@ -157,7 +153,7 @@ func (e *Engine) read(lines *json.Decoder) (queues map[string]*queue, moving map
 
 // restored makes a queue of its record and of the messages that follow it.
 func (e *Engine) restored(record *queueRecord, lines *json.Decoder) (*queue, error) {
-	q := newQueue(record.Name, record.Attributes["FifoQueue"] == "true", record.Created)
+	q := e.newQueue(record.Name, record.Attributes["FifoQueue"] == "true", record.Created)
 	q.attributes, q.modified, q.purged = record.Attributes, record.Modified, record.Purged
 	maps.Copy(q.tags, record.Tags)
 	if err := e.configure(q, nil); err != nil {
@@ -175,11 +171,32 @@ func (e *Engine) restored(record *queueRecord, lines *json.Decoder) (*queue, err
 		if err := lines.Decode(&m); err != nil {
 			return nil, err
 		}
-		q.place(&message{
-			content: content{body: m.Body, bodyMD5: md5Hex([]byte(m.Body)), attributes: m.Attributes, trace: m.Trace, group: m.Group, dedup: m.Dedup},
-			id:      m.ID, sent: m.Sent, enqueued: m.Enqueued, order: m.Order, source: m.Source, receives: m.Receives, before: m.Before,
-			first: m.First, received: m.Received, due: m.Due,
-		}, m.Hidden, m.InFlight)
+		restored := m.message(m.content())
+		restored.told = true
+		q.place(restored, m.Hidden, m.InFlight)
 	}
+	q.touched.forget()
 	return q, nil
+}
+
+// record is a message of the queue as a snapshot has it.
+func (q *queue) record(m *message) messageRecord {
+	return messageRecord{
+		ID: m.id, Body: m.body, Attributes: m.attributes, Trace: m.trace, Group: m.group, Dedup: m.dedup, Source: m.source,
+		Order: m.order, Sent: m.sent, Enqueued: m.enqueued, First: m.first, Received: m.received, Due: m.due,
+		Receives: m.receives, Before: m.before, Hidden: m.in == q.hidden, InFlight: m.inFlight,
+	}
+}
+
+// content is what the message says.
+func (m *messageRecord) content() content {
+	return content{body: m.Body, bodyMD5: md5Hex([]byte(m.Body)), attributes: m.Attributes, trace: m.Trace, group: m.Group, dedup: m.Dedup}
+}
+
+// message is the message with this content, in no place yet.
+func (m *messageRecord) message(c content) *message {
+	return &message{
+		content: c, id: m.ID, sent: m.Sent, enqueued: m.Enqueued, order: m.Order, source: m.Source, receives: m.Receives, before: m.Before,
+		first: m.First, received: m.Received, due: m.Due,
+	}
 }

@@ -117,17 +117,16 @@ func steps() *rapid.Generator[step] {
 	})
 }
 
-// TestSnapshot_RestoredEngineBehavesAsTheFirst asks the same of an engine and of one that is restored from what a journal
-// would hold: the snapshot taken when Changed was last called.
+// TestSnapshot_RestoredEngineBehavesAsTheFirst asks the same of an engine, of one that is restored from a snapshot, and of one
+// that is made from what a journal would hold: all changes, or a snapshot in between and the changes since.
 func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 11, 24, 8, 0, 0, 123_456_789, time.UTC)
 		options := local.Options{Region: "us-east-1", Account: "123456789012", Now: func() time.Time { return now }}
-		var first subject
-		journal := ""
+		journal := &journal{options: options}
 		journalled := options
-		journalled.Changed = func() { journal = snapshot(t, first.engine) }
-		first = subject{engine: local.New(journalled), names: map[string]string{}}
+		journalled.Changed = func(change []byte) { journal.changes = append(journal.changes, string(change)) }
+		first := subject{engine: local.New(journalled), names: map[string]string{}}
 		for _, suffix := range []string{"", ".fifo"} {
 			kind := ""
 			if suffix != "" {
@@ -160,14 +159,15 @@ func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 				}
 			}
 		}
-		for _, in := range rapid.SliceOfN(steps(), 0, 80).Draw(t, "before") {
+		compact := rapid.IntRange(0, 80).Draw(t, "a snapshot is taken at")
+		for n, in := range rapid.SliceOfN(steps(), 0, 80).Draw(t, "before") {
+			if n == compact {
+				journal.snapshot, journal.changes = snapshot(t, journal.read(t)), nil
+			}
 			do(in, &first)
 			var states [2]string
-			for i, text := range []string{snapshot(t, first.engine), journal} {
-				s := first.clone(local.New(options))
-				if err := s.engine.Restore(strings.NewReader(text)); err != nil {
-					t.Fatal(err)
-				}
+			for i, engine := range []*local.Engine{restored(t, options, snapshot(t, first.engine)), journal.read(t)} {
+				s := first.clone(engine)
 				for _, queue := range []string{"dead", "dead.fifo", "jobs", "jobs.fifo", "other-0", "other-1"} { // so that time has its effect
 					s.do(step{operation: "GetQueueAttributes", body: `{"QueueUrl":"` + queue + `"}`})
 				}
@@ -178,10 +178,7 @@ func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 			}
 		}
 		state := snapshot(t, first.engine)
-		fromState, fromJournal := first.clone(local.New(options)), first.clone(local.New(options))
-		if err := errors.Join(fromState.engine.Restore(strings.NewReader(state)), fromJournal.engine.Restore(strings.NewReader(journal))); err != nil {
-			t.Fatal(err)
-		}
+		fromState, fromJournal := first.clone(restored(t, options, state)), first.clone(journal.read(t))
 		if again := snapshot(t, fromState.engine); again != state {
 			t.Fatalf("a snapshot of what was restored differs:\n%s\nwas\n%s", again, state)
 		}
@@ -193,6 +190,48 @@ func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 			t.Fatalf("afterwards:\n%s\nwant\n%s", got, want)
 		}
 	})
+}
+
+// journal is a snapshot and the changes since.
+type journal struct {
+	options  local.Options
+	snapshot string // empty: none
+	changes  []string
+}
+
+func (j *journal) read(t *rapid.T) *local.Engine {
+	t.Helper()
+	e := local.New(j.options)
+	if j.snapshot != "" {
+		e = restored(t, j.options, j.snapshot)
+	}
+	for _, change := range j.changes {
+		if err := e.Repeat([]byte(change)); err != nil {
+			t.Fatalf("%s: %v", change, err)
+		}
+	}
+	return e
+}
+
+func restored(t *rapid.T, options local.Options, snapshot string) *local.Engine {
+	t.Helper()
+	e := local.New(options)
+	if err := e.Restore(strings.NewReader(snapshot)); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestRepeat_RefusesWhatDoesNotFit(t *testing.T) {
+	for name, change := range map[string]string{
+		"no JSON":                     "jobs",
+		"a message of no queue":       `{"Queues":[{"Name":"jobs","Gone":["a"]}]}`,
+		"a message that is not there": `{"Queues":[{"Name":"jobs","Settings":{"Name":"jobs"},"Messages":[{"ID":"a","Known":true}]}]}`,
+	} {
+		if err := local.New(local.Options{}).Repeat([]byte(change)); err == nil {
+			t.Errorf("%s: it was repeated", name)
+		}
+	}
 }
 
 func TestSnapshot_IsWholeOrRefused(t *testing.T) {
@@ -252,7 +291,7 @@ func TestRestore_WakesWhoWaits(t *testing.T) {
 func TestChanged_TellsOfEveryChangeAndOfNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes atomic.Int32
-		c, _ := startWith(t, local.Options{Region: "us-east-1", Account: "123456789012", Changed: func() { changes.Add(1) }})
+		c, _ := startWith(t, local.Options{Region: "us-east-1", Account: "123456789012", Changed: func([]byte) { changes.Add(1) }})
 		want := func(n int32, what string) {
 			t.Helper()
 			if got := changes.Swap(0); got != n {

@@ -1,0 +1,74 @@
+package functions
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Gateway is what API Gateway does before any function is asked. The local gateway, the CDK app and template.yaml follow it.
+type Gateway struct {
+	CORS     CORS
+	Throttle Throttle // of the stage: requests to all routes whose function has none of its own
+}
+
+// CORS says what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs").
+type CORS struct {
+	Origins []string      // whose pages may call: "https://app.example", or "*" for all
+	Methods []string      // "GET", …
+	Headers []string      // that a request may have beyond what every page may send (Fetch standard, "CORS-safelisted")
+	Expose  []string      // headers of an answer that a page may read beyond those that every page may
+	MaxAge  time.Duration // for which a browser need not ask again: whole seconds, up to a day
+}
+
+// Throttle bounds requests by a token bucket; above it API Gateway answers 429 (developer guide, "Throttle requests to your
+// HTTP APIs"). An account's buckets together hold 5,000 tokens and gain 10,000 a second ("API Gateway quotas").
+type Throttle struct {
+	Rate  int // requests a second, over time
+	Burst int // requests at once: the bucket's size
+}
+
+// Concurrency is how many calls of an account's functions may be under way, all together (Lambda quotas, "Concurrent
+// executions"). Above it Lambda refuses calls, API Gateway makes that a 503, and nobody tries again: hence all bursts
+// together stay below it.
+const Concurrency = 1000
+
+// API is the gateway of all operations.
+//
+// Any page may call: a request shows who sends it in a header that no browser adds by itself, so that another site's page
+// can do nothing in a visitor's name. The stage's throttle leaves a third of the account's rate for what is to come beside
+// this API, and takes the readers of a registration morning, 2,800 requests a second in the largest that was published
+// (University of Virginia, 2019).
+func API() Gateway {
+	methods := map[string]bool{}
+	for _, f := range All() {
+		if f.Operations != nil {
+			for _, o := range f.Operations(Adapters{}) {
+				methods[o.Method] = true
+			}
+		}
+	}
+	return Gateway{
+		CORS: CORS{
+			Origins: []string{"*"}, Methods: slices.Sorted(maps.Keys(methods)),
+			Headers: []string{"Content-Type", "Idempotency-Key", "If-Match", "X-Correlation-Id"},
+			Expose:  []string{"Apigw-Requestid", "ETag", "Link", "Location", "X-Correlation-Id"},
+			MaxAge:  time.Hour,
+		},
+		Throttle: Throttle{Rate: 4000, Burst: 500},
+	}
+}
+
+// Throttles are those of the routes that have one of their own, by route key: "POST /v1/imports".
+func Throttles(all []Function) map[string]Throttle {
+	own := map[string]Throttle{}
+	for _, f := range all {
+		if f.Throttle == nil || f.Operations == nil {
+			continue
+		}
+		for _, o := range f.Operations(Adapters{}) {
+			own[o.Method+" "+o.Path] = *f.Throttle
+		}
+	}
+	return own
+}

@@ -1,0 +1,138 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/shared/api"
+)
+
+// What the buckets hold together is what can be let through in one moment: Lambda must have room for it, and the account's own
+// bucket too.
+func TestThrottlesRefuseBeforeLambdaDoes(t *testing.T) {
+	const accountRate, accountBurst = 10_000, 5_000 // API Gateway quotas
+	stage := functions.API().Throttle
+	rate, burst, workers := stage.Rate, stage.Burst, 0
+	for route, own := range functions.Throttles(functions.All()) {
+		if own.Rate < 1 || own.Burst < 1 {
+			t.Errorf("%s lets nothing through: %+v", route, own)
+		}
+		rate, burst = rate+own.Rate, burst+own.Burst
+	}
+	for _, f := range functions.All() {
+		if f.Queue != nil {
+			workers += f.Queue.Concurrency
+			if f.Throttle != nil {
+				t.Errorf("%s has no route to throttle", f.Name)
+			}
+		}
+	}
+	if burst+workers > functions.Concurrency || burst > accountBurst || rate > accountRate {
+		t.Errorf("%d requests at once besides %d workers, of %d functions at once; %d a second", burst, workers, functions.Concurrency, rate)
+	}
+}
+
+// A web page can send and read every header that operations take and give, and use every method.
+func TestCORSCoversTheOperations(t *testing.T) {
+	cors := functions.API().CORS
+	text, err := os.ReadFile(filepath.Join("docs", "openapi.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type header struct{ In, Name string }
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters  []header
+			RequestBody *struct{}
+			Responses   map[string]struct{ Headers map[string]any }
+		}
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	methods, sent, given := map[string]bool{}, map[string]bool{}, map[string]bool{"Apigw-Requestid": true}
+	for _, path := range document.Paths {
+		for method, operation := range path {
+			methods[strings.ToUpper(method)] = true
+			if operation.RequestBody != nil {
+				sent["Content-Type"] = true // of JSON: not among those that every page may send
+			}
+			for _, p := range operation.Parameters {
+				if p.In == "header" {
+					sent[p.Name] = true
+				}
+			}
+			for _, response := range operation.Responses {
+				for name := range response.Headers {
+					given[name] = true
+				}
+			}
+		}
+	}
+	for _, every := range []string{"Cache-Control", "Content-Type", "Content-Security-Policy"} { // every page may, or the browser acts on it
+		delete(given, every)
+	}
+	for what, of := range map[string]struct {
+		allowed []string
+		used    map[string]bool
+	}{"methods": {cors.Methods, methods}, "headers": {cors.Headers, sent}, "headers of answers": {cors.Expose, given}} {
+		if used := slices.Sorted(maps.Keys(of.used)); !slices.Equal(of.allowed, used) {
+			t.Errorf("%s: CORS allows %v, the operations have %v", what, of.allowed, used)
+		}
+	}
+}
+
+// The local gateway does what the manifest says.
+func TestTheLocalGatewayFollows(t *testing.T) {
+	clock := (&campus{}).system().Clock // it stands still, so that no bucket fills again
+	c, err := cloud.Open(t.Context(), cloud.Options{
+		System: api.System{Clock: clock}, SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string, headers ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, http.NoBody)
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		c.API.ServeHTTP(w, r)
+		return w
+	}
+	preflight := ask(http.MethodOptions, "/v1/terms", "Origin", "https://app.example", "Access-Control-Request-Method", "POST").Header()
+	for name, want := range map[string]string{
+		"Allow-Origin": "*", "Allow-Methods": strings.Join(functions.API().CORS.Methods, ","),
+		"Allow-Headers": strings.Join(functions.API().CORS.Headers, ","), "Max-Age": "3600",
+	} {
+		if got := preflight.Get("Access-Control-" + name); got != want {
+			t.Errorf("a preflight is told %s %q, want %q", name, got, want)
+		}
+	}
+	if got := ask(http.MethodGet, "/v1/terms", "Origin", "https://app.example").Header().Get("Access-Control-Expose-Headers"); got != strings.Join(functions.API().CORS.Expose, ",") {
+		t.Errorf("exposed: %q", got)
+	}
+	passed := func(path string, burst int) {
+		t.Helper()
+		n := 0
+		for ask(http.MethodGet, path).Code != http.StatusTooManyRequests {
+			if n++; n > burst {
+				break
+			}
+		}
+		if n != burst {
+			t.Errorf("%s: %d requests passed at once, want %d", path, n, burst)
+		}
+	}
+	passed("/health", functions.Throttles(functions.All())["GET /health"].Burst)
+	passed("/v1/terms/no-id", functions.API().Throttle.Burst-1) // one was taken above
+}

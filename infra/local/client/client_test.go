@@ -1,0 +1,49 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/registrar/infra/local/client"
+)
+
+// A throttled request is sent again, whole, until it passes; one whose body is gone is given up.
+func TestThrottledRequestsAreSentAgain(t *testing.T) {
+	var bodies []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if bodies = append(bodies, string(body)); len(bodies) < 3 || r.Method == http.MethodPut {
+			http.Error(w, `{"message":"Too Many Requests"}`, http.StatusTooManyRequests)
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":"made"}`)
+	}))
+	defer server.Close()
+	c := client.New(server.URL, 1)
+	var out struct{ ID string }
+	if err := c.Do(t.Context(), http.MethodPost, "/x", map[string]int{"a": 1}, &out); err != nil || out.ID != "made" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if got := strings.Join(bodies, " "); got != `{"a":1} {"a":1} {"a":1}` {
+		t.Errorf("sent %s", got)
+	}
+	var problem *client.Problem
+	if err := c.Upload(t.Context(), http.MethodPut, server.URL, nil, io.MultiReader(strings.NewReader("file")), 4); !errors.As(err, &problem) || problem.Status != http.StatusTooManyRequests {
+		t.Errorf("an upload that was refused: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	bodies = nil
+	if err := c.Do(ctx, http.MethodPut, "/x", map[string]int{"a": 1}, nil); err == nil {
+		t.Error("a request without end ended well")
+	}
+}

@@ -136,13 +136,15 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 	failed := map[string]error{}
 	const attempts = 2
 	for attempt := 1; len(entries) > 0 && attempt <= attempts; attempt++ {
-		clear(failed)
 		out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 		if err != nil { // the SDK tried again already
 			for _, e := range entries {
 				failed[*e.Id] = fmt.Errorf("send events: %w", err)
 			}
 			return failed
+		}
+		for _, e := range entries {
+			delete(failed, *e.Id)
 		}
 		again := map[string]bool{}
 		for _, f := range out.Failed {

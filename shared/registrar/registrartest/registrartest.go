@@ -14,12 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/registrar"
 )
 
 // Store is all that the operations and workers ask of a store.
 type Store interface {
 	registrar.RegistrationStore
+	consumer.Claims
 
 	CreateTerm(ctx context.Context, t registrar.Term, answer registrar.Answer) error
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)

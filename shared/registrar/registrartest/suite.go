@@ -28,6 +28,8 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"an import and its problems":                     imports,
 		"every change leaves its event":                  events,
 		"an audit pages in order":                        audits,
+		"an event is claimed, done, and done once":       claiming,
+		"of many who claim an event one gets it":         claimRace,
 		"a changed section overtakes a decision":         overtaken,
 		"the last seats are sold once":                   lastSeats,
 		"one student at many sections at once":           oneStudent,

@@ -77,9 +77,10 @@ type Options struct {
 	Observe func(dynamodb.Usage)
 }
 
-// Engines are the embedded engines, without the faults before them.
+// Engines are the embedded engines, without the faults before them, and how far mappings of the table's stream got.
 type Engines struct {
 	DynamoDB, SQS, S3 http.Handler
+	Positions         *lambda.Positions
 }
 
 // Cloud is a running local cloud.
@@ -223,6 +224,9 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		return clients{}, fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
 	if err := c.occupy(o.DataDir); err != nil {
+		return clients{}, err
+	}
+	if c.Engines.Positions, err = positions(o); err != nil {
 		return clients{}, err
 	}
 	local := credentials.StaticCredentialsProvider{Value: Credentials()}

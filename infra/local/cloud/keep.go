@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"example.com/registrar/infra/local/journal"
+	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/sqs"
 )
 
@@ -61,4 +62,16 @@ func (c *Cloud) queueEngine(o Options) (http.Handler, error) {
 	}
 	c.kept = append(c.kept, ledger)
 	return ledger, nil
+}
+
+// positions are how far mappings of the table's stream got: those of the engines that were handed over, or of the folder for
+// what is kept.
+func positions(o Options) (*lambda.Positions, error) {
+	switch {
+	case o.Engines.Positions != nil:
+		return o.Engines.Positions, nil
+	case o.DataDir == "":
+		return lambda.NewPositions(), nil
+	}
+	return lambda.OpenPositions(filepath.Join(o.DataDir, "positions.json"))
 }

@@ -9,12 +9,19 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"example.com/registrar/infra/local/client"
+	"example.com/registrar/infra/local/cloud"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // The test binary is also `make run`: with LOCAL in its environment it is that.
@@ -57,6 +64,68 @@ func start(t *testing.T, port int, dataDir string) *exec.Cmd {
 	return nil
 }
 
+// told is what the clients of [TestKilledInTheMiddle] were told. A message is named by its queue and its number there.
+type told struct {
+	mu       sync.Mutex
+	students map[string]bool // acknowledged
+	sent     map[string]bool // acknowledged
+	deleting map[string]bool // asked for
+	deleted  map[string]bool // acknowledged
+}
+
+func (t *told) note(in map[string]bool, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	in[name] = true
+}
+
+// register makes students until the cloud is killed.
+func (t *told) register(ctx context.Context, api *client.Client, name string) {
+	for k := 0; ; k++ {
+		number := fmt.Sprintf("%s-%d", name, k)
+		err := api.Do(ctx, http.MethodPost, "/v1/students", map[string]string{
+			"number": number, "givenName": "G", "familyName": "F", "email": number + "@example.edu",
+		}, nil)
+		if err != nil {
+			return
+		}
+		t.note(t.students, number)
+	}
+}
+
+// send sends messages until the cloud is killed, three at once, and after each three receives some and deletes the first.
+func (t *told) send(ctx context.Context, queues *sqs.Client, queue, name string) {
+	url := aws.String(queue)
+	for k := 0; ; k += 3 {
+		var entries []types.SendMessageBatchRequestEntry
+		for i := range 3 {
+			body := fmt.Sprintf("%s %s-%06d", path.Base(queue), name, k+i)
+			entry := types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &body}
+			if strings.HasSuffix(queue, ".fifo") {
+				entry.MessageGroupId, entry.MessageDeduplicationId = &name, aws.String(fmt.Sprintf("%s-%d", name, k+i))
+			}
+			entries = append(entries, entry)
+		}
+		if _, err := queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: entries}); err != nil {
+			return
+		}
+		for _, entry := range entries {
+			t.note(t.sent, *entry.MessageBody)
+		}
+		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 2})
+		if err != nil {
+			return
+		}
+		for _, m := range got.Messages[:min(1, len(got.Messages))] {
+			t.note(t.deleting, *m.Body)
+			if _, err := queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				return
+			}
+			t.note(t.deleted, *m.Body)
+		}
+	}
+}
+
 // TestKilledInTheMiddle kills the local cloud while 64 clients write, again and again: nothing that was acknowledged is
 // missing, and nothing is half done. SOAK says how often (2).
 func TestKilledInTheMiddle(t *testing.T) {
@@ -67,28 +136,27 @@ func TestKilledInTheMiddle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const clients = 64
+	const clients, registering = 64, 40
 	dataDir := t.TempDir()
 	port := 20_000 + rand.IntN(20_000)
-	var mu sync.Mutex
-	acknowledged := make(map[string]bool)
+	book := &told{students: map[string]bool{}, sent: map[string]bool{}, deleting: map[string]bool{}, deleted: map[string]bool{}}
+	queues := sqs.New(sqs.Options{
+		Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()}, RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String(fmt.Sprintf("http://127.0.0.1:%d", port+2)),
+	})
+	var urls []string
 	for round := range rounds {
 		cmd := start(t, port, dataDir)
 		api := client.New(fmt.Sprintf("http://127.0.0.1:%d", port), clients)
+		urls = makeQueues(t, queues)
 		var wg sync.WaitGroup
 		for n := range clients {
+			name := fmt.Sprintf("K%d-%d", round, n)
 			wg.Go(func() {
-				for k := 0; ; k++ {
-					number := fmt.Sprintf("K%d-%d-%d", round, n, k)
-					err := api.Do(t.Context(), http.MethodPost, "/v1/students", map[string]string{
-						"number": number, "givenName": "G", "familyName": "F", "email": number + "@example.edu",
-					}, nil)
-					if err != nil {
-						return // it was killed
-					}
-					mu.Lock()
-					acknowledged[number] = true
-					mu.Unlock()
+				if n < registering {
+					book.register(t.Context(), api, name)
+				} else {
+					book.send(t.Context(), queues, urls[n%len(urls)], name)
 				}
 			})
 		}
@@ -101,31 +169,115 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	cmd := start(t, port, dataDir)
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	api := client.New(fmt.Sprintf("http://127.0.0.1:%d", port), 1)
-	type student struct{ Number, Email string }
-	all, err := client.All[student](t.Context(), api, "/v1/students", url.Values{})
+	book.checkStudents(t, client.New(fmt.Sprintf("http://127.0.0.1:%d", port), 1))
+	found := book.checkMessages(t, queues, urls)
+	t.Logf("killed %d times: %d students acknowledged; %d messages, %d of them deleted, %d found", rounds,
+		len(book.students), len(book.sent), len(book.deleted), found)
+	if len(book.students) < clients || len(book.sent) < clients || len(book.deleted) == 0 {
+		t.Error("too few writes for the test to say much")
+	}
+}
+
+// makeQueues gives the URLs of a standard and of a FIFO queue.
+func makeQueues(t *testing.T, queues *sqs.Client) []string {
+	t.Helper()
+	var urls []string
+	for name, attributes := range map[string]map[string]string{"kept": {}, "kept.fifo": {"FifoQueue": "true"}} {
+		attributes["VisibilityTimeout"] = "1"
+		made, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls = append(urls, *made.QueueUrl)
+	}
+	return urls
+}
+
+func (t *told) checkStudents(tt *testing.T, api *client.Client) {
+	tt.Helper()
+	type student struct{ Number string }
+	all, err := client.All[student](tt.Context(), api, "/v1/students", url.Values{})
 	if err != nil {
-		t.Fatal(err)
+		tt.Fatal(err)
 	}
 	found := make(map[string]bool, len(all))
 	for _, s := range all {
 		found[s.Number] = true
 		// A student is three items, written in one transaction: the names must be taken.
 		var problem *client.Problem
-		err := api.Do(t.Context(), http.MethodPost, "/v1/students", map[string]string{"number": s.Number, "givenName": "G", "familyName": "F"}, nil)
+		err := api.Do(tt.Context(), http.MethodPost, "/v1/students", map[string]string{"number": s.Number, "givenName": "G", "familyName": "F"}, nil)
 		if !asProblem(err, &problem) || problem.Code != "NAME_TAKEN" {
-			t.Fatalf("the number of student %s is free: %v", s.Number, err)
+			tt.Fatalf("the number of student %s is free: %v", s.Number, err)
 		}
 	}
-	for number := range acknowledged {
+	for number := range t.students {
 		if !found[number] {
-			t.Errorf("student %s was acknowledged and is missing", number)
+			tt.Errorf("student %s was acknowledged and is missing", number)
 		}
 	}
-	t.Logf("killed %d times: %d acknowledged, %d found", rounds, len(acknowledged), len(found))
-	if len(acknowledged) < clients {
-		t.Error("too few writes for the test to say much")
+}
+
+// checkMessages receives and deletes all there is. It returns how many messages there were.
+func (t *told) checkMessages(tt *testing.T, queues *sqs.Client, urls []string) int {
+	tt.Helper()
+	found, batches := map[string]bool{}, map[string]int{}
+	for _, url := range urls {
+		last := map[string]string{} // of each group
+		for {
+			got, err := queues.ReceiveMessage(tt.Context(), &sqs.ReceiveMessageInput{
+				QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 2, VisibilityTimeout: 600,
+				MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
+			})
+			if err != nil {
+				tt.Fatal(err)
+			}
+			if len(got.Messages) == 0 {
+				break
+			}
+			var entries []types.DeleteMessageBatchRequestEntry
+			for i, m := range got.Messages {
+				body := *m.Body
+				if found[body] || t.deleted[body] {
+					tt.Errorf("message %q came though it was deleted", body)
+				}
+				found[body] = true
+				batches[batchOf(body)]++
+				if group := m.Attributes["MessageGroupId"]; group != "" {
+					if body <= last[group] {
+						tt.Errorf("message %q came after %q", body, last[group])
+					}
+					last[group] = body
+				}
+				entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
+			}
+			if _, err := queues.DeleteMessageBatch(tt.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err != nil {
+				tt.Fatal(err)
+			}
+		}
 	}
+	for body := range t.sent {
+		if !found[body] && !t.deleting[body] {
+			tt.Errorf("message %q was acknowledged and is missing", body)
+		}
+	}
+	for body := range t.deleting {
+		if !found[body] {
+			batches[batchOf(body)]++
+		}
+	}
+	for batch, n := range batches { // three at once are one change
+		if n != 3 {
+			tt.Errorf("of batch %s there were %d messages", batch, n)
+		}
+	}
+	return len(found)
+}
+
+// batchOf names the three messages that were sent with this one.
+func batchOf(body string) string {
+	at := strings.LastIndex(body, "-")
+	n, _ := strconv.Atoi(body[at+1:]) // send wrote it
+	return fmt.Sprint(body[:at], " ", n/3)
 }
 
 func asProblem(err error, into **client.Problem) bool {

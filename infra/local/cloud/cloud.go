@@ -11,10 +11,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +26,6 @@ import (
 	"example.com/registrar/infra/local/journal"
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/s3"
-	"example.com/registrar/infra/local/sqs"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/objects"
@@ -63,9 +62,12 @@ type Options struct {
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
 	Faults    *faults.Injector // nil: nothing fails on purpose
-	// DataDir is a folder in which the embedded DynamoDB and S3 keep what was acknowledged, across restarts and kill -9. Empty:
-	// nothing outlives the process.
+	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
+	// outlives the process.
 	DataDir string
+	// DataNoSync leaves it to the operating system when what was acknowledged comes from its memory to the disk: faster, and a
+	// power cut may lose it.
+	DataNoSync bool
 	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero value
 	// makes new ones.
 	Engines Engines
@@ -75,9 +77,10 @@ type Options struct {
 	Observe func(dynamodb.Usage)
 }
 
-// Engines are the embedded engines, without the faults before them.
+// Engines are the embedded engines, without the faults before them, and how far mappings of the table's stream got.
 type Engines struct {
 	DynamoDB, SQS, S3 http.Handler
+	Positions         *lambda.Positions
 }
 
 // Cloud is a running local cloud.
@@ -93,7 +96,7 @@ type Cloud struct {
 	queues   map[string]queueOf
 	sources  []source
 	pools    []*lambda.Pool
-	journals []*journal.Journal
+	kept     []io.Closer // what DataDir holds open
 	options  Options
 }
 
@@ -109,25 +112,32 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 		o.Getenv = func(string) string { return "" }
 	}
 	c := &Cloud{options: o}
+	if err := c.open(ctx, o); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cloud) open(ctx context.Context, o Options) error {
 	clients, err := c.engines(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: CursorKey}, o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
 	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
-		return nil, err
+		return err
 	}
 	c.sqs = clients.sqs
 	if c.queues, err = makeQueues(ctx, clients.sqs); err != nil {
-		return nil, err
+		return err
 	}
 	routes, err := c.wire(ctx, clients, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.API, err = newGateway(routes, o)
-	return c, err
+	return err
 }
 
 // newGateway is the gateway as the manifest wants it.
@@ -152,14 +162,14 @@ func newGateway(routes []gateway.Route, o Options) (*gateway.Gateway, error) {
 	return gateway.New(options)
 }
 
-// Close stops the functions' processes and ends the journals, if there are any.
+// Close stops the functions' processes and ends what DataDir holds open.
 func (c *Cloud) Close() error {
 	errs := make([]error, 0, len(c.pools))
 	for _, pool := range c.pools {
 		errs = append(errs, pool.Close())
 	}
-	for _, j := range c.journals {
-		errs = append(errs, j.Close())
+	for _, k := range slices.Backward(c.kept) {
+		errs = append(errs, k.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -213,6 +223,12 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	if err != nil {
 		return clients{}, fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
+	if err := c.occupy(o.DataDir); err != nil {
+		return clients{}, err
+	}
+	if c.Engines.Positions, err = positions(o); err != nil {
+		return clients{}, err
+	}
 	local := credentials.StaticCredentialsProvider{Value: Credentials()}
 	var all clients
 	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
@@ -238,7 +254,9 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	} else {
 		c.Engines.SQS = o.Engines.SQS
 		if c.Engines.SQS == nil {
-			c.Engines.SQS = sqs.New(sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock})
+			if c.Engines.SQS, err = c.queueEngine(o); err != nil {
+				return clients{}, err
+			}
 		}
 		c.SQS = o.Faults.Handler("sqs", c.Engines.SQS)
 		all.sqs = sdksqs.New(sdksqs.Options{
@@ -272,23 +290,6 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
 	return all, nil
-}
-
-// keep puts a journal before an engine if there is a folder for it.
-func (c *Cloud) keep(ctx context.Context, o Options, name string, engine http.Handler, changes func(*http.Request) bool, clock *journal.Clock) (http.Handler, error) {
-	if o.DataDir == "" {
-		return engine, nil
-	}
-	const private = 0o700
-	if err := os.MkdirAll(o.DataDir, private); err != nil {
-		return nil, fmt.Errorf("make the folder for what is kept: %w", err)
-	}
-	j, err := journal.Open(ctx, engine, journal.Options{Path: filepath.Join(o.DataDir, name+".journal"), Changes: changes, Clock: clock})
-	if err != nil {
-		return nil, err
-	}
-	c.journals = append(c.journals, j)
-	return j, nil
 }
 
 // announce tells of an object that arrived, as a bucket's notification does, to the queue of uploads.

@@ -141,8 +141,9 @@ func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Func
 	}
 }
 
-// follow is the event source mapping of the table's stream. What it gives up goes whole into the bucket, where Lambda would
-// put it too.
+// follow is the event source mapping of the table's stream. It goes on where the mapping got to, and else begins with the oldest
+// record that there is: what was committed before a process was killed comes after it. What it gives up goes whole into the
+// bucket, where Lambda would put it too.
 func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Function, function lambda.Function, o Options) (source, error) {
 	described, err := clients.dynamodb.DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
 	if err != nil {
@@ -155,6 +156,7 @@ func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Functio
 	return &lambda.StreamPoller{
 		Client: clients.streams, ARN: arn, Function: function,
 		FunctionARN: "arn:aws:lambda:" + Region + ":" + Account + ":function:" + f.Name, StartingPosition: lambda.TrimHorizon,
+		Positions: c.Engines.Positions, Name: f.Name + " " + arn,
 		BatchSize: f.Stream.BatchSize, ParallelizationFactor: f.Stream.Parallel, MaximumRetryAttempts: &f.Stream.Retries,
 		MaximumRecordAge: f.Stream.MaxAge, BisectBatchOnFunctionError: true, ReportBatchItemFailures: true,
 		Filter:         lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{f.Stream.Prefix}},

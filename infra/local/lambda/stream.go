@@ -38,8 +38,7 @@ func (f StreamFilter) wants(r *events.DynamoDBEventRecord) bool {
 // StreamPoller is an event source mapping: it hands the records of a DynamoDB stream to a function, those of one partition
 // key in their order, and goes on when the function was done with them. A record may come more than once.
 //
-// Simplified: where it got to is kept only while it runs, so that a second Run begins at StartingPosition again; the pauses
-// between attempts are this package's own (a second, doubled up to a minute); records are filtered before they are put in
+// Simplified: without Positions a second Run begins at StartingPosition again; the pauses between attempts are this package's own (a second, doubled up to a minute); records are filtered before they are put in
 // batches; a batch that keeps failing holds up its shard's other batches too, once a page of records waits behind it; there
 // are no tumbling windows and no filters but [StreamFilter].
 type StreamPoller struct {
@@ -48,9 +47,12 @@ type StreamPoller struct {
 	Function Function
 	// FunctionARN stands in what OnFailure gets.
 	FunctionARN string
-	// StartingPosition is [TrimHorizon] or [Latest], for the shards that are there when Run begins; others are read from their
-	// first record.
+	// StartingPosition is [TrimHorizon] or [Latest], for the shards that are there when Run begins and have no position in
+	// Positions; others are read from their first record.
 	StartingPosition string
+	// Positions keep how far it got, under the mapping's name; nil: they end with Run. Records after the position come again.
+	Positions *Positions
+	Name      string // of the mapping
 	// BatchSize is the most records in a batch: 1 to 10,000, 100 when 0. A batch is also full at 6 MB.
 	BatchSize int
 	// MaximumBatchingWindow is how long after its first record a batch may wait for more: whole seconds, 0 to 300.
@@ -244,11 +246,15 @@ type reader struct {
 	shard    string
 	key      string // the name of the partition key
 	position string
-	last     string // the newest sequence number read
+	last     string // the newest sequence number read, or where Positions say that reading goes on
+	kept     bool   // last is of Positions, and nothing has been read yet
+	progress progress
 }
 
 // run returns true when the shard came to its end and its records were dealt with.
 func (r *reader) run(ctx context.Context) bool {
+	r.last = r.Positions.Reached(r.Name, r.shard)
+	r.kept = r.last != ""
 	lanes := make([]*lane, max(r.ParallelizationFactor, 1))
 	var working sync.WaitGroup
 	for i := range lanes {
@@ -284,15 +290,16 @@ func (r *reader) read(ctx context.Context, lanes []*lane) (ended bool) {
 			r.log.Warn("the iterator has expired; reading goes on after the last record", "last", r.last)
 			iterator = ""
 			continue
-		case hasCode(err, codeTrimmed):
+		case hasCode(err, codeTrimmed), r.kept && hasCode(err, codeInvalid): // or the position is of another stream
 			r.log.Error("records were trimmed before they were read; reading goes on with the oldest that is left", "last", r.last)
-			iterator, r.position, r.last = "", TrimHorizon, ""
+			iterator, r.position, r.last, r.kept = "", TrimHorizon, "", false
 			continue
 		case err != nil:
 			r.log.Error("records could not be read", "error", err)
 			pause(ctx, streamRetry)
 			continue
 		}
+		r.kept = false
 		if !r.share(ctx, lanes, page) {
 			return false
 		}
@@ -319,7 +326,8 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 	for i := range page {
 		one := &page[i]
 		r.last = one.Change.SequenceNumber
-		if !r.Filter.wants(one) {
+		wanted := r.Filter.wants(one)
+		if r.progress.handOut(r.last, wanted); !wanted {
 			continue
 		}
 		one.EventSourceArn = r.ARN
@@ -330,6 +338,7 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 		text, err := json.Marshal(one)
 		if err != nil {
 			r.log.Error("a record could not be written and is left out", "sequenceNumber", r.last, "error", err)
+			r.finish([]record{{sequence: r.last}})
 			continue
 		}
 		hash := fnv.New32a()
@@ -337,6 +346,7 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 		n := int(hash.Sum32() % uint32(len(lanes))) //nolint:gosec // at most ten
 		parts[n] = append(parts[n], record{text: text, sequence: r.last, made: one.Change.ApproximateCreationDateTime.Time})
 	}
+	r.finish(nil) // of those that nobody wants
 	for i, part := range parts {
 		if len(part) == 0 {
 			continue
@@ -348,6 +358,13 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 		}
 	}
 	return true
+}
+
+// finish notes that records are done with.
+func (r *reader) finish(records []record) {
+	if err := r.progress.finish(records, func(sequence string) error { return r.Positions.reach(r.Name, r.shard, sequence) }); err != nil {
+		r.log.Error("the position could not be kept, and records will come again", "error", err)
+	}
 }
 
 // record is one of a batch, as it stands in the event.

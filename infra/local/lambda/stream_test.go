@@ -37,6 +37,7 @@ type stream struct {
 	disabled  bool
 	positions []string                    // what iterators were asked for
 	fail      func(iterator string) error // of Records; may be nil
+	invalid   bool                        // no sequence number is of this stream
 }
 
 func newStream(shards ...string) *stream {
@@ -80,6 +81,9 @@ func (s *stream) ShardIterator(_ context.Context, _, shard, kind, sequence strin
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.positions = append(s.positions, strings.TrimSpace(shard+" "+kind+" "+strings.TrimLeft(sequence, "10")))
+	if s.invalid && sequence != "" {
+		return "", &lambda.StreamError{Code: "ValidationException"}
+	}
 	at := 0
 	switch kind {
 	case lambda.Latest:

@@ -32,6 +32,7 @@ func (l *lane) work(ctx context.Context, batch []record) {
 		}
 		l.underWay(a.records)
 		done, asked := l.call(ctx, a)
+		l.finish(a.records[:done])
 		a.records = a.records[done:]
 		bisect := l.BisectBatchOnFunctionError && (done > 0 || len(a.records) > 1)
 		switch {
@@ -132,6 +133,7 @@ func (l *lane) discard(ctx context.Context, a *attempt, n int, condition string)
 	}
 	given := a.records[:n]
 	a.records = a.records[n:]
+	defer l.finish(given)
 	l.log.Error("records are given up", "records", n, "condition", condition, "from", given[0].sequence, "to", given[n-1].sequence)
 	if l.OnFailure == nil {
 		return

@@ -39,6 +39,7 @@ const (
 const (
 	codeExpired = "ExpiredIteratorException"
 	codeTrimmed = "TrimmedDataAccessException"
+	codeInvalid = "ValidationException"
 )
 
 // StreamError is an error answer of DynamoDB Streams.

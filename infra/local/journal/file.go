@@ -1,0 +1,158 @@
+package journal
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+)
+
+// file is a list of entries that only grows. It is safe for concurrent use.
+type file struct {
+	noSync bool
+
+	writing sync.Mutex
+	disk    *os.File
+	size    int64
+
+	syncing sync.Mutex // held by whoever brings the file to the disk
+	durable atomic.Int64
+	failed  atomic.Pointer[error]
+}
+
+// headerBytes stand before each entry: its length and its checksum.
+const headerBytes = 8
+
+const private = 0o600 // to whoever runs the local cloud
+
+// openFile reads the entries in order and is ready for more. What was cut off at the end is taken away.
+func openFile(path string, noSync bool, each func(entry []byte) error) (*file, error) {
+	disk, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, private)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	f := &file{disk: disk, noSync: noSync}
+	if err := errors.Join(f.read(each), f.syncFolder(path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), disk.Close())
+	}
+	return f, nil
+}
+
+// syncFolder makes the file's name as durable as what is in it.
+func (f *file) syncFolder(path string) error {
+	if f.noSync {
+		return nil
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+func (f *file) read(each func(entry []byte) error) error {
+	about, err := f.disk.Stat()
+	if err != nil {
+		return err
+	}
+	reader := bufio.NewReader(f.disk)
+	for {
+		text, err := next(reader, about.Size()-f.size)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := each(text); err != nil {
+			return fmt.Errorf("at %d: %w", f.size, err)
+		}
+		f.size += headerBytes + int64(len(text))
+	}
+	if err := f.disk.Truncate(f.size); err != nil {
+		return err
+	}
+	_, err = f.disk.Seek(f.size, io.SeekStart)
+	f.durable.Store(f.size)
+	return err
+}
+
+// next reads an entry; io.EOF at the end, and at an entry that is not whole.
+func next(reader io.Reader, left int64) ([]byte, error) {
+	var header [headerBytes]byte
+	if _, err := io.ReadFull(reader, header[:]); err != nil {
+		return nil, io.EOF
+	}
+	length := int64(binary.BigEndian.Uint32(header[:4]))
+	if length > left-headerBytes {
+		return nil, io.EOF
+	}
+	text := make([]byte, length)
+	if _, err := io.ReadFull(reader, text); err != nil || crc32.ChecksumIEEE(text) != binary.BigEndian.Uint32(header[4:]) {
+		return nil, io.EOF
+	}
+	return text, nil
+}
+
+// broken is the error after which nothing is written any more.
+func (f *file) broken() error {
+	if failed := f.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+func (f *file) fail(err error) error {
+	f.failed.CompareAndSwap(nil, &err)
+	return err
+}
+
+// append writes an entry after all others. It gives the place up to which the file must be on disk to hold it.
+func (f *file) append(text []byte) (int64, error) {
+	entry := make([]byte, headerBytes, headerBytes+len(text))
+	binary.BigEndian.PutUint32(entry[:4], uint32(len(text))) //nolint:gosec // a request, or what one changed
+	binary.BigEndian.PutUint32(entry[4:], crc32.ChecksumIEEE(text))
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if err := f.broken(); err != nil {
+		return 0, err
+	}
+	if _, err := f.disk.Write(append(entry, text...)); err != nil {
+		return 0, f.fail(err)
+	}
+	f.size += headerBytes + int64(len(text))
+	return f.size, nil
+}
+
+// end is the place after the last entry.
+func (f *file) end() int64 {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	return f.size
+}
+
+// sync waits until the file is on disk up to the place. One goes for all who wait.
+func (f *file) sync(place int64) error {
+	if f.noSync || place <= f.durable.Load() {
+		return f.broken()
+	}
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if place <= f.durable.Load() {
+		return nil
+	}
+	size := f.end()
+	if err := f.disk.Sync(); err != nil {
+		return f.fail(err)
+	}
+	f.durable.Store(size)
+	return nil
+}
+
+func (f *file) close() error { return f.disk.Close() }

@@ -69,6 +69,9 @@ type Options struct {
 	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero value
 	// makes new ones.
 	Engines Engines
+	// Stretch multiplies the timeouts of the functions in this process, for tests under the race detector, which makes
+	// everything many times slower. 0: they are the manifest's.
+	Stretch int
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
 }

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"time"
 	"strings"
+	"time"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/gateway"

@@ -59,11 +59,15 @@ const (
 	codeVersionMismatch      = "VERSION_MISMATCH"
 	codePreconditionRequired = "PRECONDITION_REQUIRED"
 	codeBusy                 = "BUSY"
+	codeOutcomeUnknown       = "OUTCOME_UNKNOWN"
 	codeInternal             = "INTERNAL"
 
 	fieldFormat  = registrar.FieldFormat
 	fieldTooLong = registrar.FieldTooLong
 )
+
+// outcomeUnknown is what can be said when the table did not answer in time.
+const outcomeUnknown = "no answer in time: the change was made whole or not at all; the same request with the same Idempotency-Key tells which"
 
 // problemTypes is where the types of problems live.
 const problemTypes = "https://registrar.example.com/problems/"
@@ -160,6 +164,10 @@ func describe(ctx context.Context, err error) *Problem {
 	case errors.Is(err, registrar.ErrBadCursor):
 		return newProblem(http.StatusBadRequest, codeBadCursor, "the cursor is not one of this list").
 			on("query.cursor", fieldFormat, "must be a cursor that this list gave")
+	case errors.Is(err, registrar.ErrOutcomeUnknown):
+		p := newProblem(http.StatusServiceUnavailable, codeOutcomeUnknown, outcomeUnknown)
+		p.header("Retry-After", "1")
+		return p
 	case errors.Is(err, registrar.ErrBusy), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		p := newProblem(http.StatusServiceUnavailable, codeBusy, "too busy to decide in time; nothing was done, try again")
 		p.header("Retry-After", "1")
@@ -308,6 +316,7 @@ func explainProblems(o *huma.Operation, spec Spec) {
 		{http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match"},
 		{http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match"},
 		{http.StatusServiceUnavailable, codeBusy, "too busy to decide in time; nothing was done, try again"},
+		{http.StatusServiceUnavailable, codeOutcomeUnknown, outcomeUnknown},
 		{http.StatusInternalServerError, codeInternal, "something went wrong on our side"},
 	} {
 		add(common.status, common.code, common.detail)

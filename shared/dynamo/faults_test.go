@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 )
 
@@ -94,6 +95,42 @@ func TestEndlessConflictsAreBusyAndNothingIsDone(t *testing.T) {
 	}
 }
 
+// Only what the service said last tells whether anything was done when the time is over.
+func TestTheOutcomeIsUnknownUntilTheServiceSpeaks(t *testing.T) {
+	reset := errors.New("connection reset by peer")
+	throttled := &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}
+	for name, c := range map[string]struct {
+		first, then error
+		want        error
+	}{
+		"never answered":                   {reset, reset, registrar.ErrOutcomeUnknown},
+		"an answer in other words":         {&smithy.GenericAPIError{Code: "502", Fault: smithy.FaultServer}, conflict(), registrar.ErrBusy},
+		"unanswered, then a conflict":      {reset, conflict(), registrar.ErrBusy},
+		"unanswered, then throttled":       {reset, throttled, registrar.ErrOutcomeUnknown},
+		"throttled":                        {throttled, throttled, registrar.ErrBusy},
+		"a conflict, then never an answer": {conflict(), reset, registrar.ErrOutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, f, section, student := faultyUniversity(t)
+			f.before = func(call int64) error {
+				if call == 1 {
+					return c.first
+				}
+				return c.then
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
+			if f.calls.Load() < 2 {
+				t.Fatalf("%d attempts", f.calls.Load())
+			}
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 func TestALostReplyHasOneEffect(t *testing.T) {
 	u, f, section, student := faultyUniversity(t)
 	f.after = func(call int64) error {
@@ -120,8 +157,8 @@ func TestAKeyAnswersForAnAttemptWhoseReplyWasLost(t *testing.T) {
 	request := registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := u.Desk().Enrol(ctx, request, key, reply); !errors.Is(err, registrar.ErrBusy) {
-		t.Fatalf("the first attempt: %v, want ErrBusy", err)
+	if _, err := u.Desk().Enrol(ctx, request, key, reply); !errors.Is(err, registrar.ErrOutcomeUnknown) {
+		t.Fatalf("the first attempt: %v, want ErrOutcomeUnknown: nobody may be told that nothing was done", err)
 	}
 	f.after = nil
 	_, err := u.Desk().Enrol(t.Context(), request, key, reply)

@@ -39,28 +39,53 @@ func (c *cancelled) failed(i int) bool {
 const conditionFailed = "ConditionalCheckFailed"
 
 // transact sends a transaction until it is decided: nil, [*cancelled] when a condition failed, [registrar.ErrBusy] when
-// conflicts or throttling outlasted the context, or a failure. All attempts carry one token, so an attempt whose reply was
-// lost and its repetition have one effect (for ten minutes, far longer than any request lasts).
+// conflicts or throttling outlasted the context, [registrar.ErrOutcomeUnknown] when the context ended and an attempt was
+// never answered, or a failure. All attempts carry one token, so an attempt whose reply was lost and its repetition have
+// one effect (for ten minutes, far longer than any request lasts).
 func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) error {
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: aws.String(uuid.NewString())}
 	once := func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 } // this loop knows more of what may be tried again
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
+	}
+	undone := true // what the service said last: that nothing of it was done
 	for attempt := 1; ; attempt++ {
 		_, err := s.client.TransactWriteItems(ctx, in, once)
 		if err == nil {
 			return nil
 		}
 		var lost *types.TransactionCanceledException
-		if errors.As(err, &lost) {
+		switch {
+		case errors.As(err, &lost):
 			if decided(lost.CancellationReasons, len(items)) {
 				return &cancelled{reasons: lost.CancellationReasons}
 			}
-		} else if !mayTryAgain(err) {
+			undone = true
+		case !mayTryAgain(err):
 			return fmt.Errorf("write a transaction: %w", err)
+		case !turnedAway(err): // a refusal for want of capacity says nothing of an attempt before it
+			undone = false
 		}
 		if err := pause(ctx, attempt); err != nil {
+			if !undone {
+				return fmt.Errorf("%w: %w", registrar.ErrOutcomeUnknown, ctx.Err())
+			}
 			return err
 		}
 	}
+}
+
+// turnedAway tells whether the service refused a request for want of capacity, without looking at it.
+func turnedAway(err error) bool {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.ErrorCode() {
+	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded":
+		return true
+	}
+	return false
 }
 
 // decided tells whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling say
@@ -78,9 +103,11 @@ func mayTryAgain(err error) bool {
 	if !errors.As(err, &answer) {
 		return true // no answer at all
 	}
+	if turnedAway(err) {
+		return true
+	}
 	switch answer.ErrorCode() {
-	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
-		"ServiceUnavailable", "TransactionInProgressException", "TransactionConflictException":
+	case "InternalServerError", "ServiceUnavailable", "TransactionInProgressException", "TransactionConflictException":
 		return true
 	}
 	var response *smithyhttp.ResponseError // something in between may have answered in its own words

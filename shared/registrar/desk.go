@@ -17,7 +17,7 @@ type RegistrationStore interface {
 	RegistrationFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
 	// CommitRegistration writes the change, its event and its answer in one transaction, if every fact that it rests on
 	// still holds: else [ErrStale], and nothing is written. [*AnsweredBefore] when the key was answered meanwhile. [ErrBusy]
-	// when contention outlasted the context's deadline.
+	// when contention outlasted the context's deadline, [ErrOutcomeUnknown] when an attempt was still unanswered then.
 	CommitRegistration(ctx context.Context, change RegistrationChange, answer Answer) error
 }
 
@@ -38,7 +38,8 @@ type Desk struct {
 // Reply renders the answer to a request from the registration that it made.
 type Reply func(Registration) ([]byte, error)
 
-// Enrol gives the student a seat, or returns [Refusals], [FieldErrors], [*AnsweredBefore], [ErrBusy] or a failure.
+// Enrol gives the student a seat, or returns [Refusals], [FieldErrors], [*AnsweredBefore], [ErrBusy], [ErrOutcomeUnknown] or
+// a failure.
 func (d Desk) Enrol(ctx context.Context, r EnrolRequest, key IdempotencyKey, reply Reply) (Registration, error) {
 	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
 		return DecideEnrol(r, f, d.NewID)

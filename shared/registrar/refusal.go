@@ -111,6 +111,9 @@ var (
 	// ErrBusy tells that the store could not decide within the deadline because of contention or throttling; nothing was done, and
 	// the same request may be sent again.
 	ErrBusy = errors.New("too busy to decide in time")
+	// ErrOutcomeUnknown tells that the deadline came while a change was under way: it was done whole or not at all. The same
+	// request with the same idempotency key tells which.
+	ErrOutcomeUnknown = errors.New("no answer in time")
 	// ErrBadCursor tells of a page cursor that this system did not make, or that belongs to another list.
 	ErrBadCursor = errors.New("the cursor is not one of this list")
 )

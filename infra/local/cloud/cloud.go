@@ -73,6 +73,9 @@ type Options struct {
 	Engines Engines
 	// Unthrottled lets through what the manifest's throttles would refuse, for tests with a clock that stands still.
 	Unthrottled bool
+	// Stretch multiplies the timeouts of the functions in this process, for tests under the race detector, which makes
+	// everything many times slower. 0: they are the manifest's.
+	Stretch int
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
 }

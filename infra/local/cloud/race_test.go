@@ -33,7 +33,7 @@ func open(t *testing.T) *campus {
 	t.Helper()
 	c, err := cloud.Open(t.Context(), cloud.Options{
 		Getenv: os.Getenv, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
-		System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
+		System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Stretch: slowness,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/gateway"
@@ -61,7 +62,8 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 // function is a function of the manifest, in this process or in processes of its own.
 func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Options) lambda.Function {
 	if o.Processes == "" {
-		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory, Log: o.Log}))
+		timeout := f.Timeout * time.Duration(max(1, o.Stretch))
+		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: timeout, Memory: f.Memory, Log: o.Log}))
 	}
 	pool := lambda.NewPool(lambda.PoolOptions{
 		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{

@@ -205,6 +205,12 @@ func TestItemCollectionMetrics(t *testing.T) {
 	if len(metrics) != 1 || metrics[0].ItemCollectionKey["P"].(*types.AttributeValueMemberS).Value != "a" || !slices.Equal(metrics[0].SizeEstimateRangeGB, []float64{0, 1}) {
 		t.Errorf("metrics %+v", metrics)
 	}
+	alone, err := b.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+		TableName: aws.String("local"), Key: item{"P": s("a"), "S": s("1")}, ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize,
+	})
+	if err != nil || alone.ItemCollectionMetrics == nil || alone.ItemCollectionMetrics.ItemCollectionKey["P"].(*types.AttributeValueMemberS).Value != "a" {
+		t.Errorf("a delete by itself: %+v, %v", alone, err)
+	}
 	plain, err := b.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: item{"PK": s("a"), "SK": n("1")}, ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize})
 	if err != nil || plain.ItemCollectionMetrics != nil {
 		t.Errorf("a table without local indexes: %+v, %v", plain, err)

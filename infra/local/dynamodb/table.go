@@ -418,6 +418,10 @@ type updateTableInput struct {
 // checkThroughput tells what is wrong with a new billing mode and throughput.
 func (t *table) checkThroughput(billing string, p *throughput) error {
 	switch {
+	case billing != "" && billing != "PROVISIONED" && billing != "PAY_PER_REQUEST":
+		return invalid("Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]")
+	case p == nil && billing == "PROVISIONED" && t.billing != "PROVISIONED":
+		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
 	case p == nil:
 		return nil
 	case billing == "PAY_PER_REQUEST" || billing == "" && t.billing == "PAY_PER_REQUEST":
@@ -433,6 +437,10 @@ func (t *table) checkThroughput(billing string, p *throughput) error {
 func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	if len(in.ReplicaUpdates) > 0 {
 		return nil, invalid("The local cloud does not offer global tables")
+	}
+	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.StreamSpecification == nil && in.DeletionProtectionEnabled == nil &&
+		len(in.GlobalSecondaryIndexUpdates) == 0 {
+		return nil, invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, DeletionProtectionEnabled or GlobalSecondaryIndexUpdates is required")
 	}
 	if len(in.GlobalSecondaryIndexUpdates) > 1 {
 		return nil, newFault("LimitExceededException", "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
@@ -467,6 +475,9 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	}
 	if in.BillingMode != "" {
 		t.billing = in.BillingMode
+	}
+	if t.billing == "PAY_PER_REQUEST" {
+		t.throughput = throughput{}
 	}
 	if in.ProvisionedThroughput != nil {
 		t.throughput = *in.ProvisionedThroughput

@@ -255,10 +255,7 @@ func attempts(name string, operation func(Adapters) api.Operation) Function {
 
 // relay sends what happened to who asked for it.
 func relay(a Adapters) events.Relay {
-	r := events.Relay{Subscriptions: Subscriptions(), Queues: map[string]events.Queue{}, Log: a.Log}
-	for name := range r.Subscriptions {
-		r.Queues[name] = a.Queue(name)
-	}
+	r, _ := events.New(Subscriptions(), func(name string) (events.Queue, error) { return a.Queue(name), nil }, a.Log) // no error of its own
 	return r
 }
 

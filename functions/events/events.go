@@ -67,6 +67,19 @@ type Relay struct {
 	Log           *slog.Logger
 }
 
+// New makes the relay of these subscriptions.
+func New(subscriptions Subscriptions, open func(queue string) (Queue, error), log *slog.Logger) (Relay, error) {
+	r := Relay{Subscriptions: subscriptions, Queues: make(map[string]Queue, len(subscriptions)), Log: log}
+	for name := range subscriptions {
+		q, err := open(name)
+		if err != nil {
+			return r, err
+		}
+		r.Queues[name] = q
+	}
+	return r, nil
+}
+
 // Send sends events and returns how many, from the first on, were sent to every queue that asked for them. Whoever sends the
 // rest again may send some of them twice.
 func (r Relay) Send(ctx context.Context, events []registrar.Event) (sent int) {

@@ -10,7 +10,6 @@ import (
 
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
@@ -71,16 +70,11 @@ func New(client Client, c Config, now registrar.Clock) *Store {
 	}
 }
 
-// Open makes a store over a client that the environment configures: region, credentials, and endpoint
-// (AWS_ENDPOINT_URL_DYNAMODB) as for every AWS SDK.
-func Open(ctx context.Context, getenv func(string) string) (*Store, error) {
+// Open makes a store that the environment configures: see [ConfigFrom].
+func Open(sdk aws.Config, getenv func(string) string) (*Store, error) {
 	c, err := ConfigFrom(getenv)
 	if err != nil {
 		return nil, err
-	}
-	sdk, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
 	return New(dynamodb.NewFromConfig(sdk), c, time.Now), nil
 }

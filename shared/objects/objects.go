@@ -12,7 +12,6 @@ import (
 
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -31,18 +30,13 @@ func New(client *s3.Client, name string, now func() time.Time) *Bucket {
 	return &Bucket{client: client, name: name, now: now}
 }
 
-// Open makes a bucket that the environment configures: BUCKET_NAME; region, credentials and endpoint (AWS_ENDPOINT_URL_S3)
-// as for every AWS SDK. With an endpoint of its own, addresses have the bucket in their path.
-func Open(ctx context.Context, getenv func(string) string) (*Bucket, error) {
+// Open makes a bucket that the environment configures: BUCKET_NAME. With an endpoint of its own, addresses have the bucket in their path.
+func Open(config aws.Config, getenv func(string) string) (*Bucket, error) {
 	name := getenv("BUCKET_NAME")
 	if name == "" {
 		return nil, errors.New("configuration of the bucket: BUCKET_NAME is not set")
 	}
-	sdk, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
-	}
-	return New(s3.NewFromConfig(sdk, func(o *s3.Options) {
+	return New(s3.NewFromConfig(config, func(o *s3.Options) {
 		o.UsePathStyle = getenv("AWS_ENDPOINT_URL_S3") != ""
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired // who uploads by an address has no SDK
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // what was uploaded so has no checksum

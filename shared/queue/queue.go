@@ -19,7 +19,6 @@ import (
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/uuid"
@@ -46,25 +45,13 @@ func Variable(name string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name)) + "_QUEUE_URL"
 }
 
-// Open makes a queue of that name over a client that the environment configures, as for every AWS SDK.
-func Open(ctx context.Context, getenv func(string) string, name string) (*Queue, error) {
+// Open makes a queue that the environment configures by the name of its address: see [Variable].
+func Open(sdk aws.Config, getenv func(string) string, name string) (*Queue, error) {
 	url := getenv(Variable(name))
 	if url == "" {
 		return nil, fmt.Errorf("configuration of the queue %s: %s is not set", name, Variable(name))
 	}
-	client, err := open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return New(client, url), nil
-}
-
-func open(ctx context.Context) (*sqs.Client, error) {
-	sdk, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
-	}
-	return sqs.NewFromConfig(sdk), nil
+	return New(sqs.NewFromConfig(sdk), url), nil
 }
 
 // Limits of SendMessageBatch (SQS developer guide, "Message quotas").
@@ -187,7 +174,7 @@ func NewConsumer(client Client, url, deadLetters string) *Consumer {
 // OpenConsumer reads what a function must know of the queue that feeds it, and names every variable that is missing or wrong:
 // QUEUE_URL, DEAD_LETTER_QUEUE_URL, QUEUE_RECEIVES (the queue's maxReceiveCount), QUEUE_VISIBILITY (seconds). The settings
 // lack their claims.
-func OpenConsumer(ctx context.Context, getenv func(string) string, log *slog.Logger) (consumer.Settings, error) {
+func OpenConsumer(sdk aws.Config, getenv func(string) string, log *slog.Logger) (consumer.Settings, error) {
 	var wrong []string
 	variable := func(name string) string {
 		if getenv(name) == "" {
@@ -207,12 +194,8 @@ func OpenConsumer(ctx context.Context, getenv func(string) string, log *slog.Log
 	if len(wrong) > 0 {
 		return consumer.Settings{}, errors.New("configuration of the consumer: " + strings.Join(wrong, "; "))
 	}
-	client, err := open(ctx)
-	if err != nil {
-		return consumer.Settings{}, err
-	}
 	return consumer.Settings{
-		Queue: NewConsumer(client, url, dead), Receives: receives, Visibility: time.Duration(visibility) * time.Second,
+		Queue: NewConsumer(sqs.NewFromConfig(sdk), url, dead), Receives: receives, Visibility: time.Duration(visibility) * time.Second,
 		Clock: time.Now, NewID: uuid.NewString, Log: log,
 	}, nil
 }

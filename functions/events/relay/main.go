@@ -7,21 +7,21 @@ import (
 	"example.com/registrar/functions/events"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/sdk"
 	"example.com/registrar/shared/stream"
 )
 
 func main() {
 	lambdahost.StartStream(func(ctx context.Context, host lambdahost.Host) (lambdahost.Images, error) {
+		config, err := sdk.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
 		subscriptions, err := events.ParseSubscriptions(host.Getenv("SUBSCRIPTIONS"))
 		if err != nil {
 			return nil, err
 		}
-		relay := events.Relay{Subscriptions: subscriptions, Queues: map[string]events.Queue{}, Log: host.Log}
-		for name := range subscriptions {
-			if relay.Queues[name], err = queue.Open(ctx, host.Getenv, name); err != nil {
-				return nil, err
-			}
-		}
-		return relay.Images(stream.Event), nil
+		relay, err := events.New(subscriptions, func(name string) (events.Queue, error) { return queue.Open(config, host.Getenv, name) }, host.Log)
+		return relay.Images(stream.Event), err
 	})
 }

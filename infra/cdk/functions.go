@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/jsii-runtime-go"
@@ -76,12 +75,16 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 		"eventName": []string{"INSERT"},
 		"dynamodb":  map[string]any{"Keys": map[string]any{"PK": map[string]any{"S": []any{map[string]any{"prefix": f.Stream.Prefix}}}}},
 	}
-	awslambda.NewEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"), &awslambda.EventSourceMappingProps{
+	mapping := awslambda.NewEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"), &awslambda.EventSourceMappingProps{
 		Target: function, EventSourceArn: s.data.table.TableStreamArn(), StartingPosition: awslambda.StartingPosition_TRIM_HORIZON,
 		BatchSize: jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
 		RetryAttempts: jsii.Number(f.Stream.Retries), MaxRecordAge: seconds(f.Stream.MaxAge), BisectBatchOnError: jsii.Bool(true),
 		ReportBatchItemFailures: jsii.Bool(true), Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&pattern)},
-		OnFailure: awslambdaeventsources.NewS3OnFailureDestination(s.data.bucket),
+	})
+	// The CDK's own destination would let the function read and write all of the bucket.
+	resource := mapping.Node().DefaultChild().(awslambda.CfnEventSourceMapping) //nolint:errcheck // a mapping's default child is one
+	resource.SetDestinationConfig(&awslambda.CfnEventSourceMapping_DestinationConfigProperty{
+		OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: s.data.bucket.BucketArn()},
 	})
 }
 

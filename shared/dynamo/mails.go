@@ -67,13 +67,25 @@ func (s *Store) mailAction(m registrar.Mail) action {
 	}
 }
 
-// Mail reads the record of a mail, or a [registrar.NotFound] refusal.
-func (s *Store) Mail(ctx context.Context, id registrar.MailID) (registrar.Mail, error) {
-	i, err := s.getItem(ctx, mailKey(id), "mail", string(id))
-	if err != nil {
-		return registrar.Mail{}, err
+// Mail reads the record of a mail, or a [registrar.NotFound] refusal; [*registrar.AnsweredBefore] when the key has an answer.
+func (s *Store) Mail(ctx context.Context, id registrar.MailID, idempotency registrar.IdempotencyKey) (registrar.Mail, error) {
+	keys := []item{mailKey(id)}
+	if !idempotency.Zero() {
+		keys = append(keys, answerKey(idempotency))
 	}
-	return mailFrom(i), nil
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return registrar.Mail{}, fmt.Errorf("read a mail: %w", err)
+	}
+	if !idempotency.Zero() {
+		if err := s.answerIn(items[1], idempotency); err != nil {
+			return registrar.Mail{}, err
+		}
+	}
+	if items[0] == nil {
+		return registrar.Mail{}, notFound("mail", string(id))
+	}
+	return mailFrom(items[0]), nil
 }
 
 // OpenMails lists the mails that are [registrar.MailUnknown] at a time, or those that are [registrar.MailRefused], longest open

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 
 	"example.com/registrar/shared/registrar"
@@ -15,15 +16,15 @@ import (
 // judge tells what became of a mail from the error of its one request. What is not certain is unknown.
 func judge(err error, keptBack bool) *registrar.HandoverError {
 	failed := &registrar.HandoverError{Outcome: registrar.MailUnknown, Reason: "no answer", Err: err}
-	var answer *smithyhttp.ResponseError
-	if !errors.As(err, &answer) {
+	var answer *smithyhttp.ResponseError // the SDK makes one without a status of what was not answered
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
 		if keptBack { // no name, no connection, no credentials, or no time before it was sent
 			failed.Outcome, failed.Reason = registrar.MailReleased, "not reached"
 		}
 		return failed
 	}
 	status := answer.HTTPStatusCode()
-	failed.Reason = http.StatusText(status)
+	failed.Reason = "HTTP " + strconv.Itoa(status)
 	var said smithy.APIError
 	if !errors.As(err, &said) || status < http.StatusBadRequest || status >= http.StatusInternalServerError {
 		// An answer that is none of SES's, one that says yes and cannot be read, or one of the server's own failures, which may

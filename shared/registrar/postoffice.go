@@ -23,7 +23,9 @@ type HandoverError struct {
 }
 
 // Error gives outcome and reason.
-func (e *HandoverError) Error() string { return "hand a mail over: " + string(e.Outcome) + ": " + e.Reason }
+func (e *HandoverError) Error() string {
+	return "hand a mail over: " + string(e.Outcome) + ": " + e.Reason
+}
 
 // Unwrap gives the cause.
 func (e *HandoverError) Unwrap() error { return e.Err }
@@ -120,6 +122,7 @@ func decideMail(m Mail, facts MailFacts, at time.Time, claimTime time.Duration) 
 		return known, nil
 	}
 	m.Claims, m.Stamp = known.Claims, known.Stamp
+	m.Reason, m.Message = "", ""
 	switch {
 	case !facts.Preferences.Wants(m.Kind):
 		return m.settled(MailSuppressed, "preferences", at), nil

@@ -82,10 +82,10 @@ func manyDeliveries(t *testing.T, u *University) {
 	}
 	want := mailOf(1)
 	want.State, want.Message, want.Claims, want.Stamp = registrar.MailSent, "message-1", 1, registrar.Stamp{}.Next(u.at).Next(u.at)
-	stored, err := u.Mail(t.Context(), want.ID)
+	stored, err := u.Mail(t.Context(), want.ID, registrar.IdempotencyKey{})
 	u.must(err)
 	same(t, "the record of a mail", stored, want)
-	_, err = u.Mail(t.Context(), "none")
+	_, err = u.Mail(t.Context(), "none", registrar.IdempotencyKey{})
 	refused(t, "a mail that is not there", err, registrar.NotFound)
 }
 
@@ -271,8 +271,11 @@ func unwanted(t *testing.T, u *University) {
 func resolutions(t *testing.T, u *University) {
 	ctx := t.Context()
 	lost := &carrier{answer: func() (string, error) { return "", errors.New("no answer") }}
+	key := func(n int) registrar.IdempotencyKey {
+		return registrar.IdempotencyKey{Principal: "operator", Key: fmt.Sprint(n), Request: [32]byte{1}}
+	}
 	resolve := func(n int, as registrar.Resolution) (registrar.Mail, error) {
-		m, err := u.Mail(ctx, mailOf(n).ID)
+		m, err := u.Mail(ctx, mailOf(n).ID, registrar.IdempotencyKey{})
 		u.must(err)
 		m, event, err := registrar.DecideResolution(m, as, registrar.Actor{Principal: "operator"}, u.at, u.NewID)
 		if err != nil {
@@ -282,7 +285,7 @@ func resolutions(t *testing.T, u *University) {
 		if id != m.ID || said != as || err != nil {
 			t.Errorf("the event says %s of %s, %v", said, id, err)
 		}
-		return m, u.ResolveMail(ctx, m, event, registrar.Answer{})
+		return m, u.ResolveMail(ctx, m, event, registrar.Answer{Key: key(n), Reply: []byte("done")})
 	}
 	for n := range 2 {
 		_, err := u.deliver(u.office(lost, u.at), mailOf(n))
@@ -292,7 +295,7 @@ func resolutions(t *testing.T, u *University) {
 	if err != nil || m.State != registrar.MailSent {
 		t.Errorf("resolved as sent: %+v, %v", m, err)
 	}
-	before, err := u.Mail(ctx, mailOf(1).ID)
+	before, err := u.Mail(ctx, mailOf(1).ID, registrar.IdempotencyKey{})
 	u.must(err)
 	m, err = resolve(1, registrar.ResolveSendAgain)
 	if err != nil || m.State != registrar.MailReleased {
@@ -305,6 +308,11 @@ func resolutions(t *testing.T, u *University) {
 	for n := range 2 {
 		_, err = resolve(n, registrar.ResolveSendAgain)
 		refused(t, "resolving twice", err, registrar.StateForbids)
+		_, err = u.Mail(ctx, mailOf(n).ID, key(n))
+		var answered *registrar.AnsweredBefore
+		if !errors.As(err, &answered) || string(answered.Reply) != "done" {
+			t.Errorf("the key of a resolution: %v", err)
+		}
 	}
 	again := &carrier{}
 	for range 3 {

@@ -72,7 +72,7 @@ type Store interface {
 	KeepRefused(ctx context.Context, events []registrar.Event) error
 
 	registrar.MailStore
-	Mail(ctx context.Context, id registrar.MailID) (registrar.Mail, error)
+	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
 	OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
 	ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error
 	MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error)

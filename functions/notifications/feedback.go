@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/mail"
 	"strings"
 	"time"
@@ -32,7 +31,7 @@ type Report struct {
 
 // Feedback makes the work of the function notifications-feedback. To suppress an address twice is as good as once, so reports
 // need no claim.
-func Feedback(s consumer.Settings, store FeedbackStore, log *slog.Logger) consumer.Handler {
+func Feedback(s consumer.Settings, store FeedbackStore) consumer.Handler {
 	return consumer.Each(s, consumer.Work[Report]{
 		Name: "notifications-feedback",
 		Read: func(m consumer.Message) (Report, error) {
@@ -49,7 +48,7 @@ func Feedback(s consumer.Settings, store FeedbackStore, log *slog.Logger) consum
 					return fmt.Errorf("suppress an address: %w", err)
 				}
 			}
-			log.InfoContext(ctx, "feedback on a mail", "kind", r.Kind, "detail", r.Detail, "mail", r.Mail, "suppressed", len(r.Suppressions))
+			s.Log.InfoContext(ctx, "feedback on a mail", "kind", r.Kind, "detail", r.Detail, "mail", r.Mail, "suppressed", len(r.Suppressions))
 			return nil
 		},
 	})

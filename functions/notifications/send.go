@@ -25,6 +25,10 @@ const (
 	sendTime = 16 * time.Second
 )
 
+// newsFor is how long something is news. An event that is published again much later, when the record of its mail may have
+// gone (see shared/dynamo), tells nobody anything.
+const newsFor = 30 * 24 * time.Hour
+
 // BatchSize is the most messages of an invocation; see [Timeout].
 const BatchSize = 5
 
@@ -43,16 +47,16 @@ type Sender struct {
 	Store   Store
 	Carrier registrar.Carrier
 	Letters *letters.Writer
-	Tokens  unsubscribe.Tokens
-	API     string // API_URL: where the API answers, for example "https://api.example.edu"
-	Clock   registrar.Clock
-	Log     *slog.Logger
+	Links   unsubscribe.Links
+
+	clock registrar.Clock
+	log   *slog.Logger
 }
 
 // Send makes the work of the function notifications-send. The record of each mail is its own claim, so the kit's are not
 // needed.
 func Send(s consumer.Settings, sender Sender) consumer.Handler {
-	s.Claims = nil
+	s.Claims, sender.clock, sender.log = nil, s.Clock, s.Log
 	return consumer.Events(s, consumer.EventWork{
 		Name: "notifications-send",
 		Do: map[registrar.EventType]func(context.Context, registrar.Event) error{
@@ -76,7 +80,7 @@ func (s Sender) registration(ctx context.Context, e registrar.Event) error {
 	}
 	m := registrar.MailOf(e.ID, registrar.OfStudent(facts.Student), kind)
 	m.Section, m.At, m.Correlation = facts.Section, e.At, e.Correlation
-	return s.send(ctx, m)
+	return s.news(ctx, m)
 }
 
 // importEnded tells whoever is named in an import.
@@ -94,7 +98,7 @@ func (s Sender) importEnded(ctx context.Context, e registrar.Event) error {
 	}
 	m := registrar.MailOf(e.ID, registrar.OfAddress(im.Notify), registrar.MailImportFinished)
 	m.Import, m.At, m.Correlation = facts.ID, e.At, e.Correlation
-	return s.send(ctx, m)
+	return s.news(ctx, m)
 }
 
 // resolved sends a mail again that an operator has released.
@@ -116,6 +120,15 @@ func (s Sender) resolved(ctx context.Context, e registrar.Event) error {
 	return s.send(ctx, m)
 }
 
+// news sends a mail unless what it tells of is old.
+func (s Sender) news(ctx context.Context, m registrar.Mail) error {
+	if s.clock().Sub(m.At) > newsFor {
+		s.log.InfoContext(ctx, "no mail of what is no news", "mail", m.ID, "event", m.Event)
+		return nil
+	}
+	return s.send(ctx, m)
+}
+
 // send finds the mail's address and hands it to the post office.
 func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 	address, write, err := s.facts(ctx, m)
@@ -123,17 +136,18 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		return permanentIfGone(err)
 	}
 	if address == "" {
-		s.Log.DebugContext(ctx, "nobody to write to: no address", "mail", m.ID)
+		s.log.DebugContext(ctx, "nobody to write to: no address", "mail", m.ID)
 		return nil
 	}
-	office := registrar.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.Clock, ClaimTime: claimTime, SendTime: sendTime}
+	office := registrar.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.clock, ClaimTime: claimTime, SendTime: sendTime}
 	done, err := office.Deliver(ctx, m, address, func() (registrar.Letter, error) {
-		text, err := write(s.Tokens.Address(s.API, m.Recipient, m.Kind))
+		stop := s.Links.Address(m.Recipient, m.Kind)
+		text, err := write(stop)
 		if err != nil {
 			return registrar.Letter{}, permanentIfGone(err)
 		}
 		return registrar.Letter{
-			To: address, Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: s.Tokens.Address(s.API, m.Recipient, m.Kind),
+			To: address, Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: stop,
 			Mail: m.ID, Event: m.Event, Correlation: m.Correlation,
 		}, nil
 	})
@@ -150,24 +164,24 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 	case registrar.MailRefused:
 		level = slog.LevelWarn
 	}
-	s.Log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "message", done.Message)
+	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "message", done.Message)
 	return nil
 }
 
 // facts are the address of a mail, which may be empty, and how its letter is written.
-func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, write func(unsubscribe string) (letters.Text, error), err error) {
+func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, write func(unsubscribeAt string) (letters.Text, error), err error) {
 	switch m.Kind {
 	case registrar.MailImportFinished:
 		im, err := s.Store.Import(ctx, m.Import)
 		if err != nil {
 			return "", nil, err
 		}
-		return im.Notify, func(unsubscribe string) (letters.Text, error) {
+		return im.Notify, func(address string) (letters.Text, error) {
 			term, err := s.Store.Term(ctx, im.Term)
 			if err != nil {
 				return letters.Text{}, err
 			}
-			return s.Letters.ImportEnded(letters.English, im, term, unsubscribe)
+			return s.Letters.ImportEnded(letters.English, im, term, address)
 		}, nil
 	case registrar.MailRegistrationMade, registrar.MailRegistrationDropped:
 		id, ok := m.Recipient.Student()
@@ -178,7 +192,7 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, wr
 		if err != nil {
 			return "", nil, err
 		}
-		return student.Email, func(unsubscribe string) (letters.Text, error) {
+		return student.Email, func(address string) (letters.Text, error) {
 			section, err := s.Store.Section(ctx, m.Section)
 			if err != nil {
 				return letters.Text{}, err
@@ -187,7 +201,7 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, wr
 			if err != nil {
 				return letters.Text{}, err
 			}
-			return s.Letters.Registration(letters.English, m.Kind, section.Section, term, m.At, unsubscribe)
+			return s.Letters.Registration(letters.English, m.Kind, section.Section, term, m.At, address)
 		}, nil
 	}
 	return "", nil, consumer.Permanent(fmt.Errorf("mail %s to %s of kind %s: nobody knows how to write it", m.ID, m.Recipient, m.Kind))

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// mailLifetime is how long the record of a mail is kept that lies open no more. It must outlast every way in which the mail's
-// event can come again: seven days to be published again, four in the queue, fourteen among the dead letters.
+// mailLifetime is how long the record of a mail is kept that lies open no more. It must outlast the time for which an event is
+// news to the worker that sends mail: after that an event may be published again, and sends none.
 const mailLifetime = 90 * 24 * time.Hour
 
 // The partitions of GSI1 that hold the mails which an operator asks for. A claimed mail stands among the unknown from the

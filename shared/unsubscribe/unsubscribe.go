@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -41,9 +42,25 @@ const Pattern = "^[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]{43}$"
 // path is where tokens are taken.
 const path = "/v1/unsubscribe/"
 
-// Address is where mail of the kind is unsubscribed from, at an API such as "https://api.example.edu".
-func (t Tokens) Address(api string, recipient registrar.Recipient, kind registrar.MailKind) string {
-	return strings.TrimSuffix(api, "/") + path + t.Make(recipient, kind)
+// Links makes the addresses at which tokens are taken.
+type Links struct {
+	Tokens
+
+	API string // where the API answers, for example "https://api.example.edu"
+}
+
+// OpenLinks reads UNSUBSCRIBE_KEY and API_URL from the environment.
+func OpenLinks(getenv func(string) string) (Links, error) {
+	tokens, err := Open(getenv)
+	if api, wrong := url.Parse(getenv("API_URL")); wrong != nil || api.Host == "" {
+		err = errors.Join(err, errors.New("configuration of unsubscribing: API_URL is not set, or is no address"))
+	}
+	return Links{tokens, getenv("API_URL")}, err
+}
+
+// Address is where mail of the kind is unsubscribed from.
+func (l Links) Address(recipient registrar.Recipient, kind registrar.MailKind) string {
+	return strings.TrimSuffix(l.API, "/") + path + l.Make(recipient, kind)
 }
 
 // Make makes a token.

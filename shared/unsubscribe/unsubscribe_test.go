@@ -29,7 +29,7 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 			seen[token] = true
 		}
 	}
-	if got := tokens.Address("https://api.example.edu/", "student:1", registrar.MailImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+tokens.Make("student:1", registrar.MailImportFinished) {
+	if got := (unsubscribe.Links{Tokens: tokens, API: "https://api.example.edu/"}).Address("student:1", registrar.MailImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+tokens.Make("student:1", registrar.MailImportFinished) {
 		t.Error(got)
 	}
 }
@@ -57,6 +57,10 @@ func TestTheSecretMustBeThere(t *testing.T) {
 		if _, err := unsubscribe.Open(func(string) string { return value }); err == nil || !strings.Contains(err.Error(), "UNSUBSCRIBE_KEY") {
 			t.Errorf("%q: %v", value, err)
 		}
+	}
+	_, err := unsubscribe.OpenLinks(func(string) string { return "" })
+	if err == nil || !strings.Contains(err.Error(), "UNSUBSCRIBE_KEY") || !strings.Contains(err.Error(), "API_URL") {
+		t.Errorf("an empty environment: %v", err)
 	}
 	tokens, err := unsubscribe.Open(func(string) string { return secret })
 	if err != nil || tokens.Make("student:1", "x") != unsubscribe.New(secret).Make("student:1", "x") {

@@ -31,7 +31,9 @@ func client(engine *ses.Engine) *sesv2.Client {
 	})
 }
 
-func content(text string) *types.Content { return &types.Content{Data: &text, Charset: aws.String("UTF-8")} }
+func content(text string) *types.Content {
+	return &types.Content{Data: &text, Charset: aws.String("UTF-8")}
+}
 
 func email(change func(*sesv2.SendEmailInput)) *sesv2.SendEmailInput {
 	in := &sesv2.SendEmailInput{

@@ -7,11 +7,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -45,6 +47,7 @@ type Spec struct {
 	Status      int              // of success; 0: 200, or 204 without a body
 	Codes       []registrar.Code // the refusals that it can answer with
 	Form        Form             // instead of JSON; nil: the body, if there is one, is JSON
+	Answers     string           // the media type of what it answers with, for the documentation; empty: JSON
 }
 
 // Operation is a declared operation: its route, its handler, its documentation.
@@ -146,6 +149,11 @@ func Document(operations []Operation, examples map[string]any) ([]byte, error) {
 		}
 		if o.Form != nil {
 			o.Form.describe(described)
+		}
+		if o.Answers != "" {
+			described.Responses[strconv.Itoa(cmp.Or(o.Status, http.StatusOK))].Content = map[string]*huma.MediaType{
+				o.Answers: {Schema: &huma.Schema{Type: huma.TypeString}},
+			}
 		}
 		explainProblems(described, o.Spec)
 		if example, ok := examples[o.ID]; ok && described.RequestBody != nil {

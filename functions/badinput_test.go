@@ -42,6 +42,11 @@ type request struct {
 	body         string
 }
 
+// form tells whether the operation takes a form instead of JSON.
+func (r request) form() bool {
+	return strings.HasPrefix(r.headers.Get("Content-Type"), "application/x-www-form")
+}
+
 func (r request) bad(name, field string) bad {
 	address := r.path
 	if len(r.query) > 0 {
@@ -83,7 +88,11 @@ func TestBadInput(t *testing.T) {
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			r := requestOf(t, f.Name)
-			all := slices.Concat(badPaths(r), badQueries(r, f.Name, cursor), badHeaders(r, f.Name), badBodies(t, r))
+			bodies := badBodies
+			if r.form() {
+				bodies = badForms
+			}
+			all := slices.Concat(badPaths(r), badQueries(r, f.Name, cursor), badHeaders(r, f.Name), bodies(t, r))
 			if len(all) < 7 {
 				t.Errorf("only %d faults", len(all))
 			}
@@ -139,7 +148,7 @@ func requestOf(t *testing.T, name string) request {
 	}
 	r := request{
 		method: event.RequestContext.HTTP.Method, path: event.RawPath, query: query, parameters: event.PathParameters,
-		headers: http.Header{}, body: event.Body,
+		headers: http.Header{}, body: bodyOf(t, event),
 	}
 	for _, name := range []string{"content-type", "if-match"} {
 		if value, ok := event.Headers[name]; ok {
@@ -232,13 +241,19 @@ func badHeaders(r request, function string) []bad {
 			all = append(all, r.withHeader("If-Match "+tag, "header.If-Match", "If-Match", tag))
 		}
 	}
-	if r.method == http.MethodPost || function == "registrations-drop" {
+	if r.method == http.MethodPost && !r.form() || function == "registrations-drop" {
 		for _, key := range []string{strings.Repeat(planted, 30), planted + " with spaces", planted + "\x7f", planted + "\tx", "\xff" + planted, "schlüssel" + planted, "\u00a0"} {
 			all = append(all, r.withHeader("Idempotency-Key "+key, "header.Idempotency-Key", "Idempotency-Key", key))
 		}
 	}
 	if r.body != "" {
-		for _, kind := range []string{"", "text/plain", "application/xml", "application/json; charset=latin1", "multipart/form-data; boundary=" + planted, planted, "application/json, text/plain", "application/merge-patch+json"} {
+		kinds := []string{"", "text/plain", "application/xml", "application/json; charset=latin1", planted, "application/json, text/plain", "application/merge-patch+json"}
+		if r.form() {
+			kinds = append(kinds, "application/json", "multipart/mixed; boundary="+planted)
+		} else {
+			kinds = append(kinds, "multipart/form-data; boundary="+planted)
+		}
+		for _, kind := range kinds {
 			all = append(all, r.withHeader("Content-Type "+kind, "header.Content-Type", "Content-Type", kind))
 		}
 	}
@@ -285,6 +300,37 @@ func badBodies(t *testing.T, r request) []bad {
 		t.Fatal(err)
 	}
 	return append(all, badValues(r, whole, whole, "body")...)
+}
+
+// badForms spoils a form as a whole and each of its fields; all of them have one value that they may have.
+func badForms(_ *testing.T, r request) []bad {
+	field, _, _ := strings.Cut(r.body, "=")
+	place := "body." + field
+	all := []bad{
+		r.withBody("1 MB", "body", field+"="+strings.Repeat(planted, 1<<20/len(planted))), // what the gateway passes on, in base64
+		r.withBody("no body", "body", ""),
+		r.withBody("not UTF-8", "body", r.body+"&x=\xff"+planted),
+		r.withBody("percent without digits", "body", r.body+"&x=%zz"+planted),
+		r.withBody("semicolon", "body", r.body+";"+planted),
+		r.withBody("JSON", place, `{"`+field+`": "`+planted+`"}`),
+		r.withBody("another field", place, planted+"=1"),
+		r.withBody("another value", place, field+"="+planted),
+		r.withBody("no value", place, field),
+		r.withBody("a longer value", place, r.body+planted),
+		r.withBody("twice", place, r.body+"&"+r.body),
+	}
+	for what, body := range map[string]string{
+		"no part":           "--" + planted + "--\r\n",
+		"no end":            "--" + planted + "\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted,
+		"another boundary":  "--other\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted + "\r\n--other--\r\n",
+		"another value":     "--" + planted + "\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted + "\r\n--" + planted + "--\r\n",
+		"no multipart form": r.body,
+	} {
+		b := r.withBody("multipart: "+what, "body", body)
+		b.headers.Set("Content-Type", "multipart/form-data; boundary="+planted)
+		all = append(all, b)
+	}
+	return all
 }
 
 // badValues puts bad values into each place of the body, one at a time. The walk goes on in objects and lists.

@@ -58,6 +58,7 @@ func openCampus(t *testing.T) *campus {
 	var err error
 	if c.cloud, err = cloud.Open(t.Context(), cloud.Options{
 		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe, Unthrottled: true,
+		APIAddress: "http://api.local", SESAddress: "http://mailbox.local",
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,9 @@ func (c *campus) system() api.System {
 // adapters wire functions to the campus through a store of their own, as after a cold start: nothing is cached yet.
 func (c *campus) adapters() functions.Adapters {
 	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: cloud.CursorKey}, c.system().Clock)
-	return functions.Adapters{Store: store, Bucket: c.cloud.Bucket, Queues: c.cloud.Queue, System: c.system(), Log: c.log}
+	a := c.cloud.Adapters()
+	a.Store = store
+	return a
 }
 
 // settings are what a consumer finds around it on the campus.

@@ -20,6 +20,9 @@ import (
 	"example.com/registrar/functions/health"
 	"example.com/registrar/functions/imports"
 	"example.com/registrar/functions/instructors"
+	"example.com/registrar/functions/mails"
+	"example.com/registrar/functions/notifications"
+	"example.com/registrar/functions/preferences"
 	"example.com/registrar/functions/registrations"
 	"example.com/registrar/functions/sections"
 	"example.com/registrar/functions/students"
@@ -28,10 +31,13 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/letters"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/objects"
 	"example.com/registrar/shared/queue"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/stream"
+	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
@@ -40,8 +46,12 @@ type Adapters struct {
 	Store  *dynamo.Store
 	Bucket *objects.Bucket
 	Queues func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
-	System api.System
-	Log    *slog.Logger
+	// Carrier, Letters and Links are for mail.
+	Carrier *mail.Carrier
+	Letters *letters.Writer
+	Links   unsubscribe.Links
+	System  api.System
+	Log     *slog.Logger
 }
 
 // Queue is the queue of that name; nil when there are none.
@@ -85,6 +95,8 @@ type Function struct {
 	Table   Use
 	Bucket  Use
 	Sends   []string // names of the queues that it sends to
+	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
+	Mails, Unsubscribes bool
 }
 
 // Queue is what feeds a consumer. Each has a dead-letter queue of its own.
@@ -98,6 +110,8 @@ type Queue struct {
 	Late time.Duration
 	// Uploads: the queue is told of objects that arrive in the bucket under this prefix.
 	Uploads string
+	// Feedback: the queue is told of mail that bounced, or that its reader complained of.
+	Feedback bool
 	// Events: the relay sends the events of these types to the queue.
 	Events []registrar.EventType
 }
@@ -140,6 +154,10 @@ const (
 	BucketName
 	QueueURL
 	DeadLetterURL
+	MailSender
+	MailConfigurationSet
+	UnsubscribeKey
+	APIURL
 )
 
 // Environment is what the function is configured by.
@@ -153,6 +171,13 @@ func (f Function) Environment() map[string]Value {
 	}
 	for _, name := range f.Sends {
 		variables[queue.Variable(name)] = Value{QueueURL, name}
+	}
+	if f.Mails {
+		variables["MAIL_SENDER"], variables["MAIL_CONFIGURATION_SET"] = Value{Kind: MailSender}, Value{Kind: MailConfigurationSet}
+		variables["API_URL"] = Value{Kind: APIURL} // in the links of mails
+	}
+	if f.Unsubscribes {
+		variables["UNSUBSCRIBE_KEY"] = Value{Kind: UnsubscribeKey}
 	}
 	if q := f.Queue; q != nil {
 		variables["QUEUE_URL"], variables["DEAD_LETTER_QUEUE_URL"] = Value{QueueURL, q.Name}, Value{DeadLetterURL, q.Name}
@@ -176,6 +201,9 @@ func (f Function) Services() []string {
 	}
 	if f.Queue != nil || len(f.Sends) > 0 {
 		services = append(services, "SQS")
+	}
+	if f.Mails {
+		services = append(services, "SESV2")
 	}
 	return services
 }
@@ -265,6 +293,13 @@ func queues() []Queue {
 	return []Queue{
 		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Uploads: "imports/"},
 		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute},
+		{
+			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,
+			Events: []registrar.EventType{
+				registrar.RegistrationEnrolled, registrar.RegistrationDropped, registrar.ImportEnded, registrar.MailResolved,
+			},
+		},
+		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Feedback: true},
 	}
 }
 
@@ -356,5 +391,28 @@ func All() []Function {
 			Memory:  256, Timeout: 30 * time.Second, Table: Write,
 		},
 		reads("audit-list", func(a Adapters) api.Operation { return audit.List(a.Store) }),
+
+		{
+			Name: "notifications-send", Queue: queueNamed("notifications"), Mails: true, Unsubscribes: true,
+			Consume: func(a Adapters, s consumer.Settings) consumer.Handler {
+				return notifications.Send(s, notifications.Sender{Store: a.Store, Carrier: a.Carrier, Letters: a.Letters, Links: a.Links})
+			},
+			Memory: 256, Timeout: notifications.Timeout, Table: Write,
+		},
+		{
+			Name: "notifications-feedback", Queue: queueNamed("mail-feedback"),
+			Consume: func(a Adapters, s consumer.Settings) consumer.Handler { return notifications.Feedback(s, a.Store) },
+			Memory:  256, Timeout: 30 * time.Second, Table: Write,
+		},
+		reads("mails-list", func(a Adapters) api.Operation { return mails.List(a.Store, a.System) }),
+		writes("mails-resolve", func(a Adapters) api.Operation { return mails.Resolve(a.Store, a.System) }),
+		reads("preferences-get", func(a Adapters) api.Operation { return preferences.Get(a.Store) }),
+		writes("preferences-update", func(a Adapters) api.Operation { return preferences.Update(a.Store, a.System) }),
+		{
+			Name: "preferences-unsubscribe", Unsubscribes: true, Operations: func(a Adapters) []api.Operation {
+				return preferences.UnsubscribeOperations(a.Store, a.Links.Tokens, a.System)
+			},
+			Memory: 256, Timeout: 10 * time.Second, Table: Write,
+		},
 	}
 }

@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -239,10 +240,23 @@ func requestText(t testing.TB, payload []byte) string {
 			text.WriteString("\n" + name + ": " + value)
 		}
 	}
-	if event.Body != "" {
-		text.WriteString("\n\n" + event.Body)
+	if body := bodyOf(t, event); body != "" {
+		text.WriteString("\n\n" + body)
 	}
 	return text.String()
+}
+
+// bodyOf is the body of an event, which API Gateway encodes when it is no JSON.
+func bodyOf(t testing.TB, event events.APIGatewayV2HTTPRequest) string {
+	t.Helper()
+	if !event.IsBase64Encoded {
+		return event.Body
+	}
+	body, err := base64.StdEncoding.DecodeString(event.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 // answerText writes an answer: status, headers by name, body with indents. It tells the cursor in it, too.

@@ -49,7 +49,10 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		kind := registrar.ImportKind(in.Body.Kind)
 		im := registrar.Import{
 			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: formatOf(kind), Term: registrar.TermID(in.Body.Term),
-			State: registrar.ImportWaiting,
+			Notify: in.Body.Notify, State: registrar.ImportWaiting,
+		}
+		if err := registrar.ValidateAddress("notify", im.Notify); err != nil {
+			return nil, err
 		}
 		im.Stamp = im.Next(system.Clock())
 		upload, err := uploads.PresignUpload(ctx, ObjectKey(im.ID))

@@ -11,6 +11,8 @@ import (
 type NewImport struct {
 	Kind string `json:"kind" enum:"sections,registrations" doc:"What the file holds" example:"sections"`
 	Term string `json:"term" format:"uuid" maxLength:"36" doc:"Id of the term that it is about"`
+	// Accounts come later; then whoever asks is told.
+	Notify string `json:"notify,omitempty" maxLength:"254" doc:"E-mail address that is told when the import has ended; absent: nobody is" example:"registrar@example.edu"`
 }
 
 // Import is an import as clients see it.
@@ -19,6 +21,7 @@ type Import struct {
 	Kind      string     `json:"kind" enum:"sections,registrations"`
 	Format    string     `json:"format" doc:"How the file is read" example:"yacs-csv"`
 	Term      string     `json:"term" format:"uuid"`
+	Notify    string     `json:"notify,omitempty" example:"registrar@example.edu"`
 	State     string     `json:"state" enum:"WAITING,RUNNING,FINISHED,FAILED" doc:"WAITING for the upload" example:"FINISHED"`
 	Reason    string     `json:"reason,omitempty" doc:"Why it failed"`
 	Rows      Rows       `json:"rows"`
@@ -52,7 +55,7 @@ type RowProblem struct {
 
 func show(im registrar.Import) Import {
 	return Import{
-		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Term: string(im.Term), State: string(im.State), Reason: im.Reason,
+		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Term: string(im.Term), Notify: im.Notify, State: string(im.State), Reason: im.Reason,
 		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused},
 		Changed:   Changed{Created: im.Changed.Created, Updated: im.Changed.Updated, Unchanged: im.Changed.Unchanged},
 		StartedAt: api.TimeOf(im.StartedAt), EndedAt: api.TimeOf(im.EndedAt), Stamp: api.StampOf(im.Stamp),

@@ -1,9 +1,10 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
-// but Go. The environment sets PORT (the API's, 8080; the engines follow on the next three), HOST (127.0.0.1; 0.0.0.0 lets
+// but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
 // process of its own), FAULTS (what fails on purpose, see package faults),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
-// outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3 (use those engines instead).
+// outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
+// instead).
 package main
 
 import (
@@ -47,8 +48,8 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	began := time.Now()
 	port, err := strconv.Atoi(or(getenv("PORT"), "8080"))
 	const last = 65535
-	if err != nil || port < 1 || port+3 > last {
-		return fmt.Errorf("PORT must be a number from 1 to %d", last-3)
+	if err != nil || port < 1 || port+4 > last {
+		return fmt.Errorf("PORT must be a number from 1 to %d", last-4)
 	}
 	host := or(getenv("HOST"), "127.0.0.1")
 	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
@@ -64,6 +65,7 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	}
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
+		APIAddress: reached(0), SESAddress: reached(4),
 		Processes: processes(getenv), Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
 	})
 	if err != nil {
@@ -82,6 +84,7 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	defer cancel()
 	for n, s := range []site{
 		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3, at(3)},
+		{"SES and mailbox page", c.SES, at(4)},
 	} {
 		if s.handler == nil {
 			fmt.Fprintf(out, "  %-32s as the environment says\n", s.what)

@@ -58,7 +58,7 @@ func Document(root string) ([]byte, error) {
 	return pretty.Bytes(), nil
 }
 
-// bodyOf is the body of an event, nil when it has none.
+// bodyOf is the body of an event, nil when it has none, or a form, whose example is in its declaration.
 func bodyOf(path string) (any, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,11 +69,12 @@ func bodyOf(path string) (any, error) {
 	}
 	var event struct {
 		Body string `json:"body"`
+		Form bool   `json:"isBase64Encoded"` // as API Gateway hands forms over
 	}
 	if err := json.Unmarshal(text, &event); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if event.Body == "" {
+	if event.Body == "" || event.Form {
 		return nil, nil //nolint:nilnil // no body, no example
 	}
 	var body any

@@ -7,11 +7,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -44,6 +46,8 @@ type Spec struct {
 	Access      Access
 	Status      int              // of success; 0: 200, or 204 without a body
 	Codes       []registrar.Code // the refusals that it can answer with
+	Form        Form             // instead of JSON; nil: the body, if there is one, is JSON
+	Answers     string           // the media type of what it answers with, for the documentation; empty: JSON
 }
 
 // Operation is a declared operation: its route, its handler, its documentation.
@@ -118,10 +122,13 @@ const Version = "1.0.0"
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(mux)
-	f := &front{mux: mux, log: log, names: make(map[string]string, len(operations))}
+	f := &front{mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{}}
 	for _, o := range operations {
 		o.register(api)
 		f.names[o.Method+" "+o.Path] = o.ID
+		if o.Form != nil {
+			f.forms[o.Method+" "+o.Path] = o.Form
+		}
 	}
 	return f
 }
@@ -139,6 +146,14 @@ func Document(operations []Operation, examples map[string]any) ([]byte, error) {
 		described := operationIn(doc, o.Method, o.Path)
 		if described == nil {
 			return nil, fmt.Errorf("operation %s is not in the document", o.ID)
+		}
+		if o.Form != nil {
+			o.Form.describe(described)
+		}
+		if o.Answers != "" {
+			described.Responses[strconv.Itoa(cmp.Or(o.Status, http.StatusOK))].Content = map[string]*huma.MediaType{
+				o.Answers: {Schema: &huma.Schema{Type: huma.TypeString}},
+			}
 		}
 		explainProblems(described, o.Spec)
 		if example, ok := examples[o.ID]; ok && described.RequestBody != nil {

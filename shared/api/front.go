@@ -31,6 +31,7 @@ type front struct {
 	mux   *http.ServeMux
 	log   *slog.Logger
 	names map[string]string // operation ids by pattern
+	forms map[string]Form   // of the operations that take one
 }
 
 // exchange is what one request keeps of itself while it is answered.
@@ -72,7 +73,7 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	p := f.refusal(r, pattern)
 	var body []byte
 	if p == nil {
-		body, p = readBody(r)
+		body, p = readBody(r, f.forms[pattern])
 	}
 	if p != nil {
 		p.Instance = request.From(ctx).ID
@@ -140,9 +141,9 @@ func (f *front) elsewhere(r *http.Request) *Problem {
 	return p
 }
 
-// readBody reads the whole body, within its limit, and checks that it is JSON text: encoding/json would quietly replace
-// bytes that are not UTF-8.
-func readBody(r *http.Request) ([]byte, *Problem) {
+// readBody reads the whole body, within its limit, and checks that it is the form that the operation takes, or JSON text:
+// encoding/json would quietly replace bytes that are not UTF-8.
+func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -150,6 +151,8 @@ func readBody(r *http.Request) ([]byte, *Problem) {
 		return nil, newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "the body is larger than 256 KiB").on("body", fieldTooLong, "at most 262144 bytes")
 	case err != nil:
 		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body cannot be read").on("body", fieldFormat, "could not be read")
+	case form != nil:
+		return body, form.fault(r.Header.Get("Content-Type"), body)
 	case len(body) == 0:
 		return nil, nil
 	}

@@ -103,6 +103,7 @@ func importItem(im registrar.Import) item {
 	i := importKey(im.ID)
 	i["kind"], i["format"], i["term"] = str(string(im.Kind)), str(im.Format), str(string(im.Term))
 	i["state"] = str(string(im.State))
+	put(i, "notify", im.Notify)
 	put(i, "reason", im.Reason)
 	i["rows"] = counts(im.Rows.Read, im.Rows.Applied, im.Rows.Refused)
 	i["changed"] = counts(im.Changed.Created, im.Changed.Updated, im.Changed.Unchanged)
@@ -117,7 +118,7 @@ func importFrom(i item) registrar.Import {
 	return registrar.Import{
 		ID: registrar.ImportID(strings.TrimPrefix(text(i["PK"]), "IMPORT#")), Kind: registrar.ImportKind(text(i["kind"])),
 		Format: text(i["format"]), Term: registrar.TermID(text(i["term"])), State: registrar.ImportState(text(i["state"])),
-		Reason:    text(i["reason"]),
+		Notify: text(i["notify"]), Reason: text(i["reason"]),
 		Rows:      registrar.ImportRows{Read: rows[0], Applied: rows[1], Refused: rows[2]},
 		Changed:   registrar.ImportChanges{Created: changed[0], Updated: changed[1], Unchanged: changed[2]},
 		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]), Stamp: stampFrom(i),

@@ -70,7 +70,8 @@ func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, versi
 		return registrar.ErrVersionMismatch
 	}
 	actions := append(s.rename(studentNumber, p.Number, "", string(id), ""), s.rename(studentEmail, p.Email, "", string(id), "")...)
-	actions = append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version))
+	actions = append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version),
+		s.deleteAction(preferencesKey(registrar.OfStudent(id)), "", nil, nil))
 	return s.act(ctx, append(actions, s.deleteAction(studentKey(id), isVersion+" AND attribute_not_exists(terms)",
 		item{":before": num(p.Version)}, func(old item) error {
 			if old["terms"] != nil {

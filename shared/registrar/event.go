@@ -21,6 +21,12 @@ const (
 	ImportEnded EventType = "import.ended" // finished or failed
 )
 
+// The events of mail.
+const (
+	MailResolved           EventType = "mail.resolved"            // by an operator
+	MailPreferencesChanged EventType = "mail-preferences.changed" // by the recipient, or for them
+)
+
 // Kind is a kind of record, for events and audit.
 type Kind string
 
@@ -32,6 +38,12 @@ const (
 	KindStudent    Kind = "student"
 	KindInstructor Kind = "instructor"
 	KindImport     Kind = "import"
+)
+
+// Kinds of which there are no other events than their own; a recipient's id is a [Recipient].
+const (
+	KindMail      Kind = "mail"
+	KindRecipient Kind = "recipient"
 )
 
 // Kinds are all of them.
@@ -50,7 +62,7 @@ func (k Kind) Deleted() EventType { return EventType(k + ".deleted") }
 
 // EventTypes are all types of events, in order.
 func EventTypes() []EventType {
-	types := []EventType{RegistrationEnrolled, RegistrationDropped, RegistrationRefused, ImportEnded}
+	types := []EventType{RegistrationEnrolled, RegistrationDropped, RegistrationRefused, ImportEnded, MailResolved, MailPreferencesChanged}
 	for _, k := range Kinds() {
 		types = append(types, k.Created(), k.Updated(), k.Deleted())
 	}

@@ -3,8 +3,8 @@
 // `make run`.
 //
 // Engines are reached by the SDK over their wire protocols, without a socket while they are this process's own. Where the
-// environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3), that engine is used instead, and its table, queues
-// and bucket are made if they are missing.
+// environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2), that engine is used instead, and its table,
+// queues and bucket are made if they are missing; of an SES, sender and configuration set must be there.
 package cloud
 
 import (
@@ -26,9 +26,13 @@ import (
 	"example.com/registrar/infra/local/journal"
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/s3"
+	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/letters"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/objects"
+	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -36,6 +40,7 @@ import (
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	sdkses "github.com/aws/aws-sdk-go-v2/service/sesv2"
 	sdksqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -47,6 +52,10 @@ const (
 	Region    = "us-east-1"
 	Account   = "000000000000"
 	accessKey = "local"
+
+	MailSender       = "Registrar <registrar@example.edu>"
+	ConfigurationSet = "registrar"
+	UnsubscribeKey   = "local-unsubscribe-key-not-a-secret"
 )
 
 // Options configure a local cloud.
@@ -58,6 +67,8 @@ type Options struct {
 	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.
 	SQSAddress, S3Address string
 	DynamoDBAddress       string
+	// APIAddress stands in the links of mails, and SESAddress, where the mailbox page is too, in the log.
+	APIAddress, SESAddress string
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
@@ -82,8 +93,8 @@ type Options struct {
 
 // Engines are the embedded engines, without the faults before them, and how far mappings of the table's stream got.
 type Engines struct {
-	DynamoDB, SQS, S3 http.Handler
-	Positions         *lambda.Positions
+	DynamoDB, SQS, S3, SES http.Handler
+	Positions              *lambda.Positions
 }
 
 // Cloud is a running local cloud.
@@ -94,7 +105,11 @@ type Cloud struct {
 	DynamoDB http.Handler // the embedded engines; nil where another is used
 	SQS      http.Handler
 	S3       http.Handler
+	SES      http.Handler // and the mailbox page
 	Engines  Engines
+	carrier  *mail.Carrier
+	letters  *letters.Writer
+	links    unsubscribe.Links
 	sqs      *sdksqs.Client
 	queues   map[string]queueOf
 	sources  []source
@@ -129,6 +144,11 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: CursorKey}, o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
 	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
+		return err
+	}
+	c.carrier = mail.New(clients.ses, mail.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
+	c.links = unsubscribe.Links{Tokens: unsubscribe.New(UnsubscribeKey), API: o.APIAddress}
+	if c.letters, err = letters.New(); err != nil {
 		return err
 	}
 	c.sqs = clients.sqs
@@ -218,6 +238,7 @@ type clients struct {
 	streams  *lambda.HTTPStreams
 	sqs      *sdksqs.Client
 	s3       *sdks3.Client
+	ses      *sdkses.Client
 }
 
 // engines makes those that the environment does not name, and clients for all.
@@ -266,6 +287,23 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 			Region: Region, Credentials: local, BaseEndpoint: aws.String(o.SQSAddress), HTTPClient: inprocess.Client(c.SQS),
 		})
 	}
+	if o.Getenv("AWS_ENDPOINT_URL_SESV2") != "" {
+		all.ses = sdkses.NewFromConfig(sdk)
+	} else {
+		c.Engines.SES = o.Engines.SES
+		if c.Engines.SES == nil {
+			c.Engines.SES = ses.New(ses.Options{
+				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{"example.edu"}, ConfigurationSets: []string{ConfigurationSet},
+				Now: o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
+					return announce(ctx, all.sqs, envelope, func(q functions.Queue) bool { return q.Feedback })
+				},
+			})
+		}
+		c.SES = o.Faults.Handler("ses", c.Engines.SES)
+		all.ses = sdkses.New(sdkses.Options{
+			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(c.SES),
+		})
+	}
 	if o.Getenv("AWS_ENDPOINT_URL_S3") != "" {
 		all.s3 = sdks3.NewFromConfig(sdk, func(o *sdks3.Options) { o.UsePathStyle = true })
 		return all, nil
@@ -279,7 +317,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 				if clock.Reading() { // it was announced when it arrived
 					return nil
 				}
-				return announce(ctx, all.sqs, notification)
+				return announce(ctx, all.sqs, notification, func(q functions.Queue) bool { return q.Uploads != "" })
 			},
 		})
 		if c.Engines.S3, err = c.keep(ctx, o, "s3", c.Engines.S3, journal.S3Changes, clock); err != nil {
@@ -295,10 +333,10 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	return all, nil
 }
 
-// announce tells of an object that arrived, as a bucket's notification does, to the queue of uploads.
-func announce(ctx context.Context, client *sdksqs.Client, notification []byte) error {
+// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told.
+func announce(ctx context.Context, client *sdksqs.Client, notification []byte, to func(functions.Queue) bool) error {
 	for _, f := range functions.All() {
-		if f.Queue == nil || f.Queue.Uploads == "" {
+		if f.Queue == nil || !to(*f.Queue) {
 			continue
 		}
 		queue, err := client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: &f.Queue.Name})
@@ -306,7 +344,7 @@ func announce(ctx context.Context, client *sdksqs.Client, notification []byte) e
 			return fmt.Errorf("find queue %s: %w", f.Queue.Name, err)
 		}
 		if _, err := client.SendMessage(ctx, &sdksqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(notification))}); err != nil {
-			return fmt.Errorf("announce an object to queue %s: %w", f.Queue.Name, err)
+			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
 	}
 	return nil

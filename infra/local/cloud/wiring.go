@@ -32,7 +32,7 @@ type source interface {
 
 // wire connects each function of the manifest with what triggers it, and gives the routes of those behind the gateway.
 func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway.Route, error) {
-	adapters := functions.Adapters{Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, System: o.System, Log: o.Log}
+	adapters := c.Adapters()
 	var routes []gateway.Route
 	for _, f := range functions.All() {
 		function := c.function(f, f.Handler(adapters, c.Settings(f)), o)
@@ -57,6 +57,14 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 		c.sources = append(c.sources, s)
 	}
 	return routes, nil
+}
+
+// Adapters are what functions are wired to here.
+func (c *Cloud) Adapters() functions.Adapters {
+	return functions.Adapters{
+		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Carrier: c.carrier, Letters: c.letters, Links: c.links,
+		System: c.options.System, Log: c.options.Log,
+	}
 }
 
 // function is a function of the manifest, in this process or in processes of its own.
@@ -91,7 +99,9 @@ func (c *Cloud) Environment(f functions.Function) []string {
 	for name, value := range f.Environment() {
 		env = append(env, name+"="+c.value(value))
 	}
-	embedded := map[string]string{"DYNAMODB": c.options.DynamoDBAddress, "SQS": c.options.SQSAddress, "S3": c.options.S3Address}
+	embedded := map[string]string{
+		"DYNAMODB": c.options.DynamoDBAddress, "SQS": c.options.SQSAddress, "S3": c.options.S3Address, "SESV2": c.options.SESAddress,
+	}
 	for _, service := range f.Services() {
 		name := "AWS_ENDPOINT_URL_" + service
 		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
@@ -112,6 +122,14 @@ func (c *Cloud) value(v functions.Value) string {
 		return c.queues[v.Of].url
 	case functions.DeadLetterURL:
 		return c.queues[v.Of].dead
+	case functions.MailSender:
+		return MailSender
+	case functions.MailConfigurationSet:
+		return ConfigurationSet
+	case functions.UnsubscribeKey:
+		return UnsubscribeKey
+	case functions.APIURL:
+		return c.options.APIAddress
 	case functions.Text:
 		return v.Of
 	}

@@ -117,8 +117,8 @@ func (s *surroundings) close() {
 // is its own.
 func surround(ctx context.Context, getenv func(string) string) (*surroundings, error) {
 	s := &surroundings{}
-	var addresses [3]string
-	var listeners [3]net.Listener
+	var addresses [4]string
+	var listeners [4]net.Listener
 	for i := range listeners {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -128,12 +128,13 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 	}
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: slog.New(slog.DiscardHandler), System: api.RealSystem(),
-		DynamoDBAddress: addresses[0], SQSAddress: addresses[1], S3Address: addresses[2],
+		DynamoDBAddress: addresses[0], SQSAddress: addresses[1], S3Address: addresses[2], SESAddress: addresses[3],
+		APIAddress: "http://127.0.0.1:8080",
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i, handler := range []http.Handler{c.DynamoDB, c.SQS, c.S3} {
+	for i, handler := range []http.Handler{c.DynamoDB, c.SQS, c.S3, c.SES} {
 		if handler == nil { // the environment names one
 			_ = listeners[i].Close()
 			continue

@@ -26,6 +26,7 @@ type Store interface {
 	CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
 	KeepRefused(ctx context.Context, events []registrar.Event) error
+	SaveMail(ctx context.Context, m registrar.Mail) error
 }
 
 // How many there are.
@@ -77,6 +78,7 @@ func Fill(ctx context.Context, store Store) error {
 		{"instructor", Instructors, func(n int) error { return store.CreateInstructor(ctx, instructor(n), registrar.Answer{}) }},
 		{"student", Students, func(n int) error { return store.CreateStudent(ctx, student(n), registrar.Answer{}) }},
 		{"section", Sections, func(n int) error { return store.CreateSection(ctx, section(n), registrar.Answer{}) }},
+		{"mail", 1, func(int) error { return store.SaveMail(ctx, Mail()) }},
 		{"import", 2, func(n int) error { return store.CreateImport(ctx, anImport(n), registrar.Answer{}) }},
 		{"registrations of student", Students / 2, func(n int) error { return register(ctx, store, n) }},
 	}
@@ -191,6 +193,14 @@ func anImport(n int) registrar.Import {
 		Term: registrar.TermID(ID(KindTerm, 3)), State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(at()),
 	}
 	return im
+}
+
+// Mail is a mail of which nobody knows whether it was sent, about a registration of the last student.
+func Mail() registrar.Mail {
+	m := registrar.MailOf(registrar.EventID(ID(kindEvent, 0)), registrar.OfStudent(registrar.StudentID(ID(KindStudent, Students))), registrar.MailRegistrationMade)
+	m.Section, m.At, m.State, m.Reason, m.Claims = registrar.SectionID(ID(KindSection, Sections)), at(), registrar.MailUnknown, "HTTP 503", 1
+	m.Stamp = m.Next(at())
+	return m
 }
 
 // File is what is uploaded for the second import: one section.

@@ -70,6 +70,14 @@ type Store interface {
 	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
 	Published(ctx context.Context, from, to time.Time, after string, most int) ([]registrar.Event, error)
 	KeepRefused(ctx context.Context, events []registrar.Event) error
+
+	registrar.MailStore
+	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
+	OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
+	ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error
+	MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error)
+	SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error
+	Suppress(ctx context.Context, p registrar.Suppression) error
 }
 
 // University makes records for tests: a store and ids that count upwards, so that a failing test reads the same each time.

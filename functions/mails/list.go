@@ -1,0 +1,37 @@
+package mails
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// ListStore is what [List] needs of the store.
+type ListStore interface {
+	OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
+}
+
+type listInput struct {
+	api.PageInput
+	State string `query:"state" enum:"unknown,refused" default:"unknown" doc:"Those of which nobody knows whether they were sent, or those that the mail provider refused"`
+}
+
+// List pages through the mails that lie open.
+func List(store ListStore, system api.System) api.Operation {
+	return api.Define(api.Spec{
+		ID: "mails-list", Method: http.MethodGet, Path: "/v1/mails", Summary: "List mails that lie open", Tag: "mail",
+		Description: "Longest open first. One that was about to be sent when its function ended is unknown from the end of its claim on.",
+		Access:      api.Registrar,
+	}, func(ctx context.Context, in *listInput) (*api.List[Mail], error) {
+		now := system.Clock()
+		page, err := store.OpenMails(ctx, registrar.MailState(strings.ToUpper(in.State)), now, in.Request())
+		if err != nil {
+			return nil, err
+		}
+		return api.ListOf(ctx, page, func(m registrar.Mail) Mail { return show(m, now) }), nil
+	})
+}

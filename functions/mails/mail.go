@@ -1,0 +1,40 @@
+// Package mails has the HTTP operations by which an operator sees and settles mail that lies open: of which nobody knows
+// whether it was sent, or which was refused. It knows the domain, shared/api and what it needs of a store, as small
+// interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda. What sends mail is
+// package notifications.
+package mails
+
+import (
+	"time"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// Mail is the record of a mail as an operator sees it. It names no address: the student's is with the student.
+type Mail struct {
+	ID      string     `json:"id" format:"uuid"`
+	Kind    string     `json:"kind" enum:"registration-made,registration-dropped,import-finished"`
+	State   string     `json:"state" enum:"CLAIMED,SENT,REFUSED,UNKNOWN,SUPPRESSED,RELEASED" example:"UNKNOWN"`
+	Reason  string     `json:"reason,omitempty" doc:"Why it is refused or unknown: the mail provider's code, or words" example:"HTTP 503"`
+	Event   string     `json:"event" doc:"Id of the event that the mail tells of, as the log and the mail's tags have it"`
+	Student string     `json:"student,omitempty" format:"uuid" doc:"Whom it is for; absent when it is for an address that was given with an import"`
+	Section string     `json:"section,omitempty" format:"uuid" doc:"What it tells of"`
+	Import  string     `json:"import,omitempty" format:"uuid" doc:"What it tells of"`
+	At      *time.Time `json:"at,omitempty" doc:"When that happened"`
+	Message string     `json:"message,omitempty" doc:"The mail provider's id of it, once it is sent"`
+	Claims  int        `json:"claims" doc:"How often it was about to be sent" example:"1"`
+	api.Stamp
+}
+
+func show(m registrar.Mail, at time.Time) Mail {
+	student, _ := m.Recipient.Student()
+	shown := Mail{
+		ID: string(m.ID), Kind: string(m.Kind), State: string(m.StateAt(at)), Reason: m.Reason, Event: string(m.Event), Student: string(student),
+		Section: string(m.Section), Import: string(m.Import), At: api.TimeOf(m.At), Message: m.Message, Claims: m.Claims, Stamp: api.StampOf(m.Stamp),
+	}
+	if m.State == registrar.MailClaimed && m.StateAt(at) == registrar.MailUnknown {
+		shown.Reason = "whoever claimed it ended without a word"
+	}
+	return shown
+}

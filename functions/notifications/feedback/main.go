@@ -1,0 +1,27 @@
+// Command feedback is the Lambda that hears of mail that bounced or that its reader complained of, fed by the queue of
+// feedback.
+package main
+
+import (
+	"context"
+
+	"example.com/registrar/functions/notifications"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/queue"
+)
+
+func main() {
+	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
+		store, err := dynamo.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := queue.OpenConsumer(ctx, host.Getenv, host.Log)
+		if err != nil {
+			return nil, err
+		}
+		return notifications.Feedback(settings, store), nil
+	})
+}

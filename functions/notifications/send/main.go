@@ -1,0 +1,41 @@
+// Command send is the Lambda that sends the mails of events, fed by the queue of notifications.
+package main
+
+import (
+	"context"
+
+	"example.com/registrar/functions/notifications"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/letters"
+	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/unsubscribe"
+)
+
+func main() {
+	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
+		store, err := dynamo.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		carrier, err := mail.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		writer, err := letters.New()
+		if err != nil {
+			return nil, err
+		}
+		links, err := unsubscribe.OpenLinks(host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := queue.OpenConsumer(ctx, host.Getenv, host.Log)
+		if err != nil {
+			return nil, err
+		}
+		return notifications.Send(settings, notifications.Sender{Store: store, Carrier: carrier, Letters: writer, Links: links}), nil
+	})
+}

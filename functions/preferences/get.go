@@ -1,0 +1,23 @@
+package preferences
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+// Get shows what mail a student wants.
+func Get(store GetStore) api.Operation {
+	return api.Define(api.Spec{
+		ID: "preferences-get", Method: http.MethodGet, Path: "/v1/students/{id}/mail-preferences", Summary: "Tell what mail a student wants",
+		Tag: "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
+	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Preferences], error) {
+		p, err := store.MailPreferences(ctx, registrar.OfStudent(registrar.StudentID(in.ID)))
+		if err != nil {
+			return nil, err
+		}
+		return &api.Read[Preferences]{ETag: api.ETag(p.Version), Body: show(p)}, nil
+	})
+}

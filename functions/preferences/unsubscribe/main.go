@@ -1,0 +1,27 @@
+// Command unsubscribe is the Lambda of the addresses by which mail is unsubscribed from.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/functions/preferences"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/unsubscribe"
+)
+
+func main() {
+	lambdahost.StartHTTP(func(ctx context.Context, host lambdahost.Host) (http.Handler, error) {
+		store, err := dynamo.Open(ctx, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		tokens, err := unsubscribe.Open(host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		return api.Handler(host.Log, preferences.UnsubscribeOperations(store, tokens, api.RealSystem())...), nil
+	})
+}

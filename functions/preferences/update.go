@@ -1,0 +1,40 @@
+package preferences
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/registrar"
+)
+
+type updateInput struct {
+	api.IDInput
+	api.IfMatchInput
+	Body Change
+}
+
+// Update changes what mail a student wants.
+func Update(store UpdateStore, system api.System) api.Operation {
+	return api.Define(api.Spec{
+		ID: "preferences-update", Method: http.MethodPatch, Path: "/v1/students/{id}/mail-preferences", Summary: "Change what mail a student wants",
+		Tag: "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
+	}, func(ctx context.Context, in *updateInput) (*api.Read[Preferences], error) {
+		after, err := api.Change(in.IfMatchInput,
+			func() (registrar.MailPreferences, error) {
+				return store.MailPreferences(ctx, registrar.OfStudent(registrar.StudentID(in.ID)))
+			},
+			func(p registrar.MailPreferences) registrar.MailPreferences {
+				p = in.Body.change(p)
+				p.Stamp = p.Next(system.Clock())
+				return p
+			},
+			func(_, after registrar.MailPreferences) error {
+				return store.SaveMailPreferences(ctx, after, registrar.PreferencesEvent(after, api.ActorOf(ctx), system.NewID))
+			})
+		if err != nil {
+			return nil, err
+		}
+		return &api.Read[Preferences]{ETag: api.ETag(after.Version), Body: show(after)}, nil
+	})
+}

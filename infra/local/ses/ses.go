@@ -1,0 +1,158 @@
+package ses
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options configure an engine; the zero value is ready to use.
+type Options struct {
+	Region  string // in ARNs; "us-east-1" when empty
+	Account string // twelve digits, in ARNs; "000000000000" when empty
+	// Address is where the engine is served, for example "http://127.0.0.1:8084": the log names a mail's page there.
+	Address string
+	// Identities are the verified senders: addresses, and domains whose every address is. Nil: whoever.
+	Identities []string
+	// ConfigurationSets are those that there are, besides which none can be named.
+	ConfigurationSets []string
+	Rate              int // mails that are taken in a second; 0: any number
+	Keep              int // how many mails are kept, the latest; 1,000 when 0
+	Now               func() time.Time
+	Log               *slog.Logger
+	// Publish is given what the topic of a configuration set gets, as SNS delivers it to a queue. An error is logged. Nil:
+	// nobody is told.
+	Publish func(ctx context.Context, envelope []byte) error
+}
+
+// Engine is an embedded SES. It is safe for concurrent use.
+type Engine struct {
+	options Options
+	mux     *http.ServeMux
+
+	mu     sync.Mutex // guards everything below
+	mails  []Mail     // the latest, in order
+	second time.Time  // the running second, and how many mails it has seen
+	seen   int
+}
+
+// Mail is a mail that was taken.
+type Mail struct {
+	ID               string // SES's message id
+	At               time.Time
+	From             string
+	To               []string // all recipients
+	Subject          string
+	Text, HTML       string
+	Headers          []Pair // those that the sender added
+	Tags             []Pair
+	ConfigurationSet string
+}
+
+// Pair is a header or a tag.
+type Pair struct{ Name, Value string }
+
+// New makes an engine.
+func New(options Options) *Engine {
+	if options.Region == "" {
+		options.Region = "us-east-1"
+	}
+	if options.Account == "" {
+		options.Account = "000000000000"
+	}
+	if options.Keep == 0 {
+		options.Keep = 1000
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{options: options, mux: http.NewServeMux()}
+	e.mux.HandleFunc("POST /v2/email/outbound-emails", e.sendEmail)
+	e.mux.HandleFunc("/v2/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, newFault(http.StatusNotFound, "UnknownOperationException", "The local cloud does not offer %s %s", r.Method, r.URL.Path))
+	})
+	e.serveMailbox()
+	return e
+}
+
+// ServeHTTP speaks the protocol, and serves the mailbox page to browsers. Signatures are not checked.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, r) }
+
+// Sent gives what was sent and is kept, in order.
+func (e *Engine) Sent() []Mail {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]Mail{}, e.mails...)
+}
+
+func (e *Engine) mail(id string) (Mail, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range e.mails {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return Mail{}, false
+}
+
+// take keeps a mail, unless this second has seen as many as it may.
+func (e *Engine) take(m Mail) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if second := m.At.Truncate(time.Second); !second.Equal(e.second) {
+		e.second, e.seen = second, 0
+	}
+	if e.options.Rate > 0 && e.seen >= e.options.Rate {
+		return newFault(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
+	}
+	e.seen++
+	if e.mails = append(e.mails, m); len(e.mails) > e.options.Keep {
+		e.mails = append([]Mail{}, e.mails[len(e.mails)-e.options.Keep:]...)
+	}
+	return nil
+}
+
+// verified tells whether the sender, or its domain, is an identity.
+func (e *Engine) verified(address string) bool {
+	if e.options.Identities == nil {
+		return true
+	}
+	_, domain, _ := strings.Cut(address, "@")
+	for _, identity := range e.options.Identities {
+		if strings.EqualFold(identity, address) || strings.EqualFold(identity, domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// fault is an error answer of the protocol.
+type fault struct {
+	status        int
+	code, message string
+}
+
+func (f *fault) Error() string { return f.code + ": " + f.message }
+
+func newFault(status int, code, format string, args ...any) error {
+	return &fault{status: status, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+func badRequest(format string, args ...any) error {
+	return newFault(http.StatusBadRequest, "BadRequestException", format, args...)
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client went away, and nobody reads on
+}

@@ -1,0 +1,221 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// mailLifetime is how long the record of a mail is kept that lies open no more. It must outlast the time for which an event is
+// news to the worker that sends mail: after that an event may be published again, and sends none.
+const mailLifetime = 90 * 24 * time.Hour
+
+// The partitions of GSI1 that hold the mails which an operator asks for. A claimed mail stands among the unknown from the
+// moment its claim is over, by its sort key alone: nothing has to find it first. Two writes a mail to one partition allow for
+// 500 mails a second, which is more than SES takes of most accounts.
+const (
+	unknownMails = "MAILS#UNKNOWN"
+	refusedMails = "MAILS#REFUSED"
+)
+
+func mailKey(id registrar.MailID) item { return key("MAIL#"+string(id), "MAIL") }
+
+func suppressionKey(address registrar.AddressHash) item {
+	return key("ADDRESS#"+string(address), "SUPPRESSION")
+}
+
+// preferencesKey is beside the student, or beside what else is known of the address.
+func preferencesKey(r registrar.Recipient) item {
+	partition := "RECIPIENT#" + string(r)
+	if student, ok := r.Student(); ok {
+		partition = "STUDENT#" + string(student)
+	} else if address, ok := r.Address(); ok {
+		partition = "ADDRESS#" + string(address)
+	}
+	return key(partition, "MAILPREFERENCES")
+}
+
+// MailFacts implements [registrar.MailStore].
+func (s *Store) MailFacts(ctx context.Context, id registrar.MailID, recipient registrar.Recipient, address registrar.AddressHash) (registrar.MailFacts, error) {
+	items, err := s.batchGet(ctx, []item{mailKey(id), preferencesKey(recipient), suppressionKey(address)})
+	if err != nil {
+		return registrar.MailFacts{}, fmt.Errorf("read the facts of a mail: %w", err)
+	}
+	facts := registrar.MailFacts{Preferences: preferencesFrom(items[1], recipient)}
+	if items[0] != nil {
+		facts.Mail = mailFrom(items[0])
+	}
+	if items[2] != nil {
+		facts.Suppression = suppressionFrom(items[2])
+	}
+	return facts, nil
+}
+
+// SaveMail implements [registrar.MailStore].
+func (s *Store) SaveMail(ctx context.Context, m registrar.Mail) error {
+	return s.act(ctx, []action{s.mailAction(m)}, registrar.Answer{})
+}
+
+func (s *Store) mailAction(m registrar.Mail) action {
+	return action{
+		write:   types.TransactWriteItem{Put: s.versionedPut(mailItem(m), m.Version-1)},
+		refused: always(registrar.ErrStale),
+	}
+}
+
+// Mail reads the record of a mail, or a [registrar.NotFound] refusal; [*registrar.AnsweredBefore] when the key has an answer.
+func (s *Store) Mail(ctx context.Context, id registrar.MailID, idempotency registrar.IdempotencyKey) (registrar.Mail, error) {
+	keys := []item{mailKey(id)}
+	if !idempotency.Zero() {
+		keys = append(keys, answerKey(idempotency))
+	}
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return registrar.Mail{}, fmt.Errorf("read a mail: %w", err)
+	}
+	if !idempotency.Zero() {
+		if err := s.answerIn(items[1], idempotency); err != nil {
+			return registrar.Mail{}, err
+		}
+	}
+	if items[0] == nil {
+		return registrar.Mail{}, notFound("mail", string(id))
+	}
+	return mailFrom(items[0]), nil
+}
+
+// OpenMails lists the mails that are [registrar.MailUnknown] at a time, or those that are [registrar.MailRefused], longest open
+// first. It reads an index, so it may lag behind the last moment.
+func (s *Store) OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error) {
+	partition := unknownMails
+	if state == registrar.MailRefused {
+		partition = refusedMails
+	}
+	in := s.inIndex("GSI1", partition, "")
+	*in.KeyConditionExpression += " AND GSI1SK < :after"
+	in.ExpressionAttributeValues[":after"] = str(at.UTC().Format(instantFormat) + "~") // behind all ids of that instant
+	return listPage(ctx, s, partition, in, page, mailFrom)
+}
+
+// ResolveMail writes what an operator decided, with its event, or returns [registrar.ErrStale].
+func (s *Store) ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error {
+	return s.act(ctx, []action{s.mailAction(m), s.tell(ctx, e)}, answer)
+}
+
+// MailPreferences reads what mail a recipient wants. Of a student who does not exist it is a [registrar.NotFound] refusal.
+func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error) {
+	keys := []item{preferencesKey(recipient)}
+	student, isStudent := recipient.Student()
+	if isStudent {
+		keys = append(keys, studentKey(student))
+	}
+	items, err := s.batchGet(ctx, keys)
+	if err != nil {
+		return registrar.MailPreferences{}, fmt.Errorf("read mail preferences: %w", err)
+	}
+	p := preferencesFrom(items[0], recipient)
+	if isStudent {
+		if items[1] == nil {
+			return p, notFound("student", string(student))
+		}
+		if items[0] == nil {
+			p.Stamp = stampFrom(items[1])
+			p.Version, p.UpdatedAt = 1, p.CreatedAt
+		}
+	}
+	return p, nil
+}
+
+// SaveMailPreferences writes preferences over the version before, with their event; [registrar.ErrVersionMismatch] when that
+// is no longer stored.
+func (s *Store) SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error {
+	before := p.Version - 1
+	if before == 1 {
+		before = 0 // never stored
+	}
+	actions := []action{
+		{write: types.TransactWriteItem{Put: s.versionedPut(preferencesItem(p), before)}, refused: always(registrar.ErrVersionMismatch)},
+		s.tell(ctx, e),
+	}
+	if student, ok := p.Recipient.Student(); ok {
+		actions = append(actions, s.needs(studentKey(student), "student", string(student)))
+	}
+	return s.act(ctx, actions, registrar.Answer{})
+}
+
+// Suppress keeps mail from an address. To suppress it again changes nothing that matters.
+func (s *Store) Suppress(ctx context.Context, p registrar.Suppression) error {
+	i := suppressionKey(p.Address)
+	i["reason"], i["feedback"], i["at"] = str(string(p.Reason)), str(p.Feedback), instant(p.At)
+	return s.act(ctx, []action{s.putAction(i, "", nil)}, registrar.Answer{})
+}
+
+func suppressionFrom(i item) registrar.Suppression {
+	return registrar.Suppression{
+		Address: registrar.AddressHash(strings.TrimPrefix(text(i["PK"]), "ADDRESS#")), Reason: registrar.SuppressionReason(text(i["reason"])),
+		Feedback: text(i["feedback"]), At: instantFrom(i["at"]),
+	}
+}
+
+func preferencesItem(p registrar.MailPreferences) item {
+	i := preferencesKey(p.Recipient)
+	off := make([]string, len(p.Off))
+	for n, kind := range p.Off {
+		off[n] = string(kind)
+	}
+	i["off"] = texts(off)
+	stampInto(i, p.Stamp)
+	return i
+}
+
+// preferencesFrom reads preferences; without an item those of somebody who never said.
+func preferencesFrom(i item, recipient registrar.Recipient) registrar.MailPreferences {
+	if i == nil {
+		return registrar.MailPreferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}
+	}
+	return registrar.MailPreferences{Recipient: recipient, Off: textsFrom[registrar.MailKind](i["off"]), Stamp: stampFrom(i)}
+}
+
+func mailItem(m registrar.Mail) item {
+	i := mailKey(m.ID)
+	i["event"], i["kind"], i["recipient"] = str(string(m.Event)), str(string(m.Kind)), str(string(m.Recipient))
+	put(i, "section", string(m.Section))
+	put(i, "import", string(m.Import))
+	put(i, "correlation", m.Correlation)
+	putInstant(i, "at", m.At)
+	i["state"], i["claims"] = str(string(m.State)), num(m.Claims)
+	put(i, "reason", m.Reason)
+	put(i, "message", m.Message)
+	putInstant(i, "claimEnds", m.ClaimEnds)
+	stampInto(i, m.Stamp)
+	inIndex := func(partition string, at time.Time) {
+		i["GSI1PK"], i["GSI1SK"] = str(partition), str(at.UTC().Format(instantFormat)+"#"+string(m.ID))
+	}
+	switch m.State {
+	case registrar.MailClaimed:
+		inIndex(unknownMails, m.ClaimEnds)
+	case registrar.MailUnknown:
+		inIndex(unknownMails, m.UpdatedAt)
+	case registrar.MailRefused:
+		inIndex(refusedMails, m.UpdatedAt)
+	}
+	if m.State != registrar.MailClaimed && m.State != registrar.MailUnknown {
+		i[TimeToLive] = num(m.UpdatedAt.Add(mailLifetime).Unix())
+	}
+	return i
+}
+
+func mailFrom(i item) registrar.Mail {
+	return registrar.Mail{
+		ID: registrar.MailID(strings.TrimPrefix(text(i["PK"]), "MAIL#")), Event: registrar.EventID(text(i["event"])),
+		Kind: registrar.MailKind(text(i["kind"])), Recipient: registrar.Recipient(text(i["recipient"])),
+		Section: registrar.SectionID(text(i["section"])), Import: registrar.ImportID(text(i["import"])),
+		At: instantFrom(i["at"]), Correlation: text(i["correlation"]),
+		State: registrar.MailState(text(i["state"])), Reason: text(i["reason"]), Message: text(i["message"]),
+		Claims: int(integer(i["claims"])), ClaimEnds: instantFrom(i["claimEnds"]), Stamp: stampFrom(i),
+	}
+}

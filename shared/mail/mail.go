@@ -1,0 +1,170 @@
+// Package mail hands letters over to Amazon SES (API v2), one at a time and each at most once: it tells what was refused for
+// certain, what was not sent and may be tried again, and what nobody can know, from each other. The SDK's own retries would
+// send a mail again whose answer was lost, so they are off.
+//
+// It knows the domain's letters and the AWS SDK, nothing of what letters say. Start with [Open]; outcome.go is the judgement.
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/mail"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+)
+
+// Config says as whom mail is sent.
+type Config struct {
+	Sender           string // MAIL_SENDER: "registrar@example.edu", or with a name before it in the form of RFC 5322
+	ConfigurationSet string // MAIL_CONFIGURATION_SET: its event destination tells of bounces and complaints
+}
+
+// ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong.
+func ConfigFrom(getenv func(string) string) (Config, error) {
+	c := Config{Sender: getenv("MAIL_SENDER"), ConfigurationSet: getenv("MAIL_CONFIGURATION_SET")}
+	var wrong []string
+	if _, err := mail.ParseAddress(c.Sender); err != nil {
+		wrong = append(wrong, "MAIL_SENDER is not set, or is no e-mail address")
+	}
+	if c.ConfigurationSet == "" {
+		wrong = append(wrong, "MAIL_CONFIGURATION_SET is not set")
+	}
+	if len(wrong) > 0 {
+		return c, errors.New("configuration of mail: " + strings.Join(wrong, "; "))
+	}
+	return c, nil
+}
+
+// Client is what the carrier needs of the SDK's client.
+type Client interface {
+	SendEmail(ctx context.Context, in *sesv2.SendEmailInput, options ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
+}
+
+// Carrier is a [registrar.Carrier] over SES. It is safe for concurrent use.
+type Carrier struct {
+	client Client
+	config Config
+}
+
+// New makes a carrier over a client.
+func New(client Client, c Config) *Carrier { return &Carrier{client: client, config: c} }
+
+// Open makes a carrier over a client that the environment configures: region, credentials, and endpoint
+// (AWS_ENDPOINT_URL_SESV2) as for every AWS SDK.
+func Open(ctx context.Context, getenv func(string) string) (*Carrier, error) {
+	c, err := ConfigFrom(getenv)
+	if err != nil {
+		return nil, err
+	}
+	sdk, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
+	}
+	return New(sesv2.NewFromConfig(sdk), c), nil
+}
+
+// SendTime is the most that [Carrier.Send] takes.
+const SendTime = 15 * time.Second
+
+// attempts is how often a letter is offered that SES did not take because it came too soon after others. Rates are counted
+// by the second, so a second or two is worth waiting before the event has to come back.
+const attempts = 4
+
+// Send implements [registrar.Carrier]. Its errors are [*registrar.HandoverError].
+func (c *Carrier) Send(ctx context.Context, letter registrar.Letter) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, SendTime)
+	defer cancel()
+	in := c.input(letter)
+	for attempt := 1; ; attempt++ {
+		message, err := c.offer(ctx, in)
+		if err == nil || err.Outcome != registrar.MailReleased {
+			return message, orNil(err)
+		}
+		if attempt == attempts || !pause(ctx, attempt) {
+			return "", err
+		}
+	}
+}
+
+// offer sends one request.
+func (c *Carrier) offer(ctx context.Context, in *sesv2.SendEmailInput) (string, *registrar.HandoverError) {
+	var out door
+	answer, err := c.client.SendEmail(ctx, in, func(o *sesv2.Options) {
+		o.Retryer = aws.NopRetryer{}
+		out.next, o.HTTPClient = o.HTTPClient, &out
+	})
+	if err != nil {
+		return "", judge(err, !out.passed.Load())
+	}
+	return aws.ToString(answer.MessageId), nil
+}
+
+// orNil keeps a nil pointer from becoming an error that is not nil.
+func orNil(err *registrar.HandoverError) error {
+	if err == nil {
+		return nil
+	}
+	return err
+}
+
+// pause waits with full jitter, doubling from a quarter of a second up to one; false when the context ends first.
+func pause(ctx context.Context, attempt int) bool {
+	const first, longest = 250 * time.Millisecond, time.Second
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(longest, first<<attempt)))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// input is the request for a letter: one recipient, two parts, the headers of RFC 2369 and RFC 8058, and tags, which come
+// back with every event about the message.
+func (c *Carrier) input(letter registrar.Letter) *sesv2.SendEmailInput {
+	content := func(data string) *types.Content {
+		return &types.Content{Data: aws.String(data), Charset: aws.String("UTF-8")}
+	}
+	message := &types.Message{
+		Subject: content(letter.Subject), Body: &types.Body{Text: content(letter.Text), Html: content(letter.HTML)},
+	}
+	if letter.Unsubscribe != "" {
+		message.Headers = []types.MessageHeader{
+			{Name: aws.String("List-Unsubscribe"), Value: aws.String("<" + letter.Unsubscribe + ">")},
+			{Name: aws.String("List-Unsubscribe-Post"), Value: aws.String("List-Unsubscribe=One-Click")},
+		}
+	}
+	in := &sesv2.SendEmailInput{
+		FromEmailAddress: aws.String(c.config.Sender), Destination: &types.Destination{ToAddresses: []string{letter.To}},
+		ConfigurationSetName: aws.String(c.config.ConfigurationSet), Content: &types.EmailContent{Simple: message},
+	}
+	for _, t := range []struct{ name, value string }{
+		{"mail", string(letter.Mail)}, {"event", string(letter.Event)}, {"correlation", letter.Correlation},
+	} {
+		if value := tagged(t.value); value != "" {
+			in.EmailTags = append(in.EmailTags, types.MessageTag{Name: aws.String(t.name), Value: aws.String(value)})
+		}
+	}
+	return in
+}
+
+// tagged is a value as a tag may have it: up to 256 letters, digits, underscores and dashes (SES API v2, MessageTag). A
+// gateway's request ids have an equals sign at their end.
+func tagged(value string) string {
+	const longest = 256
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '-'
+	}, value[:min(len(value), longest)])
+}

@@ -1,0 +1,73 @@
+package mail
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// judge tells what became of a mail from the error of its one request. What is not certain is unknown.
+func judge(err error, keptBack bool) *registrar.HandoverError {
+	failed := &registrar.HandoverError{Outcome: registrar.MailUnknown, Reason: "no answer", Err: err}
+	var answer *smithyhttp.ResponseError // the SDK makes one without a status of what was not answered
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
+		if keptBack { // no name, no connection, no credentials, or no time before it was sent
+			failed.Outcome, failed.Reason = registrar.MailReleased, "not reached"
+		}
+		return failed
+	}
+	status := answer.HTTPStatusCode()
+	failed.Reason = "HTTP " + strconv.Itoa(status)
+	var said smithy.APIError
+	if !errors.As(err, &said) || status < http.StatusBadRequest || status >= http.StatusInternalServerError {
+		// An answer that is none of SES's, one that says yes and cannot be read, or one of the server's own failures, which may
+		// come after it took the mail.
+		return failed
+	}
+	if outcome := outcomeOf(said.ErrorCode()); outcome != registrar.MailUnknown {
+		failed.Outcome, failed.Reason = outcome, said.ErrorCode()
+	} else if status == http.StatusTooManyRequests {
+		failed.Outcome = registrar.MailReleased
+	}
+	return failed
+}
+
+// outcomeOf tells what a code of SES means (SES API reference v2, "SendEmail", and "Common errors").
+func outcomeOf(code string) registrar.MailState {
+	switch code {
+	case "MessageRejected", "BadRequestException", "ValidationException", "AccountSuspendedException", "SendingPausedException",
+		"MailFromDomainNotVerifiedException":
+		return registrar.MailRefused
+	case "TooManyRequestsException", "LimitExceededException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
+		// What an operator has to mend outside of the mail: it waits in the queue, and then where dead letters lie.
+		"NotFoundException", "AccessDeniedException", "NotAuthorized", "OptInRequired", "IncompleteSignature",
+		"InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch",
+		"InvalidSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		return registrar.MailReleased
+	}
+	return registrar.MailUnknown
+}
+
+// door is an HTTP client that notes whether a request may have left.
+type door struct {
+	next   aws.HTTPClient
+	passed atomic.Bool
+}
+
+// Do implements [aws.HTTPClient].
+func (d *door) Do(r *http.Request) (*http.Response, error) {
+	d.passed.Store(true)
+	answer, err := d.next.Do(r)
+	var dialled *net.OpError
+	if errors.As(err, &dialled) && dialled.Op == "dial" { // net/http writes only when it has a connection
+		d.passed.Store(false)
+	}
+	return answer, err
+}

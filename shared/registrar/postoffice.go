@@ -1,0 +1,214 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrMailClaimed tells that another delivery of the same event is handing the mail over at this moment.
+	ErrMailClaimed = errors.New("another delivery is sending the mail")
+	// ErrNotSent tells that the mail was not handed over, for certain, and may be tried again later.
+	ErrNotSent = errors.New("the mail was not sent")
+)
+
+// HandoverError says what became of a letter that the provider did not take. Its text is fit for logs and records: the
+// provider's own words, which may have an address in them, are not in it.
+type HandoverError struct {
+	Outcome MailState // [MailRefused], [MailReleased] or [MailUnknown]
+	Reason  string    // the provider's code, or a word of ours
+	Err     error     // what happened, for errors.Is and errors.As
+}
+
+// Error gives outcome and reason.
+func (e *HandoverError) Error() string {
+	return "hand a mail over: " + string(e.Outcome) + ": " + e.Reason
+}
+
+// Unwrap gives the cause.
+func (e *HandoverError) Unwrap() error { return e.Err }
+
+// Carrier hands letters over to whoever delivers them.
+type Carrier interface {
+	// Send hands the letter over once, and returns the provider's id of it. Of a [*HandoverError] the outcome is as it says; of
+	// any other error it is unknown. A letter that may have been taken is never handed over again.
+	Send(ctx context.Context, letter Letter) (message string, err error)
+}
+
+// MailFacts is what sending a mail is decided on.
+type MailFacts struct {
+	Mail        Mail // of version 0: there is no record of it yet
+	Preferences MailPreferences
+	Suppression Suppression // zero: the address is not suppressed
+}
+
+// MailStore is what sending mail needs of the store.
+type MailStore interface {
+	// MailFacts reads them in one batch.
+	MailFacts(ctx context.Context, id MailID, recipient Recipient, address AddressHash) (MailFacts, error)
+	// SaveMail writes the record over the version before; [ErrStale] when that is no longer stored. [ErrBusy] when contention
+	// outlasted the context's deadline.
+	SaveMail(ctx context.Context, m Mail) error
+}
+
+// PostOffice sends mail, each at most once: it claims the record of a mail before it hands the mail over, so that events may
+// be delivered many times, and at once.
+type PostOffice struct {
+	Store   MailStore
+	Carrier Carrier
+	Clock   Clock
+	// ClaimTime is how long a claim lasts. Whoever claims must have ended by then, dead or alive: it is the function's timeout,
+	// at least, and what clocks may differ by. The shorter, the sooner an operator sees what a crash left open.
+	ClaimTime time.Duration
+	// SendTime is the least that must be left of the context's time for a mail to be claimed.
+	SendTime time.Duration
+}
+
+// settleTime is how long the outcome of a mail may take to be written down, after the context has ended too.
+const settleTime = 5 * time.Second
+
+// Deliver sends the mail to the address if there is no record of it yet, and returns the record as it then is: sent, refused
+// or unknown, or suppressed without being written. The letter is written before the claim, so that a claim is only as long as
+// the handing over.
+//
+// After an error the event is to come back: [ErrMailClaimed], [ErrNotSent], [ErrBusy] or a failure. No error leads to a second
+// letter.
+func (o PostOffice) Deliver(ctx context.Context, m Mail, address string, write func() (Letter, error)) (Mail, error) {
+	for {
+		facts, err := o.Store.MailFacts(ctx, m.ID, m.Recipient, HashAddress(address))
+		if err != nil {
+			return Mail{}, fmt.Errorf("mail %s: %w", m.ID, err)
+		}
+		next, err := decideMail(m, facts, o.Clock(), o.ClaimTime)
+		if err != nil {
+			return facts.Mail, fmt.Errorf("mail %s: %w", m.ID, err)
+		}
+		if next.Version == facts.Mail.Version {
+			return facts.Mail, nil // delivered again
+		}
+		var letter Letter
+		if next.State == MailClaimed {
+			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < o.SendTime {
+				return facts.Mail, fmt.Errorf("mail %s: %w: no time is left to send it", m.ID, ErrBusy)
+			}
+			if letter, err = write(); err != nil {
+				return facts.Mail, fmt.Errorf("mail %s: write it: %w", m.ID, err)
+			}
+		}
+		switch err := o.Store.SaveMail(ctx, next); {
+		case errors.Is(err, ErrStale) && ctx.Err() == nil:
+			continue // another delivery was faster
+		case err != nil:
+			return facts.Mail, fmt.Errorf("mail %s: %w", m.ID, err)
+		case next.State != MailClaimed:
+			return next, nil
+		}
+		return o.handOver(ctx, next, letter)
+	}
+}
+
+// decideMail tells what the record is to become; one with the version that is stored says that nothing is to be done.
+func decideMail(m Mail, facts MailFacts, at time.Time, claimTime time.Duration) (Mail, error) {
+	known := facts.Mail
+	switch state := known.StateAt(at); {
+	case known.Version == 0 || state == MailReleased:
+	case state == MailClaimed:
+		return known, ErrMailClaimed
+	case state == MailUnknown && known.State == MailClaimed:
+		return known.settled(MailUnknown, "whoever claimed it ended without a word", at), nil
+	default:
+		return known, nil
+	}
+	m.Claims, m.Stamp = known.Claims, known.Stamp
+	m.Reason, m.Message = "", ""
+	switch {
+	case !facts.Preferences.Wants(m.Kind):
+		return m.settled(MailSuppressed, "preferences", at), nil
+	case facts.Suppression.Reason != "":
+		return m.settled(MailSuppressed, string(facts.Suppression.Reason), at), nil
+	}
+	m.State, m.Claims, m.ClaimEnds, m.Stamp = MailClaimed, m.Claims+1, Instant(at.Add(claimTime)), m.Next(at)
+	return m, nil
+}
+
+// handOver sends what this call has claimed, and writes down what became of it.
+func (o PostOffice) handOver(ctx context.Context, claimed Mail, letter Letter) (Mail, error) {
+	message, err := o.Carrier.Send(ctx, letter)
+	var failed *HandoverError
+	if err != nil && !errors.As(err, &failed) {
+		failed = &HandoverError{Outcome: MailUnknown, Reason: "no answer", Err: err}
+	}
+	settled := claimed.settled(MailSent, "", o.Clock())
+	if failed != nil {
+		settled = claimed.settled(failed.Outcome, failed.Reason, o.Clock())
+	}
+	settled.Message = message
+	// The outcome is written down even when the caller's time is over: nobody else knows it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if err := o.Store.SaveMail(ctx, settled); err != nil {
+		return claimed, fmt.Errorf("mail %s is %s, which could not be written down: %w", claimed.ID, settled.State, err)
+	}
+	if settled.State == MailReleased {
+		return settled, fmt.Errorf("mail %s: %w: %w", claimed.ID, ErrNotSent, failed)
+	}
+	return settled, nil
+}
+
+// Resolution is what an operator decides about a mail that lies open.
+type Resolution string
+
+// What can be decided.
+const (
+	ResolveSent      Resolution = "sent"       // it was sent, as the provider's log or its reader says
+	ResolveSendAgain Resolution = "send-again" // it may go out, perhaps for the second time
+)
+
+// The names of facts of mail.
+const (
+	factAs  = "as"
+	factOff = "off"
+)
+
+// DecideResolution settles a mail of unknown outcome, or one that was refused, and makes the event that tells so. To be sent
+// again the mail is released: whoever handles the event writes it anew, under the preferences and suppressions of that time.
+// A [StateForbids] refusal when the mail lies not open.
+func DecideResolution(m Mail, as Resolution, actor Actor, at time.Time, newID IDs) (Mail, Event, error) {
+	if state := m.StateAt(at); state != MailUnknown && state != MailRefused {
+		return m, Event{}, Refuse(StateForbids, string(m.ID), "the mail does not lie open")
+	}
+	state := MailSent
+	if as == ResolveSendAgain {
+		state = MailReleased
+	}
+	m = m.settled(state, "resolved by "+actor.Principal, at)
+	student, _ := m.Recipient.Student()
+	return m, Event{
+		ID: EventID(newID()), Type: MailResolved, Schema: 1, At: Instant(at), Actor: actor.Principal, Record: Record{Kind: KindMail, ID: string(m.ID)},
+		Student: student, Version: m.Version, Facts: Facts{factKind: string(m.Kind), factAs: string(as)},
+	}, nil
+}
+
+// Resolution reads what an event of type [MailResolved] decided; an error when it is of another type or does not say.
+func (e Event) Resolution() (MailID, Resolution, error) {
+	as := Resolution(e.Text(factAs))
+	if e.Type != MailResolved || e.Record.ID == "" || as != ResolveSent && as != ResolveSendAgain {
+		return "", "", fmt.Errorf("event %s of type %s does not say how which mail was resolved", e.ID, e.Type)
+	}
+	return MailID(e.Record.ID), as, nil
+}
+
+// PreferencesEvent is what a change of mail preferences tells.
+func PreferencesEvent(p MailPreferences, actor Actor, newID IDs) Event {
+	student, _ := p.Recipient.Student()
+	off := make([]string, len(p.Off))
+	for i, kind := range p.Off {
+		off[i] = string(kind)
+	}
+	return Event{
+		ID: EventID(newID()), Type: MailPreferencesChanged, Schema: 1, At: p.UpdatedAt, Actor: actor.Principal,
+		Record: Record{Kind: KindRecipient, ID: string(p.Recipient)}, Student: student, Version: p.Version, Facts: Facts{factOff: off},
+	}
+}

@@ -1,0 +1,92 @@
+// Package unsubscribe makes and reads the tokens in the addresses by which mail is unsubscribed from, without a login: whoever
+// holds a mail holds its token, and can switch off that kind of mail to that person, and nothing else.
+//
+// A token is the person and the kind with an HMAC over both, so nothing is stored for it, and it does not end: people
+// unsubscribe by old mails. It knows the domain's words and nothing of HTTP. Start with [Open].
+package unsubscribe
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"example.com/registrar/shared/registrar"
+)
+
+// Tokens makes and reads tokens under one secret. With another secret all earlier ones are forged.
+type Tokens struct{ secret []byte }
+
+// Open reads the secret from the environment: UNSUBSCRIBE_KEY, at least 16 characters.
+func Open(getenv func(string) string) (Tokens, error) {
+	const shortest = 16
+	secret := getenv("UNSUBSCRIBE_KEY")
+	if len(secret) < shortest {
+		return Tokens{}, errors.New("configuration of unsubscribing: UNSUBSCRIBE_KEY is not set, or has fewer than 16 characters")
+	}
+	return New(secret), nil
+}
+
+// New makes tokens of a secret.
+func New(secret string) Tokens { return Tokens{[]byte(secret)} }
+
+// ErrForged tells of a token that this system did not make.
+var ErrForged = errors.New("the token is not one of this system")
+
+// Pattern is what tokens look like, as a regular expression.
+const Pattern = "^[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]{43}$"
+
+// path is where tokens are taken.
+const path = "/v1/unsubscribe/"
+
+// Links makes the addresses at which tokens are taken.
+type Links struct {
+	Tokens
+
+	API string // where the API answers, for example "https://api.example.edu"
+}
+
+// OpenLinks reads UNSUBSCRIBE_KEY and API_URL from the environment.
+func OpenLinks(getenv func(string) string) (Links, error) {
+	tokens, err := Open(getenv)
+	if api, wrong := url.Parse(getenv("API_URL")); wrong != nil || api.Host == "" {
+		err = errors.Join(err, errors.New("configuration of unsubscribing: API_URL is not set, or is no address"))
+	}
+	return Links{tokens, getenv("API_URL")}, err
+}
+
+// Address is where mail of the kind is unsubscribed from.
+func (l Links) Address(recipient registrar.Recipient, kind registrar.MailKind) string {
+	return strings.TrimSuffix(l.API, "/") + path + l.Make(recipient, kind)
+}
+
+// Make makes a token.
+func (t Tokens) Make(recipient registrar.Recipient, kind registrar.MailKind) string {
+	payload := string(kind) + "\n" + string(recipient)
+	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." + base64.RawURLEncoding.EncodeToString(t.mac(payload))
+}
+
+// Read tells whom and what a token is for, or [ErrForged].
+func (t Tokens) Read(token string) (registrar.Recipient, registrar.MailKind, error) {
+	first, second, _ := strings.Cut(token, ".")
+	strict := base64.RawURLEncoding.Strict() // one token has one spelling
+	payload, err := strict.DecodeString(first)
+	mac, errMAC := strict.DecodeString(second)
+	if err != nil || errMAC != nil || !hmac.Equal(mac, t.mac(string(payload))) {
+		return "", "", ErrForged
+	}
+	kind, recipient, _ := strings.Cut(string(payload), "\n")
+	if !slices.Contains(registrar.MailKinds(), registrar.MailKind(kind)) {
+		return "", "", ErrForged // of a kind that there is no more
+	}
+	return registrar.Recipient(recipient), registrar.MailKind(kind), nil
+}
+
+func (t Tokens) mac(payload string) []byte {
+	mac := hmac.New(sha256.New, t.secret)
+	_, _ = mac.Write([]byte("registrar unsubscribe 1\n" + payload)) // a hash never fails to write
+	return mac.Sum(nil)
+}

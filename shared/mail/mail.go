@@ -8,7 +8,6 @@ package mail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/mail"
 	"strings"
@@ -16,7 +15,6 @@ import (
 
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 )
@@ -59,14 +57,10 @@ func New(client Client, c Config) *Carrier { return &Carrier{client: client, con
 
 // Open makes a carrier over a client that the environment configures: region, credentials, and endpoint
 // (AWS_ENDPOINT_URL_SESV2) as for every AWS SDK.
-func Open(ctx context.Context, getenv func(string) string) (*Carrier, error) {
+func Open(sdk aws.Config, getenv func(string) string) (*Carrier, error) {
 	c, err := ConfigFrom(getenv)
 	if err != nil {
 		return nil, err
-	}
-	sdk, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
 	return New(sesv2.NewFromConfig(sdk), c), nil
 }

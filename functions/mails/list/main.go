@@ -9,11 +9,16 @@ import (
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/sdk"
 )
 
 func main() {
 	lambdahost.StartHTTP(func(ctx context.Context, host lambdahost.Host) (http.Handler, error) {
-		store, err := dynamo.Open(ctx, host.Getenv)
+		config, err := sdk.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		store, err := dynamo.Open(config, host.Getenv)
 		if err != nil {
 			return nil, err
 		}

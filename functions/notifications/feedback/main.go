@@ -10,15 +10,20 @@ import (
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/sdk"
 )
 
 func main() {
 	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
-		store, err := dynamo.Open(ctx, host.Getenv)
+		config, err := sdk.Load(ctx)
 		if err != nil {
 			return nil, err
 		}
-		settings, err := queue.OpenConsumer(ctx, host.Getenv, host.Log)
+		store, err := dynamo.Open(config, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := queue.OpenConsumer(config, host.Getenv, host.Log)
 		if err != nil {
 			return nil, err
 		}

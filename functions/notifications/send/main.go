@@ -11,16 +11,21 @@ import (
 	"example.com/registrar/shared/letters"
 	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/sdk"
 	"example.com/registrar/shared/unsubscribe"
 )
 
 func main() {
 	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
-		store, err := dynamo.Open(ctx, host.Getenv)
+		config, err := sdk.Load(ctx)
 		if err != nil {
 			return nil, err
 		}
-		carrier, err := mail.Open(ctx, host.Getenv)
+		store, err := dynamo.Open(config, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		carrier, err := mail.Open(config, host.Getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +37,7 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		settings, err := queue.OpenConsumer(ctx, host.Getenv, host.Log)
+		settings, err := queue.OpenConsumer(config, host.Getenv, host.Log)
 		if err != nil {
 			return nil, err
 		}

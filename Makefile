@@ -116,6 +116,12 @@ soak: ## the races again and again, under the race detector: ROUNDS=20
 	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 60m -run Race ./infra/local/cloud
 	CGO_ENABLED=1 go test -race -count=$(ROUNDS) -timeout 60m ./shared/dynamo ./infra/local/dynamodb
 
+REGISTRATIONS ?= 10000
+
+.PHONY: kill
+kill: build-local ## functions, messages and the whole of `make run` are killed while REGISTRATIONS=10000 are made; then all is counted
+	KILL=$(REGISTRATIONS) go test -count=1 -timeout 60m -v -run TestNothingIsLost ./infra/local/kill
+
 SEEDS ?= 100
 SEED ?= 1
 

@@ -25,6 +25,10 @@ import (
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/telemetrytest"
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -85,8 +89,17 @@ func (c *campus) observe(u localdynamodb.Usage) {
 	c.wrote = c.wrote || slices.ContainsFunc(u.Capacity, func(of localdynamodb.Capacity) bool { return !of.Read })
 }
 
-// Write takes what is logged.
+// serve makes operations a function that logs all lines, those of level Debug too.
+func (c *campus) serve(name string, operations ...api.Operation) lambda.Handler {
+	recorder := telemetry.New(telemetry.Options{Function: name, Log: c.log.Handler(), Debug: telemetry.WriteDebug})
+	return lambdahost.HTTP(api.Handler(recorder.Log(), operations...), recorder)
+}
+
+// Write takes what is logged, and holds it to the format of metrics.
 func (c *campus) Write(line []byte) (int, error) {
+	if _, err := telemetrytest.Check(line); err != nil {
+		c.Errorf("a line of the log: %v\n%s", err, line)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.logs.Write(line)
@@ -116,7 +129,7 @@ func (c *campus) system() api.System {
 func (c *campus) adapters() functions.Adapters {
 	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: cloud.CursorKey}, c.system().Clock)
 	a := c.cloud.Adapters()
-	a.Store = store
+	a.Store, a.Debug = store, telemetry.WriteDebug
 	return a
 }
 

@@ -37,6 +37,7 @@ import (
 	"example.com/registrar/shared/queue"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/stream"
+	"example.com/registrar/shared/telemetry"
 	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-lambda-go/lambda"
 )
@@ -52,6 +53,7 @@ type Adapters struct {
 	Links   unsubscribe.Links
 	System  api.System
 	Log     *slog.Logger
+	Debug   telemetry.DebugLines // what becomes of debug lines
 }
 
 // Queue is the queue of that name; nil when there are none.
@@ -229,17 +231,20 @@ func (f Function) Visibility() time.Duration {
 	return 6*f.Timeout + window
 }
 
-// Handler is the function as Lambda calls it, wired as its main.go does it. Only consumers need the settings.
+// Handler is the function as Lambda calls it, wired as its main.go does it, with a recorder of its own that writes into the
+// adapters' log. Only consumers need the settings.
 func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
+	recorder := telemetry.New(telemetry.Options{Function: f.Name, Log: a.Log.Handler(), Debug: a.Debug})
+	a.Log, s.Log = recorder.Log(), recorder.Log()
 	switch {
 	case f.Consume != nil:
-		return lambdahost.SQS(f.Consume(a, s))
+		return lambdahost.SQS(f.Consume(a, s), recorder)
 	case f.Relay != nil:
-		return lambdahost.Stream(f.Relay(a))
+		return lambdahost.Stream(f.Relay(a), recorder)
 	case f.Run != nil:
-		return lambdahost.Schedule(f.Run(a))
+		return lambdahost.Schedule(f.Run(a), recorder)
 	}
-	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...))
+	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...), recorder)
 }
 
 // Folder is where the function's main.go lies, for example "functions/courses/create".

@@ -24,7 +24,6 @@ import (
 	"example.com/registrar/infra/local/gateway"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
-	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -109,7 +108,7 @@ func TestMain(m *testing.M) {
 // check runs one file's requests; the event stands for the first if there is one.
 func (g *golden) check(t *testing.T, file string, requests []string, event []byte) {
 	if g.handler == nil {
-		g.handler = lambdahost.HTTP(api.Handler(g.log, operations(g.adapters())...))
+		g.handler = g.serve("all", operations(g.adapters())...)
 	}
 	var got strings.Builder
 	next, changes := "", false

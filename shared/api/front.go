@@ -2,10 +2,12 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -15,18 +17,18 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 )
 
 // maxBody bounds a request's body, in bytes. The largest record, a course with its description, is well below.
 const maxBody = 256 << 10
 
 // front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the request
-// as a whole, and writes the one line that the log has of it.
+// as a whole, and tells the invocation's record how the request ended.
 type front struct {
 	mux   *http.ServeMux
 	log   *slog.Logger
@@ -53,20 +55,22 @@ func exchangeOf(ctx context.Context) *exchange {
 
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	began := time.Now()
 	x := &exchange{log: f.log, url: *r.URL}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
 	w := &statusWriter{ResponseWriter: rw}
 	_, pattern := f.mux.Handler(r)
+	ctx := telemetry.With(context.WithValue(r.Context(), exchangeKey{}, x), "operation", f.names[pattern])
 	defer func() {
-		if p := recover(); p != nil {
-			f.log.ErrorContext(ctx, "panic", "operation", f.names[pattern], "panic", p, "stack", string(debug.Stack()))
+		p := recover()
+		if p != nil {
+			f.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			if w.status == 0 {
 				writeProblem(w, x, internal(ctx))
 			}
 		}
-		f.log.InfoContext(ctx, "request", "operation", f.names[pattern], "status", w.status, "code", x.code,
-			"request", request.From(ctx).ID, "milliseconds", float64(time.Since(began).Microseconds())/1000)
+		telemetry.Conclude(ctx, telemetry.Outcome{
+			Operation: f.names[pattern], Code: x.code, Status: cmp.Or(w.status, http.StatusOK),
+			Failed: p != nil || w.status >= http.StatusInternalServerError,
+		})
 	}()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -130,7 +130,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	x := exchangeOf(ctx)
 	p := describe(ctx, err)
 	if p.Status == http.StatusInternalServerError {
-		x.log.ErrorContext(ctx, "the request failed", "request", request.From(ctx).ID, "error", err.Error())
+		x.log.ErrorContext(ctx, "the request failed", "error", err.Error())
 	}
 	p.Instance = request.From(ctx).ID
 	x.code = p.Code

@@ -11,6 +11,7 @@ import (
 
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 )
 
 // Message is one message of a queue, as Lambda hands it over.
@@ -147,7 +148,7 @@ func (h *each[T]) timeFor(ctx context.Context, longest time.Duration) bool {
 
 // one deals with one message: false when it is to come back.
 func (h *each[T]) one(ctx context.Context, m Message) bool {
-	ctx = request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace, Principal: h.work.Name})
+	ctx = telemetry.Held(request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace, Principal: h.work.Name}))
 	in, err := h.work.Read(m)
 	if err != nil {
 		return h.bury(ctx, m, fmt.Errorf("cannot be read: %w", err))
@@ -174,6 +175,7 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 	case m.Receives >= h.Receives:
 		return h.bury(ctx, m, fmt.Errorf("failed %d times, at last: %w", m.Receives, err))
 	}
+	telemetry.Release(ctx)
 	h.Log.ErrorContext(ctx, "a message failed", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", err.Error())
 	h.hide(ctx, m, h.pause(m))
 	return false
@@ -294,6 +296,7 @@ func (h *each[T]) pause(m Message) time.Duration {
 
 // bury gives a message up: true when it is among the dead letters. Otherwise it comes back, and the queue gives it up.
 func (h *each[T]) bury(ctx context.Context, m Message, reason error) bool {
+	telemetry.Release(ctx)
 	h.Log.ErrorContext(ctx, "a message is dead", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", reason.Error())
 	ctx, cancel := afterwards(ctx)
 	defer cancel()

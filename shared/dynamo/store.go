@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -63,7 +64,7 @@ type Store struct {
 // New makes a store over a client.
 func New(client Client, c Config, now registrar.Clock) *Store {
 	return &Store{
-		client: client, table: c.Table, cursorKey: c.CursorKey, now: now,
+		client: metered{client}, table: c.Table, cursorKey: c.CursorKey, now: now,
 		newID:    func() string { return uuid.Must(uuid.NewV7()).String() },
 		sections: newCache[registrar.SectionID, registrar.Section](now),
 		terms:    newCache[registrar.TermID, registrar.Term](now),
@@ -170,8 +171,8 @@ func (s *Store) batchGet(ctx context.Context, keys []item) ([]item, error) {
 	return items, nil
 }
 
-// pause waits before another attempt, with full jitter, doubling up to a fifth of a second; [registrar.ErrBusy] when the
-// context ends first.
+// pause waits before another attempt, which it counts, with full jitter, doubling up to a fifth of a second;
+// [registrar.ErrBusy] when the context ends first.
 func pause(ctx context.Context, attempt int) error {
 	const first, longest = 5 * time.Millisecond, 200 * time.Millisecond
 	wait := min(longest, first<<min(attempt, 10))
@@ -179,6 +180,7 @@ func pause(ctx context.Context, attempt int) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		telemetry.Count(ctx, telemetry.Retries, 1)
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, ctx.Err())

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -57,8 +59,13 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) e
 		var lost *types.TransactionCanceledException
 		switch {
 		case errors.As(err, &lost):
+			why := &cancelled{reasons: lost.CancellationReasons}
+			telemetry.Debug(ctx, "a transaction was cancelled", slog.Int("attempt", attempt), slog.String("reasons", why.Error()))
 			if decided(lost.CancellationReasons, len(items)) {
-				return &cancelled{reasons: lost.CancellationReasons}
+				return why
+			}
+			if conflicted(lost.CancellationReasons) {
+				telemetry.Count(ctx, telemetry.Conflicts, 1)
 			}
 			undone = true
 		case !mayTryAgain(err):
@@ -86,6 +93,11 @@ func turnedAway(err error) bool {
 		return true
 	}
 	return false
+}
+
+// conflicted tells whether another request was in the way of a cancelled transaction.
+func conflicted(reasons []types.CancellationReason) bool {
+	return slices.ContainsFunc(reasons, func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "TransactionConflict" })
 }
 
 // decided tells whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling say

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
@@ -20,11 +21,15 @@ import (
 const margin = 500 * time.Millisecond
 
 // HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a client
-// can do wrong is an answer.
-func HTTP(handler http.Handler) lambda.Handler { return httpFunction{handler: handler} }
+// can do wrong is an answer. The recorder tells of each invocation, whose outcome the handler has to
+// conclude (package api's does); nil: nobody does.
+func HTTP(handler http.Handler, recorder *telemetry.Recorder) lambda.Handler {
+	return httpFunction{handler: handler, recorder: recorder}
+}
 
 type httpFunction struct {
-	handler http.Handler
+	handler  http.Handler
+	recorder *telemetry.Recorder
 }
 
 // Invoke implements [lambda.Handler]. It is safe for concurrent use.
@@ -42,7 +47,9 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 		defer cancel()
 	}
 	info := infoOf(ctx, event)
-	answer, err := f.answer(request.With(ctx, info), event)
+	ctx, invocation := f.recorder.Begin(request.With(ctx, info), telemetry.Request)
+	defer func() { invocation.End(ctx) }()
+	answer, err := f.answer(ctx, event)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +84,7 @@ func traceOf(ctx context.Context) string {
 func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	r, fault := requestOf(ctx, event)
 	if fault != nil {
+		telemetry.Conclude(ctx, telemetry.Outcome{Code: badRequestCode, Status: http.StatusBadRequest})
 		return badRequest(event.RequestContext.RequestID, *fault), nil
 	}
 	w := core.NewProxyResponseWriterV2()
@@ -118,10 +126,12 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 // fault is what is wrong with an event that is no HTTP request.
 type fault struct{ field, detail string }
 
+const badRequestCode = "BAD_REQUEST"
+
 // badRequest is a problem answer (RFC 9457), in the form of shared/api's.
 func badRequest(id string, f fault) events.APIGatewayV2HTTPResponse {
 	body, err := json.Marshal(map[string]any{
-		"type": "about:blank", "title": "Bad Request", "status": http.StatusBadRequest, "code": "BAD_REQUEST", "detail": f.detail, "instance": id,
+		"type": "about:blank", "title": "Bad Request", "status": http.StatusBadRequest, "code": badRequestCode, "detail": f.detail, "instance": id,
 		"errors": []any{map[string]string{"field": f.field, "code": "FORMAT", "detail": "cannot be read"}},
 	})
 	if err != nil { // maps of strings and a number

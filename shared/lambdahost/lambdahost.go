@@ -15,14 +15,16 @@ import (
 	"os"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // Host is what a function finds around it.
 type Host struct {
-	Getenv func(string) string
-	Log    *slog.Logger // JSON or text and from the level on as Lambda's logging settings say, with the request id
+	Getenv    func(string) string
+	Log       *slog.Logger        // the recorder's
+	Telemetry *telemetry.Recorder // as Lambda's logging settings say: JSON, without which there are no metrics, or text; the level
 }
 
 // StartHTTP serves the handler that build makes. It does not return. When build fails, the function's initialisation has
@@ -30,7 +32,7 @@ type Host struct {
 func StartHTTP(build func(context.Context, Host) (http.Handler, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handler, err := build(ctx, host)
-		return HTTP(handler), err
+		return HTTP(handler, host.Telemetry), err
 	})
 }
 
@@ -38,7 +40,7 @@ func StartHTTP(build func(context.Context, Host) (http.Handler, error)) {
 func StartSQS(build func(context.Context, Host) (consumer.Handler, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handler, err := build(ctx, host)
-		return SQS(handler), err
+		return SQS(handler, host.Telemetry), err
 	})
 }
 
@@ -46,7 +48,7 @@ func StartSQS(build func(context.Context, Host) (consumer.Handler, error)) {
 func StartStream(build func(context.Context, Host) (Images, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handle, err := build(ctx, host)
-		return Stream(handle), err
+		return Stream(handle, host.Telemetry), err
 	})
 }
 
@@ -54,16 +56,36 @@ func StartStream(build func(context.Context, Host) (Images, error)) {
 func StartSchedule(build func(context.Context, Host) (Task, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		task, err := build(ctx, host)
-		return Schedule(task), err
+		return Schedule(task, host.Telemetry), err
 	})
 }
 
 func start(build func(context.Context, Host) (lambda.Handler, error)) {
-	host := Host{Getenv: os.Getenv, Log: lambdacontext.NewLogger()}
-	handler, err := build(context.Background(), host)
+	ctx := context.Background()
+	tracer, err := newTracer(ctx)
+	recorder := telemetry.New(telemetry.Options{
+		Function: lambdacontext.FunctionName, Log: lambdacontext.NewLogHandler(), Debug: debugLines(os.Getenv("AWS_LAMBDA_LOG_LEVEL")), Tracer: tracer,
+	})
+	host := Host{Getenv: os.Getenv, Log: recorder.Log(), Telemetry: recorder}
+	var handler lambda.Handler
+	if err == nil {
+		handler, err = build(ctx, host)
+	}
 	if err != nil {
 		host.Log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 	lambda.StartWithOptions(handler)
+}
+
+// debugLines follows the application log level of Lambda's logging settings: TRACE has debug lines written at once, DEBUG
+// (and no level at all, as with the format text) has them held for failures; with any other Lambda would not let them pass.
+func debugLines(level string) telemetry.DebugLines {
+	switch level {
+	case "TRACE":
+		return telemetry.WriteDebug
+	case "DEBUG", "":
+		return telemetry.HoldDebug
+	}
+	return telemetry.DropDebug
 }

@@ -1,10 +1,13 @@
 package lambdahost_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -16,6 +19,8 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/telemetrytest"
 	"github.com/aws/aws-lambda-go/events"
 )
 
@@ -36,7 +41,7 @@ func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := lambdahost.HTTP(h).Invoke(t.Context(), payload)
+	out, err := lambdahost.HTTP(h, nil).Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatalf("the invocation failed: %v", err)
 	}
@@ -79,7 +84,7 @@ func TestHTTP_WhatIsNoRequestIsAProblem(t *testing.T) {
 			t.Errorf("answer: %+v", got)
 		}
 	}
-	if _, err := lambdahost.HTTP(http.NotFoundHandler()).Invoke(t.Context(), []byte(`{"Records":[]}`)); err == nil {
+	if _, err := lambdahost.HTTP(http.NotFoundHandler(), nil).Invoke(t.Context(), []byte(`{"Records":[]}`)); err == nil {
 		t.Error("an event of another kind was taken for a request")
 	}
 }
@@ -120,7 +125,7 @@ func TestHTTP_TwoInvocationsAtOnceKeepTheirOwn(t *testing.T) {
 	handler := lambdahost.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, request.From(r.Context()).ID+string(body))
-	}))
+	}), nil)
 	var wg sync.WaitGroup
 	for _, id := range []string{"a", "b", "c", "d"} {
 		wg.Go(func() {
@@ -159,7 +164,7 @@ func TestHTTP_CorrelationAndTraceAreTheClientsIfTheyAreProper(t *testing.T) {
 			if info := request.From(r.Context()); info.Correlation != c.correlation || info.Trace != c.passed {
 				t.Errorf("%q, %q: %+v", c.told, c.trace, info)
 			}
-		})).Invoke(ctx, payload)
+		}), nil).Invoke(ctx, payload)
 		var answer events.APIGatewayV2HTTPResponse
 		if err = errors.Join(err, json.Unmarshal(out, &answer)); err != nil || answer.Headers["X-Correlation-Id"] != c.correlation {
 			t.Errorf("%q: answer %+v, %v", c.told, answer, err)
@@ -180,9 +185,81 @@ func TestHTTP_TimeIsKeptForAnAnswer(t *testing.T) {
 		if at := request.From(r.Context()).ReceivedAt; at.UnixMilli() != 1_732_000_000_123 {
 			t.Errorf("received at %v", at)
 		}
-	})).Invoke(ctx, payload)
+	}), nil).Invoke(ctx, payload)
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// told is what a recorder wrote, line by line.
+func told(t *testing.T, log *bytes.Buffer) (lines []map[string]any) {
+	t.Helper()
+	for text := range strings.Lines(log.String()) {
+		var line map[string]any
+		_, err := telemetrytest.Check([]byte(text))
+		if err = errors.Join(err, json.Unmarshal([]byte(text), &line)); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestHTTP_TellsOfTheInvocation(t *testing.T) {
+	broken := event()
+	broken.Body, broken.IsBase64Encoded = "%%%", true
+	for _, c := range []struct {
+		event   events.APIGatewayV2HTTPRequest
+		outcome telemetry.Outcome
+		want    []string // message and code of each line
+	}{
+		{event(), telemetry.Outcome{Operation: "things-get", Status: http.StatusOK}, []string{"request OK"}},
+		{event(), telemetry.Outcome{Operation: "things-get", Status: http.StatusServiceUnavailable, Code: "BUSY", Failed: true}, []string{"detail <nil>", "request BUSY"}},
+		{broken, telemetry.Outcome{}, []string{"request BAD_REQUEST"}},
+	} {
+		var log bytes.Buffer
+		recorder := telemetry.New(telemetry.Options{Function: "things", Log: slog.NewJSONHandler(&log, nil)})
+		payload, err := json.Marshal(c.event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			recorder.Log().DebugContext(r.Context(), "detail")
+			telemetry.Conclude(r.Context(), c.outcome)
+		}), recorder).Invoke(t.Context(), payload); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, line := range told(t, &log) {
+			got = append(got, fmt.Sprint(line["msg"], " ", line["code"]))
+			if line["request"] != "req-1" || line["correlation"] != "req-1" || line["function"] != "things" {
+				t.Errorf("line without ids: %v", line)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: lines %q, want %q", c.outcome, got, c.want)
+		}
+	}
+}
+
+// A panic beyond the handler's own protection ends the process on Lambda; what was on the way is told before.
+func TestHTTP_APanicIsToldOf(t *testing.T) {
+	var log bytes.Buffer
+	recorder := telemetry.New(telemetry.Options{Log: slog.NewJSONHandler(&log, nil)})
+	payload, _ := json.Marshal(event())
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			telemetry.Debug(r.Context(), "detail")
+			panic("no")
+		}), recorder).Invoke(t.Context(), payload)
+	}()
+	if lines := told(t, &log); len(lines) != 2 || lines[1]["code"] != "FAILED" {
+		t.Errorf("lines: %v", lines)
 	}
 }
 
@@ -203,6 +280,8 @@ func (b *batch) HandleBatch(_ context.Context, messages []consumer.Message) (fai
 }
 
 func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
+	var log bytes.Buffer
+	recorder := telemetry.New(telemetry.Options{Function: "works", Log: slog.NewJSONHandler(&log, nil)})
 	handler := &batch{fails: []string{"fail"}}
 	attributes := map[string]string{
 		"ApproximateReceiveCount": "3", "SentTimestamp": "1732000000123", "MessageGroupId": "g", "AWSTraceHeader": "Root=1",
@@ -210,7 +289,7 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 	payload, _ := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{
 		{MessageId: "1", Body: "fail"}, {MessageId: "2", ReceiptHandle: "r", Body: "b", Attributes: attributes}, {MessageId: "3", Body: "fail"},
 	}})
-	out, err := lambdahost.SQS(handler).Invoke(t.Context(), payload)
+	out, err := lambdahost.SQS(handler, recorder).Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +302,14 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 	if len(handler.messages) != 3 || !reflect.DeepEqual(handler.messages[1], want) {
 		t.Errorf("messages %+v", handler.messages)
 	}
-	if _, err := lambdahost.SQS(handler).Invoke(t.Context(), []byte(`[]`)); err == nil {
+	lines := told(t, &log)
+	if line := lines[0]; len(lines) != 1 || line["msg"] != "batch" || line["messages"] != 3.0 || line["failures"] != 2.0 || line["code"] != "FAILED" {
+		t.Errorf("lines %v", lines)
+	}
+	if ages, ok := lines[0]["queueAge"].([]any); !ok || len(ages) != 2 { // the third is here for the third time
+		t.Errorf("ages in the queue: %v", lines[0]["queueAge"])
+	}
+	if _, err := lambdahost.SQS(handler, nil).Invoke(t.Context(), []byte(`[]`)); err == nil {
 		t.Error("what is no event was taken for one")
 	}
 }
@@ -241,7 +327,7 @@ func TestStream_ReportsTheFirstThatFailed(t *testing.T) {
 				seen = append(seen, string(image))
 			}
 			return done
-		}).Invoke(t.Context(), []byte(event))
+		}, nil).Invoke(t.Context(), []byte(event))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,7 +339,7 @@ func TestStream_ReportsTheFirstThatFailed(t *testing.T) {
 			t.Errorf("after %d: %s, images %q", done, out, seen)
 		}
 	}
-	if _, err := lambdahost.Stream(nil).Invoke(t.Context(), []byte(`{"Records":[{"eventName":"INSERT"}]}`)); err == nil {
+	if _, err := lambdahost.Stream(nil, nil).Invoke(t.Context(), []byte(`{"Records":[{"eventName":"INSERT"}]}`)); err == nil {
 		t.Error("a record of something else was taken")
 	}
 }
@@ -266,7 +352,7 @@ func TestSchedule_TellsWhenItWasDue(t *testing.T) {
 			t.Errorf("request %+v", request.From(ctx))
 		}
 		return nil
-	})
+	}, nil)
 	if _, err := task.Invoke(t.Context(), []byte(strings.Replace(lambdahost.ScheduleInput, "<aws.scheduler.scheduled-time>", "2026-11-24T03:00:00Z", 1))); err != nil {
 		t.Fatal(err)
 	}

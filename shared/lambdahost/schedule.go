@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -18,10 +19,16 @@ type Task = func(ctx context.Context, due time.Time) error
 // Scheduler user guide, "Adding context attributes").
 const ScheduleInput = `{"due":"<aws.scheduler.scheduled-time>"}`
 
-// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput].
-func Schedule(task Task) lambda.Handler { return scheduleFunction{task} }
+// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput]. The recorder tells of each
+// invocation; nil: nobody does.
+func Schedule(task Task, recorder *telemetry.Recorder) lambda.Handler {
+	return scheduleFunction{task, recorder}
+}
 
-type scheduleFunction struct{ task Task }
+type scheduleFunction struct {
+	task     Task
+	recorder *telemetry.Recorder
+}
 
 // Invoke implements [lambda.Handler].
 func (f scheduleFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -36,12 +43,16 @@ func (f scheduleFunction) Invoke(ctx context.Context, payload []byte) ([]byte, e
 	}
 	ctx, cancel := withMargin(ctx)
 	defer cancel()
-	info := request.Info{ReceivedAt: event.Due.UTC(), Principal: "schedule"}
+	info := request.Info{ReceivedAt: event.Due.UTC(), Principal: "schedule", Trace: traceOf(ctx)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		info.ID, info.Correlation = lc.AwsRequestID, lc.AwsRequestID
 	}
-	if err := f.task(request.With(ctx, info), event.Due.UTC()); err != nil {
+	ctx, invocation := f.recorder.Begin(request.With(ctx, info), telemetry.Task)
+	defer func() { invocation.End(ctx) }()
+	if err := f.task(ctx, event.Due.UTC()); err != nil {
+		f.recorder.Log().ErrorContext(ctx, "the task failed", "error", err.Error())
 		return nil, err
 	}
+	telemetry.Conclude(ctx, telemetry.Outcome{})
 	return []byte("null"), nil
 }

@@ -8,15 +8,22 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
 // SQS makes a Lambda handler that hands over each batch of messages and reports those that are to come back (partial batch
-// response), so that the others are not handled again.
-func SQS(handler consumer.Handler) lambda.Handler { return sqsFunction{handler} }
+// response), so that the others are not handled again. The recorder tells of each invocation; nil: nobody does.
+func SQS(handler consumer.Handler, recorder *telemetry.Recorder) lambda.Handler {
+	return sqsFunction{handler, recorder}
+}
 
-type sqsFunction struct{ handler consumer.Handler }
+type sqsFunction struct {
+	handler  consumer.Handler
+	recorder *telemetry.Recorder
+}
 
 // Invoke implements [lambda.Handler].
 func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -26,6 +33,9 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	}
 	ctx, cancel := withMargin(ctx)
 	defer cancel()
+	ctx, invocation := f.recorder.Begin(request.With(ctx, request.Info{Trace: traceOf(ctx)}), telemetry.Batch)
+	defer func() { invocation.End(ctx) }()
+	telemetry.Count(ctx, telemetry.Messages, float64(len(event.Records)))
 	batch := make([]consumer.Message, len(event.Records))
 	for i, m := range event.Records {
 		receives, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]) // SQS writes numbers
@@ -34,12 +44,22 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 			ID: m.MessageId, Receipt: m.ReceiptHandle, Body: []byte(m.Body), Group: m.Attributes["MessageGroupId"],
 			Receives: max(receives, 1), SentAt: time.UnixMilli(sent).UTC(), Trace: m.Attributes["AWSTraceHeader"],
 		}
+		if batch[i].Receives == 1 { // afterwards it is the pauses between attempts that make it old
+			telemetry.Time(ctx, telemetry.QueueAge, time.Since(batch[i].SentAt))
+		}
 	}
 	answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, id := range f.handler.HandleBatch(ctx, batch) {
 		answer.BatchItemFailures = append(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})
 	}
+	conclude(ctx, len(answer.BatchItemFailures))
 	return json.Marshal(answer)
+}
+
+// conclude tells how a batch of messages or records ended of which so many failed.
+func conclude(ctx context.Context, failed int) {
+	telemetry.Count(ctx, telemetry.Failures, float64(failed))
+	telemetry.Conclude(ctx, telemetry.Outcome{Failed: failed > 0})
 }
 
 // withMargin keeps a little of a function's time, so that a handler can still say what became of its work before Lambda

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 )
@@ -14,10 +16,16 @@ import (
 type Images = func(ctx context.Context, images [][]byte) (done int)
 
 // Stream makes a Lambda handler of the insertions in a DynamoDB stream that reports the first that failed (partial batch response).
-// Changes and removals, which the mapping's filter keeps back anyway, are passed over.
-func Stream(handle Images) lambda.Handler { return streamFunction{handle} }
+// Changes and removals, which the mapping's filter keeps back anyway, are passed over. The recorder tells of each
+// invocation; nil: nobody does.
+func Stream(handle Images, recorder *telemetry.Recorder) lambda.Handler {
+	return streamFunction{handle, recorder}
+}
 
-type streamFunction struct{ handle Images }
+type streamFunction struct {
+	handle   Images
+	recorder *telemetry.Recorder
+}
 
 // Invoke implements [lambda.Handler].
 func (f streamFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -35,6 +43,8 @@ func (f streamFunction) Invoke(ctx context.Context, payload []byte) ([]byte, err
 	}
 	ctx, cancel := withMargin(ctx)
 	defer cancel()
+	ctx, invocation := f.recorder.Begin(request.With(ctx, request.Info{Trace: traceOf(ctx)}), telemetry.Batch)
+	defer func() { invocation.End(ctx) }()
 	var images [][]byte
 	var sequences []string
 	for i, r := range event.Records {
@@ -46,8 +56,11 @@ func (f streamFunction) Invoke(ctx context.Context, payload []byte) ([]byte, err
 		}
 	}
 	answer := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
-	if done := f.handle(ctx, images); done < len(images) {
+	telemetry.Count(ctx, telemetry.Messages, float64(len(images)))
+	done := f.handle(ctx, images)
+	if done < len(images) {
 		answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: sequences[done]})
 	}
+	conclude(ctx, len(images)-done)
 	return json.Marshal(answer)
 }

@@ -46,6 +46,16 @@ func ValidTrace(header string) bool {
 	return false
 }
 
+// TraceID is the root of the trace, for example "1-5759e988-bd862e3fe1be46a994272793"; empty when there is none.
+func (i Info) TraceID() string {
+	for field := range strings.SplitSeq(i.Trace, ";") {
+		if root, ok := strings.CutPrefix(field, "Root="); ok {
+			return root
+		}
+	}
+	return ""
+}
+
 // only tells whether a text has ASCII letters and digits, and of all others only these.
 func only(text, others string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {

@@ -61,7 +61,7 @@ const (
 // Options configure a local cloud.
 type Options struct {
 	Getenv func(string) string // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
-	Log    *slog.Logger
+	Log    *slog.Logger        // nil: nobody is told
 	System api.System
 	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example
 	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.
@@ -128,6 +128,9 @@ func Credentials() aws.Credentials {
 func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Cloud{options: o}
 	if err := c.open(ctx, o); err != nil {

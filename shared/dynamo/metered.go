@@ -1,0 +1,146 @@
+package dynamo
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"example.com/registrar/shared/telemetry"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// metered is a client that counts what its requests cost into the invocation that they belong to. DynamoDB tells what a
+// request consumed, all in all, when it is asked to, in some sixty bytes; of a request that failed, a cancelled transaction
+// for one, it tells nothing, though that consumes too.
+type metered struct{ client Client }
+
+var _ Client = metered{}
+
+func (m metered) GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.GetItem", telemetry.ReadUnits)
+	out, err := m.client.GetItem(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, only(out.ConsumedCapacity))
+	return out, nil
+}
+
+func (m metered) Query(ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.Query", telemetry.ReadUnits)
+	out, err := m.client.Query(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, only(out.ConsumedCapacity))
+	return out, nil
+}
+
+func (m metered) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.PutItem", telemetry.WriteUnits)
+	out, err := m.client.PutItem(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, only(out.ConsumedCapacity))
+	return out, nil
+}
+
+func (m metered) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.UpdateItem", telemetry.WriteUnits)
+	out, err := m.client.UpdateItem(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, only(out.ConsumedCapacity))
+	return out, nil
+}
+
+func (m metered) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.BatchGetItem", telemetry.ReadUnits)
+	out, err := m.client.BatchGetItem(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, out.ConsumedCapacity)
+	return out, nil
+}
+
+func (m metered) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.BatchWriteItem", telemetry.WriteUnits)
+	out, err := m.client.BatchWriteItem(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, out.ConsumedCapacity)
+	return out, nil
+}
+
+func (m metered) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+	ctx, c := begin(ctx, "DynamoDB.TransactWriteItems", telemetry.WriteUnits)
+	out, err := m.client.TransactWriteItems(ctx, in, options...)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	c.done(ctx, out.ResultMetadata, out.ConsumedCapacity)
+	return out, nil
+}
+
+// call is one request under way.
+type call struct {
+	name  string
+	units telemetry.Counter // those that it consumes, unless the answer tells reads and writes apart
+	began time.Time
+	span  telemetry.Span
+}
+
+func begin(ctx context.Context, name string, units telemetry.Counter) (context.Context, call) {
+	c := call{name: name, units: units, began: time.Now()}
+	ctx, c.span = telemetry.StartSpan(ctx, name, telemetry.Call)
+	return ctx, c
+}
+
+func (c call) failed(ctx context.Context, err error) error {
+	c.span.End(err)
+	telemetry.Debug(ctx, c.name, slog.Duration("took", time.Since(c.began)), slog.String("error", err.Error()))
+	return err
+}
+
+func (c call) done(ctx context.Context, metadata middleware.Metadata, consumed []types.ConsumedCapacity) {
+	c.span.End(nil)
+	var reads, writes float64
+	for _, of := range consumed {
+		switch units := aws.ToFloat64(of.CapacityUnits); {
+		case of.ReadCapacityUnits != nil || of.WriteCapacityUnits != nil: // a transaction sent again is only looked up
+			reads, writes = reads+aws.ToFloat64(of.ReadCapacityUnits), writes+aws.ToFloat64(of.WriteCapacityUnits)
+		case c.units == telemetry.ReadUnits:
+			reads += units
+		default:
+			writes += units
+		}
+	}
+	telemetry.Count(ctx, telemetry.ReadUnits, reads)
+	telemetry.Count(ctx, telemetry.WriteUnits, writes)
+	if attempts, ok := retry.GetAttemptResults(metadata); ok && len(attempts.Results) > 1 { // the SDK's own
+		telemetry.Count(ctx, telemetry.Retries, float64(len(attempts.Results)-1))
+	}
+	telemetry.Debug(ctx, c.name, slog.Duration("took", time.Since(c.began)), slog.Float64("units", reads+writes))
+}
+
+func only(c *types.ConsumedCapacity) []types.ConsumedCapacity {
+	if c == nil {
+		return nil
+	}
+	return []types.ConsumedCapacity{*c}
+}

@@ -1,0 +1,177 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"example.com/registrar/shared/request"
+)
+
+// DebugLines says what becomes of log lines below Info.
+type DebugLines int
+
+// What may become of them.
+const (
+	HoldDebug  DebugLines = iota // they are held until the invocation fails, and dropped when it does not or the log takes no Info
+	WriteDebug                   // they are written at once
+	DropDebug                    // they are dropped
+)
+
+// The bounds of what is held for an invocation or a message. When there is more, the oldest lines go.
+const (
+	heldLines = 200
+	heldBytes = 64 << 10 // of text, about
+)
+
+// handler puts what the context knows into each line, and holds lines.
+type handler struct {
+	next   slog.Handler // with the attributes from before the first group
+	groups []group      // that were opened
+	debug  DebugLines
+}
+
+// group is a group of attributes that a logger opened. It is closed only when a line is written, as what the context knows
+// stands outside of all groups.
+type group struct {
+	name  string
+	attrs []slog.Attr
+}
+
+// Enabled implements [slog.Handler].
+func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
+	if level >= slog.LevelInfo {
+		return h.next.Enabled(ctx, level)
+	}
+	return h.debug == WriteDebug || h.debug == HoldDebug && h.next.Enabled(ctx, slog.LevelInfo) && scopeOf(ctx).held != nil
+}
+
+// Handle implements [slog.Handler].
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	s := scopeOf(ctx)
+	r = h.complete(ctx, s, r)
+	if r.Level < slog.LevelInfo && h.debug == HoldDebug && s.held != nil && s.held.add(ctx, h.next, r) {
+		return nil
+	}
+	return h.next.Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	if last := len(h.groups) - 1; last >= 0 {
+		with.groups = slices.Clone(h.groups)
+		with.groups[last].attrs = append(slices.Clip(h.groups[last].attrs), attrs...)
+	} else {
+		with.next = h.next.WithAttrs(attrs)
+	}
+	return &with
+}
+
+// WithGroup implements [slog.Handler].
+func (h *handler) WithGroup(name string) slog.Handler {
+	with := *h
+	if name != "" {
+		with.groups = append(slices.Clip(h.groups), group{name: name})
+	}
+	return &with
+}
+
+// complete adds what the context knows, unless the line itself says it under the same key.
+func (h *handler) complete(ctx context.Context, s scope, r slog.Record) slog.Record {
+	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	own := make([]slog.Attr, 0, r.NumAttrs())
+	r.Attrs(func(a slog.Attr) bool {
+		own = append(own, slog.Attr{Key: a.Key, Value: a.Value.Resolve()}) // now: what it stands for may be gone when it is written
+		return true
+	})
+	for i := len(h.groups) - 1; i >= 0; i-- {
+		own = []slog.Attr{{Key: h.groups[i].name, Value: slog.GroupValue(slices.Concat(h.groups[i].attrs, own)...)}}
+	}
+	line.AddAttrs(own...)
+	add := func(a slog.Attr) {
+		if !slices.ContainsFunc(own, func(o slog.Attr) bool { return o.Key == a.Key }) {
+			line.AddAttrs(a)
+		}
+	}
+	for _, key := range s.keys {
+		add(key)
+	}
+	text := func(key, value string) {
+		if value != "" {
+			add(slog.String(key, value))
+		}
+	}
+	text("function", s.invocation.function())
+	info := request.From(ctx)
+	text("request", info.ID)
+	text("correlation", info.Correlation)
+	text("trace", info.TraceID())
+	return line
+}
+
+// held are lines that wait for the outcome.
+type held struct {
+	mu       sync.Mutex
+	lines    []heldLine
+	bytes    int
+	dropped  int
+	latest   heldLine // of those that were dropped
+	released bool
+}
+
+type heldLine struct {
+	ctx   context.Context // for what the handler beneath takes from it
+	next  slog.Handler
+	line  slog.Record
+	bytes int
+}
+
+// add holds a line, unless all were released: then it is to be written.
+func (h *held) add(ctx context.Context, next slog.Handler, line slog.Record) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.released {
+		return false
+	}
+	l := heldLine{ctx: context.WithoutCancel(ctx), next: next, line: line, bytes: size(line)}
+	h.lines, h.bytes = append(h.lines, l), h.bytes+l.bytes
+	gone := 0
+	for len(h.lines)-gone > heldLines || h.bytes > heldBytes {
+		h.latest = h.lines[gone]
+		h.bytes -= h.latest.bytes
+		gone++
+	}
+	h.dropped += gone
+	h.lines = slices.Delete(h.lines, 0, gone)
+	return true
+}
+
+// release writes what is held, and lets through what comes later.
+func (h *held) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.released = true
+	if h.dropped > 0 {
+		note := slog.NewRecord(h.latest.line.Time, slog.LevelDebug, "lines were dropped: there were too many to hold", 0)
+		note.AddAttrs(slog.Int("lines", h.dropped))
+		note = (&handler{}).complete(h.latest.ctx, scopeOf(h.latest.ctx), note)
+		_ = h.latest.next.Handle(h.latest.ctx, note) // as with any line: there is nobody to tell that the log fails
+	}
+	for _, l := range h.lines {
+		_ = l.next.Handle(l.ctx, l.line)
+	}
+	h.lines, h.bytes, h.dropped, h.latest = nil, 0, 0, heldLine{}
+}
+
+// size is about how much text a line is.
+func size(line slog.Record) int {
+	const rest = 64 // time, level, quotes
+	n := rest + len(line.Message)
+	line.Attrs(func(a slog.Attr) bool {
+		n += len(a.Key) + len(a.Value.String())
+		return true
+	})
+	return n
+}

@@ -20,9 +20,15 @@ help: ## list the commands
 ## --- use it
 
 .PHONY: run
-run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, AWS_ENDPOINT_URL_*)
+run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, LOG=json, AWS_ENDPOINT_URL_*)
 	@$(if $(filter processes,$(LAMBDA)),$(MAKE) --no-print-directory build-local)
-	@LAMBDA=$(LAMBDA) go run ./infra/local
+	@LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_FILE=$(LOG_FILE) go run ./infra/local
+
+LOG_FILE ?= .build/run.log
+
+.PHONY: follow
+follow: ## every log line of `make run` that one request caused, in whatever function: make follow ID=<its X-Correlation-Id>
+	@go run ./infra/local/follow -log $(LOG_FILE) -id "$(ID)"
 
 # One build for this machine, of all functions, for LAMBDA=processes.
 .PHONY: build-local

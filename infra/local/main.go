@@ -1,7 +1,8 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own), FAULTS (what fails on purpose, see package faults),
+// process of its own), FAULTS (what fails on purpose, see package faults), LOG=json (log lines as functions write them, instead
+// of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
 // outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
 // instead).
@@ -17,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -24,6 +26,7 @@ import (
 
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/faults"
+	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
 )
@@ -44,7 +47,7 @@ type site struct {
 	address string
 }
 
-func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (err error) {
+func run(ctx context.Context, getenv func(string) string, out, console io.Writer) (err error) {
 	began := time.Now()
 	port, err := strconv.Atoi(or(getenv("PORT"), "8080"))
 	const last = 65535
@@ -54,7 +57,12 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	host := or(getenv("HOST"), "127.0.0.1")
 	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
 	reached := func(n int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
-	log := slog.New(slog.NewTextHandler(logs, nil))
+	lines, closeLog, err := logLines(getenv, console)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	log := logs.New(lines)
 	injector, err := injected(getenv, log)
 	if err != nil {
 		return err
@@ -66,7 +74,7 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
 		APIAddress: reached(0), SESAddress: reached(4),
-		Processes: processes(getenv), Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
+		Processes: processes(getenv), Output: lines, Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
 	})
 	if err != nil {
 		return err
@@ -140,6 +148,31 @@ func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
 	fmt.Fprintf(out, "  curl -s '%s/v1/sections?term=%s&subject=CSCI&open=true&limit=2'\n", address, sample.ID(sample.KindTerm, 1))
 	fmt.Fprintf(out, "  curl -s %s/v1/sections/%s/registrations -H 'Content-Type: application/json' -d '{\"student\": \"%s\"}'\n\n",
 		address, sample.ID(sample.KindSection, sample.Sections), sample.ID(sample.KindStudent, sample.Students-1))
+}
+
+// logLines is where log lines go: to the console, and to LOG_FILE if there is one.
+func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, closeFile func() error, err error) {
+	switch format := getenv("LOG"); format {
+	case "", "text":
+		lines = logs.Readable(console)
+	case "json":
+		lines = console
+	default:
+		return nil, nil, fmt.Errorf("LOG is text or json, not %q", format)
+	}
+	name := getenv("LOG_FILE")
+	if name == "" {
+		return lines, func() error { return nil }, nil
+	}
+	const private, own = 0o700, 0o600
+	if err := os.MkdirAll(filepath.Dir(name), private); err != nil {
+		return nil, nil, fmt.Errorf("make the folder of LOG_FILE: %w", err)
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, own)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open LOG_FILE: %w", err)
+	}
+	return logs.Both(lines, file), file.Close, nil
 }
 
 // injected reads what is to fail on purpose: FAULTS, drawn from the seed FAULTS_SEED.

@@ -113,7 +113,7 @@ func begin(ctx context.Context, name string, units telemetry.Counter) (context.C
 
 func (c call) failed(ctx context.Context, err error) error {
 	c.span.End(err)
-	telemetry.Debug(ctx, c.name, slog.Duration("took", time.Since(c.began)), slog.String("error", err.Error()))
+	telemetry.Debug(ctx, c.name, slog.Float64("milliseconds", c.milliseconds()), slog.String("error", err.Error()))
 	return err
 }
 
@@ -135,7 +135,12 @@ func (c call) done(ctx context.Context, metadata middleware.Metadata, consumed [
 	if attempts, ok := retry.GetAttemptResults(metadata); ok && len(attempts.Results) > 1 { // the SDK's own
 		telemetry.Count(ctx, telemetry.Retries, float64(len(attempts.Results)-1))
 	}
-	telemetry.Debug(ctx, c.name, slog.Duration("took", time.Since(c.began)), slog.Float64("units", reads+writes))
+	telemetry.Debug(ctx, c.name, slog.Float64("milliseconds", c.milliseconds()), slog.Float64("units", reads+writes))
+}
+
+func (c call) milliseconds() float64 {
+	const perMillisecond = 1000
+	return float64(time.Since(c.began).Microseconds()) / perMillisecond
 }
 
 func only(c *types.ConsumedCapacity) []types.ConsumedCapacity {

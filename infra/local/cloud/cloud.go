@@ -72,6 +72,7 @@ type Options struct {
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
+	Output    io.Writer        // gets what those processes print, line by line; nil: standard error
 	Faults    *faults.Injector // nil: nothing fails on purpose
 	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
 	// outlives the process.

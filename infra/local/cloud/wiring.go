@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,10 +74,14 @@ func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Opti
 		timeout := f.Timeout * time.Duration(max(1, o.Stretch))
 		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: timeout, Memory: f.Memory, Log: o.Log}))
 	}
+	var output io.Writer = os.Stderr
+	if o.Output != nil {
+		output = o.Output
+	}
 	pool := lambda.NewPool(lambda.PoolOptions{
 		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
 			Binary: filepath.Join(o.Processes, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
-			Env: c.Environment(f), Stdout: os.Stderr, Stderr: os.Stderr,
+			Env: c.Environment(f), Stdout: output, Stderr: output,
 		},
 	})
 	c.pools = append(c.pools, pool)
@@ -90,11 +95,12 @@ func concurrency(f functions.Function) int {
 	return 0
 }
 
-// Environment is what a function's process finds the local cloud by. Endpoints that the environment names stand before the
-// addresses of embedded engines.
+// Environment is what a function's process finds the local cloud by, and the logging settings that it has on AWS. Endpoints
+// that the environment names stand before the addresses of embedded engines.
 func (c *Cloud) Environment(f functions.Function) []string {
 	env := []string{
 		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
+		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=DEBUG",
 	}
 	for name, value := range f.Environment() {
 		env = append(env, name+"="+c.value(value))

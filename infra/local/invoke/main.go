@@ -23,6 +23,7 @@ import (
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
 )
@@ -58,9 +59,10 @@ func run(ctx context.Context, getenv func(string) string, name, eventFile, binar
 		return err
 	}
 	defer surroundings.close()
+	output := logs.Readable(os.Stderr)
 	process, err := lambda.StartProcess(ctx, lambda.ProcessOptions{
 		Binary: filepath.Join(binaries, name, "bootstrap"), Name: name, Memory: function.Memory, Timeout: function.Timeout,
-		Env: surroundings.env(function), Stdout: os.Stderr, Stderr: os.Stderr,
+		Env: surroundings.env(function), Stdout: output, Stderr: output,
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)

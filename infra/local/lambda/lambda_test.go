@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,6 +75,11 @@ func behave(ctx context.Context, event struct{ Do string }) (any, error) {
 	case "hang":
 		fmt.Println("hanging")
 		time.Sleep(time.Hour)
+	case "print":
+		for _, piece := range []string{"one ", "line\ntw", "o\n", strings.Repeat("x", 1<<20+1) + "\n", "no end"} {
+			fmt.Print(piece)
+			time.Sleep(20 * time.Millisecond) // so that the other side sees pieces
+		}
 	case "large":
 		return strings.Repeat("x", lambda.MaxPayload), nil
 	case "answer for another":
@@ -284,6 +290,29 @@ func TestProcessClose(t *testing.T) {
 				t.Errorf("a call after Close: %v", err)
 			}
 		})
+	}
+}
+
+// What a function prints comes in whole lines, however it prints it.
+func TestProcessPrintsLines(t *testing.T) {
+	printed := make(lines, 10)
+	p := start(t, lambda.ProcessOptions{Stdout: printed})
+	if _, err := do(t, p, "print"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(printed)
+	var got []string
+	for line := range printed {
+		if len(line) > 20 {
+			line = fmt.Sprint(len(line))
+		}
+		got = append(got, line)
+	}
+	if want := []string{"one line\n", "two\n", "1048576", "x\n", "no end\n"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

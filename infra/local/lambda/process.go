@@ -23,8 +23,8 @@ type ProcessOptions struct {
 	// Memory is in MB, 128 when 0. The function is told of it, and nothing holds it to that.
 	Memory  int
 	Timeout time.Duration // of one call; 3 seconds when 0
-	// Stdout and Stderr get what the function prints; nil: nobody does. When they are not the same writer they are written
-	// to at the same time.
+	// Stdout and Stderr get what the function prints, whole lines in each Write; nil: nobody does. They are written to at the
+	// same time.
 	Stdout, Stderr io.Writer
 }
 
@@ -260,7 +260,13 @@ func (p *Process) start() (*child, error) {
 	}
 	c := &child{cmd: exec.Command(binary), api: api, exited: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Env = filepath.Dir(binary), p.environment(filepath.Dir(binary), api.address())
-	c.cmd.Stdout, c.cmd.Stderr = p.options.Stdout, p.options.Stderr
+	stdout, stderr := &lines{out: p.options.Stdout}, &lines{out: p.options.Stderr}
+	if stdout.out != nil {
+		c.cmd.Stdout = stdout
+	}
+	if stderr.out != nil {
+		c.cmd.Stderr = stderr
+	}
 	c.cmd.WaitDelay = time.Second // a grandchild that holds on to the output does not hold us
 	if err := c.cmd.Start(); err != nil {
 		api.close()
@@ -268,6 +274,8 @@ func (p *Process) start() (*child, error) {
 	}
 	go func() {
 		c.err = c.cmd.Wait()
+		stdout.flush()
+		stderr.flush()
 		close(c.exited)
 		api.close()
 	}()

@@ -153,11 +153,8 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 	if err != nil {
 		return h.bury(ctx, m, fmt.Errorf("cannot be read: %w", err))
 	}
-	if h.work.Cause != nil {
-		cause := h.work.Cause(in)
-		cause.ID, cause.ReceivedAt, cause.Principal = m.ID, m.SentAt, h.work.Name
-		ctx = request.With(ctx, cause)
-	}
+	ctx, span := telemetry.StartSpan(h.caused(ctx, m, in), h.work.Name, telemetry.Message)
+	defer func() { span.End(err) }()
 	err = h.claimed(ctx, in, func(ctx context.Context) error {
 		return h.keepHidden(ctx, m, func(ctx context.Context) error { return h.do(ctx, in) })
 	})
@@ -165,6 +162,7 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 	var claimed *ClaimedError
 	switch {
 	case err == nil:
+		h.Log.InfoContext(ctx, "handled", "consumer", h.work.Name)
 		return true
 	case errors.As(err, &claimed): // no failure: to come back early would only use up the queue's attempts
 		h.Log.InfoContext(ctx, "left to another delivery of the event", "consumer", h.work.Name, "until", claimed.Until)
@@ -179,6 +177,16 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 	h.Log.ErrorContext(ctx, "a message failed", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", err.Error())
 	h.hide(ctx, m, h.pause(m))
 	return false
+}
+
+// caused gives the context what the message goes back to.
+func (h *each[T]) caused(ctx context.Context, m Message, in T) context.Context {
+	if h.work.Cause == nil {
+		return ctx
+	}
+	cause := h.work.Cause(in)
+	cause.ID, cause.ReceivedAt, cause.Principal = m.ID, m.SentAt, h.work.Name
+	return request.With(ctx, cause)
 }
 
 // claimed does the work unless it was done before, and keeps that it was.
@@ -316,9 +324,10 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // Together makes a handler that does the work for all messages of a batch at once, which must be work that may be done twice.
 // When that fails, each is tried alone, so that one cannot fail the others.
-func Together[T any](s Settings, name string, read func(Message) (T, error), do func(context.Context, []T) error) Handler {
-	alone := &each[T]{s, Work[T]{Name: name, Read: read, Do: func(ctx context.Context, one T) error { return do(ctx, []T{one}) }}}
-	return together[T]{alone, do}
+// The work is that of one message, without its Key and Do.
+func Together[T any](s Settings, w Work[T], do func(context.Context, []T) error) Handler {
+	w.Key, w.Do = nil, func(ctx context.Context, one T) error { return do(ctx, []T{one}) }
+	return together[T]{&each[T]{s, w}, do}
 }
 
 type together[T any] struct {
@@ -340,6 +349,10 @@ func (h together[T]) HandleBatch(ctx context.Context, batch []Message) []string 
 	if err := atOnce.do(ctx, all); err != nil {
 		h.alone.Log.WarnContext(ctx, "a batch failed; each message is tried alone", "consumer", h.alone.work.Name, "messages", len(batch), "error", err.Error())
 		return h.alone.HandleBatch(ctx, batch)
+	}
+	for i, m := range batch {
+		ctx := h.alone.caused(request.With(ctx, request.Info{ID: m.ID, Correlation: m.ID, Trace: m.Trace}), m, all[i])
+		h.alone.Log.InfoContext(ctx, "handled", "consumer", h.alone.work.Name)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 )
 
 // queue remembers what was done with its messages.
@@ -362,11 +364,15 @@ func TestEvents_AClaimEndsWithItsFunction(t *testing.T) {
 func TestTogether_TriesEachAloneWhenABatchFails(t *testing.T) {
 	d := newDesk()
 	var sizes []int
-	h := consumer.Together(d.settings(), "test", func(m consumer.Message) (string, error) {
-		if string(m.Body) == "unreadable" {
-			return "", errors.New("not text")
-		}
-		return string(m.Body), nil
+	h := consumer.Together(d.settings(), consumer.Work[string]{
+		Name: "test",
+		Read: func(m consumer.Message) (string, error) {
+			if string(m.Body) == "unreadable" {
+				return "", errors.New("not text")
+			}
+			return string(m.Body), nil
+		},
+		Cause: func(body string) request.Info { return request.Info{Correlation: "cause of " + body} },
 	}, func(_ context.Context, all []string) error {
 		sizes = append(sizes, len(all))
 		if slices.Contains(all, "fail") {
@@ -382,5 +388,45 @@ func TestTogether_TriesEachAloneWhenABatchFails(t *testing.T) {
 	}
 	if len(d.queue.buried) != 1 {
 		t.Errorf("buried %v", d.queue.buried)
+	}
+}
+
+// Each message's lines have what it goes back to, and its debug lines are written only if it failed.
+func TestLines_AreOfTheirMessage(t *testing.T) {
+	var text bytes.Buffer
+	recorder := telemetry.New(telemetry.Options{Function: "works", Log: slog.NewJSONHandler(&text, nil)})
+	d := newDesk()
+	s := d.settings()
+	s.Log = recorder.Log()
+	work := consumer.Work[string]{
+		Name:  "test",
+		Read:  func(m consumer.Message) (string, error) { return string(m.Body), nil },
+		Cause: func(body string) request.Info { return request.Info{Correlation: "cause of " + body} },
+		Do: func(ctx context.Context, body string) error {
+			telemetry.Debug(ctx, "detail")
+			if body == "fail" {
+				return errors.New("no")
+			}
+			return nil
+		},
+	}
+	ctx, invocation := recorder.Begin(t.Context(), telemetry.Batch)
+	wantFailed(t, consumer.Each(s, work).HandleBatch(ctx, []consumer.Message{message("1", "a"), message("2", "fail"), message("3", "b")}), "2")
+	wantFailed(t, consumer.Together(s, work, func(context.Context, []string) error { return nil }).HandleBatch(ctx, []consumer.Message{message("4", "c")}))
+	telemetry.Conclude(ctx, telemetry.Outcome{})
+	invocation.End(ctx)
+	var got []string
+	for line := range strings.Lines(text.String()) {
+		var read struct{ Msg, Correlation, Request string }
+		if err := json.Unmarshal([]byte(line), &read); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, read.Msg+"|"+read.Correlation+"|"+read.Request)
+	}
+	want := []string{
+		"handled|cause of a|1", "detail|cause of fail|2", "a message failed|cause of fail|2", "handled|cause of b|3", "handled|cause of c|4", "batch||",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("lines %q\n want %q", got, want)
 	}
 }

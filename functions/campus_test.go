@@ -26,6 +26,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
 	"example.com/registrar/shared/telemetry/telemetrytest"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -127,7 +128,7 @@ func (c *campus) system() api.System {
 
 // adapters wire functions to the campus through a store of their own, as after a cold start: nothing is cached yet.
 func (c *campus) adapters() functions.Adapters {
-	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: cloud.CursorKey}, c.system().Clock)
+	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)}, c.system().Clock)
 	a := c.cloud.Adapters()
 	a.Store, a.Debug = store, telemetry.WriteDebug
 	return a

@@ -49,9 +49,9 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		kind := registrar.ImportKind(in.Body.Kind)
 		im := registrar.Import{
 			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: formatOf(kind), Term: registrar.TermID(in.Body.Term),
-			Notify: in.Body.Notify, State: registrar.ImportWaiting,
+			Notify: registrar.Personal(in.Body.Notify), State: registrar.ImportWaiting,
 		}
-		if err := registrar.ValidateAddress("notify", im.Notify); err != nil {
+		if err := registrar.ValidateAddress("notify", in.Body.Notify); err != nil {
 			return nil, err
 		}
 		im.Stamp = im.Next(system.Clock())

@@ -55,7 +55,7 @@ type RowProblem struct {
 
 func show(im registrar.Import) Import {
 	return Import{
-		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Term: string(im.Term), Notify: im.Notify, State: string(im.State), Reason: im.Reason,
+		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Term: string(im.Term), Notify: string(im.Notify), State: string(im.State), Reason: im.Reason,
 		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused},
 		Changed:   Changed{Created: im.Changed.Created, Updated: im.Changed.Updated, Unchanged: im.Changed.Unchanged},
 		StartedAt: api.TimeOf(im.StartedAt), EndedAt: api.TimeOf(im.EndedAt), Stamp: api.StampOf(im.Stamp),

@@ -29,15 +29,15 @@ type Instructor struct {
 }
 
 func show(p registrar.Instructor) Instructor {
-	return Instructor{ID: string(p.ID), Name: p.Name, Email: p.Email, Stamp: api.StampOf(p.Stamp)}
+	return Instructor{ID: string(p.ID), Name: string(p.Name), Email: string(p.Email), Stamp: api.StampOf(p.Stamp)}
 }
 
 func (c InstructorChange) change(p registrar.Instructor) registrar.Instructor {
-	api.Set(&p.Name, c.Name)
-	api.Set(&p.Email, c.Email)
+	api.Set((*string)(&p.Name), c.Name)
+	api.Set((*string)(&p.Email), c.Email)
 	return p
 }
 
 func (n NewInstructor) instructor() registrar.Instructor {
-	return registrar.Instructor{Name: n.Name, Email: n.Email}
+	return registrar.Instructor{Name: registrar.Personal(n.Name), Email: registrar.Personal(n.Email)}
 }

@@ -96,7 +96,7 @@ func (s Sender) importEnded(ctx context.Context, e registrar.Event) error {
 	if im.Notify == "" {
 		return nil
 	}
-	m := registrar.MailOf(e.ID, registrar.OfAddress(im.Notify), registrar.MailImportFinished)
+	m := registrar.MailOf(e.ID, registrar.OfAddress(string(im.Notify)), registrar.MailImportFinished)
 	m.Import, m.At, m.Correlation = facts.ID, e.At, e.Correlation
 	return s.news(ctx, m)
 }
@@ -147,7 +147,7 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 			return registrar.Letter{}, permanentIfGone(err)
 		}
 		return registrar.Letter{
-			To: address, Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: stop,
+			To: registrar.Personal(address), Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: stop,
 			Mail: m.ID, Event: m.Event, Correlation: m.Correlation,
 		}, nil
 	})
@@ -176,7 +176,7 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, wr
 		if err != nil {
 			return "", nil, err
 		}
-		return im.Notify, func(address string) (letters.Text, error) {
+		return string(im.Notify), func(address string) (letters.Text, error) {
 			term, err := s.Store.Term(ctx, im.Term)
 			if err != nil {
 				return letters.Text{}, err
@@ -192,7 +192,7 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, wr
 		if err != nil {
 			return "", nil, err
 		}
-		return student.Email, func(address string) (letters.Text, error) {
+		return string(student.Email), func(address string) (letters.Text, error) {
 			section, err := s.Store.Section(ctx, m.Section)
 			if err != nil {
 				return letters.Text{}, err

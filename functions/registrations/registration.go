@@ -31,7 +31,7 @@ type Registration struct {
 func show(r registrar.Registration) Registration {
 	return Registration{
 		Section: string(r.Section), Student: string(r.Student), Term: string(r.Term), Course: string(r.Course), CRN: r.CRN,
-		Name: r.StudentName, State: string(r.State), Attempt: r.Attempt, Credits: api.CreditsOf(r.Credits),
+		Name: string(r.StudentName), State: string(r.State), Attempt: r.Attempt, Credits: api.CreditsOf(r.Credits),
 		EnrolledAt: r.EnrolledAt, DroppedAt: api.TimeOf(r.DroppedAt), Stamp: api.StampOf(r.Stamp),
 	}
 }

@@ -25,7 +25,7 @@ func List(store ListStore) api.Operation {
 		ID: "students-list", Method: http.MethodGet, Path: "/v1/students", Summary: "List students", Tag: "students",
 		Description: "By family name.", Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Student], error) {
-		page, err := store.Students(ctx, registrar.StudentFilter{Number: in.Number, NamePrefix: in.Name}, in.Request())
+		page, err := store.Students(ctx, registrar.StudentFilter{Number: registrar.Personal(in.Number), NamePrefix: registrar.Personal(in.Name)}, in.Request())
 		if err != nil {
 			return nil, err
 		}

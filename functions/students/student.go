@@ -38,16 +38,16 @@ type Student struct {
 
 func show(p registrar.Student) Student {
 	return Student{
-		ID: string(p.ID), Number: p.Number, GivenName: p.GivenName, FamilyName: p.FamilyName, Email: p.Email,
+		ID: string(p.ID), Number: string(p.Number), GivenName: string(p.GivenName), FamilyName: string(p.FamilyName), Email: string(p.Email),
 		Active: p.Active, Stamp: api.StampOf(p.Stamp),
 	}
 }
 
 func (c StudentChange) change(p registrar.Student) registrar.Student {
-	api.Set(&p.Number, c.Number)
-	api.Set(&p.GivenName, c.GivenName)
-	api.Set(&p.FamilyName, c.FamilyName)
-	api.Set(&p.Email, c.Email)
+	api.Set((*string)(&p.Number), c.Number)
+	api.Set((*string)(&p.GivenName), c.GivenName)
+	api.Set((*string)(&p.FamilyName), c.FamilyName)
+	api.Set((*string)(&p.Email), c.Email)
 	api.Set(&p.Active, c.Active)
 	return p
 }

@@ -62,7 +62,7 @@ func (s *Store) answerIn(item map[string]types.AttributeValue, key registrar.Ide
 
 // Attribute values by hand: what is hot is written without reflection.
 
-func str(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
+func str[T ~string](v T) types.AttributeValue { return &types.AttributeValueMemberS{Value: string(v)} }
 
 func num[T ~int | ~int32 | ~int64](v T) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(v), 10)}

@@ -47,7 +47,7 @@ func faultyUniversity(t *testing.T) (*registrartest.University, *faulty, registr
 	if _, err := f.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
 	}
-	u := registrartest.New(t, dynamo.New(f, dynamo.Config{Table: table, CursorKey: "0123456789abcdef"}, time.Now))
+	u := registrartest.New(t, dynamo.New(f, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
 	section := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 1)
 	student := u.NewStudent("U1", "Ann", "Able")
 	f.calls.Store(0)

@@ -118,7 +118,7 @@ func importFrom(i item) registrar.Import {
 	return registrar.Import{
 		ID: registrar.ImportID(strings.TrimPrefix(text(i["PK"]), "IMPORT#")), Kind: registrar.ImportKind(text(i["kind"])),
 		Format: text(i["format"]), Term: registrar.TermID(text(i["term"])), State: registrar.ImportState(text(i["state"])),
-		Notify: text(i["notify"]), Reason: text(i["reason"]),
+		Notify: registrar.Personal(text(i["notify"])), Reason: text(i["reason"]),
 		Rows:      registrar.ImportRows{Read: rows[0], Applied: rows[1], Refused: rows[2]},
 		Changed:   registrar.ImportChanges{Created: changed[0], Updated: changed[1], Unchanged: changed[2]},
 		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]), Stamp: stampFrom(i),

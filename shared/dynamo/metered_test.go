@@ -42,7 +42,7 @@ func TestUnitsAreCountedIntoTheInvocation(t *testing.T) {
 	if _, err := c.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
 	}
-	store := dynamo.New(c, dynamo.Config{Table: table, CursorKey: "0123456789abcdef"}, time.Now)
+	store := dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
 	u := registrartest.New(t, store)
 	term := u.NewTerm("2025-SPRING")
 	course := u.NewCourse("CSCI", "1100", "One")

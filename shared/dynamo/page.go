@@ -17,8 +17,8 @@ import (
 // A cursor is the key of the last record shown, sealed for the list that it belongs to: a client can neither make one nor
 // carry it to another list nor read it, and an address that holds one tells no name.
 
-func sealer(key string) (cipher.AEAD, error) {
-	sum := sha256.Sum256([]byte(key))
+func sealer(key registrar.Secret) (cipher.AEAD, error) {
+	sum := sha256.Sum256([]byte(key.Reveal()))
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
 		return nil, err

@@ -15,8 +15,8 @@ import (
 // CreateStudent stores a new student. Number and e-mail must be free: else [registrar.NameTaken] refusals.
 func (s *Store) CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error {
 	actions := []action{s.putAction(studentItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindStudent, p.ID), p.Version)}
-	actions = append(actions, s.rename(studentNumber, "", p.Number, string(p.ID), "number")...)
-	return s.act(ctx, append(actions, s.rename(studentEmail, "", p.Email, string(p.ID), "email")...), answer)
+	actions = append(actions, s.rename(studentNumber, "", string(p.Number), string(p.ID), "number")...)
+	return s.act(ctx, append(actions, s.rename(studentEmail, "", string(p.Email), string(p.ID), "email")...), answer)
 }
 
 // Student reads a student, or a [registrar.NotFound] refusal.
@@ -35,7 +35,7 @@ func (s *Store) StudentsByNumber(ctx context.Context, numbers []string) (map[str
 
 // Students lists students by family name, or finds the one with a number.
 func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error) {
-	prefix := strings.ToLower(filter.NamePrefix)
+	prefix := strings.ToLower(string(filter.NamePrefix))
 	if filter.Number == "" {
 		return listPage(ctx, s, "students#"+prefix, s.inIndex("GSI2", "STUDENTS", prefix), page, studentFrom)
 	}
@@ -43,8 +43,9 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 	if page.Cursor != "" {
 		return found, registrar.ErrBadCursor // there is never a second page
 	}
-	byNumber, err := s.StudentsByNumber(ctx, []string{filter.Number})
-	if p, ok := byNumber[filter.Number]; ok && strings.HasPrefix(sortName(p), prefix) {
+	number := string(filter.Number)
+	byNumber, err := s.StudentsByNumber(ctx, []string{number})
+	if p, ok := byNumber[number]; ok && strings.HasPrefix(sortName(p), prefix) {
 		found.Items = append(found.Items, p)
 	}
 	return found, err
@@ -53,8 +54,8 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 // UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch].
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
 	id := string(after.ID)
-	actions := append(s.rename(studentNumber, before.Number, after.Number, id, "number"),
-		s.rename(studentEmail, before.Email, after.Email, id, "email")...)
+	actions := append(s.rename(studentNumber, string(before.Number), string(after.Number), id, "number"),
+		s.rename(studentEmail, string(before.Email), string(after.Email), id, "email")...)
 	return s.act(ctx, append(actions, s.overwrite(studentItem(after), "student", "email"),
 		s.updated(ctx, recordOf(registrar.KindStudent, id), studentItem(before), studentItem(after))), registrar.Answer{})
 }
@@ -69,7 +70,7 @@ func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, versi
 	if version != 0 && version != p.Version {
 		return registrar.ErrVersionMismatch
 	}
-	actions := append(s.rename(studentNumber, p.Number, "", string(id), ""), s.rename(studentEmail, p.Email, "", string(id), "")...)
+	actions := append(s.rename(studentNumber, string(p.Number), "", string(id), ""), s.rename(studentEmail, string(p.Email), "", string(id), "")...)
 	actions = append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version),
 		s.deleteAction(preferencesKey(registrar.OfStudent(id)), "", nil, nil))
 	return s.act(ctx, append(actions, s.deleteAction(studentKey(id), isVersion+" AND attribute_not_exists(terms)",
@@ -82,7 +83,9 @@ func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, versi
 }
 
 // sortName is what lists of students are ordered by and searched in.
-func sortName(p registrar.Student) string { return strings.ToLower(p.FamilyName + " " + p.GivenName) }
+func sortName(p registrar.Student) string {
+	return strings.ToLower(string(p.FamilyName + " " + p.GivenName))
+}
 
 func studentItem(p registrar.Student) item {
 	i := studentKey(p.ID)
@@ -97,8 +100,8 @@ func studentItem(p registrar.Student) item {
 func studentFrom(i item) registrar.Student {
 	active, _ := i["active"].(*types.AttributeValueMemberBOOL)
 	return registrar.Student{
-		ID: registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#")), Number: text(i["number"]),
-		GivenName: text(i["givenName"]), FamilyName: text(i["familyName"]), Email: text(i["email"]),
+		ID: registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#")), Number: registrar.Personal(text(i["number"])),
+		GivenName: registrar.Personal(text(i["givenName"])), FamilyName: registrar.Personal(text(i["familyName"])), Email: registrar.Personal(text(i["email"])),
 		Active: active != nil && active.Value, Stamp: stampFrom(i),
 	}
 }
@@ -110,7 +113,7 @@ func instructorKey(id registrar.InstructorID) item {
 // CreateInstructor stores a new instructor. The e-mail must be free: else a [registrar.NameTaken] refusal.
 func (s *Store) CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error {
 	actions := []action{s.putAction(instructorItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindInstructor, p.ID), p.Version)}
-	return s.act(ctx, append(actions, s.rename(instructorEmail, "", p.Email, string(p.ID), "email")...), answer)
+	return s.act(ctx, append(actions, s.rename(instructorEmail, "", string(p.Email), string(p.ID), "email")...), answer)
 }
 
 // Instructor reads an instructor, or a [registrar.NotFound] refusal.
@@ -158,7 +161,7 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 	if err != nil {
 		return "", false, fmt.Errorf("make an instructor's id: %w", err)
 	}
-	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: name, Stamp: registrar.Stamp{}.Next(s.now())}
+	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: registrar.Personal(name), Stamp: registrar.Stamp{}.Next(s.now())}
 	i := instructorItem(p)
 	i["importedAs"] = str(name)
 	err = s.act(ctx, []action{
@@ -178,7 +181,7 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 
 // UpdateInstructor replaces what was read as before, or returns [registrar.ErrVersionMismatch].
 func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
-	actions := s.rename(instructorEmail, before.Email, after.Email, string(after.ID), "email")
+	actions := s.rename(instructorEmail, string(before.Email), string(after.Email), string(after.ID), "email")
 	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email"),
 		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), instructorItem(before), instructorItem(after))), registrar.Answer{})
 }
@@ -195,7 +198,7 @@ func (s *Store) DeleteInstructor(ctx context.Context, id registrar.InstructorID,
 
 func instructorItem(p registrar.Instructor) item {
 	i := instructorKey(p.ID)
-	i["GSI2PK"], i["GSI2SK"] = str("INSTRUCTORS"), str(strings.ToLower(p.Name)+"#"+string(p.ID))
+	i["GSI2PK"], i["GSI2SK"] = str("INSTRUCTORS"), str(strings.ToLower(string(p.Name))+"#"+string(p.ID))
 	i["name"] = str(p.Name)
 	put(i, "email", p.Email)
 	stampInto(i, p.Stamp)
@@ -205,6 +208,6 @@ func instructorItem(p registrar.Instructor) item {
 func instructorFrom(i item) registrar.Instructor {
 	return registrar.Instructor{
 		ID:   registrar.InstructorID(strings.TrimPrefix(text(i["PK"]), "INSTRUCTOR#")),
-		Name: text(i["name"]), Email: text(i["email"]), Stamp: stampFrom(i),
+		Name: registrar.Personal(text(i["name"])), Email: registrar.Personal(text(i["email"])), Stamp: stampFrom(i),
 	}
 }

@@ -219,7 +219,7 @@ func (s *Store) Schedule(ctx context.Context, student registrar.StudentID, term 
 func registrationItem(r registrar.Registration) map[string]types.AttributeValue {
 	item := registrationKey(r.Student, r.Term, r.Section)
 	item["GSI1PK"] = str("ROSTER#" + string(r.Section))
-	item["GSI1SK"] = str(string(r.State) + "#" + strings.ToLower(r.StudentName) + "#" + string(r.Student))
+	item["GSI1SK"] = str(string(r.State) + "#" + strings.ToLower(string(r.StudentName)) + "#" + string(r.Student))
 	item["course"] = str(string(r.Course))
 	item["crn"] = str(r.CRN)
 	item["name"] = str(r.StudentName)
@@ -239,7 +239,7 @@ func registrationFrom(item map[string]types.AttributeValue) registrar.Registrati
 	term, section, _ := strings.Cut(strings.TrimPrefix(text(item["SK"]), "REG#"), "#")
 	return registrar.Registration{
 		Section: registrar.SectionID(section), Student: registrar.StudentID(student), Term: registrar.TermID(term),
-		Course: registrar.CourseID(text(item["course"])), CRN: text(item["crn"]), StudentName: text(item["name"]),
+		Course: registrar.CourseID(text(item["course"])), CRN: text(item["crn"]), StudentName: registrar.Personal(text(item["name"])),
 		State: registrar.RegistrationState(text(item["state"])), Attempt: int(integer(item["attempt"])),
 		Credits: registrar.Credits(integer(item["credits"])), EnrolledAt: instantFrom(item["enrolledAt"]),
 		DroppedAt: instantFrom(item["droppedAt"]), Stamp: stampFrom(item),

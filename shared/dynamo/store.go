@@ -18,19 +18,19 @@ import (
 
 // Config says which table the store keeps its records in.
 type Config struct {
-	Table     string // TABLE_NAME
-	CursorKey string // CURSOR_KEY: secret that seals page cursors; at least 16 characters
+	Table     string           // TABLE_NAME
+	CursorKey registrar.Secret // CURSOR_KEY: secret that seals page cursors; at least 16 characters
 }
 
 // ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong.
 func ConfigFrom(getenv func(string) string) (Config, error) {
-	c := Config{Table: getenv("TABLE_NAME"), CursorKey: getenv("CURSOR_KEY")}
+	c := Config{Table: getenv("TABLE_NAME"), CursorKey: registrar.NewSecret(getenv("CURSOR_KEY"))}
 	var wrong []string
 	if c.Table == "" {
 		wrong = append(wrong, "TABLE_NAME is not set")
 	}
 	const shortest = 16
-	if len(c.CursorKey) < shortest {
+	if len(c.CursorKey.Reveal()) < shortest {
 		wrong = append(wrong, "CURSOR_KEY is not set, or has fewer than 16 characters")
 	}
 	if len(wrong) > 0 {
@@ -54,7 +54,7 @@ type Client interface {
 type Store struct {
 	client    Client
 	table     string
-	cursorKey string
+	cursorKey registrar.Secret
 	now       registrar.Clock
 	newID     registrar.IDs
 	sections  *cache[registrar.SectionID, registrar.Section]
@@ -214,7 +214,7 @@ func stampFrom(i item) registrar.Stamp {
 }
 
 // put adds a text to an item unless it is empty.
-func put(i item, name, value string) {
+func put[T ~string](i item, name string, value T) {
 	if value != "" {
 		i[name] = str(value)
 	}

@@ -51,7 +51,7 @@ func open(t testing.TB, observe func(localdynamodb.Usage)) *dynamo.Store {
 			t.Error(err)
 		}
 	})
-	return dynamo.New(c, dynamo.Config{Table: table, CursorKey: "0123456789abcdef"}, time.Now)
+	return dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
 }
 
 func TestStore(t *testing.T) {

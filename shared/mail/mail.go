@@ -138,7 +138,7 @@ func (c *Carrier) input(letter registrar.Letter) *sesv2.SendEmailInput {
 		}
 	}
 	in := &sesv2.SendEmailInput{
-		FromEmailAddress: aws.String(c.config.Sender), Destination: &types.Destination{ToAddresses: []string{letter.To}},
+		FromEmailAddress: aws.String(c.config.Sender), Destination: &types.Destination{ToAddresses: []string{string(letter.To)}},
 		ConfigurationSetName: aws.String(c.config.ConfigurationSet), Content: &types.EmailContent{Simple: message},
 	}
 	for _, t := range []struct{ name, value string }{

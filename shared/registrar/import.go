@@ -35,7 +35,7 @@ type Import struct {
 	Kind    ImportKind
 	Format  string // which reader takes the file, for example "yacs-csv"
 	Term    TermID
-	Notify  string // e-mail address that is told of its end; may be empty
+	Notify  Personal // e-mail address that is told of its end; may be empty
 	State   ImportState
 	Reason  string // why it failed; empty otherwise
 	Rows    ImportRows

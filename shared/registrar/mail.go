@@ -195,7 +195,7 @@ func (m Mail) settled(state MailState, reason string, at time.Time) Mail {
 
 // Letter is a mail as it is handed over: to one address, with two forms of one text.
 type Letter struct {
-	To          string
+	To          Personal
 	Subject     string // one line
 	Text, HTML  string
 	Unsubscribe string // address that takes the one-click request of RFC 8058

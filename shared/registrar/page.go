@@ -34,8 +34,8 @@ type CourseFilter struct {
 
 // StudentFilter chooses students; empty fields do not restrict.
 type StudentFilter struct {
-	Number     string // exact
-	NamePrefix string // start of the family name, in any case
+	Number     Personal // exact
+	NamePrefix Personal // start of the family name, in any case
 }
 
 // SectionView is a section with its seats, as lists and single reads show it.

@@ -23,7 +23,7 @@ type Registration struct {
 	Term        TermID
 	Course      CourseID
 	CRN         string
-	StudentName string // family name first, copied for the roster
+	StudentName Personal // family name first, copied for the roster
 	State       RegistrationState
 	Attempt     int // from 1
 	Credits     Credits

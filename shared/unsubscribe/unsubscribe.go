@@ -18,7 +18,7 @@ import (
 )
 
 // Tokens makes and reads tokens under one secret. With another secret all earlier ones are forged.
-type Tokens struct{ secret []byte }
+type Tokens struct{ secret registrar.Secret }
 
 // Open reads the secret from the environment: UNSUBSCRIBE_KEY, at least 16 characters.
 func Open(getenv func(string) string) (Tokens, error) {
@@ -31,7 +31,7 @@ func Open(getenv func(string) string) (Tokens, error) {
 }
 
 // New makes tokens of a secret.
-func New(secret string) Tokens { return Tokens{[]byte(secret)} }
+func New(secret string) Tokens { return Tokens{registrar.NewSecret(secret)} }
 
 // ErrForged tells of a token that this system did not make.
 var ErrForged = errors.New("the token is not one of this system")
@@ -86,7 +86,7 @@ func (t Tokens) Read(token string) (registrar.Recipient, registrar.MailKind, err
 }
 
 func (t Tokens) mac(payload string) []byte {
-	mac := hmac.New(sha256.New, t.secret)
+	mac := hmac.New(sha256.New, []byte(t.secret.Reveal()))
 	_, _ = mac.Write([]byte("registrar unsubscribe 1\n" + payload)) // a hash never fails to write
 	return mac.Sum(nil)
 }

@@ -32,6 +32,7 @@ import (
 	"example.com/registrar/shared/letters"
 	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/objects"
+	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -145,7 +146,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: CursorKey}, o.System.Clock)
+	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)}, o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
 	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
 		return err

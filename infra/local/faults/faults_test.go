@@ -13,6 +13,7 @@ import (
 	"example.com/registrar/infra/local/lambda"
 	localsqs "example.com/registrar/infra/local/sqs"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -70,7 +71,7 @@ func TestTheStoreStandsFaults(t *testing.T) {
 		if _, err := client.CreateTable(context.Background(), dynamo.TableDefinition("table")); err != nil {
 			t.Fatal(err)
 		}
-		return dynamo.New(client, dynamo.Config{Table: "table", CursorKey: "0123456789abcdef"}, time.Now)
+		return dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
 	})
 }
 

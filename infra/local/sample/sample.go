@@ -154,16 +154,17 @@ func course(n int) registrar.Course {
 func instructor(n int) registrar.Instructor {
 	name := givenNames()[(n*7)%len(givenNames())] + " " + familyNames()[(n*5)%len(familyNames())]
 	return registrar.Instructor{
-		ID: registrar.InstructorID(ID(KindInstructor, n)), Name: name, Email: fmt.Sprintf("instructor%d@example.edu", n),
+		ID: registrar.InstructorID(ID(KindInstructor, n)), Name: registrar.Personal(name), Email: registrar.Personal(fmt.Sprintf("instructor%d@example.edu", n)),
 		Stamp: registrar.Stamp{}.Next(at()),
 	}
 }
 
 func student(n int) registrar.Student {
 	return registrar.Student{
-		ID: registrar.StudentID(ID(KindStudent, n)), Number: fmt.Sprintf("U%07d", 1_000_000+n),
-		GivenName: givenNames()[(n*11)%len(givenNames())], FamilyName: familyNames()[(n*13)%len(familyNames())],
-		Email: fmt.Sprintf("student%d@example.edu", n), Active: true, Stamp: registrar.Stamp{}.Next(at()),
+		ID: registrar.StudentID(ID(KindStudent, n)), Number: registrar.Personal(fmt.Sprintf("U%07d", 1_000_000+n)),
+		GivenName:  registrar.Personal(givenNames()[(n*11)%len(givenNames())]),
+		FamilyName: registrar.Personal(familyNames()[(n*13)%len(familyNames())]),
+		Email:      registrar.Personal(fmt.Sprintf("student%d@example.edu", n)), Active: true, Stamp: registrar.Stamp{}.Next(at()),
 	}
 }
 

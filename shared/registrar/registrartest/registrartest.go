@@ -152,7 +152,7 @@ func (u *University) NewSection(t registrar.Term, c registrar.Course, crn string
 func (u *University) NewStudent(number, given, family string) registrar.Student {
 	u.T.Helper()
 	p := registrar.Student{
-		ID: registrar.StudentID(u.NewID()), Number: number, GivenName: given, FamilyName: family, Active: true,
+		ID: registrar.StudentID(u.NewID()), Number: registrar.Personal(number), GivenName: registrar.Personal(given), FamilyName: registrar.Personal(family), Active: true,
 		Stamp: registrar.Stamp{}.Next(u.at),
 	}
 	u.must(u.CreateStudent(u.T.Context(), p, registrar.Answer{}))

@@ -263,7 +263,7 @@ func lists(t *testing.T, u *University) {
 	for _, p := range All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Student], error) {
 		return u.Students(ctx, registrar.StudentFilter{NamePrefix: "HO"}, p)
 	}) {
-		names = append(names, p.FamilyName)
+		names = append(names, string(p.FamilyName))
 	}
 	same(t, "students by name", names, []string{"Hoare", "Hoare", "Hopper", "Hopper", "Hopper"})
 	page, err := u.Students(ctx, registrar.StudentFilter{NamePrefix: "ho"}, registrar.PageRequest{Limit: 1})

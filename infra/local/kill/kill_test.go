@@ -34,6 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/uuid"
 )
 
 const (
@@ -227,7 +228,7 @@ func (c *campus) send(method, path, key string, in any) (int, []byte) {
 func (c *campus) found(students, sections int) (section, student []string) {
 	c.Helper()
 	create := func(path string, in map[string]any) string {
-		status, body := c.send(http.MethodPost, path, fmt.Sprint(path, in), in)
+		status, body := c.send(http.MethodPost, path, uuid.NewString(), in)
 		var made struct {
 			ID string `json:"id"`
 		}

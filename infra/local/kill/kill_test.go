@@ -338,7 +338,7 @@ func (c *campus) settle() {
 func (c *campus) audit(section []string, confirmed, refused int) {
 	c.Helper()
 	client := c.table()
-	store := dynamo.New(client, dynamo.Config{Table: cloud.Table, CursorKey: cloud.CursorKey}, time.Now)
+	store := dynamo.New(client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)}, time.Now)
 	rows := 0
 	for _, s := range section {
 		rows += registrartest.CheckSeats(c.T, store, registrar.SectionID(s))

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -300,7 +301,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 			c.Engines.SES = ses.New(ses.Options{
 				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{"example.edu"}, ConfigurationSets: []string{ConfigurationSet},
 				Now: o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
-					return announce(ctx, all.sqs, envelope, func(q functions.Queue) bool { return q.Feedback })
+					return c.announce(ctx, envelope, func(q functions.Queue) bool { return q.Feedback })
 				},
 			})
 		}
@@ -318,11 +319,11 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		clock := &journal.Clock{System: o.System.Clock}
 		c.Engines.S3 = s3.New(s3.Options{
 			Region: Region, Credentials: Credentials(), Now: clock.Now, Log: o.Log,
-			Announce: func(ctx context.Context, notification []byte) error {
+			Announce: func(ctx context.Context, key string, notification []byte) error {
 				if clock.Reading() { // it was announced when it arrived
 					return nil
 				}
-				return announce(ctx, all.sqs, notification, func(q functions.Queue) bool { return q.Uploads != "" })
+				return c.announce(ctx, notification, func(q functions.Queue) bool { return q.Uploads != "" && strings.HasPrefix(key, q.Uploads) })
 			},
 		})
 		if c.Engines.S3, err = c.keep(ctx, o, "s3", c.Engines.S3, journal.S3Changes, clock); err != nil {
@@ -338,17 +339,16 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	return all, nil
 }
 
-// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told.
-func announce(ctx context.Context, client *sdksqs.Client, notification []byte, to func(functions.Queue) bool) error {
+// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told. Both do so
+// at least once (S3 user guide, "Amazon S3 Event Notifications"): a queue that fails is tried for long.
+func (c *Cloud) announce(ctx context.Context, notification []byte, to func(functions.Queue) bool) error {
+	patiently := func(o *sdksqs.Options) { o.RetryMaxAttempts = 10 }
 	for _, f := range functions.All() {
 		if f.Queue == nil || !to(*f.Queue) {
 			continue
 		}
-		queue, err := client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: &f.Queue.Name})
-		if err != nil {
-			return fmt.Errorf("find queue %s: %w", f.Queue.Name, err)
-		}
-		if _, err := client.SendMessage(ctx, &sdksqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(notification))}); err != nil {
+		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url), MessageBody: aws.String(string(notification))}
+		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil {
 			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
 	}

@@ -1,8 +1,8 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own), FAULTS (what fails on purpose, see package faults), LOG=json (log lines as functions write them, instead
-// of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
+// process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see package faults), LOG=json (log
+// lines as functions write them, instead of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
 // outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
 // instead).
@@ -67,14 +67,18 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	if err != nil {
 		return err
 	}
+	concurrency, err := strconv.Atoi(or(getenv("LAMBDA_CONCURRENCY"), "0"))
+	if err != nil || concurrency < 0 {
+		return fmt.Errorf("LAMBDA_CONCURRENCY is %q, no number of functions at once", getenv("LAMBDA_CONCURRENCY"))
+	}
 	durable := or(getenv("DATA_SYNC"), "on")
 	if durable != "on" && durable != "off" {
 		return fmt.Errorf("DATA_SYNC is %q, and may be on or off", durable)
 	}
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
-		APIAddress: reached(0), SESAddress: reached(4),
-		Processes: processes(getenv), Output: lines, Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
+		APIAddress: reached(0), SESAddress: reached(4), Processes: processes(getenv), Concurrency: concurrency, Output: lines,
+		Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,11 @@ type Options struct {
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
-	Output    io.Writer        // gets what those processes print, line by line; nil: standard error
-	Faults    *faults.Injector // nil: nothing fails on purpose
+	Output    io.Writer // gets what those processes print, line by line; nil: standard error
+	// Concurrency is how many such processes may have a call at once, all together; above it calls are throttled. 0: a hundred,
+	// which a machine bears; an account has [functions.Concurrency].
+	Concurrency int
+	Faults      *faults.Injector // nil: nothing fails on purpose
 	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
 	// outlives the process.
 	DataDir string
@@ -119,6 +123,7 @@ type Cloud struct {
 	pools    []*lambda.Pool
 	kept     []io.Closer // what DataDir holds open
 	options  Options
+	account  *lambda.Account
 }
 
 // Credentials are the only ones that the embedded engines accept for upload addresses.
@@ -135,7 +140,8 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Cloud{options: o}
+	const bearable = 100
+	c := &Cloud{options: o, account: lambda.NewAccount(cmp.Or(o.Concurrency, bearable))}
 	if err := c.open(ctx, o); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

@@ -79,7 +79,7 @@ func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Opti
 		output = o.Output
 	}
 	pool := lambda.NewPool(lambda.PoolOptions{
-		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
+		Log: o.Log, Concurrency: concurrency(f), Account: c.account, Process: lambda.ProcessOptions{
 			Binary: filepath.Join(o.Processes, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
 			Env: c.Environment(f), Stdout: output, Stderr: output,
 		},
@@ -88,6 +88,7 @@ func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Opti
 	return o.Faults.Function(f.Name, pool)
 }
 
+// concurrency is how many calls of a function there may be at once; 0: as many as the account has.
 func concurrency(f functions.Function) int {
 	if f.Queue != nil {
 		return f.Queue.Concurrency

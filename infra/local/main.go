@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -134,6 +136,10 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		}
 	}
 	running.Wait()
+	counts := injector.Counts()
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(out, "  injected %6d × %s\n", counts[name], name)
+	}
 	select {
 	case err := <-failed:
 		return err

@@ -204,6 +204,7 @@ func (w *world) play(ctx context.Context) error {
 		if err := <-pollers; err != nil {
 			return err
 		}
+		time.Sleep(time.Minute) // what was killed has noticed
 	}
 	return nil
 }
@@ -233,7 +234,7 @@ func (w *world) insist(ctx context.Context, key string, section registrar.Sectio
 	const most = 50
 	for range most {
 		status, out := w.call(ctx, method, path, key, in)
-		if status >= http.StatusInternalServerError {
+		if status >= http.StatusInternalServerError || status == http.StatusTooManyRequests {
 			time.Sleep(time.Second)
 			continue
 		}

@@ -292,3 +292,19 @@ func asProblem(err error, into **client.Problem) bool {
 	*into = problem
 	return ok
 }
+
+func TestSettingsThatMakeNoSense(t *testing.T) {
+	for name, wrong := range map[string]string{
+		"PORT": "65535", "FAULTS": "dynamo conflict=1%", "LAMBDA_CONCURRENCY": "-1", "VISIBILITY": "1500ms", "DATA_SYNC": "no",
+	} {
+		err := run(t.Context(), func(of string) string {
+			if of == name {
+				return wrong
+			}
+			return ""
+		}, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), strings.ToLower(name[:4])) && !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%s: %v", name, wrong, err)
+		}
+	}
+}

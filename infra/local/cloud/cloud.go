@@ -80,6 +80,9 @@ type Options struct {
 	// which a machine bears; an account has [functions.Concurrency].
 	Concurrency int
 	Faults      *faults.Injector // nil: nothing fails on purpose
+	// Visibility is for how long the queues hide a message that is being handled, in whole seconds, and so how soon it comes back
+	// from a consumer that was killed. 0: as the manifest has it, for hours where the work is long.
+	Visibility time.Duration
 	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
 	// outlives the process.
 	DataDir string
@@ -164,7 +167,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 		return err
 	}
 	c.sqs = clients.sqs
-	if c.queues, err = makeQueues(ctx, clients.sqs); err != nil {
+	if c.queues, err = c.makeQueues(ctx, clients.sqs); err != nil {
 		return err
 	}
 	routes, err := c.wire(ctx, clients, o)

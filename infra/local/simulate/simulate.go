@@ -36,7 +36,7 @@ type Options struct {
 	Commands int // of each client
 	Sections int
 	Students int
-	Rows     int // of the list of registrations that is imported in each part
+	Rows     int // of the list of registrations that is imported in each part; 0: none is
 	Restarts int // how often all functions are replaced by new ones, with empty caches
 	Faults   string
 	// Wrap stands before the table's engine, for a test that plants a defect; nil: nothing does.
@@ -215,6 +215,9 @@ func (w *world) play(ctx context.Context) error {
 			clients.Go(func() { w.client(ctx, random, fmt.Sprintf("%d-%d", part, n)) })
 		}
 		clients.Go(func() {
+			if w.options.Rows == 0 {
+				return
+			}
 			w.office(ctx, rand.New(rand.NewPCG(w.options.Seed, uint64(1000*part+1))), fmt.Sprintf("import-%d", part))
 		})
 		clients.Wait()

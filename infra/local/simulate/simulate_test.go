@@ -127,7 +127,7 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 			for seed := uint64(1); seed <= 20 && !found; seed++ {
 				synctest.Test(t, func(t *testing.T) {
 					o := options(seed)
-					o.Sections, o.Students, o.Restarts, o.Faults = planted.sections, planted.students, 0, ""
+					o.Sections, o.Students, o.Rows, o.Restarts, o.Faults = planted.sections, planted.students, 0, 0, ""
 					o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
 					_, err := simulate.Run(t.Context(), o)
 					found = err != nil

@@ -1,8 +1,9 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own), FAULTS (what fails on purpose, see package faults), LOG=json (log lines as functions write them, instead
-// of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
+// process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see package faults), VISIBILITY=20s
+// (so soon messages come back whose consumer was killed, instead of after hours), LOG=json (log lines as functions write them,
+// instead of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
 // outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
 // instead).
@@ -14,11 +15,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -63,19 +66,13 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 	log := logs.New(lines)
-	injector, err := injected(getenv, log)
+	o, err := options(getenv, log)
 	if err != nil {
 		return err
 	}
-	durable := or(getenv("DATA_SYNC"), "on")
-	if durable != "on" && durable != "off" {
-		return fmt.Errorf("DATA_SYNC is %q, and may be on or off", durable)
-	}
-	c, err := cloud.Open(ctx, cloud.Options{
-		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
-		APIAddress: reached(0), SESAddress: reached(4),
-		Processes: processes(getenv), Output: lines, Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
-	})
+	o.Output = lines
+	o.APIAddress, o.DynamoDBAddress, o.SQSAddress, o.S3Address, o.SESAddress = reached(0), reached(1), reached(2), reached(3), reached(4)
+	c, err := cloud.Open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -130,6 +127,10 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		}
 	}
 	running.Wait()
+	counts := o.Faults.Counts()
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(out, "  injected %6d × %s\n", counts[name], name)
+	}
 	select {
 	case err := <-failed:
 		return err
@@ -173,6 +174,31 @@ func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, c
 		return nil, nil, fmt.Errorf("open LOG_FILE: %w", err)
 	}
 	return logs.Both(lines, file), file.Close, nil
+}
+
+// options reads how the local cloud is to behave.
+func options(getenv func(string) string, log *slog.Logger) (cloud.Options, error) {
+	o := cloud.Options{Getenv: getenv, Log: log, System: api.RealSystem(), Processes: processes(getenv), DataDir: getenv("DATA_DIR")}
+	var err error
+	if o.Faults, err = injected(getenv, log); err != nil {
+		return o, err
+	}
+	if o.Concurrency, err = strconv.Atoi(or(getenv("LAMBDA_CONCURRENCY"), "0")); err != nil || o.Concurrency < 0 {
+		return o, fmt.Errorf("LAMBDA_CONCURRENCY is %q, no number of functions at once", getenv("LAMBDA_CONCURRENCY"))
+	}
+	const longest = 12 * time.Hour // SQS API reference, VisibilityTimeout
+	o.Visibility, err = time.ParseDuration(or(getenv("VISIBILITY"), "0s"))
+	if err != nil || o.Visibility < 0 || o.Visibility > longest || o.Visibility%time.Second != 0 {
+		return o, fmt.Errorf("VISIBILITY is %q, and may be whole seconds up to %s", getenv("VISIBILITY"), longest)
+	}
+	switch getenv("DATA_SYNC") {
+	case "", "on":
+	case "off":
+		o.DataNoSync = true
+	default:
+		return o, fmt.Errorf("DATA_SYNC is %q, and may be on or off", getenv("DATA_SYNC"))
+	}
+	return o, nil
 }
 
 // injected reads what is to fail on purpose: FAULTS, drawn from the seed FAULTS_SEED.

@@ -8,6 +8,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,8 +75,14 @@ type Options struct {
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
-	Output    io.Writer        // gets what those processes print, line by line; nil: standard error
-	Faults    *faults.Injector // nil: nothing fails on purpose
+	Output    io.Writer // gets what those processes print, line by line; nil: standard error
+	// Concurrency is how many such processes may have a call at once, all together; above it calls are throttled. 0: a hundred,
+	// which a machine bears; an account has [functions.Concurrency].
+	Concurrency int
+	Faults      *faults.Injector // nil: nothing fails on purpose
+	// Visibility is for how long the queues hide a message that is being handled, in whole seconds, and so how soon it comes back
+	// from a consumer that was killed. 0: as the manifest has it, for hours where the work is long.
+	Visibility time.Duration
 	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
 	// outlives the process.
 	DataDir string
@@ -118,6 +126,7 @@ type Cloud struct {
 	pools    []*lambda.Pool
 	kept     []io.Closer // what DataDir holds open
 	options  Options
+	account  *lambda.Account
 }
 
 // Credentials are the only ones that the embedded engines accept for upload addresses.
@@ -134,7 +143,8 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Cloud{options: o}
+	const bearable = 100
+	c := &Cloud{options: o, account: lambda.NewAccount(cmp.Or(o.Concurrency, bearable))}
 	if err := c.open(ctx, o); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -157,7 +167,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 		return err
 	}
 	c.sqs = clients.sqs
-	if c.queues, err = makeQueues(ctx, clients.sqs); err != nil {
+	if c.queues, err = c.makeQueues(ctx, clients.sqs); err != nil {
 		return err
 	}
 	routes, err := c.wire(ctx, clients, o)
@@ -300,7 +310,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 			c.Engines.SES = ses.New(ses.Options{
 				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{"example.edu"}, ConfigurationSets: []string{ConfigurationSet},
 				Now: o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
-					return announce(ctx, all.sqs, envelope, func(q functions.Queue) bool { return q.Feedback })
+					return c.announce(ctx, envelope, func(q functions.Queue) bool { return q.Feedback })
 				},
 			})
 		}
@@ -318,11 +328,11 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		clock := &journal.Clock{System: o.System.Clock}
 		c.Engines.S3 = s3.New(s3.Options{
 			Region: Region, Credentials: Credentials(), Now: clock.Now, Log: o.Log,
-			Announce: func(ctx context.Context, notification []byte) error {
+			Announce: func(ctx context.Context, key string, notification []byte) error {
 				if clock.Reading() { // it was announced when it arrived
 					return nil
 				}
-				return announce(ctx, all.sqs, notification, func(q functions.Queue) bool { return q.Uploads != "" })
+				return c.announce(ctx, notification, func(q functions.Queue) bool { return q.Uploads != "" && strings.HasPrefix(key, q.Uploads) })
 			},
 		})
 		if c.Engines.S3, err = c.keep(ctx, o, "s3", c.Engines.S3, journal.S3Changes, clock); err != nil {
@@ -338,17 +348,16 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	return all, nil
 }
 
-// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told.
-func announce(ctx context.Context, client *sdksqs.Client, notification []byte, to func(functions.Queue) bool) error {
+// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told. Both do so
+// at least once (S3 user guide, "Amazon S3 Event Notifications"): a queue that fails is tried for long.
+func (c *Cloud) announce(ctx context.Context, notification []byte, to func(functions.Queue) bool) error {
+	patiently := func(o *sdksqs.Options) { o.RetryMaxAttempts = 10 }
 	for _, f := range functions.All() {
 		if f.Queue == nil || !to(*f.Queue) {
 			continue
 		}
-		queue, err := client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: &f.Queue.Name})
-		if err != nil {
-			return fmt.Errorf("find queue %s: %w", f.Queue.Name, err)
-		}
-		if _, err := client.SendMessage(ctx, &sdksqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(notification))}); err != nil {
+		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url), MessageBody: aws.String(string(notification))}
+		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil {
 			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
 	}

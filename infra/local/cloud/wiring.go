@@ -79,7 +79,7 @@ func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Opti
 		output = o.Output
 	}
 	pool := lambda.NewPool(lambda.PoolOptions{
-		Log: o.Log, Concurrency: concurrency(f), Process: lambda.ProcessOptions{
+		Log: o.Log, Concurrency: concurrency(f), Account: c.account, Process: lambda.ProcessOptions{
 			Binary: filepath.Join(o.Processes, f.Name, "bootstrap"), Name: f.Name, Memory: f.Memory, Timeout: f.Timeout,
 			Env: c.Environment(f), Stdout: output, Stderr: output,
 		},
@@ -88,6 +88,7 @@ func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Opti
 	return o.Faults.Function(f.Name, pool)
 }
 
+// concurrency is how many calls of a function there may be at once; 0: as many as the account has.
 func concurrency(f functions.Function) int {
 	if f.Queue != nil {
 		return f.Queue.Concurrency
@@ -103,7 +104,11 @@ func (c *Cloud) Environment(f functions.Function) []string {
 		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=DEBUG",
 	}
 	for name, value := range f.Environment() {
-		env = append(env, name+"="+c.value(value))
+		text := c.value(value)
+		if name == "QUEUE_VISIBILITY" {
+			text = strconv.Itoa(int(c.visibility(f).Seconds()))
+		}
+		env = append(env, name+"="+text)
 	}
 	embedded := map[string]string{
 		"DYNAMODB": c.options.DynamoDBAddress, "SQS": c.options.SQSAddress, "S3": c.options.S3Address, "SESV2": c.options.SESAddress,
@@ -152,7 +157,7 @@ func (c *Cloud) Settings(f functions.Function) consumer.Settings {
 	}
 	q, o := c.queues[f.Queue.Name], c.options
 	return consumer.Settings{
-		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives, Visibility: f.Visibility(),
+		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives, Visibility: c.visibility(f),
 		Clock: o.System.Clock, NewID: o.System.NewID, Log: o.Log,
 	}
 }
@@ -162,7 +167,7 @@ func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Func
 	q := c.queues[f.Queue.Name]
 	return &lambda.QueuePoller{
 		Client: clients.sqs, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
-		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: f.Visibility(),
+		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: c.visibility(f),
 		Log: o.Log,
 	}
 }
@@ -203,8 +208,14 @@ func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Functio
 // queueOf is a queue as it was made: addresses of itself and of its dead letters, and its ARN.
 type queueOf struct{ url, dead, arn string }
 
+// visibility is for how long a queue's messages are hidden while they are handled, and when those come back whose consumer was
+// killed.
+func (c *Cloud) visibility(f functions.Function) time.Duration {
+	return cmp.Or(c.options.Visibility, f.Visibility())
+}
+
 // makeQueues makes the queues of all consumers, with their dead letters.
-func makeQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
+func (c *Cloud) makeQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
 	all := map[string]queueOf{}
 	for _, f := range functions.All() {
 		if f.Queue == nil {
@@ -215,7 +226,7 @@ func makeQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf,
 			return nil, err
 		}
 		url, arn, err := makeQueue(ctx, client, f.Queue.Name, map[string]string{
-			"VisibilityTimeout": strconv.Itoa(int(f.Visibility().Seconds())),
+			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())),
 			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
 		})
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/registrar/infra/local/lambda"
@@ -19,6 +20,10 @@ func (i *Injector) Handler(engine string, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if l, ok := r.Context().Value(lifeKey{}).(*life); ok && !l.spend() {
+			internalError(w) // to nobody: who asks is dead
+			return
+		}
 		operation := r.Method
 		if _, name, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
 			operation = name
@@ -49,19 +54,17 @@ func (i *Injector) fail(w http.ResponseWriter, r *http.Request, engine, operatio
 	case has(Throttle):
 		answer(w, http.StatusBadRequest, map[string]any{"__type": "com.amazonaws.sqs#RequestThrottled", "message": "The request was denied due to request throttling."})
 	case has(Broken):
-		answer(w, http.StatusInternalServerError, map[string]any{"__type": "InternalServerError", "message": "The request processing has failed because of an unknown error."})
+		internalError(w)
 	case has(LostReply):
 		next.ServeHTTP(discard{}, r)
 		answer(w, http.StatusBadGateway, map[string]any{"message": "the reply was lost"})
 	case has(Duplicate):
-		late(r, body, drawn[Delay])
-		second := r.Clone(r.Context())
-		late(second, body, drawn[Delay])
-		next.ServeHTTP(discard{}, second)
-		next.ServeHTTP(w, r)
+		if twice := i.some(body); twice != nil {
+			next.ServeHTTP(discard{}, with(r, i.late(twice, drawn[Delay])))
+		}
+		next.ServeHTTP(w, with(r, i.late(body, drawn[Delay])))
 	case has(Delay):
-		late(r, body, drawn[Delay])
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, with(r, i.late(body, drawn[Delay])))
 	default:
 		next.ServeHTTP(w, r)
 	}
@@ -100,17 +103,79 @@ func conflict(w http.ResponseWriter, operation string, body []byte) {
 	})
 }
 
-// late gives a message a delay, if it is for a queue that takes one.
-func late(r *http.Request, body []byte, delay time.Duration) {
-	var message map[string]json.RawMessage
-	if err := json.Unmarshal(body, &message); err == nil && delay > 0 && message["MessageGroupId"] == nil {
-		seconds, _ := json.Marshal(int(math.Ceil(delay.Seconds()))) // a number
-		message["DelaySeconds"] = seconds
-		if changed, err := json.Marshal(message); err == nil {
-			body = changed
+// with is the request with another body.
+func with(r *http.Request, body []byte) *http.Request {
+	r = r.Clone(r.Context())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return r
+}
+
+type object = map[string]json.RawMessage
+
+// rewrite changes what a request sends: its one message, or the entries of its batch, of which it may leave some out. It
+// returns nil when none is left; a request that cannot be read stays as it is.
+func rewrite(body []byte, change func(message object) (stays bool)) []byte {
+	var request object
+	if json.Unmarshal(body, &request) != nil {
+		return body
+	}
+	if request["Entries"] == nil {
+		if !change(request) {
+			return nil
+		}
+		return written(request)
+	}
+	var all, left []object
+	if json.Unmarshal(request["Entries"], &all) != nil {
+		return body
+	}
+	for _, entry := range all {
+		if change(entry) {
+			left = append(left, entry)
 		}
 	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	if len(left) == 0 {
+		return nil
+	}
+	request["Entries"] = written(left)
+	return written(request)
+}
+
+func written(value any) json.RawMessage {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return text
+}
+
+// some is a request that sends once more what another sends: its message, or about half of its batch.
+func (i *Injector) some(body []byte) []byte {
+	return rewrite(body, func(message object) bool { return message["Id"] == nil || i.half() })
+}
+
+// late gives each message a delay of its own up to so long, beside the one it has, if it is for a queue that takes one.
+func (i *Injector) late(body []byte, longest time.Duration) []byte {
+	if longest == 0 {
+		return body
+	}
+	return rewrite(body, func(message object) bool {
+		const most = 900 // SQS, SendMessage: DelaySeconds
+		var seconds int
+		if stated := message["DelaySeconds"]; stated != nil && json.Unmarshal(stated, &seconds) != nil {
+			return true // it will be refused
+		}
+		if message["MessageGroupId"] == nil {
+			message["DelaySeconds"] = written(min(most, seconds+int(math.Ceil(i.upTo(longest).Seconds()))))
+		}
+		return true
+	})
+}
+
+func internalError(w http.ResponseWriter) {
+	answer(w, http.StatusInternalServerError, map[string]any{
+		"__type": "InternalServerError", "message": "The request processing has failed because of an unknown error.",
+	})
 }
 
 func answer(w http.ResponseWriter, status int, body map[string]any) {
@@ -131,7 +196,8 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // WriteHeader implements [http.ResponseWriter].
 func (discard) WriteHeader(int) {}
 
-// Function puts kills before a function.
+// Function puts kills before a function. A process ([lambda.Pool]) is killed after a time; of a function in this program, which
+// nobody can kill, every request to an engine is refused from some on, and its answer is lost.
 func (i *Injector) Function(name string, f lambda.Function) lambda.Function {
 	if i == nil {
 		return f
@@ -145,13 +211,57 @@ type killable struct {
 	function lambda.Function
 }
 
+// process is a function that can be killed after a time.
+type process interface {
+	InvokeAndKill(ctx context.Context, payload []byte, after time.Duration) ([]byte, error)
+}
+
+// How long those live that are killed, at most.
+const (
+	mostRequests     = 1023
+	mostMilliseconds = 8191
+)
+
 // Invoke implements [lambda.Function].
 func (k killable) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if drawn := k.injector.draw(ctx, "lambda", k.name); drawn == nil {
 		return k.function.Invoke(ctx, payload)
 	}
-	if k.injector.half() {
-		_, _ = k.function.Invoke(ctx, payload) // it has done what it does; nobody learns of it
+	if p, ok := k.function.(process); ok {
+		return p.InvokeAndKill(ctx, payload, time.Duration(k.injector.lifetime(mostMilliseconds))*time.Millisecond)
+	}
+	l := &life{left: k.injector.lifetime(mostRequests), over: make(chan struct{})}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = k.function.Invoke(context.WithValue(ctx, lifeKey{}, l), payload) // nobody learns of it
+	}()
+	select {
+	case <-l.over:
+	case <-ended: // it has done what it does
 	}
 	return nil, &lambda.FunctionError{Type: lambda.TypeExit, Message: "Error: Runtime exited with error: signal: killed"}
+}
+
+// life is what a call has left: so many requests to engines.
+type life struct {
+	mu   sync.Mutex
+	left int
+	over chan struct{} // closed when it wanted one more
+}
+
+type lifeKey struct{}
+
+func (l *life) spend() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left > 0 {
+		l.left--
+		return true
+	}
+	if l.left == 0 {
+		l.left = -1
+		close(l.over)
+	}
+	return false
 }

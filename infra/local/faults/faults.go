@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -35,7 +36,7 @@ const (
 	LostReply Fault = "lost-reply" // all: it is done, and the answer does not arrive
 	Duplicate Fault = "duplicate"  // sqs: a message that is sent once is delivered twice
 	Delay     Fault = "delay"      // sqs: a message is delivered late, by up to so long ("..3s")
-	Kill      Fault = "kill"       // lambda: the function is killed, half of the times before it began, half after it had ended
+	Kill      Fault = "kill"       // lambda: the function is killed, before it does anything, in the middle, or after it has answered
 )
 
 // offered says which faults each engine has.
@@ -134,7 +135,7 @@ func (i *Injector) Counts() map[string]int {
 	return maps.Clone(i.counts)
 }
 
-// draw decides which faults this call of an operation suffers.
+// draw decides which faults this call of an operation suffers; of a delay, how long it may be.
 func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault]time.Duration {
 	if i == nil {
 		return nil
@@ -149,9 +150,12 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 		if drawn == nil {
 			drawn = make(map[Fault]time.Duration)
 		}
-		drawn[rule.Fault] = 0
-		if rule.UpTo > 0 {
-			drawn[rule.Fault] = time.Duration(i.random.Int64N(int64(rule.UpTo) + 1))
+		drawn[rule.Fault] = rule.UpTo
+	}
+	for _, only := range []Fault{Conflict, Throttle, Broken, LostReply} { // beside it nothing else comes about
+		if _, ok := drawn[only]; ok {
+			drawn = map[Fault]time.Duration{only: 0}
+			break
 		}
 	}
 	for fault := range drawn {
@@ -167,9 +171,24 @@ func suffers(operation string, fault Fault) bool {
 	case Conflict:
 		return conflicts(operation)
 	case Duplicate, Delay:
-		return operation == "SendMessage"
+		return operation == "SendMessage" || operation == "SendMessageBatch"
 	}
 	return true
+}
+
+// lifetime draws how long a function lives that will be killed, from nothing to most, in whatever unit. Short lives are likely
+// and long ones possible, so that calls of all lengths are killed in their middle.
+func (i *Injector) lifetime(most int) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.random.IntN(1 << i.random.IntN(bits.Len(uint(most)))) //nolint:gosec // a constant of this package
+}
+
+// upTo draws a time up to so long.
+func (i *Injector) upTo(longest time.Duration) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return time.Duration(i.random.Int64N(int64(longest) + 1))
 }
 
 // half is true half of the times.

@@ -88,8 +88,12 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 // call asks the handler as aws-lambda-go does.
 func (h *handler) call(ctx context.Context, called *call) outcome {
-	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: called.id, InvokedFunctionArn: called.arn})
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", called.trace) //nolint:staticcheck // the key that aws-lambda-go uses
+	told := &lambdacontext.LambdaContext{AwsRequestID: called.id, InvokedFunctionArn: called.arn}
+	if called.client != nil {
+		told.Identity, told.ClientContext = called.client.identity, called.client.context
+	}
+	ctx = lambdacontext.NewContext(ctx, told)
+	ctx = context.WithValue(ctx, traceKey, called.trace) //nolint:staticcheck // the key that aws-lambda-go uses
 	answer, err := h.handler.Invoke(ctx, called.payload)
 	switch {
 	case err != nil:

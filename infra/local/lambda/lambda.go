@@ -3,10 +3,11 @@
 // or a DynamoDB stream as Lambda's event source mappings do ([QueuePoller], [StreamPoller]). It knows Lambda's protocols and
 // nothing of what the functions do.
 //
-// Faithful: the Runtime API (version 2018-06-01), the environment variables, the deadline, what a timeout, a panic, an exit
-// or an answer that is too large look like to the caller, and partial batch responses. Not faithful: memory is told but not
-// limited, there is no IAM, no freezing between calls and no scaling: a process takes one call at a time and further callers
-// wait, a handler in this program takes any number at once. Start with [Function].
+// Faithful: the Runtime API (version 2018-06-01), the environment variables, the deadline, what a timeout, a panic, an exit,
+// too much memory or an answer that is too large look like to the caller; with [Pool] an environment for each call at once,
+// cold starts, freezing between calls, and throttling; partial batch responses. Not faithful: memory is looked at ten times a
+// second and only where there is a /proc, it buys no processor time, environments are not scaled by a rate, and there is no
+// IAM; a handler in this program takes any number of calls at once and any memory. Start with [Function].
 package lambda
 
 import (
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 )
 
@@ -89,6 +91,7 @@ const (
 // call is one invocation.
 type call struct {
 	id, arn, trace string
+	client         *client // nil: the caller says nothing of itself
 	payload        []byte
 	limit          time.Duration
 	deadline       time.Time
@@ -103,13 +106,42 @@ func newCall(ctx context.Context, now time.Time, region, name string, payload []
 		return nil, fmt.Errorf("invoke %s: the event is not JSON", name)
 	}
 	id := uuid.New()
+	stated, _ := ctx.Value(clientKey{}).(*client)
 	if at, ok := ctx.Deadline(); ok {
 		limit = max(0, min(limit, time.Until(at)))
 	}
 	digits := strings.ReplaceAll(id.String(), "-", "")
 	return &call{
-		id: id.String(), payload: payload, limit: limit, deadline: now.Add(limit),
+		id: id.String(), client: stated, payload: payload, limit: limit, deadline: now.Add(limit),
 		arn:   "arn:aws:lambda:" + region + ":000000000000:function:" + name,
-		trace: fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), digits[:24], digits[16:]),
+		trace: fmt.Sprintf("%s;Parent=%s;Sampled=0", root(ctx, now, digits[:24]), digits[16:]),
 	}, nil
+}
+
+// traceKey is what aws-lambda-go keeps an invocation's X-Ray header by, and the gateway a request's.
+const traceKey = "x-amzn-trace-id"
+
+// root is the root of the caller's trace, or of a new one.
+func root(ctx context.Context, now time.Time, random string) string {
+	header, _ := ctx.Value(traceKey).(string)
+	for field := range strings.SplitSeq(header, ";") {
+		if strings.HasPrefix(field, "Root=") {
+			return field
+		}
+	}
+	return fmt.Sprintf("Root=1-%08x-%s", now.Unix(), random)
+}
+
+// client is what a caller says of itself.
+type client struct {
+	context  lambdacontext.ClientContext
+	identity lambdacontext.CognitoIdentity
+}
+
+type clientKey struct{}
+
+// WithClient gives a call what its caller says of itself: the client context (Lambda API reference, Invoke:
+// X-Amz-Client-Context) and a Cognito identity. The function finds both in its lambdacontext.
+func WithClient(ctx context.Context, c lambdacontext.ClientContext, identity lambdacontext.CognitoIdentity) context.Context {
+	return context.WithValue(ctx, clientKey{}, &client{c, identity})
 }

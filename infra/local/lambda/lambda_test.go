@@ -23,6 +23,7 @@ import (
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/go-cmp/cmp"
 
 	"example.com/registrar/infra/local/lambda"
 )
@@ -53,13 +54,25 @@ func TestMain(m *testing.M) {
 type seen struct {
 	PID            int
 	ID, ARN, Trace string
+	Client         lambdacontext.ClientContext
+	Identity       lambdacontext.CognitoIdentity
 	Remaining      bool // there is a deadline in the future
 	Env            []string
 }
 
-// behave does what the event says.
-func behave(ctx context.Context, event struct{ Do string }) (any, error) {
+// behave does what the event says; an event of API Gateway says it in its path.
+func behave(ctx context.Context, event struct {
+	Do             string
+	PathParameters struct{ Do string }
+}) (any, error) {
+	if event.Do == "" {
+		event.Do = strings.ReplaceAll(event.PathParameters.Do, "-", " ")
+	}
 	switch event.Do {
+	case "nonsense":
+		return strings.NewReader("<html>"), nil // a reader's text is passed on as it is
+	case "no status":
+		return map[string]any{"statusCode": "many"}, nil
 	case "fail":
 		return nil, fmt.Errorf("register: %w", errors.New("no seat"))
 	case "fail as told":
@@ -80,6 +93,13 @@ func behave(ctx context.Context, event struct{ Do string }) (any, error) {
 			fmt.Print(piece)
 			time.Sleep(20 * time.Millisecond) // so that the other side sees pieces
 		}
+	case "eat":
+		eaten := make([]byte, 400<<20)
+		for i := 0; i < len(eaten); i += os.Getpagesize() {
+			eaten[i] = 1
+		}
+		time.Sleep(time.Hour)
+		return len(eaten), nil
 	case "large":
 		return strings.Repeat("x", lambda.MaxPayload), nil
 	case "answer for another":
@@ -99,7 +119,7 @@ func behave(ctx context.Context, event struct{ Do string }) (any, error) {
 	}
 	s := seen{PID: os.Getpid(), Env: os.Environ()}
 	if c, ok := lambdacontext.FromContext(ctx); ok {
-		s.ID, s.ARN = c.AwsRequestID, c.InvokedFunctionArn
+		s.ID, s.ARN, s.Client, s.Identity = c.AwsRequestID, c.InvokedFunctionArn, c.ClientContext, c.Identity
 	}
 	s.Trace, _ = ctx.Value("x-amzn-trace-id").(string)
 	deadline, ok := ctx.Deadline()
@@ -209,7 +229,7 @@ func TestProcessTellsTheFunctionWhatLambdaTells(t *testing.T) {
 }
 
 func TestProcessErrors(t *testing.T) {
-	p := start(t, lambda.ProcessOptions{})
+	p := start(t, lambda.ProcessOptions{Memory: 512})
 	first := look(t, p).PID
 	_, err := do(t, p, "fail")
 	wantError(t, err, "wrapError", "register: no seat")
@@ -237,6 +257,51 @@ func TestProcessErrors(t *testing.T) {
 		}
 		if after := look(t, p).PID; after == before {
 			t.Errorf("after %s the process is the same", c.do)
+		}
+	}
+}
+
+func TestProcessEatsTooMuch(t *testing.T) {
+	if _, err := os.Stat("/proc/self/statm"); err != nil {
+		t.Skip("left out: this machine has no /proc to look into")
+	}
+	p := start(t, lambda.ProcessOptions{Memory: 300})
+	before := look(t, p).PID
+	_, err := do(t, p, "eat")
+	wantError(t, err, lambda.TypeExit, "RequestId: "+id+" Error: Runtime exited with error: signal: killed")
+	if look(t, p).PID == before {
+		t.Error("a process that has too much memory lives on")
+	}
+}
+
+// What a caller says of itself, and the trace that it is in, reach the function.
+func TestWhatTheCallerSays(t *testing.T) {
+	said := lambdacontext.ClientContext{
+		Client: lambdacontext.ClientApplication{InstallationID: "i", AppTitle: "Registrar", AppVersionCode: "2", AppPackageName: "edu.example"},
+		Env:    map[string]string{"locale": "de_DE"}, Custom: map[string]string{"term": "2028-SPRING"},
+	}
+	identity := lambdacontext.CognitoIdentity{CognitoIdentityID: "someone", CognitoIdentityPoolID: "us-east-1:pool"}
+	ctx := lambda.WithClient(t.Context(), said, identity)
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Self=1;Root=1-67280000-0123456789abcdef01234567;Sampled=1") //nolint:staticcheck // the key that aws-lambda-go uses
+	for name, f := range map[string]lambda.Function{
+		"a process": start(t, lambda.ProcessOptions{}), "a handler": lambda.Handler(awslambda.NewHandler(behave), lambda.Options{Name: "desk"}),
+	} {
+		answer, err := f.Invoke(ctx, []byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s seen
+		if err := json.Unmarshal(answer, &s); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(said, s.Client); diff != "" || s.Identity != identity {
+			t.Errorf("%s: identity %+v, client (-want +got):\n%s", name, s.Identity, diff)
+		}
+		if !regexp.MustCompile(`^Root=1-67280000-0123456789abcdef01234567;Parent=[0-9a-f]{16};Sampled=0$`).MatchString(s.Trace) {
+			t.Errorf("%s: trace %q", name, s.Trace)
+		}
+		if s := look(t, f); s.Client.Client.AppTitle != "" || s.Identity.CognitoIdentityID != "" {
+			t.Errorf("%s: a caller that says nothing is %+v, %+v", name, s.Client, s.Identity)
 		}
 	}
 }

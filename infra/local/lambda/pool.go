@@ -10,12 +10,46 @@ import (
 	"time"
 )
 
+// Account is what an account's functions have in common: so many calls at once, all together (Lambda quotas, "Concurrent
+// executions"). It is safe for concurrent use; nil is without bound.
+type Account struct {
+	most int
+
+	mu      sync.Mutex
+	running int
+}
+
+// NewAccount makes an account whose functions may have so many calls at once.
+func NewAccount(concurrency int) *Account { return &Account{most: concurrency} }
+
+func (a *Account) begin() bool {
+	if a == nil {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running >= a.most {
+		return false
+	}
+	a.running++
+	return true
+}
+
+func (a *Account) end() {
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.running--
+	}
+}
+
 // PoolOptions say what a [Pool] runs.
 type PoolOptions struct {
 	Process ProcessOptions
-	// Concurrency is the most calls at once; a further one is refused as throttled. 10 when 0: a new account's quota for a
-	// region, and enough for one machine.
+	// Concurrency is the most calls at once of this function; a further one is refused as throttled. 0: as many as the account
+	// has.
 	Concurrency int
+	Account     *Account      // nil: of its own, without bound
 	Idle        time.Duration // after so long without a call an environment is stopped; 5 minutes when 0
 	Log         *slog.Logger  // told of cold starts; nil: nobody is
 }
@@ -41,28 +75,67 @@ type environment struct {
 // TypeThrottled is the error of a call for which no environment may be started (Lambda: TooManyRequestsException).
 const TypeThrottled = "TooManyRequestsException"
 
+func throttled() error { return &FunctionError{Type: TypeThrottled, Message: "Rate Exceeded."} }
+
 // NewPool makes a pool without any environment.
 func NewPool(options PoolOptions) *Pool {
-	const fewest, patience = 10, 5 * time.Minute
-	if options.Concurrency == 0 {
-		options.Concurrency = fewest
-	}
+	const patience = 5 * time.Minute
 	if options.Idle == 0 {
 		options.Idle = patience
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pool{options: options, all: make(map[*environment]bool)}
+	p := &Pool{options: options, all: make(map[*environment]bool)}
+	p.options.Process.Started = p.started
+	return p
+}
+
+// started tells of a cold start, in a new environment or in one whose process had ended.
+func (p *Pool) started(init time.Duration) {
+	p.mu.Lock()
+	environments := p.running + len(p.idle)
+	p.mu.Unlock()
+	p.options.Log.Info("cold start", "function", p.options.Process.Name,
+		"milliseconds", float64(init.Microseconds())/1000, "environments", environments)
 }
 
 // Invoke implements [Function].
 func (p *Pool) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return p.invoke(ctx, payload, func(*Process) func() { return func() {} })
+}
+
+// InvokeAndKill does so, and kills the process after a while: in the middle of the call, or when it has ended before, so that
+// its answer is lost.
+func (p *Pool) InvokeAndKill(ctx context.Context, payload []byte, after time.Duration) ([]byte, error) {
+	answer, err := p.invoke(ctx, payload, func(process *Process) func() {
+		timer := time.AfterFunc(after, process.Kill)
+		return func() {
+			timer.Stop()
+			process.Kill()
+		}
+	})
+	if err == nil {
+		answer, err = nil, exitError(TypeExit, "", errKilled)
+	}
+	return answer, err
+}
+
+const errKilled = textError("signal: killed")
+
+// invoke has a call done by an environment; before it begins, and what that returns after it has ended, befall its process.
+func (p *Pool) invoke(ctx context.Context, payload []byte, before func(*Process) (after func())) ([]byte, error) {
+	if !p.options.Account.begin() {
+		return nil, throttled()
+	}
+	defer p.options.Account.end()
 	e, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
+	after := before(e.process)
 	answer, err := e.process.Invoke(ctx, payload)
+	after()
 	p.give(e)
 	return answer, err
 }
@@ -83,9 +156,9 @@ func (p *Pool) take(ctx context.Context) (*environment, error) {
 		e.process.signal(syscall.SIGCONT)
 		return e, nil
 	}
-	if p.running >= p.options.Concurrency {
+	if p.options.Concurrency > 0 && p.running >= p.options.Concurrency {
 		p.mu.Unlock()
-		return nil, &FunctionError{Type: TypeThrottled, Message: "Rate Exceeded."}
+		return nil, throttled()
 	}
 	p.running++
 	p.mu.Unlock()
@@ -104,8 +177,6 @@ func (p *Pool) take(ctx context.Context) (*environment, error) {
 	e.reaper = time.AfterFunc(p.options.Idle, func() { p.reap(e) })
 	e.reaper.Stop()
 	p.all[e] = true
-	p.options.Log.InfoContext(ctx, "cold start", "function", process.options.Name,
-		"milliseconds", float64(process.InitDuration().Microseconds())/1000, "environments", len(p.all))
 	return e, nil
 }
 

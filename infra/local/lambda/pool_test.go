@@ -1,8 +1,11 @@
 package lambda_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -101,6 +104,44 @@ func TestPoolStartsAnEnvironmentForEachCallAtOnceAndThrottles(t *testing.T) {
 	}
 	if pidOf(t, p) == 0 || p.Environments() != most {
 		t.Errorf("afterwards %d environments", p.Environments())
+	}
+}
+
+// The functions of an account have so many environments at once, all together.
+func TestAccountIsShared(t *testing.T) {
+	account := lambda.NewAccount(1)
+	printed := make(lines, 1)
+	one := pool(t, lambda.PoolOptions{Account: account, Process: lambda.ProcessOptions{Timeout: time.Second, Stdout: printed}})
+	other := pool(t, lambda.PoolOptions{Account: account})
+	pidOf(t, one)
+	pidOf(t, other) // one after the other they have room
+	hanging := make(chan error)
+	go func() {
+		_, err := one.Invoke(context.Background(), []byte(`{"Do":"hang"}`))
+		hanging <- err
+	}()
+	<-printed
+	_, err := other.Invoke(t.Context(), []byte(`{}`))
+	wantError(t, err, lambda.TypeThrottled, `Rate Exceeded\.`)
+	if err := <-hanging; err == nil {
+		t.Error("a function that hangs answered")
+	}
+	pidOf(t, other)
+}
+
+// A process that is killed in the middle, or after it has answered: the caller cannot tell which. The next call has a new one,
+// and each start shows in the log.
+func TestPoolKillsInTheMiddle(t *testing.T) {
+	var log bytes.Buffer
+	p := pool(t, lambda.PoolOptions{Log: slog.New(slog.NewTextHandler(&log, nil)), Process: lambda.ProcessOptions{Name: "desk", Timeout: time.Minute}})
+	pids := map[int]bool{pidOf(t, p): true}
+	for what, after := range map[string]time.Duration{"hang": 50 * time.Millisecond, "look": time.Hour} {
+		_, err := p.InvokeAndKill(t.Context(), []byte(`{"Do":"`+what+`"}`), after)
+		wantError(t, err, lambda.TypeExit, "(RequestId: "+id+" )?Error: Runtime exited with error: signal: killed")
+		pids[pidOf(t, p)] = true
+	}
+	if starts := strings.Count(log.String(), `msg="cold start" function=desk milliseconds=`); len(pids) != 3 || starts != 3 || p.Environments() != 1 {
+		t.Errorf("%d processes in %d environments, %d starts in the log:\n%s", len(pids), p.Environments(), starts, &log)
 	}
 }
 

@@ -20,16 +20,19 @@ type ProcessOptions struct {
 	Binary string   // path of the built function: what a deployment would call bootstrap
 	Name   string   // of the function; the binary's file name when empty
 	Env    []string // "KEY=value", beside what Lambda sets itself; AWS_REGION here changes the region from us-east-1
-	// Memory is in MB, 128 when 0. The function is told of it, and nothing holds it to that.
+	// Memory is in MB, 128 when 0. The function is told of it, and killed when it has more; see [Process].
 	Memory  int
 	Timeout time.Duration // of one call; 3 seconds when 0
 	// Stdout and Stderr get what the function prints, whole lines in each Write; nil: nobody does. They are written to at the
 	// same time.
 	Stdout, Stderr io.Writer
+	// Started is told of each start of the binary and how long it took, until it asked for its first event; nil: nobody is.
+	Started func(init time.Duration)
 }
 
 // Process is a function that runs as a process of its own: one execution environment. One call is in it at a time; others
-// wait for their turn. A process that was killed or ended is replaced at the next call.
+// wait for their turn. A process that was killed or ended is replaced at the next call. Where there is a /proc, one that holds
+// more memory than the function has is killed, as Lambda does.
 type Process struct {
 	options ProcessOptions
 	region  string
@@ -43,15 +46,17 @@ type Process struct {
 }
 
 // ErrClosed is a call to a [Process] after Close.
-const ErrClosed = closedError("the function's process was closed")
+const ErrClosed = textError("the function's process was closed")
 
-type closedError string
+type textError string
 
-func (e closedError) Error() string { return string(e) }
+func (e textError) Error() string { return string(e) }
 
 const (
 	initLimit = 10 * time.Second       // Lambda's, for the Init phase
 	stopGrace = 500 * time.Millisecond // between SIGTERM and SIGKILL: Lambda's Shutdown phase with an internal extension
+
+	memoryEvery = 100 * time.Millisecond // how often a process's memory is looked at during a call
 )
 
 // child is one run of the binary.
@@ -162,6 +167,8 @@ func (p *Process) run(ctx context.Context, payload []byte) ([]byte, error) {
 	current := &pending{call: called, done: make(chan outcome, 1)}
 	overrun := time.NewTimer(called.limit)
 	defer overrun.Stop()
+	memory := time.NewTicker(memoryEvery)
+	defer memory.Stop()
 	calls := c.api.calls
 	for {
 		select {
@@ -178,6 +185,10 @@ func (p *Process) run(ctx context.Context, payload []byte) ([]byte, error) {
 					return p.run(ctx, payload)
 				}
 				return nil, exitError(TypeExit, called.id, c.err)
+			}
+		case <-memory.C:
+			if c.memory() > int64(p.options.Memory)<<20 {
+				c.kill() // its end tells the rest
 			}
 		case <-overrun.C:
 			c.kill()
@@ -226,9 +237,13 @@ func (p *Process) living(ctx context.Context) (*child, error) {
 	defer limit.Stop()
 	select {
 	case <-c.api.ready:
+		took := time.Since(begin)
 		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.init = time.Since(begin)
+		p.init = took
+		p.mu.Unlock()
+		if p.options.Started != nil {
+			p.options.Started(took)
+		}
 		return c, nil
 	case err := <-c.api.broken:
 		c.kill()
@@ -293,6 +308,34 @@ func (p *Process) environment(directory, address string) []string {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(o.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/"+o.Name, "AWS_LAMBDA_LOG_STREAM_NAME=local/[$LATEST]",
 		"LAMBDA_TASK_ROOT="+directory, "LAMBDA_RUNTIME_DIR="+directory)
+}
+
+// memory is how much the process holds, in bytes; 0 where nobody can tell.
+func (c *child) memory() int64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(c.cmd.Process.Pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	const resident = 1 // proc(5): the second number, in pages
+	fields := strings.Fields(string(text))
+	if len(fields) <= resident {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[resident], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// Kill ends the process at once, as when its machine fails: a call that is under way ends with [TypeExit].
+func (p *Process) Kill() {
+	p.mu.Lock()
+	c := p.child
+	p.mu.Unlock()
+	if c != nil {
+		c.kill()
+	}
 }
 
 // kill ends the process at once and waits for its end.

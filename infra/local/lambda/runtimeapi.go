@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -75,7 +76,27 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(p.deadline.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", p.arn)
 		h.Set("Lambda-Runtime-Trace-Id", p.trace)
+		p.client.state(h)
 		_, _ = w.Write(p.payload) // a process that went away is seen by who waits for it
+	}
+}
+
+// state writes what the caller says of itself; nothing when it says nothing.
+func (c *client) state(h http.Header) {
+	if c == nil {
+		return
+	}
+	for name, value := range map[string]any{
+		"Lambda-Runtime-Cognito-Identity": map[string]string{
+			"cognitoIdentityId": c.identity.CognitoIdentityID, "cognitoIdentityPoolId": c.identity.CognitoIdentityPoolID,
+		},
+		"Lambda-Runtime-Client-Context": map[string]any{"client": c.context.Client, "env": c.context.Env, "custom": c.context.Custom},
+	} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err) // texts
+		}
+		h.Set(name, string(text))
 	}
 }
 

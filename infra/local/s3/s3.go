@@ -33,9 +33,9 @@ type Options struct {
 	Credentials aws.Credentials  // the only ones that a presigned address may be signed with
 	Now         func() time.Time // nil: the system's clock
 	Log         *slog.Logger
-	// Announce is called after an object arrived, with an S3 event notification (JSON, version 2.1). An error is logged: as
-	// with AWS, the upload itself has succeeded. Nil: nothing is announced.
-	Announce func(ctx context.Context, notification []byte) error
+	// Announce is called after an object arrived, with its key and an S3 event notification (JSON, version 2.1). An error is
+	// logged: as with AWS, the upload itself has succeeded. Nil: nothing is announced.
+	Announce func(ctx context.Context, key string, notification []byte) error
 }
 
 // Store is an S3 endpoint with path-style addresses.
@@ -208,5 +208,5 @@ func (s *Store) announce(ctx context.Context, bucket, key string) error {
 	if err != nil {
 		return fmt.Errorf("write the notification: %w", err)
 	}
-	return s.options.Announce(ctx, message)
+	return s.options.Announce(ctx, key, message)
 }

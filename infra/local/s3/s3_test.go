@@ -30,10 +30,13 @@ func start(t *testing.T) *cloud {
 	store := local.New(local.Options{
 		Region: "us-east-1", Credentials: aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"},
 		Now: func() time.Time { return time.Now().Add(c.late) },
-		Announce: func(_ context.Context, message []byte) error {
+		Announce: func(_ context.Context, key string, message []byte) error {
 			var event events.S3Event
 			if err := json.Unmarshal(message, &event); err != nil {
 				return err
+			}
+			if got := event.Records[0].S3.Object.URLDecodedKey; got != key {
+				t.Errorf("key %q, the event says %q", key, got)
 			}
 			c.notifications = append(c.notifications, event)
 			return nil

@@ -3,11 +3,14 @@ package simulate_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -16,43 +19,71 @@ import (
 
 func options(seed uint64) simulate.Options {
 	return simulate.Options{
-		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Restarts: 1,
-		Faults: "dynamodb:TransactWriteItems conflict=15%,lost-reply=5%; dynamodb throttle=2%,error=1%; sqs duplicate=10% delay=..3s; lambda kill=2%",
+		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Rows: 20, Restarts: 1,
+		Faults: "dynamodb:TransactWriteItems conflict=15%,lost-reply=5%; dynamodb throttle=2%,error=1%; sqs duplicate=10% delay=..3s; " +
+			"s3 error=3%,lost-reply=3%; lambda kill=2%; lambda:imports-apply kill=25%",
 	}
 }
 
-// TestSimulate plays SEEDS seeds (10) from SEED (1) on.
+// outcome adds up what happened in all seeds.
+type outcome struct {
+	mu               sync.Mutex
+	answers, injects map[string]int
+
+	seeds, events, imports int
+}
+
+func (o *outcome) add(r simulate.Result) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seeds++
+	o.events += r.Events
+	o.imports += r.Imports
+	for name, n := range r.Answers {
+		o.answers[name] += n
+	}
+	for name, n := range r.Faults {
+		o.injects[name] += n
+	}
+}
+
+// TestSimulate plays SEEDS seeds (10) from SEED (1) on, a part of them on each processor.
 func TestSimulate(t *testing.T) {
 	seeds, first := number(t, "SEEDS", 10), number(t, "SEED", 1)
-	answers, injected, events := map[string]int{}, map[string]int{}, 0
-	for seed := first; seed < first+seeds; seed++ {
-		synctest.Test(t, func(t *testing.T) {
-			result, err := simulate.Run(t.Context(), options(seed))
-			if err != nil {
-				t.Fatalf("%v\nagain: make simulate SEED=%d SEEDS=1", err, seed)
-			}
-			for name, n := range result.Answers {
-				answers[name] += n
-			}
-			for name, n := range result.Faults {
-				injected[name] += n
-			}
-			events += result.Events
-		})
-		if t.Failed() {
-			return
+	all := &outcome{answers: map[string]int{}, injects: map[string]int{}}
+	t.Run("at once", func(t *testing.T) {
+		parts := uint64(runtime.GOMAXPROCS(0))
+		for part := range parts {
+			t.Run(fmt.Sprint("part ", part), func(t *testing.T) {
+				t.Parallel()
+				for seed := first + part; seed < first+seeds && !t.Failed(); seed += parts {
+					synctest.Test(t, func(t *testing.T) {
+						result, err := simulate.Run(t.Context(), options(seed))
+						if err != nil {
+							t.Fatalf("%v\nagain: make simulate SEED=%d SEEDS=1", err, seed)
+						}
+						all.add(result)
+					})
+				}
+			})
 		}
+	})
+	t.Logf("%d seeds, %d events, %d imports\nanswers: %v\nfaults: %v", all.seeds, all.events, all.imports, all.answers, all.injects)
+	if t.Failed() {
+		return
 	}
-	t.Logf("%d seeds, %d events\nanswers: %v\nfaults: %v", seeds, events, answers, injected)
 	for _, must := range []string{"POST 201", "POST SECTION_FULL", "DELETE 200", "POST ALREADY_ENROLLED"} {
-		if answers[must] == 0 {
+		if all.answers[must] == 0 {
 			t.Errorf("no answer was %q: the simulation does not reach what it is for", must)
 		}
 	}
-	for _, must := range []string{"dynamodb:TransactWriteItems conflict", "dynamodb:TransactWriteItems lost-reply"} {
-		if injected[must] == 0 {
+	for _, must := range []string{"dynamodb:TransactWriteItems conflict", "dynamodb:TransactWriteItems lost-reply", "lambda:imports-apply kill"} {
+		if all.injects[must] == 0 {
 			t.Errorf("no fault was %q", must)
 		}
+	}
+	if all.imports < all.seeds {
+		t.Errorf("%d imports in %d seeds", all.imports, all.seeds)
 	}
 }
 
@@ -96,7 +127,7 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 			for seed := uint64(1); seed <= 20 && !found; seed++ {
 				synctest.Test(t, func(t *testing.T) {
 					o := options(seed)
-					o.Sections, o.Students, o.Restarts, o.Faults = planted.sections, planted.students, 0, ""
+					o.Sections, o.Students, o.Rows, o.Restarts, o.Faults = planted.sections, planted.students, 0, 0, ""
 					o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
 					_, err := simulate.Run(t.Context(), o)
 					found = err != nil

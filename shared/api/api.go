@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -44,6 +46,7 @@ type Spec struct {
 	Access      Access
 	Status      int              // of success; 0: 200, or 204 without a body
 	Codes       []registrar.Code // the refusals that it can answer with
+	Media       []string         // the types of an answer that is a file; nil: JSON of the output's type
 }
 
 // Operation is a declared operation: its route, its handler, its documentation.
@@ -57,7 +60,7 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 	return Operation{Spec: spec, register: func(api huma.API) {
 		huma.Register(api, huma.Operation{
 			OperationID: spec.ID, Method: spec.Method, Path: spec.Path, Summary: spec.Summary, Description: spec.Description,
-			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Errors: statuses(spec), MaxBodyBytes: maxBody + 1,
+			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Errors: statuses(spec), Responses: files(spec), MaxBodyBytes: maxBody + 1,
 			RejectUnknownQueryParameters: true, Extensions: map[string]any{"x-access": string(spec.Access)},
 		}, func(ctx context.Context, in *I) (*O, error) {
 			out, err := handle(ctx, in)
@@ -67,6 +70,18 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 			return out, nil
 		})
 	}}
+}
+
+// files describes the answers that are files; nil when they are not.
+func files(spec Spec) map[string]*huma.Response {
+	if spec.Media == nil {
+		return nil
+	}
+	content := make(map[string]*huma.MediaType, len(spec.Media))
+	for _, media := range spec.Media {
+		content[media] = &huma.MediaType{Schema: &huma.Schema{}} // anything
+	}
+	return map[string]*huma.Response{strconv.Itoa(http.StatusOK): {Content: content}}
 }
 
 // statuses are those of the operation's own refusals and of what every operation can answer.
@@ -126,8 +141,13 @@ func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	return f
 }
 
-// Document is the OpenAPI 3.1 document of the operations. The examples are request bodies by operation id.
-func Document(operations []Operation, examples map[string]any) ([]byte, error) {
+// Examples are an exchange that an operation has: the bodies of a request and of its answer, nil where there is none.
+type Examples struct {
+	Request, Answer any
+}
+
+// Document is the OpenAPI 3.1 document of the operations, with examples by operation id.
+func Document(operations []Operation, examples map[string]Examples) ([]byte, error) {
 	api := newAPI(http.NewServeMux())
 	for _, o := range operations {
 		o.register(api)
@@ -141,13 +161,23 @@ func Document(operations []Operation, examples map[string]any) ([]byte, error) {
 			return nil, fmt.Errorf("operation %s is not in the document", o.ID)
 		}
 		explainProblems(described, o.Spec)
-		if example, ok := examples[o.ID]; ok && described.RequestBody != nil {
-			for _, content := range described.RequestBody.Content {
-				content.Example = example
+		example := examples[o.ID]
+		if described.RequestBody != nil {
+			showExample(described.RequestBody.Content, example.Request)
+		}
+		for status, response := range described.Responses {
+			if strings.HasPrefix(status, "2") {
+				showExample(response.Content, example.Answer)
 			}
 		}
 	}
 	return doc.MarshalJSON()
+}
+
+func showExample(content map[string]*huma.MediaType, example any) {
+	for _, media := range content {
+		media.Example = example
+	}
 }
 
 func operationIn(doc *huma.OpenAPI, method, path string) *huma.Operation {

@@ -87,9 +87,16 @@ test-race: ## the same under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
 
 .PHONY: test-integration
-test-integration: ## the store and the API on an independent DynamoDB and SQS; every built binary with its event (make build first)
-	.ci/tools/engines run go test -count=1 ./shared/dynamo ./infra/local/cloud
+test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI on ours; every built binary with its event (make build first)
+	.ci/tools/engines run $(MAKE) --no-print-directory test-engines
+	TOOLS=$$(.ci/tools/sam) go test -count=1 -run TestClients ./infra/local/cloud
 	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
+
+# The store, the API and the engines' suites, on the engines that AWS_ENDPOINT_URL_* name.
+.PHONY: test-engines
+test-engines:
+	go test -count=1 ./shared/dynamo ./infra/local/cloud
+	go test -count=1 -run TestSuite_ ./infra/local/dynamodb ./infra/local/sqs
 
 .PHONY: test-infra
 test-infra: ## assertions on the synthesized CDK app (needs Node)
@@ -118,9 +125,11 @@ lint: ## golangci-lint, the pinned version
 ROUNDS ?= 20
 
 .PHONY: soak
-soak: ## the races again and again, under the race detector: ROUNDS=20
+soak: ## races, histories and FIFO order again and again, under the race detector: ROUNDS=20
 	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 60m -run Race ./infra/local/cloud
 	CGO_ENABLED=1 go test -race -count=$(ROUNDS) -timeout 60m ./shared/dynamo ./infra/local/dynamodb
+	CGO_ENABLED=1 SOAK=$$((10 * $(ROUNDS))) go test -race -count=1 -timeout 60m ./infra/local/histories
+	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 60m -run TestFIFO_OrderSurvives ./infra/local/sqs
 
 REGISTRATIONS ?= 10000
 

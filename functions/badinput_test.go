@@ -282,7 +282,7 @@ func badBodies(t *testing.T, r request) []bad {
 		r.withBody("text", "body", `"`+planted+`"`),
 		r.withBody("number", "body", "17"),
 		r.withBody("not UTF-8", "body", inside+`, "title": "`+"\xff\xfe"+planted+`"}`),
-		r.withBody("half a surrogate", "body", inside+`, "`+`colour": "\ud800`+planted+`"}`),
+		r.withBody("name twice", "body", inside+`, "colour": 1, "\u0063olour": "`+planted+`"}`),
 		r.withBody("NUL byte", "body", inside+", \"colour\": \"\x00"+planted+"\"}"),
 		r.withBody("unknown field", "body.colour", inside+`, "colour": "`+planted+`"}`),
 		r.withBody("unknown field with a bad name", "body", inside+`, "\u0000": "`+planted+`"}`),
@@ -343,7 +343,7 @@ func badValues(r request, whole, at any, place string) []bad {
 			put(mark)
 			text, _ := json.Marshal(whole) // what was read from JSON
 			field := place
-			if _, err := strconv.ParseFloat(raw, 64); errors.Is(err, strconv.ErrRange) {
+			if _, err := strconv.ParseFloat(raw, 64); errors.Is(err, strconv.ErrRange) || strings.Contains(raw, `\ud83d`) {
 				field = "body" // found before anybody looks at fields: the answer tells the byte
 			}
 			all = append(all, r.withBody(place+" is "+what, field, strings.Replace(string(text), `"`+mark+`"`, raw, 1)))
@@ -357,6 +357,7 @@ func badValues(r request, whole, at any, place string) []bad {
 			with("true", "true")
 			with("long", `"`+strings.Repeat(planted, 2000)+`"`)
 			with("a control character", `"\u0000`+planted+`"`)
+			with("half of a surrogate pair", `"`+value+`\ud83d `+planted+`"`)
 			with("an escape sequence", `"`+value+`\u001b[31m`+planted+`"`)
 		case float64:
 			for _, number := range []string{
@@ -376,6 +377,10 @@ func badValues(r request, whole, at any, place string) []bad {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(at)) {
 			spoil("."+name, func(v any) { at[name] = v }, at[name])
+			at[strings.ToUpper(name)] = at[name]
+			text, _ := json.Marshal(whole) // what was read from JSON
+			delete(at, strings.ToUpper(name))
+			all = append(all, r.withBody(place+"."+name+" also in capitals", place+"."+strings.ToUpper(name), string(text)))
 		}
 	case []any:
 		for i := range at {

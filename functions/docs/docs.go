@@ -40,6 +40,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 func openAPI() api.Operation {
 	return api.Define(api.Spec{
 		ID: "docs-openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document", Tag: "docs", Access: api.Public,
+		Media: []string{"application/json"},
 	}, func(context.Context, *struct{}) (*file, error) {
 		return &file{ContentType: "application/json", CacheControl: "no-cache", Policy: policy, Body: document}, nil
 	})
@@ -48,6 +49,7 @@ func openAPI() api.Operation {
 func page() api.Operation {
 	return api.Define(api.Spec{
 		ID: "docs-page", Method: http.MethodGet, Path: "/docs", Summary: "Open the interactive documentation", Tag: "docs", Access: api.Public,
+		Media: []string{"text/html"},
 	}, func(context.Context, *struct{}) (*file, error) { return read("page.html", "no-cache") })
 }
 
@@ -58,7 +60,7 @@ type assetInput struct {
 func asset() api.Operation {
 	return api.Define(api.Spec{
 		ID: "docs-asset", Method: http.MethodGet, Path: "/docs/{name}", Summary: "Get a file of the documentation page", Tag: "docs",
-		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
+		Access: api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html", "text/javascript", "text/css", "image/png"},
 	}, func(_ context.Context, in *assetInput) (*file, error) { return read(in.Name, "max-age=3600") })
 }
 

@@ -42,7 +42,7 @@ func UnsubscribeOperations(store UpdateStore, tokens unsubscribe.Tokens, system 
 func unsubscribePage(tokens unsubscribe.Tokens) api.Operation {
 	return api.Define(api.Spec{
 		ID: "preferences-unsubscribe-page", Method: http.MethodGet, Path: "/v1/unsubscribe/{token}", Summary: "Show a page that unsubscribes",
-		Description: "HTML, with a button. To open the page changes nothing.", Tag: "mail", Access: api.Public, Codes: []registrar.Code{registrar.NotFound}, Answers: "text/html",
+		Description: "HTML, with a button. To open the page changes nothing.", Tag: "mail", Access: api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html"},
 	}, func(_ context.Context, in *tokenInput) (*pageOutput, error) {
 		_, kind, err := read(tokens, in.Token)
 		if err != nil {
@@ -60,7 +60,7 @@ func Unsubscribe(store UpdateStore, tokens unsubscribe.Tokens, system api.System
 		Description: "What a mail program sends by itself (RFC 8058), and the page's button. The token stands for one person and one kind " +
 			"of mail; no login is needed. To do it again changes nothing.",
 		Tag: "mail", Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
-		Form: api.Form{"List-Unsubscribe": "One-Click"}, Answers: "text/html",
+		Form: api.Form{"List-Unsubscribe": "One-Click"}, Media: []string{"text/html"},
 	}, func(ctx context.Context, in *tokenInput) (*pageOutput, error) {
 		recipient, kind, err := read(tokens, in.Token)
 		if err != nil {

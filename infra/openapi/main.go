@@ -1,6 +1,6 @@
-// Command openapi writes functions/docs/openapi.json, the OpenAPI 3.1 document of all operations of the manifest. The example
-// of a request's body is that of the function's event in events/. Start with [Document]; a test holds the committed file to
-// it.
+// Command openapi writes functions/docs/openapi.json, the OpenAPI 3.1 document of all operations of the manifest. The examples
+// are the body of the function's event in events/, and that of its answer, which the golden case of that event in
+// functions/testdata holds. Start with [Document]; a test holds the committed file to it.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/api"
@@ -32,19 +33,21 @@ func main() {
 // Document makes the document; root is the repository's folder.
 func Document(root string) ([]byte, error) {
 	var operations []api.Operation
-	examples := make(map[string]any)
+	examples := make(map[string]api.Examples)
 	for _, f := range functions.All() {
 		if f.Operations == nil {
 			continue
 		}
 		operations = append(operations, f.Operations(functions.Adapters{})...)
-		example, err := bodyOf(filepath.Join(root, "events", f.Name+".json"))
+		request, err := bodyOf(filepath.Join(root, "events", f.Name+".json"))
 		if err != nil {
 			return nil, err
 		}
-		if example != nil {
-			examples[f.Name] = example
+		answer, err := answerTo(filepath.Join(root, "functions/testdata", f.Name, "event.golden"))
+		if err != nil {
+			return nil, err
 		}
+		examples[f.Name] = api.Examples{Request: request, Answer: answer}
 	}
 	document, err := api.Document(operations, examples)
 	if err != nil {
@@ -82,4 +85,25 @@ func bodyOf(path string) (any, error) {
 		return nil, fmt.Errorf("%s: the body: %w", path, err)
 	}
 	return body, nil
+}
+
+// answerTo is the body of the answer in a golden case, nil when it has none.
+func answerTo(path string) (any, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // a missing case is found by another test
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, answer, _ := strings.Cut(string(text), "\n-- answer --\n")
+	head, body, _ := strings.Cut(answer, "\n\n")
+	if !json.Valid([]byte(body)) || !strings.Contains(head, "\ncontent-type: application/json\n") {
+		return nil, nil //nolint:nilnil // no body, or one that the case leaves out
+	}
+	var value any
+	if err := json.Unmarshal([]byte(body), &value); err != nil {
+		return nil, fmt.Errorf("%s: the answer: %w", path, err)
+	}
+	return value, nil
 }

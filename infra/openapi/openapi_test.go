@@ -40,6 +40,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			} `json:"requestBody"`
 			Responses map[string]struct {
 				Content map[string]struct {
+					Example  any            `json:"example"`
 					Examples map[string]any `json:"examples"`
 				} `json:"content"`
 			} `json:"responses"`
@@ -63,6 +64,9 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			}
 			for status, response := range o.Responses {
 				if status[0] != '4' && status[0] != '5' {
+					if media, ok := response.Content["application/json"]; ok && media.Example == nil && o.OperationID != "docs-openapi" {
+						t.Errorf("%s %s: the answer has no example", method, path)
+					}
 					continue
 				}
 				if len(response.Content["application/problem+json"].Examples) == 0 {

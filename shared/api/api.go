@@ -7,13 +7,13 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -47,7 +47,7 @@ type Spec struct {
 	Status      int              // of success; 0: 200, or 204 without a body
 	Codes       []registrar.Code // the refusals that it can answer with
 	Form        Form             // instead of JSON; nil: the body, if there is one, is JSON
-	Answers     string           // the media type of what it answers with, for the documentation; empty: JSON
+	Media       []string         // the types of an answer that is a file; nil: JSON of the output's type
 }
 
 // Operation is a declared operation: its route, its handler, its documentation.
@@ -61,7 +61,7 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 	return Operation{Spec: spec, register: func(api huma.API) {
 		huma.Register(api, huma.Operation{
 			OperationID: spec.ID, Method: spec.Method, Path: spec.Path, Summary: spec.Summary, Description: spec.Description,
-			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Errors: statuses(spec), MaxBodyBytes: maxBody + 1,
+			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Errors: statuses(spec), Responses: files(spec), MaxBodyBytes: maxBody + 1,
 			RejectUnknownQueryParameters: true, Extensions: map[string]any{"x-access": string(spec.Access)},
 		}, func(ctx context.Context, in *I) (*O, error) {
 			out, err := handle(ctx, in)
@@ -71,6 +71,18 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 			return out, nil
 		})
 	}}
+}
+
+// files describes the answers that are files; nil when they are not.
+func files(spec Spec) map[string]*huma.Response {
+	if spec.Media == nil {
+		return nil
+	}
+	content := make(map[string]*huma.MediaType, len(spec.Media))
+	for _, media := range spec.Media {
+		content[media] = &huma.MediaType{Schema: &huma.Schema{}} // anything
+	}
+	return map[string]*huma.Response{strconv.Itoa(http.StatusOK): {Content: content}}
 }
 
 // statuses are those of the operation's own refusals and of what every operation can answer.
@@ -133,8 +145,13 @@ func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	return f
 }
 
-// Document is the OpenAPI 3.1 document of the operations. The examples are request bodies by operation id.
-func Document(operations []Operation, examples map[string]any) ([]byte, error) {
+// Examples are an exchange that an operation has: the bodies of a request and of its answer, nil where there is none.
+type Examples struct {
+	Request, Answer any
+}
+
+// Document is the OpenAPI 3.1 document of the operations, with examples by operation id.
+func Document(operations []Operation, examples map[string]Examples) ([]byte, error) {
 	api := newAPI(http.NewServeMux())
 	for _, o := range operations {
 		o.register(api)
@@ -150,19 +167,27 @@ func Document(operations []Operation, examples map[string]any) ([]byte, error) {
 		if o.Form != nil {
 			o.Form.describe(described)
 		}
-		if o.Answers != "" {
-			described.Responses[strconv.Itoa(cmp.Or(o.Status, http.StatusOK))].Content = map[string]*huma.MediaType{
-				o.Answers: {Schema: &huma.Schema{Type: huma.TypeString}},
-			}
-		}
 		explainProblems(described, o.Spec)
-		if example, ok := examples[o.ID]; ok && described.RequestBody != nil {
-			for _, content := range described.RequestBody.Content {
-				content.Example = example
+		example := examples[o.ID]
+		if described.RequestBody != nil {
+			showExample(described.RequestBody.Content, example.Request)
+		}
+		for status, response := range described.Responses {
+			if strings.HasPrefix(status, "2") {
+				showExample(response.Content, example.Answer)
 			}
 		}
 	}
 	return doc.MarshalJSON()
+}
+
+func showExample(content map[string]*huma.MediaType, example any) {
+	if example == nil { // a form has its own
+		return
+	}
+	for _, media := range content {
+		media.Example = example
+	}
 }
 
 func operationIn(doc *huma.OpenAPI, method, path string) *huma.Operation {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -172,22 +171,6 @@ func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid JSON").on("body", fieldFormat, fault)
 	}
 	return body, nil
-}
-
-// jsonFault says where the body stops being JSON that can be read, without repeating any of it; empty when it is all right.
-func jsonFault(body []byte) string {
-	err := json.Unmarshal(body, new(any))
-	var syntax *json.SyntaxError
-	var number *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &syntax):
-		return "is not JSON at byte " + decimal(syntax.Offset)
-	case errors.As(err, &number):
-		return "has a number out of all range at byte " + decimal(number.Offset)
-	}
-	return "is not JSON"
 }
 
 // statusWriter remembers the status for the log.

@@ -192,9 +192,10 @@ func refused(refusals registrar.Refusals) *Problem {
 	return p
 }
 
-// useProblems makes huma answer with problems of ours. It is the one package variable of another that this project sets:
-// huma offers no other way.
+// useProblems makes huma answer with problems of ours, and know a field by its exact name alone. These are the only package
+// variables of another that this project sets: huma offers no other way.
 var useProblems = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return fromHuma(status, message, errs)
 	}

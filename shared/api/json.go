@@ -1,0 +1,101 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// jsonFault says where the body stops being JSON that everyone reads alike, without repeating any of it; empty when it is all
+// right. What encoding/json would quietly settle is refused, as I-JSON asks (RFC 7493, sections 2.1 and 2.3): half of a
+// surrogate pair, which it replaces, and a name that stands twice in an object, of which it takes the last.
+func jsonFault(body []byte) string {
+	err := json.Unmarshal(body, new(any))
+	var syntax *json.SyntaxError
+	var number *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return "is not JSON at byte " + decimal(syntax.Offset)
+	case errors.As(err, &number):
+		return "has a number out of all range at byte " + decimal(number.Offset)
+	case err != nil:
+		return "is not JSON"
+	}
+	if at := halfPair(body); at >= 0 {
+		return "has half of a surrogate pair at byte " + decimal(at)
+	}
+	if at := nameTwice(body); at >= 0 {
+		return "has a name twice in one object at byte " + decimal(at)
+	}
+	return ""
+}
+
+// halfPair finds an escaped surrogate without its other half in valid JSON; -1 when there is none.
+func halfPair(text []byte) int64 {
+	const escape = len(`\uD800`)
+	unit := func(i int) rune { // of the escape at i
+		if i+escape > len(text) || text[i] != '\\' || text[i+1] != 'u' {
+			return 0
+		}
+		u, _ := strconv.ParseUint(string(text[i+2:i+escape]), 16, 16) // valid JSON has four digits here
+		return rune(u)
+	}
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] != '\\':
+		case text[i+1] != 'u':
+			i++
+		case !utf16.IsSurrogate(unit(i)):
+			i += escape - 1
+		case utf16.DecodeRune(unit(i), unit(i+escape)) == utf8.RuneError:
+			return int64(i)
+		default:
+			i += 2*escape - 1
+		}
+	}
+	return -1
+}
+
+// nameTwice finds a name that an object of valid JSON has already; -1 when there is none.
+func nameTwice(text []byte) int64 {
+	type level struct {
+		names map[string]bool // nil in a list
+		value bool            // what comes next is a name's value
+	}
+	levels := []level{{}}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := decoder.Token()
+		if err != nil { // the end
+			return -1
+		}
+		here := &levels[len(levels)-1]
+		switch token := token.(type) {
+		case json.Delim:
+			switch token {
+			case '{':
+				here.value = false
+				levels = append(levels, level{names: map[string]bool{}})
+			case '[':
+				here.value = false
+				levels = append(levels, level{})
+			default:
+				levels = levels[:len(levels)-1]
+			}
+		case string:
+			if here.names == nil || here.value {
+				here.value = false
+				continue
+			}
+			if here.names[token] {
+				return decoder.InputOffset()
+			}
+			here.names[token], here.value = true, true
+		default:
+			here.value = false
+		}
+	}
+}

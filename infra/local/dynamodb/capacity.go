@@ -24,6 +24,23 @@ type meter struct {
 	read        bool
 	tables      map[string]*Capacity
 	collections []collection
+	uses        []KeyUsage // in the order of the operation's items
+}
+
+// use notes what was asked of a key, and whether it was refused.
+func (m *meter) use(demands []demand, refused error) {
+	for _, d := range demands {
+		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key, Throttled: throttled(refused)}
+		u.Conflict = refused != nil && !u.Throttled && d.index == ""
+		switch {
+		case u.Throttled:
+		case d.write:
+			u.WriteUnits = d.units
+		default:
+			u.ReadUnits = d.units
+		}
+		m.uses = append(m.uses, u)
+	}
 }
 
 // collection is an item collection that a write changed.

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -127,6 +128,7 @@ func (e *Engine) commit(p planned, system bool, cost *meter) {
 	case before != nil:
 		t.items.Delete(before.key)
 	}
+	e.replicate(t, cmp.Or(before, after), after, now)
 	if t.collections != nil && (before != nil || after != nil) {
 		t.resize(p, grown, cost)
 	}

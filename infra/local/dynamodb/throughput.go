@@ -1,0 +1,269 @@
+package dynamodb
+
+import (
+	"sync"
+	"time"
+
+	"example.com/registrar/infra/local/dynamodb/attr"
+)
+
+// demand is what an operation asks of one key: of an item, of a partition that it queries, or of an entry of an index.
+type demand struct {
+	resource
+	key       attr.Item // its primary key, or the partition key alone
+	partition string    // encoded
+	units     float64
+	limits    limits
+}
+
+// resource has throughput of its own: a table with its local indexes, or a global index; its reads apart from its writes.
+type resource struct {
+	table, index string // index is empty for the table
+	write        bool
+}
+
+// limits is how a table is paid for, as far as it limits.
+type limits struct {
+	provisioned bool
+	units       float64 // a second, of a provisioned table; 0: none, as of an index or in on-demand mode
+}
+
+func (t *table) limits(write bool) limits {
+	if t.billing != "PROVISIONED" {
+		return limits{}
+	}
+	units := t.throughput.ReadCapacityUnits
+	if write {
+		units = t.throughput.WriteCapacityUnits
+	}
+	return limits{provisioned: true, units: float64(units)}
+}
+
+// demandOf asks units of a key of the table, of which no more than the partition key need be there.
+func (t *table) demandOf(key attr.Item, units float64, write bool) demand {
+	return demand{
+		resource: resource{table: t.name, write: write}, key: key, partition: string(key[t.keys.partition].AppendKey(nil)), units: units,
+		limits: t.limits(write),
+	}
+}
+
+// keyOf takes the key attributes of an item.
+func (k keySchema) keyOf(item attr.Item) attr.Item {
+	key := make(attr.Item, 2)
+	for _, name := range k.names() {
+		key[name] = item[name]
+	}
+	return key
+}
+
+// watched tells whether anything depends on which keys an operation meets.
+func (e *Engine) watched() bool { return e.contention != nil || e.options.Observe != nil }
+
+// demands is what a write asks for: of its item, as many times as it is written, and of the entries of global indexes that it
+// changes unless it is refused. It is nil when nobody cares.
+func (e *Engine) demands(w *write, p planned, times float64, refused bool) []demand {
+	if !e.watched() {
+		return nil
+	}
+	t, key := p.table, w.key
+	if key == nil {
+		key = t.keys.keyOf(w.item)
+	}
+	own := t.demandOf(key, times*writeUnits(p.size()), true)
+	list := make([]demand, 1, 1+len(t.indexes))
+	for _, x := range t.indexes {
+		if refused {
+			break
+		}
+		m := x.move(p.before, p.after)
+		if x.local {
+			own.units += m.units()
+			continue
+		}
+		list = append(list, x.demands(t, m)...)
+	}
+	list[0] = own
+	return list
+}
+
+// demands is what a step of a global index asks of its partitions.
+func (x *index) demands(t *table, m move) []demand {
+	if m.units() == 0 {
+		return nil
+	}
+	var list []demand
+	ask := func(r *record, units float64) {
+		list = append(list, demand{
+			resource: resource{table: t.name, index: x.name, write: true}, key: attr.Item{x.keys.partition: r.item[x.keys.partition]},
+			partition: string(r.item[x.keys.partition].AppendKey(nil)), units: units, limits: limits{provisioned: t.billing == "PROVISIONED"},
+		})
+	}
+	switch {
+	case m.old != nil && m.next != nil && m.oldKey == m.nextKey:
+		ask(m.next, m.units())
+	default:
+		for _, r := range []*record{m.old, m.next} {
+			if r != nil {
+				ask(r, writeUnits(r.size))
+			}
+		}
+	}
+	return list
+}
+
+// throughputMeter counts what is asked of partitions, tables and indexes in each second, and refuses what is too much. It is
+// safe for concurrent use.
+type throughputMeter struct {
+	settings Contention
+
+	mu         sync.Mutex
+	second     int64
+	partitions map[partition]float64 // asked for in this second
+	ceilings   map[resource]*ceiling
+}
+
+type partition struct {
+	resource
+	key string
+}
+
+// ceiling is what a whole table or index may be asked for.
+type ceiling struct {
+	used   float64 // in this second
+	peak   float64 // the highest second from before the time that growth takes
+	recent []peak  // the highest of each minute since then, oldest first
+}
+
+type peak struct {
+	at    time.Time
+	units float64
+}
+
+// note remembers a second that is over.
+func (c *ceiling) note(at time.Time) {
+	if c.used == 0 {
+		return
+	}
+	if last := len(c.recent) - 1; last >= 0 && c.recent[last].at.Truncate(time.Minute).Equal(at.Truncate(time.Minute)) {
+		c.recent[last] = peak{at, max(c.recent[last].units, c.used)}
+	} else {
+		c.recent = append(c.recent, peak{at, c.used})
+	}
+	c.used = 0
+}
+
+// limit is the units of this second: as many as initially, or twice the previous peak.
+func (c *ceiling) limit(now time.Time, initial float64, growth time.Duration) float64 {
+	n := 0
+	for n < len(c.recent) && now.Sub(c.recent[n].at) >= growth {
+		c.peak = max(c.peak, c.recent[n].units)
+		n++
+	}
+	c.recent = drop(c.recent, n)
+	return max(initial, 2*c.peak)
+}
+
+// take uses up what is asked for, or nothing and tells what there is too little of. A demand that is larger than all that a
+// second has is met by a second that nothing else was asked of.
+func (m *throughputMeter) take(now time.Time, demands []demand) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.turn(now)
+	for i, d := range demands {
+		limitType := m.lacking(now, d)
+		if limitType == "" {
+			m.add(d, d.units)
+			continue
+		}
+		for _, taken := range demands[:i] {
+			m.add(taken, -taken.units)
+		}
+		return d.throttled(limitType)
+	}
+	return nil
+}
+
+// turn begins a new second when it has come.
+func (m *throughputMeter) turn(now time.Time) {
+	if second := now.Unix(); second != m.second {
+		for _, c := range m.ceilings {
+			c.note(time.Unix(m.second, 0))
+		}
+		m.second = second
+		clear(m.partitions)
+	}
+}
+
+func (m *throughputMeter) ceiling(r resource) *ceiling {
+	c := m.ceilings[r]
+	if c == nil {
+		c = &ceiling{}
+		m.ceilings[r] = c
+	}
+	return c
+}
+
+func (m *throughputMeter) add(d demand, units float64) {
+	m.ceiling(d.resource).used += units
+	if d.partition != "" {
+		m.partitions[partition{d.resource, d.partition}] += units
+	}
+}
+
+// The types of limits, as they end the reasons for throttling (API reference, ThrottlingReason). A table in on-demand mode
+// that has not grown far enough has too few partitions for its load, which reads as if a partition's keys were too hot.
+const (
+	keyRange    = "KeyRangeThroughputExceeded"
+	provisioned = "ProvisionedThroughputExceeded"
+)
+
+// lacking tells which limit a demand exceeds; empty when none.
+func (m *throughputMeter) lacking(now time.Time, d demand) string {
+	s := m.settings
+	ofPartition, ofTable := s.PartitionReads, s.TableReads
+	if d.write {
+		ofPartition, ofTable = s.PartitionWrites, s.TableWrites
+	}
+	c := m.ceiling(d.resource)
+	switch used := m.partitions[partition{d.resource, d.partition}]; {
+	case exceeds(used, d.units, ofPartition) && d.partition != "":
+		return keyRange
+	case exceeds(c.used, d.units, d.limits.units):
+		return provisioned
+	case ofTable > 0 && !d.limits.provisioned && exceeds(c.used, d.units, c.limit(now, ofTable, s.Growth)):
+		return keyRange
+	}
+	return ""
+}
+
+func exceeds(used, units, limit float64) bool { return limit > 0 && used > 0 && used+units > limit }
+
+// throttling says what was asked for too much.
+type throttling struct {
+	reason string // API reference, ThrottlingReason
+	of     resource
+}
+
+// throttled is the answer to a demand that exceeds a limit. The messages are those of the API reference,
+// TransactionCanceledException.
+func (d demand) throttled(limitType string) *fault {
+	what, operation := "Table", "Read"
+	if d.index != "" {
+		what = "Index"
+	}
+	if d.write {
+		operation = "Write"
+	}
+	f := newFault("ThrottlingException", "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly. "+
+		"If exceptions persist, check if you have a hot key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html.")
+	switch {
+	case d.limits.provisioned && d.index != "":
+		f = newFault("ProvisionedThroughputExceededException", "The level of configured provisioned throughput for one or more global secondary indexes of the table was exceeded. Consider increasing your provisioning level for the under-provisioned global secondary indexes with the UpdateTable API.")
+	case d.limits.provisioned:
+		f = newFault("ProvisionedThroughputExceededException", "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.")
+	case d.index != "" && d.write:
+		f = newFault("ThrottlingException", "Throughput exceeds the current capacity for one or more global secondary indexes. DynamoDB is automatically scaling your index so please try again shortly.")
+	}
+	f.Throttling = &throttling{what + operation + limitType, d.resource}
+	return f
+}

@@ -155,8 +155,7 @@ func (b *batchRead) part(i int, stale bool) error {
 		b.leave(name, key)
 		return nil
 	}
-	if err := b.engine.charge(t, key, r, b.requests[name].ConsistentRead, b.cost); err != nil {
-		b.throttled = err
+	if b.throttled = b.engine.charge(t, key, r, b.requests[name].ConsistentRead, b.cost); b.throttled != nil {
 		b.leave(name, key)
 		return nil
 	}

@@ -265,16 +265,17 @@ func (r *replica) settle(now time.Time) {
 	}
 }
 
-// replicate sends a change of an item on its way; any is one of its images. The engine's lock must be held for writing.
-func (e *Engine) replicate(t *table, any, next *record, now time.Time) {
-	if e.contention == nil || e.contention.settings.Staleness <= 0 || any == nil {
+// replicate sends a change of an item on its way. The engine's lock must be held for writing.
+func (e *Engine) replicate(t *table, before, next *record, now time.Time) {
+	image := cmp.Or(before, next)
+	if e.contention == nil || e.contention.settings.Staleness <= 0 || image == nil {
 		return
 	}
 	if t.replica == nil {
 		t.replica = &replica{}
 	}
 	t.replica.settle(now)
-	t.replica.pending = append(t.replica.pending, replicated{any.key, next, now.Add(e.contention.settings.Staleness)})
+	t.replica.pending = append(t.replica.pending, replicated{image.key, next, now.Add(e.contention.settings.Staleness)})
 }
 
 // stale draws whether a read asks a replica that is behind, and brings the table's to where it is by now. No lock may be held.

@@ -3,6 +3,7 @@ package dynamodb_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -159,11 +160,7 @@ func TestThroughput_OfBatches(t *testing.T) {
 				RequestItems: map[string]types.KeysAndAttributes{"records": {Keys: keys, ConsistentRead: aws.Bool(true)}},
 			})
 		}
-		mixed := make([]string, 12)
-		for i := range mixed {
-			mixed[i] = "hot"
-		}
-		mixed = append(mixed, "cold", "cold")
+		mixed := append(slices.Repeat([]string{"hot"}, 12), "cold", "cold")
 		second()
 		written, err := write(mixed...)
 		if err != nil || len(written.UnprocessedItems["records"]) != 2 {
@@ -255,7 +252,9 @@ func TestThroughput_OfATable(t *testing.T) {
 func TestThroughput_OfAnIndex(t *testing.T) {
 	inBubble(t, partitions(1000, 3000), func(b *bubble) {
 		second()
-		hot := func(i int) error { return b.put(fmt.Sprint("spread", i), 1, item{"G": s("hot"), "H": s(fmt.Sprint(i))}) }
+		hot := func(i int) error {
+			return b.put(fmt.Sprint("spread", i), 1, item{"G": s("hot"), "H": s(fmt.Sprint(i))})
+		}
 		if got := b.passed(1200, "ThrottlingException IndexWriteKeyRangeThroughputExceeded"+arn+"/index/all", hot); got != 1000 {
 			b.Errorf("%d writes passed that meet in one partition of an index", got)
 		}

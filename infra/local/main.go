@@ -1,8 +1,10 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own), FAULTS (what fails on purpose, see package faults), LOG=json (log lines as functions write them, instead
-// of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
+// process of its own), FAULTS (what fails on purpose, see package faults), CONTENTION=aws (the embedded DynamoDB takes its
+// time, conflicts and throttles as AWS's does, see [dynamodb.AWSContention]; off by default, and not with DATA_DIR), LOG=json
+// (log lines as functions write them, instead of readable ones), LOG_FILE (a file that gets them so in any case, of this run
+// alone),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
 // outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
 // instead).
@@ -25,6 +27,7 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
@@ -71,10 +74,15 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	if durable != "on" && durable != "off" {
 		return fmt.Errorf("DATA_SYNC is %q, and may be on or off", durable)
 	}
+	contention, err := contended(getenv)
+	if err != nil {
+		return err
+	}
 	c, err := cloud.Open(ctx, cloud.Options{
 		Getenv: getenv, Log: log, System: api.RealSystem(), DynamoDBAddress: reached(1), SQSAddress: reached(2), S3Address: reached(3),
 		APIAddress: reached(0), SESAddress: reached(4),
-		Processes: processes(getenv), Output: lines, Faults: injector, DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
+		Processes: processes(getenv), Output: lines, Faults: injector, Contention: contention,
+		DataDir: getenv("DATA_DIR"), DataNoSync: durable == "off",
 	})
 	if err != nil {
 		return err
@@ -118,9 +126,15 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 			cancel()
 		}
 	})
+	if c.Engines.Usage != nil {
+		fmt.Fprintf(out, "  %-32s %s\n", "what DynamoDB is used for", reached(1)+cloud.ReportPath)
+	}
 	welcome(out, reached(0), getenv("SEED") != "none", time.Since(began))
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping")
+	if c.Engines.Usage != nil {
+		fmt.Fprintln(out, "DynamoDB:", c.Engines.Usage.Report().Line())
+	}
 	const patience = 10 * time.Second
 	end, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer release()
@@ -186,6 +200,18 @@ func injected(getenv func(string) string, log *slog.Logger) (*faults.Injector, e
 		return nil, fmt.Errorf("FAULTS_SEED: %w", err)
 	}
 	return faults.New(rules, seed, log), nil
+}
+
+// contended reads whether the embedded DynamoDB is to behave under load as AWS's does: CONTENTION=off or aws.
+func contended(getenv func(string) string) (*dynamodb.Contention, error) {
+	switch mode := getenv("CONTENTION"); mode {
+	case "", "off":
+		return nil, nil
+	case "aws":
+		return dynamodb.AWSContention(), nil
+	default:
+		return nil, fmt.Errorf("CONTENTION is %q, not off or aws", mode)
+	}
 }
 
 // processes is where `make run` has built the functions' binaries, when they are to run as processes of their own.

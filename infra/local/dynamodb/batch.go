@@ -155,14 +155,16 @@ func (b *batchRead) part(i int, stale bool) error {
 		b.leave(name, key)
 		return nil
 	}
-	if b.throttled = b.engine.charge(t, key, r, b.requests[name].ConsistentRead, b.cost); b.throttled != nil {
+	switch refused := b.engine.charge(t, key, r, b.requests[name].ConsistentRead, b.cost); {
+	case refused != nil:
+		b.throttled = refused
 		b.leave(name, key)
-		return nil
-	}
-	b.read++
-	b.bytes += r.bytes()
-	if r != nil {
+	case r != nil:
 		b.responses[name] = append(b.responses[name], projected(r, b.projections[name]))
+		fallthrough
+	default:
+		b.read++
+		b.bytes += r.bytes()
 	}
 	return nil
 }

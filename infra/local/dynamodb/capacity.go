@@ -27,18 +27,23 @@ type meter struct {
 	uses        []KeyUsage // in the order of the operation's items
 }
 
-// use notes what was asked of a key, and whether it was refused.
+// use notes what was asked of the keys of one item, and why it was refused if it was.
 func (m *meter) use(demands []demand, refused error) {
-	for _, d := range demands {
-		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key, Throttled: throttled(refused)}
-		u.Conflict = refused != nil && !u.Throttled && d.index == ""
+	lacking := lackingOf(refused)
+	for i, d := range demands {
+		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key}
 		switch {
-		case u.Throttled:
+		case lacking != nil:
+			u.Throttled = *lacking == d.resource
+			if u.Throttled {
+				lacking = &resource{} // once for the item
+			}
 		case d.write:
 			u.WriteUnits = d.units
 		default:
 			u.ReadUnits = d.units
 		}
+		u.Conflict = i == 0 && refused != nil && lacking == nil
 		m.uses = append(m.uses, u)
 	}
 }

@@ -201,9 +201,7 @@ func (w *write) finish(e *Engine, p planned, key string, err error, cost *meter)
 func conditionFailed(err error) bool { return hasCode(err, "ConditionalCheckFailedException") }
 
 // throttled tells that a request was refused for want of throughput, and so has cost nothing.
-func throttled(err error) bool {
-	return hasCode(err, "ThrottlingException", "ProvisionedThroughputExceededException")
-}
+func throttled(err error) bool { return lackingOf(err) != nil }
 
 func hasCode(err error, codes ...string) bool {
 	var f *fault

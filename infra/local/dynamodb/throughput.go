@@ -244,6 +244,15 @@ type throttling struct {
 	of     resource
 }
 
+// lackingOf is what there was too little of when a request was refused for that; nil otherwise.
+func lackingOf(err error) *resource {
+	var f *fault
+	if asFault(err, &f) && f.Throttling != nil {
+		return &f.Throttling.of
+	}
+	return nil
+}
+
 // throttled is the answer to a demand that exceeds a limit. The messages are those of the API reference,
 // TransactionCanceledException.
 func (d demand) throttled(limitType string) *fault {

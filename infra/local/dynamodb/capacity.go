@@ -30,20 +30,21 @@ type meter struct {
 // use notes what was asked of the keys of one item, and why it was refused if it was.
 func (m *meter) use(demands []demand, refused error) {
 	lacking := lackingOf(refused)
-	for i, d := range demands {
+	if refused != nil && lacking == nil {
+		demands = reached(demands)
+	}
+	for _, d := range demands {
 		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key}
 		switch {
-		case lacking != nil:
-			u.Throttled = *lacking == d.resource
-			if u.Throttled {
-				lacking = &resource{} // once for the item
-			}
-		case d.write:
+		case lacking == nil && d.write:
 			u.WriteUnits = d.units
-		default:
+		case lacking == nil:
 			u.ReadUnits = d.units
+		case *lacking == d.resource:
+			u.Throttled = true
+			lacking = &resource{} // once for the item
 		}
-		u.Conflict = i == 0 && refused != nil && lacking == nil
+		u.Conflict = refused != nil && lacking == nil
 		m.uses = append(m.uses, u)
 	}
 }

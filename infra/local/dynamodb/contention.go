@@ -160,13 +160,23 @@ func (e *Engine) take(demands []demand) error {
 	return e.contention.throughput.take(e.options.Now(), demands)
 }
 
+func (e *Engine) giveBack(demands []demand) {
+	if e.contention != nil {
+		e.contention.throughput.give(e.options.Now(), demands)
+	}
+}
+
 // admit lets a write of an item pass, or tells why not: for want of throughput, or since a transaction has the item. What is
 // refused for a conflict has used up what it asked for. The engine's lock must be held.
 func (e *Engine) admit(item target, demands []demand) error {
+	conflict := e.contention.conflict(item)
+	if conflict != nil {
+		demands = reached(demands)
+	}
 	if err := e.take(demands); err != nil {
 		return err
 	}
-	return e.contention.conflict(item)
+	return conflict
 }
 
 // transact has a transaction in flight for its time.

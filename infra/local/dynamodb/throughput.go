@@ -86,6 +86,9 @@ func (e *Engine) demands(w *write, p planned, times float64, refused bool) []dem
 	return list
 }
 
+// reached is what a write asks for that is not carried out: of its item alone, since an index follows a change.
+func reached(demands []demand) []demand { return demands[:min(len(demands), 1)] }
+
 // demands is what a step of a global index asks of its partitions.
 func (x *index) demands(t *table, m move) []demand {
 	if m.units() == 0 {
@@ -181,6 +184,16 @@ func (m *throughputMeter) take(now time.Time, demands []demand) error {
 		return d.throttled(limitType)
 	}
 	return nil
+}
+
+// give takes back what was taken in this second.
+func (m *throughputMeter) give(now time.Time, demands []demand) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.turn(now)
+	for _, d := range demands {
+		m.add(d, -d.units)
+	}
 }
 
 // turn begins a new second when it has come.

@@ -205,15 +205,24 @@ func (t *transaction) prepare() (again bool, err error) {
 	if again, err = t.repeats(); again || err != nil {
 		return again, err
 	}
-	return false, t.plan(func(i int, p planned, err error) error {
-		demands := t.engine.demands(t.writes[i], p, 2, err != nil)
-		refused := t.engine.admit(t.items[i], demands)
-		t.cost.use(demands, refused)
-		if !throttled(refused) {
+	e := t.engine
+	demands, refused := make([][]demand, len(t.writes)), make([]error, len(t.writes))
+	err = t.plan(func(i int, p planned, err error) error {
+		demands[i] = e.demands(t.writes[i], p, 2, err != nil)
+		refused[i] = e.admit(t.items[i], demands[i])
+		if !throttled(refused[i]) {
 			t.cost.table(p.table.name, 2*writeUnits(p.size())) // also what is cancelled
 		}
-		return cmp.Or(refused, err)
+		return cmp.Or(refused[i], err)
 	})
+	for i, d := range demands {
+		if err != nil && refused[i] == nil { // the indexes do not follow
+			d = reached(d)
+			e.giveBack(demands[i][len(d):])
+		}
+		t.cost.use(d, refused[i])
+	}
+	return false, err
 }
 
 // repeats tells whether the token was used for the same request within its lifetime; a fault when it was for another one, or

@@ -24,11 +24,12 @@ type Contention struct {
 	// a time for transactions nothing ever conflicts. One that is cancelled takes half.
 	Read, Write, Transaction Latency
 
-	// Units a second of one partition. Every partition key has a partition to itself, which is the best that the service
-	// does for a hot one; so have the keys of a global index.
+	// Units a second of one partition; what one second leaves over is there in the next, but no more. Every partition key has
+	// a partition to itself, which is the best that the service does for a hot one; so have the keys of a global index.
 	PartitionWrites, PartitionReads float64
-	// Units a second of a new table in on-demand mode, and of each of its global indexes; as much as twice the highest
-	// second from before the time that growth takes, once that is more.
+	// Units a second of a new table in on-demand mode, and of each of its global indexes. Once it is more, they have twice
+	// the traffic of their busiest minute, not counting the time that growth takes. A provisioned table has what it is
+	// provisioned with, and its indexes are not limited.
 	TableWrites, TableReads float64
 	Growth                  time.Duration
 
@@ -76,7 +77,7 @@ func (l Latency) draw(z float64) time.Duration {
 // contention is the state of an engine that has any.
 type contention struct {
 	settings   Contention
-	throughput throughputMeter
+	throughput *throughputMeter
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -92,7 +93,7 @@ func newContention(settings *Contention) *contention {
 	const stream = 0x64796e616d6f
 	return &contention{
 		settings: *settings, random: rand.New(rand.NewPCG(settings.Seed, stream)), inFlight: map[target]bool{},
-		throughput: throughputMeter{settings: *settings, partitions: map[partition]float64{}, ceilings: map[resource]*ceiling{}},
+		throughput: newThroughputMeter(*settings),
 	}
 }
 

@@ -114,15 +114,25 @@ func (x *index) demands(t *table, m move) []demand {
 	return list
 }
 
-// throughputMeter counts what is asked of partitions, tables and indexes in each second, and refuses what is too much. It is
-// safe for concurrent use.
+// throughputMeter has a bucket for each partition and each table or index, which fills by what they give in a second, up to
+// that, and refuses what is not in it. (That the service has buckets of tokens is in "Amazon DynamoDB: A Scalable, Predictably
+// Performant, and Fully Managed NoSQL Database Service", USENIX ATC 2022; how deep they are is not.) It is safe for
+// concurrent use.
 type throughputMeter struct {
 	settings Contention
 
-	mu         sync.Mutex
-	second     int64
-	partitions map[partition]float64 // asked for in this second
-	ceilings   map[resource]*ceiling
+	mu sync.Mutex
+	// partitions are the buckets that something was taken from since the last second began, and idle those of the second
+	// before: older ones are full again, or as good as that.
+	partitions, idle map[partition]*bucket
+	second           int64
+	ceilings         map[resource]*ceiling
+}
+
+func newThroughputMeter(settings Contention) *throughputMeter {
+	return &throughputMeter{
+		settings: settings, partitions: map[partition]*bucket{}, idle: map[partition]*bucket{}, ceilings: map[resource]*ceiling{},
+	}
 }
 
 type partition struct {
@@ -130,35 +140,52 @@ type partition struct {
 	key string
 }
 
+// bucket is one of tokens; it is full at first.
+type bucket struct {
+	taken float64 // and not filled up again
+	at    time.Time
+}
+
+// fill adds what has come in since the last time, at a rate a second.
+func (b *bucket) fill(now time.Time, rate float64) {
+	b.taken = max(0, b.taken-rate*max(0, now.Sub(b.at).Seconds()))
+	b.at = now
+}
+
+// holds tells whether there are units in a bucket of a depth. What is deeper than the bucket is let through when that is full.
+func (b *bucket) holds(units, depth float64) bool { return b.taken == 0 || b.taken+units <= depth }
+
 // ceiling is what a whole table or index may be asked for.
 type ceiling struct {
-	used   float64 // in this second
-	peak   float64 // the highest second from before the time that growth takes
-	recent []peak  // the highest of each minute since then, oldest first
+	bucket
+	minute int64
+	used   float64 // in this minute
+	peak   float64 // units a second of the busiest minute from before the time that growth takes
+	recent []peak  // of minutes since then, oldest first
 }
 
 type peak struct {
-	at    time.Time
-	units float64
+	minute int64
+	units  float64
 }
 
-// note remembers a second that is over.
-func (c *ceiling) note(at time.Time) {
-	if c.used == 0 {
-		return
+// count adds to the minute's traffic.
+func (c *ceiling) count(now time.Time, units float64) {
+	const minute = 60
+	if m := now.Unix() / minute; m != c.minute {
+		if c.used > 0 {
+			c.recent = append(c.recent, peak{c.minute, c.used / minute})
+		}
+		c.minute, c.used = m, 0
 	}
-	if last := len(c.recent) - 1; last >= 0 && c.recent[last].at.Truncate(time.Minute).Equal(at.Truncate(time.Minute)) {
-		c.recent[last] = peak{at, max(c.recent[last].units, c.used)}
-	} else {
-		c.recent = append(c.recent, peak{at, c.used})
-	}
-	c.used = 0
+	c.used += units
 }
 
-// limit is the units of this second: as many as initially, or twice the previous peak.
+// limit is how many units a second there are: as many as initially, or twice the previous peak.
 func (c *ceiling) limit(now time.Time, initial float64, growth time.Duration) float64 {
+	c.count(now, 0)
 	n := 0
-	for n < len(c.recent) && now.Sub(c.recent[n].at) >= growth {
+	for n < len(c.recent) && now.Unix()/60-c.recent[n].minute > int64(growth.Minutes()) {
 		c.peak = max(c.peak, c.recent[n].units)
 		n++
 	}
@@ -166,45 +193,48 @@ func (c *ceiling) limit(now time.Time, initial float64, growth time.Duration) fl
 	return max(initial, 2*c.peak)
 }
 
-// take uses up what is asked for, or nothing and tells what there is too little of. A demand that is larger than all that a
-// second has is met by a second that nothing else was asked of.
+// take uses up what is asked for, or nothing and tells what there is too little of.
 func (m *throughputMeter) take(now time.Time, demands []demand) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.turn(now)
 	for i, d := range demands {
 		limitType := m.lacking(now, d)
 		if limitType == "" {
-			m.add(d, d.units)
+			m.add(now, d, d.units)
 			continue
 		}
 		for _, taken := range demands[:i] {
-			m.add(taken, -taken.units)
+			m.add(now, taken, -taken.units)
 		}
 		return d.throttled(limitType)
 	}
 	return nil
 }
 
-// give takes back what was taken in this second.
+// give takes back what was taken.
 func (m *throughputMeter) give(now time.Time, demands []demand) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.turn(now)
 	for _, d := range demands {
-		m.add(d, -d.units)
+		m.add(now, d, -d.units)
 	}
 }
 
-// turn begins a new second when it has come.
-func (m *throughputMeter) turn(now time.Time) {
+// partition finds a partition's bucket.
+func (m *throughputMeter) partition(now time.Time, p partition) *bucket {
 	if second := now.Unix(); second != m.second {
-		for _, c := range m.ceilings {
-			c.note(time.Unix(m.second, 0))
-		}
 		m.second = second
+		m.partitions, m.idle = m.idle, m.partitions
 		clear(m.partitions)
 	}
+	b := m.partitions[p]
+	if b == nil {
+		if b = m.idle[p]; b == nil {
+			b = &bucket{}
+		}
+		m.partitions[p] = b
+	}
+	return b
 }
 
 func (m *throughputMeter) ceiling(r resource) *ceiling {
@@ -216,10 +246,13 @@ func (m *throughputMeter) ceiling(r resource) *ceiling {
 	return c
 }
 
-func (m *throughputMeter) add(d demand, units float64) {
-	m.ceiling(d.resource).used += units
+func (m *throughputMeter) add(now time.Time, d demand, units float64) {
+	c := m.ceiling(d.resource)
+	c.taken = max(0, c.taken+units)
+	c.count(now, units)
 	if d.partition != "" {
-		m.partitions[partition{d.resource, d.partition}] += units
+		b := m.partition(now, partition{d.resource, d.partition})
+		b.taken = max(0, b.taken+units)
 	}
 }
 
@@ -232,24 +265,30 @@ const (
 
 // lacking tells which limit a demand exceeds; empty when none.
 func (m *throughputMeter) lacking(now time.Time, d demand) string {
-	s := m.settings
-	ofPartition, ofTable := s.PartitionReads, s.TableReads
+	ofPartition, ofTable := m.settings.PartitionReads, m.settings.TableReads
 	if d.write {
-		ofPartition, ofTable = s.PartitionWrites, s.TableWrites
+		ofPartition, ofTable = m.settings.PartitionWrites, m.settings.TableWrites
 	}
-	c := m.ceiling(d.resource)
-	switch used := m.partitions[partition{d.resource, d.partition}]; {
-	case exceeds(used, d.units, ofPartition) && d.partition != "":
-		return keyRange
-	case exceeds(c.used, d.units, d.limits.units):
-		return provisioned
-	case ofTable > 0 && !d.limits.provisioned && exceeds(c.used, d.units, c.limit(now, ofTable, s.Growth)):
-		return keyRange
+	if d.partition != "" && ofPartition > 0 {
+		b := m.partition(now, partition{d.resource, d.partition})
+		if b.fill(now, ofPartition); !b.holds(d.units, ofPartition) {
+			return keyRange
+		}
+	}
+	c, limitType := m.ceiling(d.resource), keyRange
+	switch {
+	case d.limits.provisioned:
+		ofTable, limitType = d.limits.units, provisioned
+	case ofTable > 0:
+		ofTable = c.limit(now, ofTable, m.settings.Growth)
+	}
+	if ofTable > 0 {
+		if c.fill(now, ofTable); !c.holds(d.units, ofTable) {
+			return limitType
+		}
 	}
 	return ""
 }
-
-func exceeds(used, units, limit float64) bool { return limit > 0 && used > 0 && used+units > limit }
 
 // throttling says what was asked for too much.
 type throttling struct {

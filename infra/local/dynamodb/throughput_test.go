@@ -20,8 +20,8 @@ func partitions(writes, reads float64) *local.Contention {
 	return &local.Contention{PartitionWrites: writes, PartitionReads: reads}
 }
 
-// second waits for the beginning of the next second, in which all throughput is there again.
-func second() { time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) }
+// second waits until all throughput is there again.
+func second() { time.Sleep(time.Second) }
 
 // passed counts how many of n requests at once are answered; all others must have been throttled as said.
 func (b *bubble) passed(n int, reason string, request func(i int) error) int {
@@ -73,8 +73,8 @@ func (b *bubble) put(pk string, sk int, more item) error {
 	return err
 }
 
-// A partition takes 1,000 write and 3,000 read units in each second, each apart from the other, and other partitions' apart
-// from its own. What is throttled has cost nothing and done nothing.
+// A partition takes 1,000 write and 3,000 read units a second, each apart from the other, and other partitions' apart from its
+// own. What is throttled has cost nothing and done nothing.
 func TestThroughput_OfAPartition(t *testing.T) {
 	of := local.AWSContention()
 	inBubble(t, partitions(of.PartitionWrites, of.PartitionReads), func(b *bubble) {
@@ -209,40 +209,59 @@ func TestThroughput_OfQueries(t *testing.T) {
 	})
 }
 
-// A table in on-demand mode begins with a number of units a second, however they are spread (4,000 and 12,000; here a tenth).
-// Half an hour after it had them all it has twice as many, and not before.
+// What is asked for all the time passes evenly, as it comes in, not all at the beginning of each second.
+func TestThroughput_ComesInEvenly(t *testing.T) {
+	inBubble(t, partitions(100, 0), func(b *bubble) {
+		b.passed(100, "", func(i int) error { return b.put("hot", i, nil) }) // what is there
+		for tenth := range 20 {
+			time.Sleep(100 * time.Millisecond)
+			if got := b.passed(30, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn, func(i int) error { return b.put("hot", i, nil) }); got != 10 {
+				b.Errorf("in tenth %d of a second %d writes passed", tenth, got)
+			}
+		}
+	})
+}
+
+// A table in on-demand mode begins with a number of units a second, however they are spread (4,000 and 12,000; here 10 and 30).
+// Half an hour after a minute of such traffic it has twice as many, and not before.
 func TestThroughput_OfATable(t *testing.T) {
+	const scale = 400
 	of := local.AWSContention()
-	inBubble(t, &local.Contention{TableWrites: of.TableWrites / 10, TableReads: of.TableReads / 10, Growth: of.Growth}, func(b *bubble) {
+	inBubble(t, &local.Contention{TableWrites: of.TableWrites / scale, TableReads: of.TableReads / scale, Growth: of.Growth}, func(b *bubble) {
 		key := 0
-		write := func(n int) int {
-			second()
-			key += n
-			from := key
-			return b.passed(n, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn, func(i int) error { return b.put(fmt.Sprint(from+i), 1, nil) })
+		// minute asks for so much in each second of a minute, and gives how much passed in the last one.
+		minute := func(each int) (passed int) {
+			for range 60 {
+				key += each
+				from := key
+				passed = b.passed(each, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn, func(i int) error {
+					return b.put(fmt.Sprint(from+i), 1, nil)
+				})
+				second()
+			}
+			return passed
 		}
 		for _, step := range []struct {
 			wait     time.Duration
 			ask, get int
 		}{
-			{0, 450, 400},
-			{0, 450, 400},
-			{29 * time.Minute, 450, 400},
-			{2 * time.Minute, 900, 800},
-			{time.Minute, 900, 800},
-			{time.Hour, 900, 900}, // of 1,600
+			{0, 12, 10},
+			{0, 12, 10},
+			{27 * time.Minute, 12, 10},
+			{2 * time.Minute, 24, 20},
+			{time.Minute, 24, 20},
+			{time.Hour, 24, 24}, // of 40
 		} {
 			time.Sleep(step.wait)
-			if got := write(step.ask); got != step.get {
-				b.Errorf("after %s: %d of %d writes passed, want %d", step.wait, got, step.ask, step.get)
+			if got := minute(step.ask); got != step.get {
+				b.Errorf("%s later: %d of %d writes passed, want %d", step.wait, got, step.ask, step.get)
 			}
 		}
-		second()
-		read := b.passed(1300, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn, func(i int) error {
+		read := b.passed(35, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn, func(i int) error {
 			_, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: keyOf(fmt.Sprint(i), 1), ConsistentRead: aws.Bool(true)})
 			return err
 		})
-		if read != 1200 {
+		if read != 30 {
 			b.Errorf("%d reads passed", read)
 		}
 	})
@@ -310,6 +329,7 @@ func TestThroughput_OfAGiant(t *testing.T) {
 			b.Errorf("after a giant: %v", err)
 		}
 		second()
+		second() // it had borrowed one
 		if err := b.put("a", 2, nil); err != nil {
 			b.Error(err)
 		}

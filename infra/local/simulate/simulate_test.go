@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/simulate"
 )
 
@@ -21,13 +22,27 @@ func options(seed uint64) simulate.Options {
 	}
 }
 
-// TestSimulate plays SEEDS seeds (10) from SEED (1) on.
+// contended gives the table's engine contention, with so little throughput that a few clients feel it.
+func contended(o simulate.Options) simulate.Options {
+	o.Contention = dynamodb.AWSContention()
+	o.Contention.Seed = o.Seed
+	o.Contention.PartitionWrites, o.Contention.PartitionReads = 20, 60
+	o.Contention.TableWrites, o.Contention.TableReads = 400, 1200
+	return o
+}
+
+// TestSimulate plays SEEDS seeds (10) from SEED (1) on, those of even number with contention.
 func TestSimulate(t *testing.T) {
 	seeds, first := number(t, "SEEDS", 10), number(t, "SEED", 1)
 	answers, injected, events := map[string]int{}, map[string]int{}, 0
+	conflicts, throttles := 0, 0
 	for seed := first; seed < first+seeds; seed++ {
 		synctest.Test(t, func(t *testing.T) {
-			result, err := simulate.Run(t.Context(), options(seed))
+			o := options(seed)
+			if seed%2 == 0 {
+				o = contended(o)
+			}
+			result, err := simulate.Run(t.Context(), o)
 			if err != nil {
 				t.Fatalf("%v\nagain: make simulate SEED=%d SEEDS=1", err, seed)
 			}
@@ -38,12 +53,17 @@ func TestSimulate(t *testing.T) {
 				injected[name] += n
 			}
 			events += result.Events
+			conflicts += result.Conflicts
+			throttles += result.Throttles
 		})
 		if t.Failed() {
 			return
 		}
 	}
-	t.Logf("%d seeds, %d events\nanswers: %v\nfaults: %v", seeds, events, answers, injected)
+	t.Logf("%d seeds, %d events, %d conflicts, %d throttles\nanswers: %v\nfaults: %v", seeds, events, conflicts, throttles, answers, injected)
+	if seeds > 1 && (conflicts == 0 || throttles == 0) {
+		t.Error("contention did nothing")
+	}
 	for _, must := range []string{"POST 201", "POST SECTION_FULL", "DELETE 200", "POST ALREADY_ENROLLED"} {
 		if answers[must] == 0 {
 			t.Errorf("no answer was %q: the simulation does not reach what it is for", must)
@@ -91,21 +111,25 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 			}
 		}},
 	} {
-		t.Run(what, func(t *testing.T) {
-			found := false
-			for seed := uint64(1); seed <= 20 && !found; seed++ {
-				synctest.Test(t, func(t *testing.T) {
-					o := options(seed)
-					o.Sections, o.Students, o.Restarts, o.Faults = planted.sections, planted.students, 0, ""
-					o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
-					_, err := simulate.Run(t.Context(), o)
-					found = err != nil
-				})
-			}
-			if !found {
-				t.Error("twenty seeds did not find it")
-			}
-		})
+		for with, adversary := range map[string]func(simulate.Options) simulate.Options{
+			"calm": func(o simulate.Options) simulate.Options { return o }, "contention": contended,
+		} {
+			t.Run(what+", "+with, func(t *testing.T) {
+				found := false
+				for seed := uint64(1); seed <= 20 && !found; seed++ {
+					synctest.Test(t, func(t *testing.T) {
+						o := adversary(options(seed))
+						o.Sections, o.Students, o.Restarts, o.Faults = planted.sections, planted.students, 0, ""
+						o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
+						_, err := simulate.Run(t.Context(), o)
+						found = err != nil
+					})
+				}
+				if !found {
+					t.Error("twenty seeds did not find it")
+				}
+			})
+		}
 	}
 }
 

@@ -190,7 +190,7 @@ func TestTheOutcomeIsUnknownUntilTheServiceSpeaks(t *testing.T) {
 				}
 				return c.then
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
 			if f.calls.Load() < 2 {
@@ -227,7 +227,7 @@ func TestAKeyAnswersForAnAttemptWhoseReplyWasLost(t *testing.T) {
 	key := registrar.IdempotencyKey{Principal: "p", Key: "k", Request: [32]byte{1}}
 	reply := func(registrar.Registration) ([]byte, error) { return []byte("enrolled"), nil }
 	request := registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := u.Desk().Enrol(ctx, request, key, reply); !errors.Is(err, registrar.ErrOutcomeUnknown) {
 		t.Fatalf("the first attempt: %v, want ErrOutcomeUnknown: nobody may be told that nothing was done", err)

@@ -24,7 +24,7 @@ import (
 // a second. It returns [registrar.ErrBusy] when the context ends first, or would end before an attempt had its time: one that
 // is cut off may have been carried out, and nobody would know.
 func pause(ctx context.Context, attempt int) error {
-	const first, longest, anAttempt = 20 * time.Millisecond, time.Second, 50 * time.Millisecond
+	const first, longest, anAttempt = 20 * time.Millisecond, time.Second, 20 * time.Millisecond
 	wait := time.Duration(rand.Int64N(int64(min(longest, first<<min(attempt-1, 10)))) + 1)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline) - anAttempt

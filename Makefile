@@ -20,7 +20,7 @@ help: ## list the commands
 ## --- use it
 
 .PHONY: run
-run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, LOG=json, AWS_ENDPOINT_URL_*)
+run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, CONTENTION=aws, FAULTS, LOG=json, AWS_ENDPOINT_URL_*)
 	@$(if $(filter processes,$(LAMBDA)),$(MAKE) --no-print-directory build-local)
 	@LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_FILE=$(LOG_FILE) go run ./infra/local
 
@@ -118,8 +118,9 @@ lint: ## golangci-lint, the pinned version
 ROUNDS ?= 20
 
 .PHONY: soak
-soak: ## the races again and again, under the race detector: ROUNDS=20
+soak: ## the races and histories again and again, under the race detector: ROUNDS=20
 	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 60m -run Race ./infra/local/cloud
+	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 60m -v -run TestHistories ./infra/local/histories
 	CGO_ENABLED=1 go test -race -count=$(ROUNDS) -timeout 60m ./shared/dynamo ./infra/local/dynamodb
 
 REGISTRATIONS ?= 10000

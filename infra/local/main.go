@@ -208,6 +208,9 @@ func contended(getenv func(string) string) (*dynamodb.Contention, error) {
 	case "", "off":
 		return nil, nil
 	case "aws":
+		if getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+			return nil, errors.New("CONTENTION is for the embedded DynamoDB, and AWS_ENDPOINT_URL_DYNAMODB names another")
+		}
 		return dynamodb.AWSContention(), nil
 	default:
 		return nil, fmt.Errorf("CONTENTION is %q, not off or aws", mode)

@@ -338,3 +338,36 @@ func TestThroughput_OfAGiant(t *testing.T) {
 		}
 	})
 }
+
+// An index follows what is carried out: a transaction that is cancelled, or a write that meets one, asks nothing of it.
+func TestThroughput_WhatIsCancelledReachesNoIndex(t *testing.T) {
+	contention := partitions(4, 0)
+	contention.Transaction = slow().Transaction
+	inBubble(t, contention, func(b *bubble) {
+		indexed := func(pk string) item { return item{"PK": s(pk), "SK": n("1"), "G": s("hot"), "H": s(pk)} }
+		second()
+		for i := range 5 {
+			failing := putOf(fmt.Sprint("failing", i), 1, "1")
+			failing.Put.ConditionExpression = aws.String("attribute_exists(PK)")
+			err := b.transact(types.TransactWriteItem{Put: &types.Put{TableName: aws.String("records"), Item: indexed(fmt.Sprint("a", i))}}, failing)
+			if got := reasons(err); got != "None ConditionalCheckFailed" {
+				b.Fatalf("transaction %d: %s", i, got)
+			}
+		}
+		b.during(func() {
+			for range 2 {
+				_, err := b.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: indexed("b")})
+				if codeOf(err) != "TransactionConflictException" {
+					b.Fatal(err)
+				}
+			}
+		}, putOf("b", 1, "1"))
+		for i := range 4 {
+			put(b, b.Client, indexed(fmt.Sprint("c", i)))
+		}
+		_, err := b.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: indexed("d")})
+		if throttlingOf(err) != "ThrottlingException IndexWriteKeyRangeThroughputExceeded"+arn+"/index/all" {
+			b.Errorf("after four writes of its partition: %v", err)
+		}
+	})
+}

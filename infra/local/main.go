@@ -1,9 +1,11 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
 // but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
 // containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see package faults), VISIBILITY=20s
-// (so soon messages come back whose consumer was killed, instead of after hours), LOG=json (log lines as functions write them,
-// instead of readable ones), LOG_FILE (a file that gets them so in any case, of this run alone),
+// process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see package faults),
+// CONTENTION=aws (the embedded DynamoDB takes its time, conflicts and throttles as AWS's does, see [dynamodb.AWSContention];
+// off by default, and not with DATA_DIR), VISIBILITY=20s (so soon messages come back whose consumer was killed, instead of
+// after hours), LOG=json (log lines as functions write them, instead of readable ones), LOG_FILE (a file that gets them so in
+// any case, of this run alone),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
 // outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
 // instead).
@@ -28,6 +30,7 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
@@ -68,6 +71,9 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	log := logs.New(lines)
 	o, err := options(getenv, log)
 	if err != nil {
+		return err
+	}
+	if o.Contention, err = contended(getenv); err != nil {
 		return err
 	}
 	o.Output = lines
@@ -115,9 +121,15 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 			cancel()
 		}
 	})
+	if c.Engines.Usage != nil {
+		fmt.Fprintf(out, "  %-32s %s\n", "what DynamoDB is used for", reached(1)+cloud.ReportPath)
+	}
 	welcome(out, reached(0), getenv("SEED") != "none", time.Since(began))
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping")
+	if c.Engines.Usage != nil {
+		fmt.Fprintln(out, "DynamoDB:", c.Engines.Usage.Report().Line())
+	}
 	const patience = 10 * time.Second
 	end, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer release()
@@ -212,6 +224,21 @@ func injected(getenv func(string) string, log *slog.Logger) (*faults.Injector, e
 		return nil, fmt.Errorf("FAULTS_SEED: %w", err)
 	}
 	return faults.New(rules, seed, log), nil
+}
+
+// contended reads whether the embedded DynamoDB is to behave under load as AWS's does: CONTENTION=off or aws.
+func contended(getenv func(string) string) (*dynamodb.Contention, error) {
+	switch mode := getenv("CONTENTION"); mode {
+	case "", "off":
+		return nil, nil
+	case "aws":
+		if getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+			return nil, errors.New("CONTENTION is for the embedded DynamoDB, and AWS_ENDPOINT_URL_DYNAMODB names another")
+		}
+		return dynamodb.AWSContention(), nil
+	default:
+		return nil, fmt.Errorf("CONTENTION is %q, not off or aws", mode)
+	}
 }
 
 // processes is where `make run` has built the functions' binaries, when they are to run as processes of their own.

@@ -80,6 +80,78 @@ func TestConflictsAndThrottlingAreTriedAgain(t *testing.T) {
 	registrartest.CheckSeats(t, u.Store, section.ID)
 }
 
+// The last seat is sold while a transaction waits for it: a look at the seats tells so, and no further write is made.
+func TestALostSeatIsRefusedWithoutAnotherWrite(t *testing.T) {
+	u, f, section, student := faultyUniversity(t)
+	other := u.NewStudent("U2", "Bob", "Best")
+	f.calls.Store(0)
+	f.before = func(call int64) error {
+		if call == 1 { // the other one comes first, and it is told as a conflict
+			if _, err := u.Enrol(section.ID, other.ID); err != nil {
+				t.Error(err)
+			}
+			return conflict()
+		}
+		return nil
+	}
+	_, err := u.Enrol(section.ID, student.ID)
+	if !registrar.IsRefusal(err, registrar.SectionFull) {
+		t.Errorf("got %v, want that the section is full", err)
+	}
+	if f.calls.Load() != 2 {
+		t.Errorf("%d transactions were sent, want one of each", f.calls.Load())
+	}
+	registrartest.CheckSeats(t, u.Store, section.ID)
+}
+
+// What is no transaction comes again, too, when it is throttled or meets one.
+func TestSingleRequestsAreTriedAgain(t *testing.T) {
+	f := &faultySingles{Client: client(t, nil)}
+	table := "faults-" + uuid.NewString()
+	if _, err := f.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
+		t.Fatal(err)
+	}
+	u := registrartest.New(t, dynamo.New(f, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	course := u.NewCourse("CSCI", "1100", "One")
+	f.left.Store(5)
+	if got, err := u.Course(t.Context(), course.ID); err != nil || got.ID != course.ID {
+		t.Errorf("a read: %v", err)
+	}
+	f.left.Store(5)
+	if err := u.DeleteCourse(t.Context(), course.ID, 0); err != nil { // marks the course with an UpdateItem
+		t.Errorf("a deletion: %v", err)
+	}
+	if left := f.left.Load(); left > 0 {
+		t.Errorf("%d faults were not met", left)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	f.left.Store(1 << 30)
+	if _, err := u.Course(ctx, course.ID); !errors.Is(err, registrar.ErrBusy) {
+		t.Errorf("endless throttling: %v, want ErrBusy", err)
+	}
+}
+
+// faultySingles is a client whose next requests, but for transactions, fail.
+type faultySingles struct {
+	*dynamodb.Client
+	left atomic.Int64
+}
+
+func (f *faultySingles) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	if f.left.Add(-1) >= 0 {
+		return nil, &types.ThrottlingException{Message: aws.String("slow down")}
+	}
+	return f.Client.GetItem(ctx, in, o...)
+}
+
+func (f *faultySingles) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	if f.left.Add(-1) >= 0 {
+		return nil, &types.TransactionConflictException{Message: aws.String("conflict")}
+	}
+	return f.Client.UpdateItem(ctx, in, o...)
+}
+
 func TestEndlessConflictsAreBusyAndNothingIsDone(t *testing.T) {
 	u, f, section, student := faultyUniversity(t)
 	f.before = func(int64) error { return conflict() }
@@ -118,7 +190,7 @@ func TestTheOutcomeIsUnknownUntilTheServiceSpeaks(t *testing.T) {
 				}
 				return c.then
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
 			_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
 			if f.calls.Load() < 2 {
@@ -155,7 +227,7 @@ func TestAKeyAnswersForAnAttemptWhoseReplyWasLost(t *testing.T) {
 	key := registrar.IdempotencyKey{Principal: "p", Key: "k", Request: [32]byte{1}}
 	reply := func(registrar.Registration) ([]byte, error) { return []byte("enrolled"), nil }
 	request := registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := u.Desk().Enrol(ctx, request, key, reply); !errors.Is(err, registrar.ErrOutcomeUnknown) {
 		t.Fatalf("the first attempt: %v, want ErrOutcomeUnknown: nobody may be told that nothing was done", err)

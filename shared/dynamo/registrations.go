@@ -138,7 +138,11 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 		answerAt = len(items)
 		items = append(items, s.answerPut(answer))
 	}
-	err := s.transact(ctx, items)
+	var look func(context.Context) error
+	if c.SeatDelta < 0 {
+		look = func(ctx context.Context) error { return s.seatsAsRead(ctx, c.Seats) }
+	}
+	err := s.transact(ctx, items, look)
 	var lost *cancelled
 	if !errors.As(err, &lost) {
 		return err
@@ -149,6 +153,21 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 		}
 	}
 	return registrar.ErrStale
+}
+
+// seatsAsRead is [registrar.ErrStale] when no seat is left to take under the section as it was read. So a crowd that waits for
+// the seats item learns for one read unit each that the last seat is gone, without another write to it.
+func (s *Store) seatsAsRead(ctx context.Context, before registrar.Seats) error {
+	out, err := s.client.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.table), Key: seatsKey(before.Section), ConsistentRead: aws.Bool(true),
+	}, once)
+	if err != nil {
+		return fmt.Errorf("look at the seats: %w", err)
+	}
+	if now := seatsFrom(out.Item); now.Free <= now.Waiting || now.Status != registrar.SectionOpen || now.SectionVersion != before.SectionVersion {
+		return registrar.ErrStale
+	}
+	return nil
 }
 
 // versionedPut writes an item if its stored version is still the one before; 0 means that there is none yet.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -52,7 +50,7 @@ type Client interface {
 
 // Store keeps the records. It is safe for concurrent use.
 type Store struct {
-	client    Client
+	client    patient
 	table     string
 	cursorKey registrar.Secret
 	now       registrar.Clock
@@ -64,7 +62,7 @@ type Store struct {
 // New makes a store over a client.
 func New(client Client, c Config, now registrar.Clock) *Store {
 	return &Store{
-		client: metered{client}, table: c.Table, cursorKey: c.CursorKey, now: now,
+		client: patient{metered{client}}, table: c.Table, cursorKey: c.CursorKey, now: now,
 		newID:    func() string { return uuid.Must(uuid.NewV7()).String() },
 		sections: newCache[registrar.SectionID, registrar.Section](now),
 		terms:    newCache[registrar.TermID, registrar.Term](now),
@@ -169,22 +167,6 @@ func (s *Store) batchGet(ctx context.Context, keys []item) ([]item, error) {
 		items[i] = found[name(k)]
 	}
 	return items, nil
-}
-
-// pause waits before another attempt, which it counts, with full jitter, doubling up to a fifth of a second;
-// [registrar.ErrBusy] when the context ends first.
-func pause(ctx context.Context, attempt int) error {
-	const first, longest = 5 * time.Millisecond, 200 * time.Millisecond
-	wait := min(longest, first<<min(attempt, 10))
-	timer := time.NewTimer(time.Duration(rand.Int64N(int64(wait)) + 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		telemetry.Count(ctx, telemetry.Retries, 1)
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", registrar.ErrBusy, ctx.Err())
-	}
 }
 
 // Stamps and times, as items hold them.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/uuid"
 )
 
@@ -44,14 +41,24 @@ const conditionFailed = "ConditionalCheckFailed"
 // conflicts or throttling outlasted the context, [registrar.ErrOutcomeUnknown] when the context ended and an attempt was
 // never answered, or a failure. All attempts carry one token, so an attempt whose reply was lost and its repetition have
 // one effect (for ten minutes, far longer than any request lasts).
-func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) error {
+//
+// While nothing of it is done it looks, unless look is nil, before each further attempt whether that makes sense: what look
+// returns says why not, unless it only asks to come again.
+func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, look func(context.Context) error) error {
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: aws.String(uuid.NewString())}
-	once := func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 } // this loop knows more of what may be tried again
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
 	}
 	undone := true // what the service said last: that nothing of it was done
 	for attempt := 1; ; attempt++ {
+		if attempt > 1 {
+			switch err := s.wait(ctx, attempt-1, undone, look); {
+			case errors.Is(err, errLater):
+				continue
+			case err != nil:
+				return err
+			}
+		}
 		_, err := s.client.TransactWriteItems(ctx, in, once)
 		if err == nil {
 			return nil
@@ -73,26 +80,28 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem) e
 		case !turnedAway(err): // a refusal for want of capacity says nothing of an attempt before it
 			undone = false
 		}
-		if err := pause(ctx, attempt); err != nil {
-			if !undone {
-				return fmt.Errorf("%w: %w", registrar.ErrOutcomeUnknown, ctx.Err())
-			}
-			return err
-		}
 	}
 }
 
-// turnedAway tells whether the service refused a request for want of capacity, without looking at it.
-func turnedAway(err error) bool {
-	var answer smithy.APIError
-	if !errors.As(err, &answer) {
-		return false
+// errLater tells that another attempt must wait longer.
+var errLater = errors.New("not yet")
+
+// wait waits before a transaction's next attempt, and looks whether to make it.
+func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(context.Context) error) error {
+	if err := pause(ctx, attempt); err != nil {
+		if !undone {
+			return fmt.Errorf("%w: the deadline came", registrar.ErrOutcomeUnknown)
+		}
+		return err
 	}
-	switch answer.ErrorCode() {
-	case "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded":
-		return true
+	if look == nil || !undone {
+		return nil
 	}
-	return false
+	err := look(ctx)
+	if err != nil && !errors.Is(err, registrar.ErrStale) && mayTryAgain(err) { // where nothing can be read, nothing can be written
+		return errLater
+	}
+	return err
 }
 
 // conflicted tells whether another request was in the way of a cancelled transaction.
@@ -107,32 +116,6 @@ func decided(reasons []types.CancellationReason, items int) bool {
 		code := aws.ToString(r.Code)
 		return code == conditionFailed || code == "ValidationError" || code == "ItemCollectionSizeLimitExceeded"
 	})
-}
-
-// mayTryAgain tells whether the same request may be sent again: the service said so, or nobody knows whether it arrived.
-func mayTryAgain(err error) bool {
-	var answer smithy.APIError
-	if !errors.As(err, &answer) {
-		return true // no answer at all
-	}
-	if turnedAway(err) {
-		return true
-	}
-	switch answer.ErrorCode() {
-	case "InternalServerError", "ServiceUnavailable", "TransactionInProgressException", "TransactionConflictException":
-		return true
-	}
-	var response *smithyhttp.ResponseError // something in between may have answered in its own words
-	return answer.ErrorFault() == smithy.FaultServer ||
-		errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
-}
-
-// busyOr makes ErrBusy of an error that more time might have helped, for reads, which the SDK has tried again already.
-func busyOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil || mayTryAgain(err) {
-		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
-	}
-	return err
 }
 
 // action is one item of a transaction, with what its failed condition means.
@@ -150,7 +133,7 @@ func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answ
 	if !answer.Key.Zero() {
 		items = append(items, s.answerPut(answer))
 	}
-	err := s.transact(ctx, items)
+	err := s.transact(ctx, items, nil)
 	var lost *cancelled
 	if !errors.As(err, &lost) {
 		return err

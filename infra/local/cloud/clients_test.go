@@ -90,7 +90,9 @@ func TestClients_AWSCLI(t *testing.T) {
 		{"Put": {"TableName": "cli", "Item": {"P": {"S": "a"}, "S": {"N": "2"}, "owner": {"S": "x"}}}}]`}
 	must(nil, "dynamodb", dynamodb, transaction...)
 	refused("TransactionCanceledException", "dynamodb", dynamodb, transaction...)
-	var page struct{ Items []map[string]map[string]string }
+	var page struct {
+		Items []map[string]map[string]string
+	}
 	must(&page, "dynamodb", dynamodb, "query", "--table-name", "cli", "--key-condition-expression", "P = :p",
 		"--expression-attribute-values", `{":p": {"S": "a"}}`)
 	want := []map[string]map[string]string{
@@ -103,7 +105,9 @@ func TestClients_AWSCLI(t *testing.T) {
 	var queue struct{ QueueUrl string }
 	must(&queue, "sqs", sqs, "create-queue", "--queue-name", "cli")
 	must(nil, "sqs", sqs, "send-message", "--queue-url", queue.QueueUrl, "--message-body", "hello")
-	var received struct{ Messages []struct{ Body, ReceiptHandle string } }
+	var received struct {
+		Messages []struct{ Body, ReceiptHandle string }
+	}
 	must(&received, "sqs", sqs, "receive-message", "--queue-url", queue.QueueUrl, "--wait-time-seconds", "1")
 	if len(received.Messages) != 1 || received.Messages[0].Body != "hello" {
 		t.Fatalf("received %+v", received)

@@ -83,6 +83,9 @@ type Options struct {
 	// Visibility is for how long the queues hide a message that is being handled, in whole seconds, and so how soon it comes back
 	// from a consumer that was killed. 0: as the manifest has it, for hours where the work is long.
 	Visibility time.Duration
+	// Contention lets the embedded DynamoDB conflict and throttle as AWS's does; nil: nothing waits for anything. It does not
+	// go with DataDir, whose journal carries out changes one after the other.
+	Contention *dynamodb.Contention
 	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
 	// outlives the process.
 	DataDir string
@@ -105,6 +108,8 @@ type Options struct {
 type Engines struct {
 	DynamoDB, SQS, S3, SES http.Handler
 	Positions              *lambda.Positions
+	// Usage is what the DynamoDB was used for since it was made; nil where another one is used.
+	Usage *dynamodb.Ledger
 }
 
 // Cloud is a running local cloud.
@@ -274,15 +279,9 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
 		all.streams = &lambda.HTTPStreams{Client: http.DefaultClient, Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB")}
 	} else {
-		c.Engines.DynamoDB = o.Engines.DynamoDB
-		if c.Engines.DynamoDB == nil {
-			clock := &journal.Clock{System: o.System.Clock}
-			c.Engines.DynamoDB = dynamodb.New(dynamodb.Options{Region: Region, Now: clock.Now, Observe: o.Observe})
-			if c.Engines.DynamoDB, err = c.keep(ctx, o, "dynamodb", c.Engines.DynamoDB, journal.DynamoDBChanges, clock); err != nil {
-				return clients{}, err
-			}
+		if err := c.dynamoDB(ctx, o); err != nil {
+			return clients{}, err
 		}
-		c.DynamoDB = o.Faults.Handler("dynamodb", c.Engines.DynamoDB)
 		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
 			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.DynamoDB),
 		})

@@ -24,6 +24,29 @@ type meter struct {
 	read        bool
 	tables      map[string]*Capacity
 	collections []collection
+	uses        []KeyUsage // in the order of the operation's items
+}
+
+// use notes what was asked of the keys of one item, and why it was refused if it was.
+func (m *meter) use(demands []demand, refused error) {
+	lacking := lackingOf(refused)
+	if refused != nil && lacking == nil {
+		demands = reached(demands)
+	}
+	for _, d := range demands {
+		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key}
+		switch {
+		case lacking == nil && d.write:
+			u.WriteUnits = d.units
+		case lacking == nil:
+			u.ReadUnits = d.units
+		case *lacking == d.resource:
+			u.Throttled = true
+			lacking = &resource{} // once for the item
+		}
+		u.Conflict = refused != nil && lacking == nil
+		m.uses = append(m.uses, u)
+	}
 }
 
 // collection is an item collection that a write changed.

@@ -10,11 +10,26 @@
 // and in order, none for a write that changes nothing, iterators of 15 minutes, records of 24 hours, also of a stream that was
 // disabled or whose table is gone. Time to live is an order by expiry that [Engine.Expire] deletes from, as the service does.
 //
-// Not faithful: a table, an index or a stream is active at once, nothing conflicts or is throttled, expired items stay until
-// Expire is called, a stream's shards are as many as [Options].Shards from its beginning to its end (none is split or has
-// children), the records of a transaction keep the order of its actions, which AWS does not promise, an item collection has
-// no limit of 10 GB, and nothing outlives the process. What is not offered (PartiQL, legacy request parameters, global tables,
-// backups) is refused by its name.
+// With [Options].Contention it behaves under load as the developer guide says, and each part of that can be set: operations
+// take their time; while a transaction is in flight its items refuse other transactions (TransactionCanceledException, with
+// TransactionConflict at the positions concerned) and single writes (TransactionConflictException), reads are not hindered, and
+// a transaction that reads is cancelled by whatever writes its items meanwhile; partitions, tables in on-demand mode and
+// their global indexes have so many units a second, and an index that has too few throttles its table's writes
+// (ThrottlingException with its reason, ThrottlingError in a transaction, what is left over of a batch); a batch reads and
+// writes its items at different moments; eventually consistent reads may be behind. What is cancelled has cost what it
+// attempted. [Ledger] adds up what a run cost, by operation and key, at list price.
+//
+// Not faithful: a table, an index or a stream is active at once, expired items stay until Expire is called, a stream's shards
+// are as many as [Options].Shards from its beginning to its end (none is split or has children), the records of a transaction
+// keep the order of its actions, which AWS does not promise, an item collection has no limit of 10 GB, and nothing outlives
+// the process. What is not offered (PartiQL, legacy request parameters, global tables, backups) is refused by its name.
+//
+// Not faithful of contention: service times, the age of stale reads and that a conflict leaves a part of a batch unprocessed
+// are plausible, not documented. Each partition key has a partition to itself, whatever its size, and splits no further by
+// sort key; throughput that was not used is kept for a second, not for five minutes; an index throttles the very write that
+// is too much for it, not later ones; a scan asks only the whole table; a page of a query is read at one moment; the quotas
+// of an account, and throughput of a provisioned table's indexes, are not there. Without Contention nothing waits, conflicts or
+// is throttled.
 //
 // Start with [New]; protocol.go receives a request, a file for each group of operations decodes and checks it before any
 // lock is taken, and store.go is the one place where items change. The subpackages attr and expression hold the values and

@@ -1,7 +1,10 @@
 package dynamodb
 
 import (
+	"cmp"
 	"maps"
+	"slices"
+	"time"
 
 	"example.com/registrar/infra/local/dynamodb/attr"
 	"example.com/registrar/infra/local/dynamodb/expression"
@@ -166,25 +169,43 @@ func (w *write) plan(t *table, key string) (planned, error) {
 	return p, err
 }
 
-// run carries out one write by itself.
+// run carries out one write by itself. The engine's lock must be held.
 func (w *write) run(e *Engine, cost *meter) (planned, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	t, key, err := w.locate(e)
 	if err != nil {
 		return planned{}, err
 	}
 	p, err := w.plan(t, key)
-	if err != nil {
-		var f *fault
-		if asFault(err, &f) && f.Code == "ConditionalCheckFailedException" {
-			cost.table(t.name, writeUnits(p.size())) // a refused write costs too
-		}
-		return p, err
+	return p, w.finish(e, p, key, err, cost)
+}
+
+// finish carries out what was planned, unless the error says why it cannot be, or others are in the way. The engine's lock
+// must be held.
+func (w *write) finish(e *Engine, p planned, key string, err error, cost *meter) error {
+	if err != nil && !conditionFailed(err) {
+		return err
 	}
-	cost.table(t.name, writeUnits(p.size()))
+	demands := e.demands(w, p, 1, err != nil)
+	refused := e.admit(target{p.table.name, key}, demands)
+	cost.use(demands, refused)
+	if !throttled(refused) {
+		cost.table(p.table.name, writeUnits(p.size())) // a refused write costs too
+	}
+	if err := cmp.Or(refused, err); err != nil {
+		return err
+	}
 	e.commit(p, false, cost)
-	return p, nil
+	return nil
+}
+
+func conditionFailed(err error) bool { return hasCode(err, "ConditionalCheckFailedException") }
+
+// throttled tells that a request was refused for want of throughput, and so has cost nothing.
+func throttled(err error) bool { return lackingOf(err) != nil }
+
+func hasCode(err error, codes ...string) bool {
+	var f *fault
+	return asFault(err, &f) && slices.Contains(codes, f.Code)
 }
 
 type writeInput struct {
@@ -218,10 +239,13 @@ func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns
 	if err != nil {
 		return nil, err
 	}
+	defer time.Sleep(e.arrive(writing))
 	cost := &meter{}
+	e.mu.Lock()
 	p, err := w.run(e, cost)
+	e.mu.Unlock()
 	capacities := cost.list()
-	e.observe(operation, capacities)
+	e.observe(operation, cost, capacities)
 	if err != nil {
 		return nil, err
 	}
@@ -292,8 +316,8 @@ func (g get) compile() (*expression.Projection, error) {
 	return p, holders.CheckAllUsed()
 }
 
-// read finds one item; nil when there is none. The engine's lock must be held.
-func (e *Engine) read(tableName string, key attr.Item) (*table, *record, error) {
+// look finds one item, in a replica that is behind if it is to be stale; nil when there is none. The engine's lock must be held.
+func (e *Engine) look(tableName string, key attr.Item, stale bool) (*table, *record, error) {
 	t, err := e.find(tableName)
 	if err != nil {
 		return nil, nil, err
@@ -302,7 +326,22 @@ func (e *Engine) read(tableName string, key attr.Item) (*table, *record, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return t, t.get(encoded), nil
+	r, _ := t.seen(stale).Get(encoded)
+	return t, r, nil
+}
+
+// charge makes a read of one item cost what it costs, or refuses it for want of throughput. The engine's lock must be held.
+func (e *Engine) charge(t *table, key attr.Item, r *record, consistent bool, cost *meter) error {
+	units := readUnits(r.bytes(), consistent)
+	if e.watched() {
+		demands := []demand{t.demandOf(key, units, false)}
+		err := e.take(demands)
+		if cost.use(demands, err); err != nil {
+			return err
+		}
+	}
+	cost.table(t.name, units)
+	return nil
 }
 
 // projected is what a read shows of an item.
@@ -329,16 +368,20 @@ func (e *Engine) getItem(in *struct {
 	if err != nil {
 		return nil, err
 	}
+	defer time.Sleep(e.arrive(reading))
+	cost := &meter{read: true}
+	stale := e.stale(in.TableName, in.ConsistentRead)
 	e.mu.RLock()
-	t, r, err := e.read(in.TableName, in.Key)
+	t, r, err := e.look(in.TableName, in.Key, stale)
+	if err == nil {
+		err = e.charge(t, in.Key, r, in.ConsistentRead, cost)
+	}
 	e.mu.RUnlock()
+	capacities := cost.list()
+	e.observe("GetItem", cost, capacities)
 	if err != nil {
 		return nil, err
 	}
-	cost := &meter{read: true}
-	cost.table(t.name, readUnits(r.bytes(), in.ConsistentRead))
-	capacities := cost.list()
-	e.observe("GetItem", capacities)
 	out := map[string]any{}
 	if r != nil {
 		out["Item"] = projected(r, p)

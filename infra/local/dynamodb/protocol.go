@@ -27,20 +27,17 @@ type Options struct {
 	Shards int
 	// IndexLag is how long after a write reads of a global secondary index see it; zero: at once.
 	IndexLag time.Duration
-	// Observe is called after each operation that read or wrote, with what it cost. It must be safe for concurrent use and
-	// quick. Nil: nobody is told.
+	// Contention lets operations take their time, conflict and be throttled. Nil: nothing waits for anything.
+	Contention *Contention
+	// Observe is called after each operation that read or wrote, or tried to, with what it cost. It must be safe for
+	// concurrent use and quick; [Ledger.Observe] adds up. Nil: nobody is told.
 	Observe func(Usage)
-}
-
-// Usage is what one operation cost.
-type Usage struct {
-	Operation string // for example "TransactWriteItems"
-	Capacity  []Capacity
 }
 
 // Engine is an embedded DynamoDB. It is safe for concurrent use.
 type Engine struct {
-	options Options
+	options    Options
+	contention *contention // nil: none
 
 	// mu guards the tables and everything in them. It is held while items are looked up or changed, never while a request
 	// is parsed or an answer is written.
@@ -61,7 +58,10 @@ func New(options Options) *Engine {
 		options.Region = "us-east-1"
 	}
 	options.Shards = min(max(options.Shards, 1), maxShards)
-	return &Engine{options: options, tables: map[string]*table{}, tokens: map[string]tokenUse{}, streams: map[string]*stream{}}
+	return &Engine{
+		options: options, contention: newContention(options.Contention), tables: map[string]*table{}, tokens: map[string]tokenUse{},
+		streams: map[string]*stream{},
+	}
 }
 
 // maxRequestBytes bounds a request (API reference, BatchWriteItem: 16 MB).
@@ -73,6 +73,8 @@ type fault struct {
 	Message string
 	Reasons []reason  // of a cancelled transaction
 	Item    attr.Item // of a failed condition, when it was asked for
+	// Throttling says what there was too little of; nil for other faults.
+	Throttling *throttling
 }
 
 func (f *fault) Error() string { return f.Code + ": " + f.Message }
@@ -220,13 +222,42 @@ func (e *Engine) sendFault(w http.ResponseWriter, err error) {
 	switch f.Code {
 	case "ValidationException", "SerializationException", "UnknownOperationException":
 		namespace = "com.amazon.coral.validate#"
+	case "ThrottlingException":
+		namespace = "com.amazon.coral.availability#"
 	}
-	send(w, status, struct {
-		Type    string    `json:"__type"`
-		Message string    `json:"message"`
-		Reasons []reason  `json:"CancellationReasons,omitempty"`
-		Item    attr.Item `json:"Item,omitempty"`
-	}{namespace + f.Code, f.Message, f.Reasons, f.Item})
+	out := faultAnswer{Type: namespace + f.Code, Message: f.Message, Reasons: f.Reasons, Item: f.Item}
+	if f.Throttling != nil {
+		reasons := []throttlingReason{{f.Throttling.reason, e.arnOf(f.Throttling.of)}}
+		if f.Code == "ThrottlingException" {
+			out.Throttling = reasons
+		} else {
+			out.ThrottlingOfProvisioned = reasons
+		}
+	}
+	send(w, status, out)
+}
+
+// faultAnswer is an error answer on the wire. The service writes the reasons for throttling under two names.
+type faultAnswer struct {
+	Type                    string             `json:"__type"`
+	Message                 string             `json:"message"`
+	Reasons                 []reason           `json:"CancellationReasons,omitempty"`
+	Item                    attr.Item          `json:"Item,omitempty"`
+	Throttling              []throttlingReason `json:"throttlingReasons,omitempty"`
+	ThrottlingOfProvisioned []throttlingReason `json:"ThrottlingReasons,omitempty"`
+}
+
+type throttlingReason struct {
+	Reason   string `json:"reason"`
+	Resource string `json:"resource"` // ARN of the table or the index
+}
+
+func (e *Engine) arnOf(r resource) string {
+	arn := "arn:aws:dynamodb:" + e.options.Region + ":000000000000:table/" + r.table
+	if r.index != "" {
+		arn += "/index/" + r.index
+	}
+	return arn
 }
 
 func send(w http.ResponseWriter, status int, answer any) {
@@ -280,11 +311,5 @@ func (l legacy) refuse(expressions map[string]*string) error {
 			strings.Join(found, ", "), strings.Join(slices.Sorted(maps.Keys(expressions)), ", "))
 	default:
 		return invalid("The local cloud does not offer the legacy parameter %s; use an expression", found[0])
-	}
-}
-
-func (e *Engine) observe(operation string, capacities []Capacity) {
-	if e.options.Observe != nil {
-		e.options.Observe(Usage{Operation: operation, Capacity: capacities})
 	}
 }

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/registrar/infra/local/dynamodb/attr"
 	"example.com/registrar/infra/local/dynamodb/expression"
@@ -47,6 +48,8 @@ type page struct {
 	scanned int
 	bytes   int
 	last    *record // set when there may be more
+	stale   bool    // of a replica that is behind
+	cost    meter
 
 	// fetch asks for whole items where a local index does not project what is wanted; they are read besides the index.
 	fetch        bool
@@ -114,7 +117,7 @@ func (p *page) open(e *Engine) error {
 	if err != nil {
 		return err
 	}
-	p.table, p.keys, p.items = t, t.keys, &t.items
+	p.table, p.keys, p.items = t, t.keys, t.seen(p.stale)
 	if p.in.IndexName == "" {
 		return nil
 	}
@@ -254,14 +257,7 @@ func (e *Engine) query(in *pageInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.settle(in)
-	e.mu.RLock()
-	err = p.query(e)
-	e.mu.RUnlock()
-	if err != nil {
-		return nil, err
-	}
-	return p.answer(e, "Query")
+	return p.run(e, "Query", p.query)
 }
 
 func (p *page) query(e *Engine) error {
@@ -299,7 +295,7 @@ func (p *page) query(e *Engine) error {
 	}
 	forward := p.in.ScanIndexForward == nil || *p.in.ScanIndexForward
 	p.walk(within(prefix, sort), start, forward, func(*record) bool { return true })
-	return nil
+	return p.charge(e, attr.Item{p.keys.partition: partition}, prefix)
 }
 
 // within is the span of a partition's keys that meet the condition on the sort key.
@@ -349,14 +345,7 @@ func (e *Engine) scan(in *pageInput) (any, error) {
 	if err := p.holders.CheckAllUsed(); err != nil {
 		return nil, err
 	}
-	e.settle(in)
-	e.mu.RLock()
-	err = p.scan(e)
-	e.mu.RUnlock()
-	if err != nil {
-		return nil, err
-	}
-	return p.answer(e, "Scan")
+	return p.run(e, "Scan", p.scan)
 }
 
 func (p *page) scan(e *Engine) error {
@@ -368,7 +357,7 @@ func (p *page) scan(e *Engine) error {
 		return err
 	}
 	p.walk(span{}, start, true, p.inSegment)
-	return nil
+	return p.charge(e, nil, "")
 }
 
 // inSegment parts a parallel scan by the partition key.
@@ -376,17 +365,49 @@ func (p *page) inSegment(r *record) bool {
 	return p.in.TotalSegments == nil || p.keys.spread(r.item, *p.in.TotalSegments) == *p.in.Segment
 }
 
-func (p *page) answer(e *Engine, operation string) (any, error) {
-	cost := &meter{read: true}
-	units := readUnits(p.bytes, p.in.ConsistentRead)
-	if p.index != nil {
-		cost.index(p.table.name, p.index, units)
-		cost.table(p.table.name, p.fetchedUnits)
-	} else {
-		cost.table(p.table.name, units)
+// run reads the page at one moment.
+func (p *page) run(e *Engine, operation string, read func(*Engine) error) (any, error) {
+	defer time.Sleep(e.arrive(reading))
+	e.settle(p.in)
+	p.stale = p.in.IndexName == "" && e.stale(p.in.TableName, p.in.ConsistentRead)
+	p.cost.read = true
+	e.mu.RLock()
+	err := read(e)
+	e.mu.RUnlock()
+	capacities := p.cost.list()
+	e.observe(operation, &p.cost, capacities)
+	if err != nil {
+		return nil, err
 	}
-	capacities := cost.list()
-	e.observe(operation, capacities)
+	return p.answer(capacities)
+}
+
+// charge makes the page cost what was looked at, or refuses it for want of throughput. A scan asks the whole table or index.
+// The engine's lock must be held.
+func (p *page) charge(e *Engine, key attr.Item, partition string) error {
+	units := readUnits(p.bytes, p.in.ConsistentRead)
+	if e.watched() {
+		d := demand{resource: resource{table: p.table.name}, key: key, partition: partition, units: units, limits: p.table.limits(false)}
+		if p.index != nil && p.index.local {
+			d.units += p.fetchedUnits
+		} else if p.index != nil {
+			d.index, d.limits.units = p.index.name, 0
+		}
+		err := e.take([]demand{d})
+		if p.cost.use([]demand{d}, err); err != nil {
+			return err
+		}
+	}
+	if p.index != nil {
+		p.cost.index(p.table.name, p.index, units)
+		p.cost.table(p.table.name, p.fetchedUnits)
+	} else {
+		p.cost.table(p.table.name, units)
+	}
+	return nil
+}
+
+func (p *page) answer(capacities []Capacity) (any, error) {
 	out := map[string]any{"Count": len(p.found), "ScannedCount": p.scanned}
 	if p.in.Select != "COUNT" {
 		items := make([]attr.Item, len(p.found))

@@ -127,6 +127,7 @@ func (e *Engine) commit(p planned, system bool, cost *meter) {
 	case before != nil:
 		t.items.Delete(before.key)
 	}
+	e.replicate(t, before, after, now)
 	if t.collections != nil && (before != nil || after != nil) {
 		t.resize(p, grown, cost)
 	}

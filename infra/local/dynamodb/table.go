@@ -66,6 +66,7 @@ type table struct {
 	expiring btree.Map[string, *record]
 	// collections are the bytes of each partition, items and entries of local indexes; nil without such indexes.
 	collections map[string]int64
+	replica     *replica // what stale reads see; nil when none are
 }
 
 type index struct {
@@ -303,9 +304,7 @@ func shortName(name string) string {
 	return name
 }
 
-func (e *Engine) arn(t *table) string {
-	return "arn:aws:dynamodb:" + e.options.Region + ":000000000000:table/" + t.name
-}
+func (e *Engine) arn(t *table) string { return e.arnOf(resource{table: t.name}) }
 
 // describe is the description of a table; the lock must be held.
 func (e *Engine) describe(t *table) map[string]any {

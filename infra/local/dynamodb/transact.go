@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -59,6 +60,12 @@ func reasonOf(err error) reason {
 		return reason{Code: "InternalServerError", Message: err.Error()}
 	case f.Code == "ConditionalCheckFailedException":
 		return reason{Code: "ConditionalCheckFailed", Message: f.Message, Item: f.Item}
+	case f.Code == "TransactionConflictException":
+		return reason{Code: "TransactionConflict", Message: f.Message}
+	case f.Code == "ThrottlingException":
+		return reason{Code: "ThrottlingError", Message: f.Message}
+	case f.Code == "ProvisionedThroughputExceededException":
+		return reason{Code: "ProvisionedThroughputExceeded", Message: f.Message}
 	default:
 		return reason{Code: "ValidationError", Message: f.Message}
 	}
@@ -66,8 +73,9 @@ func reasonOf(err error) reason {
 
 // tokenUse remembers a client request token.
 type tokenUse struct {
-	request [32]byte
-	until   time.Time
+	request  [32]byte
+	until    time.Time
+	inFlight bool // its transaction has not ended
 }
 
 type transactWriteInput struct {
@@ -137,14 +145,12 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 		return nil, err
 	}
 	cost := &meter{}
-	again, err := e.transact(writes, in.ClientRequestToken, fingerprint, cost)
+	again, err := e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: fingerprint, cost: cost})
+	cost.read = again // a repeated request is charged for reading what it had written
 	capacities := cost.list()
-	e.observe("TransactWriteItems", capacities)
+	e.observe("TransactWriteItems", cost, capacities)
 	if err != nil {
 		return nil, err
-	}
-	for i := range capacities {
-		capacities[i].Read = again // a repeated request is charged for reading what it had written
 	}
 	out := map[string]any{}
 	if metrics := cost.metrics(in.ReturnItemCollectionMetrics); metrics != nil {
@@ -167,71 +173,141 @@ func (in *transactWriteInput) fingerprint() ([32]byte, error) {
 	return sha256.Sum256(bytes.TrimSpace(text)), nil
 }
 
+// transaction is one TransactWriteItems.
+type transaction struct {
+	engine      *Engine
+	writes      []*write
+	token       string
+	fingerprint [32]byte
+	cost        *meter
+
+	items []target // of the writes, by position
+	plans []planned
+}
+
 // transact decides all writes against what is stored and commits all of them or none. It tells whether the token was used
 // for the same request before.
-func (e *Engine) transact(writes []*write, token string, fingerprint [32]byte, cost *meter) (again bool, err error) {
+func (e *Engine) transact(t *transaction) (again bool, err error) {
+	if e.contention != nil {
+		return e.contention.transact(t)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.options.Now()
-	if use, ok := e.tokens[token]; ok && token != "" && now.Before(use.until) {
-		if use.request != fingerprint {
-			return false, newFault("IdempotentParameterMismatchException", "Exception of type 'com.amazonaws.dynamodb.v20120810.IdempotentParameterMismatchException' was thrown.")
-		}
-		for _, w := range writes {
-			if t, key, err := w.locate(e); err == nil {
-				cost.table(t.name, 2*readUnits(t.get(key).bytes(), true))
-			}
-		}
-		return true, nil
+	if again, err = t.prepare(); again || err != nil {
+		return again, err
 	}
-	seen := make(map[target]bool, len(writes))
-	tables, keys := make([]*table, len(writes)), make([]string, len(writes))
-	errs := make([]error, len(writes))
-	for i, w := range writes {
-		t, key, err := w.locate(e)
+	t.commit()
+	return false, nil
+}
+
+// prepare decides the writes, and charges for them whatever comes of it. The engine's lock must be held.
+func (t *transaction) prepare() (again bool, err error) {
+	if again, err = t.repeats(); again || err != nil {
+		return again, err
+	}
+	e := t.engine
+	demands, refused := make([][]demand, len(t.writes)), make([]error, len(t.writes))
+	err = t.plan(func(i int, p planned, err error) error {
+		demands[i] = e.demands(t.writes[i], p, 2, err != nil)
+		refused[i] = e.admit(t.items[i], demands[i])
+		if !throttled(refused[i]) {
+			t.cost.table(p.table.name, 2*writeUnits(p.size())) // also what is cancelled
+		}
+		return cmp.Or(refused[i], err)
+	})
+	for i, d := range demands {
+		if err != nil && refused[i] == nil { // the indexes do not follow
+			d = reached(d)
+			e.giveBack(demands[i][len(d):])
+		}
+		t.cost.use(d, refused[i])
+	}
+	return false, err
+}
+
+// repeats tells whether the token was used for the same request within its lifetime; a fault when it was for another one, or
+// when that request has not ended.
+func (t *transaction) repeats() (bool, error) {
+	e := t.engine
+	use, ok := e.tokens[t.token]
+	switch {
+	case !ok || t.token == "" || !use.inFlight && !e.options.Now().Before(use.until):
+		return false, nil
+	case use.request != t.fingerprint:
+		return false, newFault("IdempotentParameterMismatchException", "Exception of type 'com.amazonaws.dynamodb.v20120810.IdempotentParameterMismatchException' was thrown.")
+	case use.inFlight:
+		return false, newFault("TransactionInProgressException", "The transaction with the given request token is already in progress.")
+	}
+	for _, w := range t.writes {
+		if table, key, err := w.locate(e); err == nil {
+			t.cost.table(table.name, 2*readUnits(table.get(key).bytes(), true))
+		}
+	}
+	return true, nil
+}
+
+// plan decides all writes, and lets admit, unless it is nil, have its say on each, given what the write would do or why it
+// cannot. The engine's lock must be held.
+func (t *transaction) plan(admit func(i int, p planned, err error) error) error {
+	e := t.engine
+	seen := make(map[target]bool, len(t.writes))
+	tables := make([]*table, len(t.writes))
+	errs := make([]error, len(t.writes))
+	t.items = make([]target, len(t.writes))
+	for i, w := range t.writes {
+		table, key, err := w.locate(e)
 		if err != nil {
 			var f *fault
 			if asFault(err, &f) && f.Code == "ResourceNotFoundException" {
-				return false, err
+				return err
 			}
 			if w.kind != writePut { // a key that does not fit refuses the request itself
-				return false, err
+				return err
 			}
 			errs[i] = err
 			continue
 		}
-		if seen[target{t.name, key}] {
-			return false, invalid("Transaction request cannot include multiple operations on one item")
+		t.items[i] = target{table.name, key}
+		if seen[t.items[i]] {
+			return invalid("Transaction request cannot include multiple operations on one item")
 		}
-		seen[target{t.name, key}] = true
-		tables[i], keys[i] = t, key
+		seen[t.items[i]] = true
+		tables[i] = table
 	}
-	plans := make([]planned, len(writes))
+	t.plans = make([]planned, len(t.writes))
 	total := 0
-	for i, w := range writes {
+	for i, w := range t.writes {
 		if errs[i] != nil {
 			continue
 		}
-		plans[i], errs[i] = w.plan(tables[i], keys[i])
-		cost.table(tables[i].name, 2*writeUnits(plans[i].size())) // also what is cancelled
-		total += plans[i].size()
-	}
-	if err := cancelled(errs); err != nil {
-		return false, err
-	}
-	if total > maxTransactBytes {
-		return false, invalid("Transaction request size has exceeded the maximum allowed size of 4 MB")
-	}
-	for i, p := range plans {
-		if writes[i].kind != writeCheck {
-			e.commit(p, false, cost)
+		t.plans[i], errs[i] = w.plan(tables[i], t.items[i].key)
+		total += t.plans[i].size()
+		if admit != nil {
+			errs[i] = admit(i, t.plans[i], errs[i])
 		}
 	}
-	if token != "" {
-		e.forgetTokens(now)
-		e.tokens[token] = tokenUse{request: fingerprint, until: now.Add(tokenLifetime)}
+	if err := cancelled(errs); err != nil {
+		return err
 	}
-	return false, nil
+	if total > maxTransactBytes {
+		return invalid("Transaction request size has exceeded the maximum allowed size of 4 MB")
+	}
+	return nil
+}
+
+// commit carries out what was planned. The engine's lock must be held.
+func (t *transaction) commit() {
+	e := t.engine
+	for i, p := range t.plans {
+		if t.writes[i].kind != writeCheck {
+			e.commit(p, false, t.cost)
+		}
+	}
+	if t.token != "" {
+		now := e.options.Now()
+		e.forgetTokens(now)
+		e.tokens[t.token] = tokenUse{request: t.fingerprint, until: now.Add(tokenLifetime)}
+	}
 }
 
 // forgetTokens drops tokens whose time is over, once there are many.
@@ -241,7 +317,7 @@ func (e *Engine) forgetTokens(now time.Time) {
 		return
 	}
 	for token, use := range e.tokens {
-		if !now.Before(use.until) {
+		if !use.inFlight && !now.Before(use.until) {
 			delete(e.tokens, token)
 		}
 	}
@@ -249,6 +325,66 @@ func (e *Engine) forgetTokens(now time.Time) {
 
 // target is an item that a transaction names.
 type target struct{ table, key string }
+
+// transactionRead is one TransactGetItems.
+type transactionRead struct {
+	engine *Engine
+	gets   []*get
+	cost   *meter
+
+	items []target // of the gets, by position
+}
+
+// transactRead reads all items as they stood together; nil where there is none.
+func (e *Engine) transactRead(r *transactionRead) ([]*record, error) {
+	if e.contention != nil {
+		return e.contention.transactRead(r)
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return r.read()
+}
+
+// read reads all items, and charges for them whatever comes of it. The engine's lock must be held.
+func (r *transactionRead) read() ([]*record, error) {
+	e := r.engine
+	records, errs := make([]*record, len(r.gets)), make([]error, len(r.gets))
+	r.items = make([]target, len(r.gets))
+	seen := make(map[target]bool, len(r.gets))
+	total := 0
+	for i, g := range r.gets {
+		t, err := e.find(g.TableName)
+		if err != nil {
+			return nil, err
+		}
+		key, err := t.keys.encodeKey(g.Key)
+		if err != nil {
+			return nil, err
+		}
+		if r.items[i] = (target{t.name, key}); seen[r.items[i]] {
+			return nil, invalid("Transaction request cannot include multiple operations on one item")
+		}
+		seen[r.items[i]] = true
+		records[i] = t.get(key)
+		total += records[i].bytes()
+		units := 2 * readUnits(records[i].bytes(), true)
+		if e.watched() {
+			demands := []demand{t.demandOf(g.Key, units, false)}
+			errs[i] = e.admit(r.items[i], demands)
+			r.cost.use(demands, errs[i])
+		}
+		if !throttled(errs[i]) {
+			r.cost.table(t.name, units)
+		}
+	}
+	if err := cancelled(errs); err != nil {
+		return nil, err
+	}
+	if total > maxTransactBytes {
+		return nil, invalid("Transaction request size has exceeded the maximum allowed size of 4 MB")
+	}
+	return records, nil
+}
 
 func (e *Engine) transactGetItems(in *struct {
 	TransactItems          []struct{ Get *get }
@@ -270,38 +406,21 @@ func (e *Engine) transactGetItems(in *struct {
 			return nil, err
 		}
 	}
-	cost := &meter{read: true}
-	records := make([]*record, len(in.TransactItems))
-	seen := make(map[target]bool, len(in.TransactItems))
-	total := 0
-	e.mu.RLock()
-	for i, item := range in.TransactItems {
-		t, r, err := e.read(item.Get.TableName, item.Get.Key)
-		if err != nil {
-			e.mu.RUnlock()
-			return nil, err
-		}
-		key, err := t.keys.encodeKey(item.Get.Key)
-		if err != nil || seen[target{t.name, key}] {
-			e.mu.RUnlock()
-			return nil, invalid("Transaction request cannot include multiple operations on one item")
-		}
-		seen[target{t.name, key}] = true
-		records[i] = r
-		total += r.bytes()
-		cost.table(t.name, 2*readUnits(r.bytes(), true))
+	r := &transactionRead{engine: e, cost: &meter{read: true}}
+	for _, item := range in.TransactItems {
+		r.gets = append(r.gets, item.Get)
 	}
-	e.mu.RUnlock()
-	if total > maxTransactBytes {
-		return nil, invalid("Transaction request size has exceeded the maximum allowed size of 4 MB")
+	records, err := e.transactRead(r)
+	capacities := r.cost.list()
+	e.observe("TransactGetItems", r.cost, capacities)
+	if err != nil {
+		return nil, err
 	}
-	capacities := cost.list()
-	e.observe("TransactGetItems", capacities)
 	responses := make([]map[string]attr.Item, len(records))
-	for i, r := range records {
+	for i, found := range records {
 		responses[i] = map[string]attr.Item{}
-		if r != nil {
-			responses[i]["Item"] = projected(r, projections[i])
+		if found != nil {
+			responses[i]["Item"] = projected(found, projections[i])
 		}
 	}
 	out := map[string]any{"Responses": responses}

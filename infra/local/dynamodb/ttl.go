@@ -39,7 +39,9 @@ func (e *Engine) Expire(limit int) int {
 			if key >= high || deleted+len(due) >= limit {
 				return false
 			}
-			due = append(due, r)
+			if e.contention.conflict(target{t.name, r.key}) == nil { // else it waits for the transaction to end
+				due = append(due, r)
+			}
 			return true
 		})
 		for _, r := range due {

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/api"
@@ -39,6 +40,8 @@ type Options struct {
 	Rows     int // of the list of registrations that is imported in each part; 0: none is
 	Restarts int // how often all functions are replaced by new ones, with empty caches
 	Faults   string
+	// Contention is that of the table's engine; nil: its operations take their time, and none meets another.
+	Contention *dynamodb.Contention
 	// Wrap stands before the table's engine, for a test that plants a defect; nil: nothing does.
 	Wrap func(http.Handler) http.Handler
 }
@@ -49,6 +52,8 @@ type Result struct {
 	Faults  map[string]int
 	Events  int // domain events on record
 	Imports int // that ended as they should
+	// Conflicts and Throttles are what contention did.
+	Conflicts, Throttles int
 }
 
 // world is one simulated university.
@@ -88,7 +93,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("seed %d: %w\n%s", o.Seed, err, w.last())
 	}
-	return Result{Answers: w.answers, Faults: w.injector.Counts(), Events: events, Imports: len(w.imports)}, nil
+	used := w.engines.Usage.Report().Total
+	return Result{
+		Answers: w.answers, Faults: w.injector.Counts(), Events: events, Imports: len(w.imports), Conflicts: used.Conflicts, Throttles: used.Throttles,
+	}, nil
 }
 
 // slow gives an engine a service time, so that between what a request reads and what it writes others have theirs.
@@ -124,7 +132,7 @@ func system() api.System { return api.RealSystem() } // in a bubble time.Now is 
 func (w *world) open(ctx context.Context, injector *faults.Injector) (*cloud.Cloud, error) {
 	c, err := cloud.Open(ctx, cloud.Options{
 		Log: slog.New(slog.DiscardHandler), System: system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
-		Engines: w.engines, Faults: injector, Visibility: time.Minute,
+		Engines: w.engines, Faults: injector, Visibility: time.Minute, Contention: w.options.Contention,
 	})
 	if err == nil {
 		w.engines = c.Engines
@@ -141,7 +149,9 @@ func (w *world) found(ctx context.Context) error {
 	if w.options.Wrap != nil {
 		w.engines.DynamoDB = w.options.Wrap(w.engines.DynamoDB)
 	}
-	w.engines.DynamoDB = &slow{next: w.engines.DynamoDB, random: rand.New(rand.NewPCG(w.options.Seed, 0))}
+	if w.options.Contention == nil {
+		w.engines.DynamoDB = &slow{next: w.engines.DynamoDB, random: rand.New(rand.NewPCG(w.options.Seed, 0))}
+	}
 	w.api = c.API
 	post := func(path string, in map[string]any) (string, error) {
 		status, out := w.call(ctx, http.MethodPost, path, "", in)

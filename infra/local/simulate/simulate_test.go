@@ -14,6 +14,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/simulate"
 )
 
@@ -25,12 +26,21 @@ func options(seed uint64) simulate.Options {
 	}
 }
 
+// contended gives the table's engine contention, with so little throughput that a few clients feel it.
+func contended(o simulate.Options) simulate.Options {
+	o.Contention = dynamodb.AWSContention()
+	o.Contention.Seed = o.Seed
+	o.Contention.PartitionWrites, o.Contention.PartitionReads = 20, 60
+	o.Contention.TableWrites, o.Contention.TableReads = 400, 1200
+	return o
+}
+
 // outcome adds up what happened in all seeds.
 type outcome struct {
 	mu               sync.Mutex
 	answers, injects map[string]int
 
-	seeds, events, imports int
+	seeds, events, imports, conflicts, throttles int
 }
 
 func (o *outcome) add(r simulate.Result) {
@@ -39,6 +49,8 @@ func (o *outcome) add(r simulate.Result) {
 	o.seeds++
 	o.events += r.Events
 	o.imports += r.Imports
+	o.conflicts += r.Conflicts
+	o.throttles += r.Throttles
 	for name, n := range r.Answers {
 		o.answers[name] += n
 	}
@@ -47,7 +59,8 @@ func (o *outcome) add(r simulate.Result) {
 	}
 }
 
-// TestSimulate plays SEEDS seeds (10) from SEED (1) on, a part of them on each processor.
+// TestSimulate plays SEEDS seeds (10) from SEED (1) on, a part of them on each processor, and those of even
+// number with contention.
 func TestSimulate(t *testing.T) {
 	seeds, first := number(t, "SEEDS", 10), number(t, "SEED", 1)
 	all := &outcome{answers: map[string]int{}, injects: map[string]int{}}
@@ -58,7 +71,11 @@ func TestSimulate(t *testing.T) {
 				t.Parallel()
 				for seed := first + part; seed < first+seeds && !t.Failed(); seed += parts {
 					synctest.Test(t, func(t *testing.T) {
-						result, err := simulate.Run(t.Context(), options(seed))
+						o := options(seed)
+						if seed%2 == 0 {
+							o = contended(o)
+						}
+						result, err := simulate.Run(t.Context(), o)
 						if err != nil {
 							t.Fatalf("%v\nagain: make simulate SEED=%d SEEDS=1", err, seed)
 						}
@@ -68,9 +85,13 @@ func TestSimulate(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d seeds, %d events, %d imports\nanswers: %v\nfaults: %v", all.seeds, all.events, all.imports, all.answers, all.injects)
+	t.Logf("%d seeds, %d events, %d imports, %d conflicts, %d throttles\nanswers: %v\nfaults: %v",
+		all.seeds, all.events, all.imports, all.conflicts, all.throttles, all.answers, all.injects)
 	if t.Failed() {
 		return
+	}
+	if all.seeds > 1 && (all.conflicts == 0 || all.throttles == 0) {
+		t.Error("contention did nothing")
 	}
 	for _, must := range []string{"POST 201", "POST SECTION_FULL", "DELETE 200", "POST ALREADY_ENROLLED"} {
 		if all.answers[must] == 0 {
@@ -122,21 +143,25 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 			}
 		}},
 	} {
-		t.Run(what, func(t *testing.T) {
-			found := false
-			for seed := uint64(1); seed <= 20 && !found; seed++ {
-				synctest.Test(t, func(t *testing.T) {
-					o := options(seed)
-					o.Sections, o.Students, o.Rows, o.Restarts, o.Faults = planted.sections, planted.students, 0, 0, ""
-					o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
-					_, err := simulate.Run(t.Context(), o)
-					found = err != nil
-				})
-			}
-			if !found {
-				t.Error("twenty seeds did not find it")
-			}
-		})
+		for with, adversary := range map[string]func(simulate.Options) simulate.Options{
+			"calm": func(o simulate.Options) simulate.Options { return o }, "contention": contended,
+		} {
+			t.Run(what+", "+with, func(t *testing.T) {
+				found := false
+				for seed := uint64(1); seed <= 20 && !found; seed++ {
+					synctest.Test(t, func(t *testing.T) {
+						o := adversary(options(seed))
+						o.Sections, o.Students, o.Rows, o.Restarts, o.Faults = planted.sections, planted.students, 0, 0, ""
+						o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
+						_, err := simulate.Run(t.Context(), o)
+						found = err != nil
+					})
+				}
+				if !found {
+					t.Error("twenty seeds did not find it")
+				}
+			})
+		}
 	}
 }
 

@@ -1,0 +1,233 @@
+package dynamodb
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"example.com/registrar/infra/local/dynamodb/attr"
+)
+
+// Usage is what one operation cost, and what it met.
+type Usage struct {
+	Operation string // for example "TransactWriteItems"
+	Capacity  []Capacity
+	Keys      []KeyUsage
+}
+
+// KeyUsage is what one part of an operation asked of one key: of an item, of a partition that was queried, or of a partition
+// of a global index that a write changed. A scan asks nothing of any key: its Key is nil.
+type KeyUsage struct {
+	Table, Index          string    // Index is empty for the table
+	Key                   attr.Item // the primary key, or the partition key alone
+	WriteUnits, ReadUnits float64
+	Conflict              bool // a transaction had the item, or another's write the item of a transaction that reads
+	Throttled             bool // there was too little throughput; nothing was used
+}
+
+func (e *Engine) observe(operation string, cost *meter, capacities []Capacity) {
+	if e.options.Observe != nil && (len(capacities) > 0 || len(cost.uses) > 0) {
+		e.options.Observe(Usage{Operation: operation, Capacity: capacities, Keys: cost.uses})
+	}
+}
+
+// Tally adds up usage.
+type Tally struct {
+	Name       string  `json:"name"` // of the operation, or of the table, index and key
+	Requests   int     `json:"requests"`
+	WriteUnits float64 `json:"writeUnits"`
+	ReadUnits  float64 `json:"readUnits"`
+	Conflicts  int     `json:"conflicts"` // items or parts of a batch, as CloudWatch's TransactionConflict counts
+	Throttles  int     `json:"throttles"` // items, parts or pages, as CloudWatch's ReadThrottleEvents and WriteThrottleEvents count
+	Dollars    float64 `json:"dollars"`   // at list price
+}
+
+// Report is what an engine was used for.
+type Report struct {
+	From       time.Time `json:"from"`
+	Until      time.Time `json:"until"`
+	Prices     Prices    `json:"prices"`
+	Total      Tally     `json:"total"`
+	Operations []Tally   `json:"operations"` // by name
+	// Hottest are the keys that were asked for the most, as parts of what a partition gives in a second.
+	Hottest []Tally `json:"hottest"`
+}
+
+// Ledger adds up what an engine is used for, in all and by operation and key. It is safe for concurrent use.
+type Ledger struct {
+	now func() time.Time
+
+	mu         sync.Mutex
+	from       time.Time
+	operations map[string]*Tally
+	keys       map[string]*Tally
+}
+
+// NewLedger makes a ledger that begins now. A nil clock is the system's.
+func NewLedger(now func() time.Time) *Ledger {
+	if now == nil {
+		now = time.Now
+	}
+	return &Ledger{now: now, from: now(), operations: map[string]*Tally{}, keys: map[string]*Tally{}}
+}
+
+// Observe enters a usage: it is for [Options].Observe.
+func (l *Ledger) Observe(u Usage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	operation := l.operations[u.Operation]
+	if operation == nil {
+		operation = &Tally{Name: u.Operation}
+		l.operations[u.Operation] = operation
+	}
+	operation.Requests++
+	for _, c := range u.Capacity {
+		if c.Read {
+			operation.ReadUnits += c.Units
+		} else {
+			operation.WriteUnits += c.Units
+		}
+	}
+	for _, k := range u.Keys {
+		operation.met(k)
+		if k.Key == nil {
+			continue
+		}
+		key := l.key(k)
+		key.Requests++
+		key.WriteUnits += k.WriteUnits
+		key.ReadUnits += k.ReadUnits
+		key.met(k)
+	}
+}
+
+func (t *Tally) met(k KeyUsage) {
+	if k.Conflict {
+		t.Conflicts++
+	}
+	if k.Throttled {
+		t.Throttles++
+	}
+}
+
+// key finds the tally of a key. When there are too many keys, the cooler half is forgotten.
+func (l *Ledger) key(k KeyUsage) *Tally {
+	name := k.name()
+	if t := l.keys[name]; t != nil {
+		return t
+	}
+	const most = 1 << 15
+	if len(l.keys) >= most {
+		for _, t := range byHeat(l.keys)[most/2:] {
+			delete(l.keys, t.Name)
+		}
+	}
+	t := &Tally{Name: name}
+	l.keys[name] = t
+	return t
+}
+
+// name is, for example, "registrar PK=SEATS#7 SK=SEATS" or "registrar.GSI1 GSI1PK=TERMS".
+func (k KeyUsage) name() string {
+	var b strings.Builder
+	b.WriteString(k.Table)
+	if k.Index != "" {
+		b.WriteString("." + k.Index)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Key)) {
+		if v := k.Key[name]; v.Kind == attr.Binary {
+			fmt.Fprintf(&b, " %s=%x", name, v.Str)
+		} else {
+			b.WriteString(" " + name + "=" + v.Str)
+		}
+	}
+	return b.String()
+}
+
+// heat is how much of a partition's second was asked for.
+func (t *Tally) heat() float64 {
+	of := AWSContention()
+	return t.WriteUnits/of.PartitionWrites + t.ReadUnits/of.PartitionReads
+}
+
+func byHeat(tallies map[string]*Tally) []*Tally {
+	return slices.SortedFunc(maps.Values(tallies), func(a, b *Tally) int {
+		return cmp.Or(cmp.Compare(b.heat(), a.heat()), cmp.Compare(b.Throttles, a.Throttles), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// Report tells what was used until now, at the newest list prices.
+func (l *Ledger) Report() Report {
+	const hottest = 20
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := Report{From: l.from, Until: l.now(), Prices: listPrices()[0], Total: Tally{Name: "all"}, Hottest: []Tally{}, Operations: []Tally{}}
+	priced := func(t Tally) Tally {
+		const million = 1e6
+		t.Dollars = t.WriteUnits/million*r.Prices.Writes + t.ReadUnits/million*r.Prices.Reads
+		return t
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.operations)) {
+		t := *l.operations[name]
+		r.Operations = append(r.Operations, priced(t))
+		r.Total.Requests += t.Requests
+		r.Total.WriteUnits += t.WriteUnits
+		r.Total.ReadUnits += t.ReadUnits
+		r.Total.Conflicts += t.Conflicts
+		r.Total.Throttles += t.Throttles
+	}
+	r.Total = priced(r.Total)
+	all := byHeat(l.keys)
+	for _, t := range all[:min(len(all), hottest)] {
+		r.Hottest = append(r.Hottest, priced(*t))
+	}
+	return r
+}
+
+// Line is the report in one line.
+func (r Report) Line() string {
+	line := fmt.Sprintf("%d requests, %g write and %g read units: $%.6f at list price; %d conflicts, %d throttled",
+		r.Total.Requests, r.Total.WriteUnits, r.Total.ReadUnits, r.Total.Dollars, r.Total.Conflicts, r.Total.Throttles)
+	if len(r.Hottest) > 0 {
+		line += "; hottest: " + r.Hottest[0].Name
+	}
+	return line
+}
+
+// WriteText writes the report as tables.
+func (r Report) WriteText(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "What DynamoDB was used for, %s to %s\n", r.From.Format(time.DateTime), r.Until.Format(time.DateTime))
+	fmt.Fprintf(w, "List prices of %s since %s: $%g a million write, $%g a million read request units (%s)\n",
+		r.Prices.Region, r.Prices.From.Format(time.DateOnly), r.Prices.Writes, r.Prices.Reads, r.Prices.Source)
+	for _, table := range []struct {
+		title string
+		rows  []Tally
+	}{{"operation", append(slices.Clone(r.Operations), r.Total)}, {"hottest keys", r.Hottest}} {
+		fmt.Fprintf(w, "\n%s\trequests\twrite units\tread units\tconflicts\tthrottles\tdollars\n", table.title)
+		for _, t := range table.rows {
+			fmt.Fprintf(w, "%s\t%d\t%g\t%g\t%d\t%d\t%.6f\n", t.Name, t.Requests, t.WriteUnits, t.ReadUnits, t.Conflicts, t.Throttles, t.Dollars)
+		}
+	}
+	return w.Flush()
+}
+
+// ServeHTTP answers with the report: as text, or as JSON to whoever asks for ?format=json.
+func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	report := l.Report()
+	if r.URL.Query().Get("format") == "json" {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(report) // the client went away
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_ = report.WriteText(w) // the client went away
+}

@@ -123,7 +123,7 @@ func (s Sender) resolved(ctx context.Context, e registrar.Event) error {
 // news sends a mail unless what it tells of is old.
 func (s Sender) news(ctx context.Context, m registrar.Mail) error {
 	if s.clock().Sub(m.At) > newsFor {
-		s.log.InfoContext(ctx, "no mail of what is no news", "mail", m.ID, "event", m.Event)
+		s.log.DebugContext(ctx, "no mail of what is no news", "mail", m.ID, "event", m.Event)
 		return nil
 	}
 	return s.send(ctx, m)

@@ -19,10 +19,11 @@ type Options struct {
 }
 
 // New describes the system in stacks that are deployed, and fail, apart: what is kept, the API, the functions of each
-// resource with their routes, the consumers of queues, and last the API's stage. A stack holds at most 500 resources
+// resource with their routes, the consumers of queues, mail, and last the API's stage. A stack holds at most 500 resources
 // (CloudFormation quotas).
 //
-// The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one.
+// The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
+// address that mail comes from, its "identity" what SES has verified of it, the address or its domain.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -38,11 +39,16 @@ func New(o Options) (awscdk.App, error) {
 			Tags: &map[string]*string{"stage": &stage},
 		})
 	}
+	from, err := senderOf(app)
+	if err != nil {
+		return nil, err
+	}
 	site := site{
 		data: newData(stack("data", "records, uploads and queues", true), o.Functions), code: o.Code,
 		api: newAPI(stack("api", "the HTTP API", false)),
 	}
-	stacks := map[string]awscdk.Stack{}
+	stacks := map[string]awscdk.Stack{"mail": stack("mail", "what mail goes through, and what becomes of it", false)}
+	site.mail = newOutbox(stacks["mail"], site.data, o.Functions, from)
 	for _, f := range o.Functions {
 		name, description := f.Resource(), "the functions of "+f.Resource()
 		if f.Operations == nil {

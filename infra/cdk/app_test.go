@@ -15,8 +15,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
+
+// testSender is the sender in the tests; its domain is called as the parameter of template.yaml that stands for it.
+const testSender = "sender@MailIdentity"
 
 // TestApp synthesizes the app once, because to start Node takes seconds, and looks at it from all sides.
 func TestApp(t *testing.T) {
@@ -27,7 +31,7 @@ func TestApp(t *testing.T) {
 	}
 	options := Options{
 		Functions: functions.All(), Out: t.TempDir(), Code: func(functions.Function) string { return code },
-		Context: map[string]any{"stage": "test"},
+		Context: map[string]any{"stage": "test", "sender": testSender},
 	}
 	app, err := New(options)
 	if err != nil {
@@ -53,7 +57,16 @@ func TestApp(t *testing.T) {
 	t.Run("gateway", a.testGateway)
 	t.Run("policies", a.testPolicies)
 	t.Run("logs", a.testLogs)
+	t.Run("mail", a.testMail)
 
+	for sender, identity := range map[string]string{
+		"": "", "nobody": "example.edu", "Registrar <a@example.edu>": "example.edu", "a@example.edu": "example.com", "a@badexample.edu": "example.edu",
+	} {
+		options.Context = map[string]any{"sender": sender, "identity": identity}
+		if _, err := New(options); err == nil {
+			t.Errorf("the sender %q of the identity %q is accepted", sender, identity)
+		}
+	}
 	for _, stage := range []string{"Prod", "a-b", "1", "averyveryverylongstage"} {
 		options.Context = map[string]any{"stage": stage}
 		if _, err := New(options); err == nil {
@@ -197,7 +210,7 @@ func plain[S ~string](id S) string {
 }
 
 func (s system) testStacks(t *testing.T) {
-	want := []string{"registrar-test-api", "registrar-test-api-stage", "registrar-test-data", "registrar-test-workers"}
+	want := []string{"registrar-test-api", "registrar-test-api-stage", "registrar-test-data", "registrar-test-mail", "registrar-test-workers"}
 	for _, f := range functions.All() {
 		if f.Operations != nil {
 			want = append(want, "registrar-test-"+f.Resource())
@@ -312,6 +325,9 @@ func (s system) testBucket(t *testing.T) {
 		}
 		convert(t, r.Properties, &queue)
 		for _, statement := range queue.PolicyDocument.Statement {
+			if strings.HasPrefix(id, "Mail") {
+				continue // trusts a topic: see testMail
+			}
 			if got, want := said(statement.Condition.ArnEquals["aws:SourceArn"]), "arn:<AWS::Partition>:s3:::"+said(bucket.BucketName); got != want {
 				t.Errorf("%s trusts %q, the bucket is %q", id, got, want)
 			}
@@ -473,6 +489,80 @@ func (s system) testGateway(t *testing.T) {
 	for name := range s.stacks {
 		if before := name != "registrar-test-data" && name != "registrar-test-api-stage"; before != s.after[name] {
 			t.Errorf("the stage is deployed after %s: %v", name, s.after[name])
+		}
+	}
+}
+
+// testMail follows what becomes of mail, in both descriptions: SES may publish to the topic, for this account's configuration
+// set alone, and the topic may send to the queue.
+func (s system) testMail(t *testing.T) {
+	told := ""
+	for _, f := range functions.All() {
+		if f.Queue != nil && f.Queue.Feedback {
+			told += identifier(f.Queue.Name) + "Queue"
+		}
+	}
+	if told != "MailFeedbackQueue" {
+		t.Fatalf("feedback goes to %q", told)
+	}
+	const set = "MailConfigurationSet"
+	type destination struct{ ConfigurationSetName, EventDestination any }
+	type subscription struct{ TopicArn, Protocol, Endpoint any }
+	type document struct {
+		PolicyDocument struct {
+			Statement []struct{ Effect, Principal, Action, Resource, Condition any }
+		}
+	}
+	want := map[string]any{
+		"AWS::SES::ConfigurationSetEventDestination": properties{"ConfigurationSetName": set, "EventDestination": properties{
+			"Name": "feedback", "Enabled": true, "MatchingEventTypes": []any{"BOUNCE", "COMPLAINT"}, "SnsDestination": properties{"TopicARN": "MailFeedbackTopic"},
+		}},
+		"AWS::SNS::Subscription": properties{"TopicArn": "MailFeedbackTopic", "Protocol": "sqs", "Endpoint": told + ".Arn"},
+		"AWS::SNS::TopicPolicy": properties{
+			"Effect": "Allow", "Principal": properties{"Service": "ses.amazonaws.com"}, "Action": "sns:Publish", "Resource": "MailFeedbackTopic",
+			"Condition": properties{"StringEquals": properties{
+				"aws:SourceAccount": "AWS::AccountId", "aws:SourceArn": "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:configuration-set/" + set,
+			}},
+		},
+		"AWS::SQS::QueuePolicy": properties{
+			"Effect": "Allow", "Principal": properties{"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": told + ".Arn",
+			"Condition": properties{"ArnEquals": properties{"aws:SourceArn": "MailFeedbackTopic"}},
+		},
+	}
+	read := func(r resource) any {
+		switch r.Type {
+		case "AWS::SES::ConfigurationSetEventDestination":
+			var d destination
+			convert(t, r.Properties, &d)
+			return named(asRead(t, properties{"ConfigurationSetName": d.ConfigurationSetName, "EventDestination": d.EventDestination}))
+		case "AWS::SNS::Subscription":
+			var d subscription
+			convert(t, r.Properties, &d)
+			return named(asRead(t, properties{"TopicArn": d.TopicArn, "Protocol": d.Protocol, "Endpoint": d.Endpoint}))
+		}
+		var d document
+		convert(t, r.Properties, &d)
+		if len(d.PolicyDocument.Statement) != 1 {
+			return d
+		}
+		one := d.PolicyDocument.Statement[0]
+		return named(properties{"Effect": one.Effect, "Principal": one.Principal, "Action": one.Action, "Resource": one.Resource, "Condition": one.Condition})
+	}
+	sam := map[string]any{}
+	for id, r := range s.sam {
+		if want[r.Type] != nil && strings.HasPrefix(id, "Mail") {
+			sam[r.Type] = read(r)
+		}
+	}
+	synthesized := map[string]any{}
+	for _, r := range s.stacks["registrar-test-mail"].resources {
+		if want[r.Type] != nil {
+			synthesized[r.Type] = read(r)
+		}
+	}
+	for place, got := range map[string]map[string]any{"the CDK app": synthesized, "template.yaml": sam} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the way of feedback in %s (-want +got):\n%s", place, diff)
 		}
 	}
 }

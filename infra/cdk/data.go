@@ -19,7 +19,7 @@ import (
 const (
 	uploadTime     = 30 * 24 * time.Hour // an upload is read within minutes, and looked at again while a term is being planned
 	deadLetterTime = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
-	cursorKeySize  = 64                  // characters
+	keySize        = 64                  // characters
 )
 
 // data is what outlives every deployment. All of it is retained, and its stack cannot be deleted by mistake.
@@ -29,20 +29,18 @@ type data struct {
 	bucket    awss3.Bucket
 	uploads   []string // prefixes of the bucket
 	cursorKey awssecretsmanager.Secret
-	queues    map[string]queue
+	// unsubscribeKey makes the tokens by which mail is unsubscribed from.
+	unsubscribeKey awssecretsmanager.Secret
+	queues         map[string]queue
 }
 
 type queue struct{ messages, dead awssqs.Queue }
 
 func newData(stack awscdk.Stack, all []functions.Function) data {
 	d := data{
-		cursorKey: awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
-			Description: jsii.String("Seals page cursors"), RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
-			GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
-				PasswordLength: jsii.Number(cursorKeySize), ExcludePunctuation: jsii.Bool(true),
-			},
-		}),
-		queues: map[string]queue{},
+		cursorKey:      newKey(stack, "CursorKey", "Seals page cursors"),
+		unsubscribeKey: newKey(stack, "UnsubscribeKey", "Makes the tokens by which mail is unsubscribed from; with another, old mails' are worth nothing"),
+		queues:         map[string]queue{},
 	}
 	d.addTable(stack)
 	for _, f := range all {
@@ -52,6 +50,14 @@ func newData(stack awscdk.Stack, all []functions.Function) data {
 	}
 	d.addBucket(stack, all)
 	return d
+}
+
+// newKey makes a secret that nobody has to know.
+func newKey(stack awscdk.Stack, id, description string) awssecretsmanager.Secret {
+	return awssecretsmanager.NewSecret(stack, &id, &awssecretsmanager.SecretProps{
+		Description: &description, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(keySize), ExcludePunctuation: jsii.Bool(true)},
+	})
 }
 
 // addTable is [dynamo.TableDefinition], and what only AWS knows: recovery, protection, time to live.

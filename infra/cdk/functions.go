@@ -19,6 +19,7 @@ import (
 // site is what functions are put into.
 type site struct {
 	data data
+	mail outbox
 	api  awsapigatewayv2.HttpApi
 	code func(functions.Function) string
 }
@@ -157,6 +158,14 @@ func (s site) value(v functions.Value) *string {
 		return s.data.queues[v.Of].messages.QueueUrl()
 	case functions.DeadLetterURL:
 		return s.data.queues[v.Of].dead.QueueUrl()
+	case functions.MailSender:
+		return jsii.String("Registrar <" + s.mail.address + ">")
+	case functions.MailConfigurationSet:
+		return s.mail.configuration.Ref()
+	case functions.UnsubscribeKey:
+		return s.data.unsubscribeKey.SecretValue().UnsafeUnwrap()
+	case functions.APIURL:
+		return s.api.ApiEndpoint()
 	case functions.Text:
 	}
 	return &v.Of
@@ -187,6 +196,9 @@ func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.
 	}
 	for _, name := range f.Sends {
 		allow([]string{*s.data.queues[name].messages.QueueArn()}, "sqs:SendMessage")
+	}
+	if f.Mails {
+		all = append(all, s.mail.statement())
 	}
 	if f.Queue != nil { // what Lambda's poller does with the function's role, and what the consumer kit does
 		queue := s.data.queues[f.Queue.Name]

@@ -35,7 +35,7 @@ type lambda struct {
 
 type policy struct {
 	Statement []struct {
-		Effect, Principal, Action, Resource any
+		Effect, Principal, Action, Resource, Condition any
 	}
 }
 
@@ -135,6 +135,14 @@ func valueName(t *testing.T, v functions.Value) string {
 		return identifier(v.Of) + "Queue"
 	case functions.DeadLetterURL:
 		return identifier(v.Of) + "DeadLetterQueue"
+	case functions.MailSender:
+		return "Registrar <MailSender>"
+	case functions.MailConfigurationSet:
+		return "MailConfigurationSet"
+	case functions.UnsubscribeKey:
+		return "UnsubscribeKey"
+	case functions.APIURL:
+		return "Api.ApiEndpoint"
 	case functions.Text:
 		return v.Of
 	}
@@ -180,6 +188,10 @@ func grants(f functions.Function) []string {
 	}
 	for _, name := range f.Sends {
 		all = append(all, "sqs:SendMessage on "+identifier(name)+"Queue.Arn")
+	}
+	if f.Mails {
+		const ses, from = "ses:SendEmail on arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:", ` if {"StringEquals":{"ses:FromAddress":"MailSender"}}`
+		all = append(all, ses+"identity/MailIdentity"+from, ses+"configuration-set/MailConfigurationSet"+from)
 	}
 	if f.Queue != nil {
 		id := identifier(f.Queue.Name)
@@ -382,7 +394,7 @@ func (l lambda) shape(t *testing.T) shape {
 			}
 			for _, action := range list(statement.Action) {
 				for _, r := range resources {
-					s.Grants = append(s.Grants, name(action)+" on "+name(r))
+					s.Grants = append(s.Grants, name(action)+" on "+name(r)+condition(t, statement.Condition))
 				}
 			}
 		}
@@ -390,6 +402,19 @@ func (l lambda) shape(t *testing.T) shape {
 	slices.Sort(s.Environment)
 	slices.Sort(s.Grants)
 	return s
+}
+
+// condition is a statement's as text; empty when there is none.
+func condition(t *testing.T, of any) string {
+	t.Helper()
+	if of == nil {
+		return ""
+	}
+	text, err := json.Marshal(named(of))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return " if " + string(text)
 }
 
 // list is a value's elements, of which CloudFormation writes one without a list.
@@ -421,16 +446,19 @@ func renamed(p properties, from, to string) properties {
 var (
 	export = regexp.MustCompile(`:ExportsOutput(?:Ref|FnGetAtt)(\w+?)[0-9A-F]{8}(\w*?)[0-9A-F]{8}$`)
 	secret = regexp.MustCompile(`^{{resolve:secretsmanager:(\w+):SecretString:::}}$`)
-	sub    = regexp.MustCompile(`\$\{([\w.]+)\}`) // of Fn::Sub
+	sub    = regexp.MustCompile(`\$\{([\w.:]+)\}`) // of Fn::Sub
 )
 
 // name is a value as text, in which references stand as in template.yaml, whatever stack they are of: "Table", "Table.Arn".
 func name(value any) string {
 	switch v := value.(type) {
 	case string:
-		return sub.ReplaceAllString(v, "$1")
+		return strings.ReplaceAll(sub.ReplaceAllString(v, "$1"), testSender, "MailSender")
 	case map[string]any:
 		if id, ok := v["Ref"].(string); ok {
+			if strings.HasPrefix(id, "AWS::") {
+				return id
+			}
 			return plain(id)
 		}
 		if of, ok := v["Fn::GetAtt"].([]any); ok {
@@ -474,6 +502,8 @@ func named(value any) any {
 			all[i] = named(inner)
 		}
 		return all
+	case string:
+		return name(v)
 	}
 	return value
 }
@@ -520,15 +550,22 @@ func (s system) testPolicies(t *testing.T) {
 	if roles != want || statements < roles {
 		t.Errorf("%d roles with %d statements, want %d roles", roles, statements, want)
 	}
-	for on, want := range map[string]bool{"*": true, "arn:aws:s3:::x/*": true, "<Table>/*": true, "<Bucket>/imports/*": false, "<Table>/index/GSI1": false} {
+	for on, want := range map[string]bool{
+		"*": true, "arn:aws:s3:::x/*": true, "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*": true,
+		"arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/example.edu": false, "<Table>/*": true, "<Bucket>/imports/*": false, "<Table>/index/GSI1": false,
+	} {
 		if wide(on) != want {
 			t.Errorf("wide(%q) is %v", on, !want)
 		}
 	}
 }
 
-// wide says whether a resource is anything but one that the app made, a part of it, or objects under a prefix of it.
+// wide says whether a resource is anything but one that the app made, a part of it, or objects under a prefix of it; or one
+// thing of SES.
 func wide(on string) bool {
+	if strings.HasPrefix(on, "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:") {
+		return strings.Contains(on, "*")
+	}
 	path, made := strings.CutPrefix(on, "<")
 	_, path, closed := strings.Cut(path, ">")
 	if !made || !closed {

@@ -59,8 +59,12 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			if o.Summary == "" || o.Access == "" {
 				t.Errorf("%s %s: no summary, or nobody said who may call it", method, path)
 			}
-			if o.RequestBody != nil && o.RequestBody.Content["application/json"].Example == nil {
-				t.Errorf("%s %s: the body has no example", method, path)
+			if o.RequestBody != nil {
+				for kind, content := range o.RequestBody.Content {
+					if content.Example == nil {
+						t.Errorf("%s %s: the body of type %s has no example", method, path, kind)
+					}
+				}
 			}
 			for status, response := range o.Responses {
 				if status[0] != '4' && status[0] != '5' {

@@ -15,9 +15,16 @@ const (
 	localCursorKey = "local-cursor-key-not-a-secret"
 	localAccount   = "000000000000"
 	localHost      = "http://host.docker.internal:"
+
+	localMailSender       = "Registrar <registrar@example.edu>"
+	localConfigurationSet = "registrar"
+	localUnsubscribeKey   = "local-unsubscribe-key-not-a-secret"
+	localAPI              = "http://127.0.0.1:8080" // as whoever reads a mail reaches it
 )
 
-func localPorts() map[string]int { return map[string]int{"DYNAMODB": 8081, "SQS": 8082, "S3": 8083} }
+func localPorts() map[string]int {
+	return map[string]int{"DYNAMODB": 8081, "SQS": 8082, "S3": 8083, "SESV2": 8084}
+}
 
 // Environment is the file of variables for `sam local invoke`: it points the functions at the engines of `make run`. What is
 // the same for all functions stands under Parameters, as SAM has it.
@@ -64,6 +71,14 @@ func localValue(v functions.Value) (text string, shared bool) {
 		return queue + v.Of, false
 	case functions.DeadLetterURL:
 		return queue + v.Of + "-dead", false
+	case functions.MailSender:
+		return localMailSender, true
+	case functions.MailConfigurationSet:
+		return localConfigurationSet, true
+	case functions.UnsubscribeKey:
+		return localUnsubscribeKey, true
+	case functions.APIURL:
+		return localAPI, true
 	case functions.Text:
 	}
 	return v.Of, false

@@ -4,8 +4,8 @@
 //
 // infra/cdk is the other description of the same system, and how it is meant to be deployed; its tests hold the two against
 // each other. They differ where SAM has a way of its own: all functions log into one group, their roles have AWS's managed
-// policies for logging and for reading queues besides what stands in Policies, and the cursor key is a parameter, not a
-// generated secret.
+// policies for logging and for reading queues besides what stands in Policies, and the keys that seal cursors and tokens are
+// parameters, not generated secrets.
 //
 // Start with template.yaml.tmpl.
 package main
@@ -54,21 +54,24 @@ const (
 	logDays        = 30
 	uploadDays     = 30                  // an upload is read within minutes, and looked at again while a term is being planned
 	deadLetterTime = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
+	sender         = "Registrar"         // the name before the sender's address
 )
 
 // view is what the template is filled with.
 type view struct {
-	Table             *dynamodb.CreateTableInput
-	TimeToLive        string
-	Queues, Uploads   []queue // Uploads: those of the queues that are told of uploads
-	Functions         []function
-	API               functions.Gateway
-	Throttles         map[string]functions.Throttle // by route key
-	ScheduleInput     string
-	FailedPrefix      string
-	LogDays           int
-	UploadDays        int
-	DeadLetterSeconds int
+	Table               *dynamodb.CreateTableInput
+	TimeToLive          string
+	Queues, Uploads     []queue // Uploads: those of the queues that are told of uploads
+	Feedback            []queue // those that are told what became of mail
+	Mails, Unsubscribes bool    // whether any function does
+	Functions           []function
+	API                 functions.Gateway
+	Throttles           map[string]functions.Throttle // by route key
+	ScheduleInput       string
+	FailedPrefix        string
+	LogDays             int
+	UploadDays          int
+	DeadLetterSeconds   int
 }
 
 type queue struct {
@@ -91,8 +94,8 @@ type function struct {
 type variable struct{ Name, Value string }
 
 type statement struct {
-	Actions  []string
-	Resource string
+	Actions             []string
+	Resource, Condition string
 }
 
 type route struct{ ID, Method, Path string }
@@ -116,8 +119,12 @@ func Template(all []functions.Function) ([]byte, error) {
 		if q.Uploads != "" {
 			v.Uploads = append(v.Uploads, q)
 		}
+		if q.Feedback {
+			v.Feedback = append(v.Feedback, q)
+		}
 	}
 	for _, f := range all {
+		v.Mails, v.Unsubscribes = v.Mails || f.Mails, v.Unsubscribes || f.Unsubscribes
 		if f.Bucket != functions.No && len(v.Uploads) == 0 {
 			return nil, fmt.Errorf("function %s uses the bucket, but no queue of the manifest names a prefix of it", f.Name)
 		}
@@ -145,7 +152,7 @@ func (v view) function(f functions.Function) function {
 		shown.Environment = append(shown.Environment, variable{"AWS_ENDPOINT_URL_" + service, `""`})
 	}
 	allow := func(resources []string, actions ...string) {
-		shown.Statements = append(shown.Statements, statement{actions, "[" + strings.Join(resources, ", ") + "]"})
+		shown.Statements = append(shown.Statements, statement{Actions: actions, Resource: "[" + strings.Join(resources, ", ") + "]"})
 	}
 	if f.Table != functions.No {
 		table := []string{"!GetAtt Table.Arn"}
@@ -163,6 +170,11 @@ func (v view) function(f functions.Function) function {
 	}
 	for _, name := range f.Sends {
 		allow([]string{"!GetAtt " + identifier(name) + "Queue.Arn"}, "sqs:SendMessage")
+	}
+	if f.Mails { // a configuration set that is named needs the action, too
+		ses := "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:"
+		allow([]string{ses + `identity/${MailIdentity}"`, ses + `configuration-set/${MailConfigurationSet}"`}, "ses:SendEmail")
+		shown.Statements[len(shown.Statements)-1].Condition = "{StringEquals: {ses:FromAddress: !Ref MailSender}}"
 	}
 	if f.Operations != nil {
 		for _, o := range f.Operations(functions.Adapters{}) {
@@ -196,6 +208,14 @@ func reference(v functions.Value) string {
 		return "!Ref " + identifier(v.Of) + "Queue"
 	case functions.DeadLetterURL:
 		return "!Ref " + identifier(v.Of) + "DeadLetterQueue"
+	case functions.MailSender:
+		return `!Sub "` + sender + ` <${MailSender}>"`
+	case functions.MailConfigurationSet:
+		return "!Ref MailConfigurationSet"
+	case functions.UnsubscribeKey:
+		return "!Ref UnsubscribeKey"
+	case functions.APIURL:
+		return "!GetAtt Api.ApiEndpoint"
 	case functions.Text:
 	}
 	return strconv.Quote(v.Of)

@@ -70,6 +70,8 @@ func TestLocalEnvironment(t *testing.T) {
 	want := map[string]string{
 		"TABLE_NAME": cloud.Table, "CURSOR_KEY": cloud.CursorKey, "BUCKET_NAME": cloud.Bucket,
 		"AWS_ENDPOINT_URL_DYNAMODB": engines + "8081", "AWS_ENDPOINT_URL_SQS": engines + "8082", "AWS_ENDPOINT_URL_S3": engines + "8083",
+		"AWS_ENDPOINT_URL_SESV2": engines + "8084", "MAIL_SENDER": cloud.MailSender, "MAIL_CONFIGURATION_SET": cloud.ConfigurationSet,
+		"UNSUBSCRIBE_KEY": cloud.UnsubscribeKey, "API_URL": "http://127.0.0.1:8080",
 	}
 	if !maps.Equal(file["Parameters"], want) {
 		t.Errorf(".sam-env.json sets %v, `make run` has %v", file["Parameters"], want)
@@ -104,7 +106,7 @@ func TestManifestsToCome(t *testing.T) {
 	if events := lambdas(t, string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
 		t.Errorf("events of a consumer: %+v", events)
 	}
-	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:"} {
+	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:", "SES", "SNS", "UnsubscribeKey", "MailSender"} {
 		if strings.Contains(string(document), unwanted) {
 			t.Errorf("a queue that is told of no uploads, and a function that uses nothing, have %s", unwanted)
 		}

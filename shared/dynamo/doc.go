@@ -26,6 +26,9 @@
 //	newest seen       SEEN#consumer#subject     SEEN
 //	import            IMPORT#id                 IMPORT
 //	import problem    IMPORT#id                 PROBLEM#row#field
+//	mail              MAIL#id                   MAIL                   MAILS#state / time#id, while it lies open
+//	mail preferences  STUDENT#id, ADDRESS#hash  MAILPREFERENCES
+//	suppression       ADDRESS#hash              SUPPRESSION
 //
 // # Access patterns
 //
@@ -63,6 +66,14 @@
 //	newest version seen                 GetItem c, UpdateItem (conditional)                               1 r, 1 w
 //	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w; at its end 6 w
 //	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#)                 1 r, 0.5 r for each 4 KB
+//	send a mail                         GetItem c (student), BatchGetItem c of 3 (mail, preferences,
+//	                                    suppression), section and term, TransactWriteItems of 1 twice     7 r, 4 w, 2 w GSI
+//	the same event once more            GetItem c, BatchGetItem c of 3                                    4 r
+//	mails that lie open                 Query GSI1 MAILS#UNKNOWN up to now, or MAILS#REFUSED              0.5 r for each 4 KB
+//	settle a mail                       BatchGetItem c of 2, TransactWriteItems of 3 (+ event, answer)    2 r, 6 w, 3 w GSI
+//	mail preferences                    BatchGetItem c of 2 (with the student)                            2 r
+//	change mail preferences             the same, TransactWriteItems of 3 (preferences, event, student)   2 r, 6 w, 2 w GSI
+//	suppress an address                 TransactWriteItems of 1                                           2 w
 //	health                              GetItem                                                           0.5 r
 //	import: look up 50 rows             BatchGetItem of names, BatchGetItem of records                    0.5–1 r a name and record
 //

@@ -28,6 +28,13 @@ func (i *Injector) Handler(engine string, next http.Handler) http.Handler {
 		if _, name, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
 			operation = name
 		}
+		if engine == "ses" {
+			if operation != http.MethodPost { // of the mailbox page
+				next.ServeHTTP(w, r)
+				return
+			}
+			operation = "SendEmail"
+		}
 		drawn := i.draw(r.Context(), engine, operation)
 		if len(drawn) == 0 {
 			next.ServeHTTP(w, r)
@@ -51,6 +58,9 @@ func (i *Injector) fail(w http.ResponseWriter, r *http.Request, engine, operatio
 		answer(w, http.StatusBadRequest, map[string]any{
 			"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "The level of configured provisioned throughput for the table was exceeded.",
 		})
+	case has(Throttle) && engine == "ses":
+		w.Header().Set("X-Amzn-Errortype", "TooManyRequestsException")
+		answer(w, http.StatusTooManyRequests, map[string]any{"message": "Maximum sending rate exceeded."})
 	case has(Throttle):
 		answer(w, http.StatusBadRequest, map[string]any{"__type": "com.amazonaws.sqs#RequestThrottled", "message": "The request was denied due to request throttling."})
 	case has(Broken):

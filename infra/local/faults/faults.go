@@ -31,7 +31,7 @@ type Fault string
 // The ways to fail, and of what.
 const (
 	Conflict  Fault = "conflict"   // dynamodb: another transaction has the item; nothing is done
-	Throttle  Fault = "throttle"   // dynamodb, sqs: too many requests; nothing is done
+	Throttle  Fault = "throttle"   // dynamodb, sqs, ses: too many requests; nothing is done
 	Broken    Fault = "error"      // all: an internal error; nothing is done
 	LostReply Fault = "lost-reply" // all: it is done, and the answer does not arrive
 	Duplicate Fault = "duplicate"  // sqs: a message that is sent once is delivered twice
@@ -45,13 +45,14 @@ func offered(engine string) []Fault {
 		"dynamodb": {Conflict, Throttle, Broken, LostReply},
 		"sqs":      {Throttle, Broken, LostReply, Duplicate, Delay},
 		"s3":       {Broken, LostReply},
+		"ses":      {Throttle, Broken, LostReply},
 		"lambda":   {Kill},
 	}[engine]
 }
 
 // Rule is one fault of one engine.
 type Rule struct {
-	Engine    string // "dynamodb", "sqs", "s3" or "lambda"
+	Engine    string // "dynamodb", "sqs", "s3", "ses" or "lambda"
 	Operation string // empty: every one
 	Fault     Fault
 	Chance    float64       // 0 to 1; 1 for a delay
@@ -68,7 +69,7 @@ func Parse(text string) ([]Rule, error) {
 		}
 		engine, operation, _ := strings.Cut(words[0], ":")
 		if offered(engine) == nil {
-			return nil, fmt.Errorf("faults: %q is no engine: dynamodb, sqs, s3 or lambda", engine)
+			return nil, fmt.Errorf("faults: %q is no engine: dynamodb, sqs, s3, ses or lambda", engine)
 		}
 		if len(words) == 1 {
 			return nil, fmt.Errorf("faults: nothing goes wrong with %s", words[0])

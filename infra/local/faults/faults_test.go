@@ -19,6 +19,7 @@ import (
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/infra/local/ses"
 	localsqs "example.com/registrar/infra/local/sqs"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/registrar"
@@ -26,6 +27,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	sestypes "github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 )
@@ -357,5 +360,41 @@ func TestASeedRepeatsItself(t *testing.T) {
 	}
 	if run(5)["lambda:f kill"] == 0 {
 		t.Error("no fault was injected")
+	}
+}
+
+// What a lost reply hides has happened, and of mail nobody can ask again.
+func TestMailAndItsReply(t *testing.T) {
+	i := injector(t, "ses:SendEmail throttle=30%,lost-reply=30%", 11)
+	engine := ses.New(ses.Options{})
+	client := sesv2.New(sesv2.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(i.Handler("ses", engine)),
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 1,
+	})
+	text := func(s string) *sestypes.Content { return &sestypes.Content{Data: aws.String(s)} }
+	answered, throttled, lost := 0, 0, 0
+	for range 100 {
+		_, err := client.SendEmail(t.Context(), &sesv2.SendEmailInput{
+			FromEmailAddress: aws.String("a@example.edu"), Destination: &sestypes.Destination{ToAddresses: []string{"b@example.edu"}},
+			Content: &sestypes.EmailContent{Simple: &sestypes.Message{Subject: text("s"), Body: &sestypes.Body{Text: text("t")}}},
+		})
+		var many *sestypes.TooManyRequestsException
+		switch {
+		case err == nil:
+			answered++
+		case errors.As(err, &many):
+			throttled++
+		default:
+			lost++
+		}
+	}
+	if sent := len(engine.Sent()); answered == 0 || throttled == 0 || lost == 0 || sent != answered+lost {
+		t.Errorf("%d answered, %d throttled, %d lost, %d sent", answered, throttled, lost, sent)
+	}
+	page := httptest.NewRecorder()
+	for range 20 {
+		if i.Handler("ses", engine).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/", http.NoBody)); page.Code != http.StatusOK {
+			t.Errorf("the mailbox page answers %d", page.Code)
+		}
 	}
 }

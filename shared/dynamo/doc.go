@@ -1,8 +1,8 @@
 // Package dynamo is the store: all of Registrar's records in one DynamoDB table.
 //
 // It knows the domain and the AWS SDK, nothing of HTTP or Lambda. Start with the table below, then [Store]; write.go is the
-// one place that sends transactions and says what becomes of their failures. Package registrartest is the suite that
-// shows it working, against the embedded engine and any other.
+// one place that sends transactions and says what becomes of their failures, and retry.go says what comes again, and when.
+// Package registrartest is the suite that shows it working, against the embedded engine and any other.
 //
 // # Items
 //
@@ -55,6 +55,7 @@
 //	facts of an enrolment               BatchGetItem c of 4 or 5; section and term from a cache           4–5 r
 //	enrol                               TransactWriteItems of 4; 5 with an idempotency key; 6 in the
 //	                                    student's first registration of a term                            11 w, 13 w, 16 w with GSIs
+//	…after a conflict or a throttle     GetItem c of the seats, and the transaction again if one is left  1 r, and the same
 //	drop                                TransactWriteItems of 4 or 5                                      12–16 w with GSIs
 //	refused attempts                    BatchWriteItem of 25 (from the audit queue)                       3 w each with GSIs
 //	events of a record or a student     Query GSI1 of 1 partition, a section's of 8; Query GSI2           0.5 r for each 4 KB and partition

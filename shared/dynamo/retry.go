@@ -19,10 +19,10 @@ import (
 // attempts and does not try again at all what met a transaction; a function has seconds, and whoever waits for it has nothing
 // better to do.
 
-// pause waits before another attempt, which it counts: with full jitter, since those who were refused together must not come back together,
-// and doubling, since a crowd is served only once it asks for no more than there is. A hot item takes some hundred writes
-// a second. It returns [registrar.ErrBusy] when the context ends first, or would end before an attempt had its time: one that
-// is cut off may have been carried out, and nobody would know.
+// pause waits before another attempt, which it counts: with full jitter, since those who were refused together must not come
+// back together, and doubling, since a crowd is served only once it asks for no more than there is: a hot item takes some
+// hundred transactions a second. It returns [registrar.ErrBusy] when the context ends first, or would end before an attempt
+// had its time: one that is cut off may have been carried out, and nobody would know.
 func pause(ctx context.Context, attempt int) error {
 	const first, longest, anAttempt = 20 * time.Millisecond, time.Second, 20 * time.Millisecond
 	wait := time.Duration(rand.Int64N(int64(min(longest, first<<min(attempt-1, 10)))) + 1)
@@ -86,16 +86,16 @@ func busyOr(ctx context.Context, err error) error {
 // once has the SDK make one attempt.
 func once(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
 
-// again makes a request until the service has answered it. Of attempts that were not answered at all it makes three, as the
-// SDK does.
+// again makes a request until the service serves it, as long as it asks to come again: forty times at most, which is about a
+// quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as the SDK does.
 func again[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
-	const unanswered = 3
+	const unanswered, most = 3, 40
 	for attempt := 1; ; attempt++ {
 		out, err := request(ctx, in, append(options, once)...)
 		var answer smithy.APIError
-		if err == nil || !mayTryAgain(err) || !errors.As(err, &answer) && attempt >= unanswered {
+		if err == nil || !mayTryAgain(err) || attempt >= most || !errors.As(err, &answer) && attempt >= unanswered {
 			return out, err
 		}
 		if answer != nil && answer.ErrorCode() == "TransactionConflictException" {

@@ -87,10 +87,11 @@ func TestSimulate(t *testing.T) {
 	})
 	t.Logf("%d seeds, %d events, %d imports, %d conflicts, %d throttles\nanswers: %v\nfaults: %v",
 		all.seeds, all.events, all.imports, all.conflicts, all.throttles, all.answers, all.injects)
-	if t.Failed() {
+	const enough = 10
+	if t.Failed() || all.seeds < enough { // so few need not see everything
 		return
 	}
-	if all.seeds > 1 && (all.conflicts == 0 || all.throttles == 0) {
+	if all.conflicts == 0 || all.throttles == 0 {
 		t.Error("contention did nothing")
 	}
 	for _, must := range []string{"POST 201", "POST SECTION_FULL", "DELETE 200", "POST ALREADY_ENROLLED"} {

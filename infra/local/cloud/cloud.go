@@ -277,7 +277,9 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	var all clients
 	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
-		all.streams = &lambda.HTTPStreams{Client: http.DefaultClient, Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB")}
+		all.streams = &lambda.HTTPStreams{
+			Client: &http.Client{Transport: signed{sdk.Credentials, sdk.Region}}, Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB"),
+		}
 	} else {
 		if err := c.dynamoDB(ctx, o); err != nil {
 			return clients{}, err

@@ -331,7 +331,11 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 			continue
 		}
 		one.EventSourceArn = r.ARN
-		key, err := json.Marshal(one.Change.Keys[r.key])
+		var of any = one.Change.Keys // all of it where the stream does not tell its key schema: one item's records stay in order
+		if partition, ok := one.Change.Keys[r.key]; ok {
+			of = partition
+		}
+		key, err := json.Marshal(of)
 		if err != nil {
 			key = nil // a record without the key: any lane will do, if always the same
 		}

@@ -10,6 +10,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/letters"
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/telemetry"
 	"example.com/registrar/shared/unsubscribe"
 )
 
@@ -140,14 +141,14 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		return nil
 	}
 	office := registrar.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.clock, ClaimTime: claimTime, SendTime: sendTime}
-	done, err := office.Deliver(ctx, m, address, func() (registrar.Letter, error) {
+	done, news, err := office.Deliver(ctx, m, address, func() (registrar.Letter, error) {
 		stop := s.Links.Address(m.Recipient, m.Kind)
 		text, err := write(stop)
 		if err != nil {
 			return registrar.Letter{}, permanentIfGone(err)
 		}
 		return registrar.Letter{
-			To: registrar.Personal(address), Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: stop,
+			To: address, Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: stop,
 			Mail: m.ID, Event: m.Event, Correlation: m.Correlation,
 		}, nil
 	})
@@ -158,25 +159,28 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		return err
 	}
 	level := slog.LevelInfo
-	switch done.State {
-	case registrar.MailUnknown: // an operator has to look
+	switch {
+	case !news: // delivered again
+		level = slog.LevelDebug
+	case done.State == registrar.MailSent:
+		telemetry.Count(ctx, telemetry.MailsSent, 1)
+	case done.State == registrar.MailUnknown, done.State == registrar.MailRefused: // an operator has to look
+		telemetry.Count(ctx, telemetry.MailsOpen, 1)
 		level = slog.LevelError
-	case registrar.MailRefused:
-		level = slog.LevelWarn
 	}
 	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "message", done.Message)
 	return nil
 }
 
 // facts are the address of a mail, which may be empty, and how its letter is written.
-func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, write func(unsubscribeAt string) (letters.Text, error), err error) {
+func (s Sender) facts(ctx context.Context, m registrar.Mail) (address registrar.Personal, write func(unsubscribeAt string) (letters.Text, error), err error) {
 	switch m.Kind {
 	case registrar.MailImportFinished:
 		im, err := s.Store.Import(ctx, m.Import)
 		if err != nil {
 			return "", nil, err
 		}
-		return string(im.Notify), func(address string) (letters.Text, error) {
+		return im.Notify, func(address string) (letters.Text, error) {
 			term, err := s.Store.Term(ctx, im.Term)
 			if err != nil {
 				return letters.Text{}, err
@@ -192,7 +196,7 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address string, wr
 		if err != nil {
 			return "", nil, err
 		}
-		return string(student.Email), func(address string) (letters.Text, error) {
+		return student.Email, func(address string) (letters.Text, error) {
 			section, err := s.Store.Section(ctx, m.Section)
 			if err != nil {
 				return letters.Text{}, err

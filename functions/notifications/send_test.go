@@ -229,7 +229,7 @@ func TestARegistrationIsTold(t *testing.T) {
 func TestTheEndOfAnImportIsTold(t *testing.T) {
 	m := openMailroom(t)
 	term := m.NewTerm("2025-SPRING")
-	end := func(id, notify string, state registrar.ImportState) registrar.Event {
+	end := func(id string, notify registrar.Personal, state registrar.ImportState) registrar.Event {
 		im := registrar.Import{
 			ID: registrar.ImportID(id), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, Notify: registrar.Personal(notify), State: registrar.ImportWaiting,
 			Stamp: registrar.Stamp{}.Next(m.Now()),

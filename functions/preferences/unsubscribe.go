@@ -28,7 +28,6 @@ type tokenInput struct {
 type pageOutput struct {
 	ContentType string `header:"Content-Type"`
 	Policy      string `header:"Content-Security-Policy"`
-	Referrer    string `header:"Referrer-Policy"`
 	Body        []byte
 }
 
@@ -116,7 +115,7 @@ func about(kind registrar.MailKind) string {
 // paper fills the page.
 func paper(title, text, form string) *pageOutput {
 	return &pageOutput{
-		ContentType: "text/html; charset=utf-8", Policy: pagePolicy, Referrer: "no-referrer",
+		ContentType: "text/html; charset=utf-8", Policy: pagePolicy,
 		Body: []byte(strings.NewReplacer("[[title]]", title, "[[text]]", text, "[[form]]", form).Replace(page)),
 	}
 }

@@ -70,42 +70,43 @@ type PostOffice struct {
 const settleTime = 5 * time.Second
 
 // Deliver sends the mail to the address if there is no record of it yet, and returns the record as it then is: sent, refused
-// or unknown, or suppressed without being written. The letter is written before the claim, so that a claim is only as long as
-// the handing over.
+// or unknown, or suppressed without being written; news is false when it was so before. The letter is written before the
+// claim, so that a claim is only as long as the handing over.
 //
 // After an error the event is to come back: [ErrMailClaimed], [ErrNotSent], [ErrBusy] or a failure. No error leads to a second
 // letter.
-func (o PostOffice) Deliver(ctx context.Context, m Mail, address string, write func() (Letter, error)) (Mail, error) {
+func (o PostOffice) Deliver(ctx context.Context, m Mail, address Personal, write func() (Letter, error)) (_ Mail, news bool, _ error) {
 	for {
-		facts, err := o.Store.MailFacts(ctx, m.ID, m.Recipient, HashAddress(address))
+		facts, err := o.Store.MailFacts(ctx, m.ID, m.Recipient, HashAddress(string(address)))
 		if err != nil {
-			return Mail{}, fmt.Errorf("mail %s: %w", m.ID, err)
+			return Mail{}, false, fmt.Errorf("mail %s: %w", m.ID, err)
 		}
 		next, err := decideMail(m, facts, o.Clock(), o.ClaimTime)
 		if err != nil {
-			return facts.Mail, fmt.Errorf("mail %s: %w", m.ID, err)
+			return facts.Mail, false, fmt.Errorf("mail %s: %w", m.ID, err)
 		}
 		if next.Version == facts.Mail.Version {
-			return facts.Mail, nil // delivered again
+			return facts.Mail, false, nil // delivered again
 		}
 		var letter Letter
 		if next.State == MailClaimed {
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < o.SendTime {
-				return facts.Mail, fmt.Errorf("mail %s: %w: no time is left to send it", m.ID, ErrBusy)
+				return facts.Mail, false, fmt.Errorf("mail %s: %w: no time is left to send it", m.ID, ErrBusy)
 			}
 			if letter, err = write(); err != nil {
-				return facts.Mail, fmt.Errorf("mail %s: write it: %w", m.ID, err)
+				return facts.Mail, false, fmt.Errorf("mail %s: write it: %w", m.ID, err)
 			}
 		}
 		switch err := o.Store.SaveMail(ctx, next); {
 		case errors.Is(err, ErrStale) && ctx.Err() == nil:
 			continue // another delivery was faster
 		case err != nil:
-			return facts.Mail, fmt.Errorf("mail %s: %w", m.ID, err)
+			return facts.Mail, false, fmt.Errorf("mail %s: %w", m.ID, err)
 		case next.State != MailClaimed:
-			return next, nil
+			return next, true, nil
 		}
-		return o.handOver(ctx, next, letter)
+		done, err := o.handOver(ctx, next, letter)
+		return done, true, err
 	}
 }
 

@@ -21,13 +21,15 @@ const (
 	ColdStarts                // 1 in the first invocation of an environment
 	Messages                  // messages of a queue or records of a stream that were handled
 	Failures                  // of those, the ones that failed and come again, or go to where the dead ones lie
+	MailsSent                 // mails that the provider took
+	MailsOpen                 // mails that it refused, or of which nobody knows: an operator has to look
 
 	counters // how many there are
 )
 
 // String is the metric's name.
 func (c Counter) String() string {
-	return [...]string{"conflicts", "retries", "readUnits", "writeUnits", "coldStarts", "messages", "failures"}[c]
+	return [...]string{"conflicts", "retries", "readUnits", "writeUnits", "coldStarts", "messages", "failures", "mailsSent", "mailsOpen"}[c]
 }
 
 // Timer is a metric of durations, of which an invocation may have several. Its unit is Milliseconds.

@@ -40,7 +40,8 @@ func (u *University) office(c registrar.Carrier, at time.Time) registrar.PostOff
 
 // deliver delivers as a worker would.
 func (u *University) deliver(o registrar.PostOffice, m registrar.Mail) (registrar.Mail, error) {
-	return o.Deliver(u.T.Context(), m, address, func() (registrar.Letter, error) { return registrar.Letter{To: address, Mail: m.ID}, nil })
+	done, _, err := o.Deliver(u.T.Context(), m, address, func() (registrar.Letter, error) { return registrar.Letter{To: address, Mail: m.ID}, nil })
+	return done, err
 }
 
 // open lists the mails that lie open in a state.
@@ -75,8 +76,11 @@ func manyDeliveries(t *testing.T, u *University) {
 		})
 	}
 	wg.Wait()
-	m, err := u.deliver(office, mailOf(1))
+	m, news, err := office.Deliver(t.Context(), mailOf(1), address, nil)
 	u.must(err)
+	if news {
+		t.Error("a mail that was sent is news once more")
+	}
 	if n := carrier.letters.Load(); n != 1 || m.State != registrar.MailSent {
 		t.Errorf("%d letters of one event; the mail is %s", n, m.State)
 	}

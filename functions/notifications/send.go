@@ -164,7 +164,7 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 	case registrar.MailRefused:
 		level = slog.LevelWarn
 	}
-	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "message", done.Message)
+	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "messageId", done.Message)
 	return nil
 }
 

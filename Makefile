@@ -22,7 +22,7 @@ help: ## list the commands
 .PHONY: run
 run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, CONTENTION=aws, FAULTS, LOG=json, AWS_ENDPOINT_URL_*)
 	@$(if $(filter processes,$(LAMBDA)),$(MAKE) --no-print-directory build-local)
-	@LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_FILE=$(LOG_FILE) go run ./infra/local
+	@LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_LEVEL=$(LOG_LEVEL) LOG_FILE=$(LOG_FILE) go run ./infra/local
 
 LOG_FILE ?= .build/run.log
 

@@ -168,7 +168,7 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		telemetry.Count(ctx, telemetry.MailsOpen, 1)
 		level = slog.LevelError
 	}
-	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "message", done.Message)
+	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "messageId", done.Message)
 	return nil
 }
 

@@ -45,6 +45,7 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 		Code:       awslambda.Code_FromAsset(jsii.String(s.code(f)), nil),
 		MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Timeout), Environment: s.environment(f),
 		LogGroup: logs, LoggingFormat: awslambda.LoggingFormat_JSON, Role: role,
+		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG, // what is held for failures may pass: see shared/telemetry
 	})
 	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to anyway.
 	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // a function's default child is one

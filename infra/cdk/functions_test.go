@@ -21,8 +21,8 @@ type lambda struct {
 	Runtime, Handler    string
 	Architectures       []string
 	LoggingConfig       struct {
-		LogFormat string
-		LogGroup  reference
+		LogFormat, ApplicationLogLevel string
+		LogGroup                       reference
 	}
 	Role        reference
 	Environment struct{ Variables map[string]any }
@@ -227,7 +227,8 @@ func (s system) shapes(t *testing.T) map[string]shape {
 			}
 			var f lambda
 			convert(t, r.Properties, &f)
-			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" || !slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" {
+			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" || !slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" ||
+				f.LoggingConfig.ApplicationLogLevel != "DEBUG" {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
 			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com")

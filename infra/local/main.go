@@ -5,7 +5,7 @@
 // CONTENTION=aws (the embedded DynamoDB takes its time, conflicts and throttles as AWS's does, see [dynamodb.AWSContention];
 // off by default, and not with DATA_DIR), VISIBILITY=20s (so soon messages come back whose consumer was killed, instead of
 // after hours), LOG=json (log lines as functions write them, instead of readable ones), LOG_FILE (a file that gets them so in
-// any case, of this run alone),
+// any case, of this run alone), LOG_LEVEL=debug (debug lines of all requests, not only of those that fail),
 // DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
 // outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
 // instead).
@@ -35,6 +35,7 @@ import (
 	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/telemetry"
 )
 
 func main() {
@@ -202,6 +203,13 @@ func options(getenv func(string) string, log *slog.Logger) (cloud.Options, error
 	o.Visibility, err = time.ParseDuration(or(getenv("VISIBILITY"), "0s"))
 	if err != nil || o.Visibility < 0 || o.Visibility > longest || o.Visibility%time.Second != 0 {
 		return o, fmt.Errorf("VISIBILITY is %q, and may be whole seconds up to %s", getenv("VISIBILITY"), longest)
+	}
+	switch getenv("LOG_LEVEL") {
+	case "", "info":
+	case "debug":
+		o.Debug = telemetry.WriteDebug
+	default:
+		return o, fmt.Errorf("LOG_LEVEL is %q, and may be info or debug", getenv("LOG_LEVEL"))
 	}
 	switch getenv("DATA_SYNC") {
 	case "", "on":

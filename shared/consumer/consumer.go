@@ -174,7 +174,7 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 		return h.bury(ctx, m, fmt.Errorf("failed %d times, at last: %w", m.Receives, err))
 	}
 	telemetry.Release(ctx)
-	h.Log.ErrorContext(ctx, "a message failed", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", err.Error())
+	h.Log.ErrorContext(ctx, "a message failed", "consumer", h.work.Name, "received", m.Receives, "error", err.Error())
 	h.hide(ctx, m, h.pause(m))
 	return false
 }
@@ -291,7 +291,7 @@ func (h *each[T]) hide(ctx context.Context, m Message, d time.Duration) {
 	defer cancel()
 	const longest = 12 * time.Hour // SQS API reference, ChangeMessageVisibility
 	if err := h.Queue.Hide(ctx, m, min(max(d, 0), longest)); err != nil {
-		h.Log.WarnContext(ctx, "a message's visibility was not changed", "consumer", h.work.Name, "message", m.ID, "error", err.Error())
+		h.Log.WarnContext(ctx, "a message's visibility was not changed", "consumer", h.work.Name, "error", err.Error())
 	}
 }
 
@@ -305,11 +305,11 @@ func (h *each[T]) pause(m Message) time.Duration {
 // bury gives a message up: true when it is among the dead letters. Otherwise it comes back, and the queue gives it up.
 func (h *each[T]) bury(ctx context.Context, m Message, reason error) bool {
 	telemetry.Release(ctx)
-	h.Log.ErrorContext(ctx, "a message is dead", "consumer", h.work.Name, "message", m.ID, "received", m.Receives, "error", reason.Error())
+	h.Log.ErrorContext(ctx, "a message is dead", "consumer", h.work.Name, "received", m.Receives, "error", reason.Error())
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	if err := h.Queue.Bury(ctx, m, reason.Error()); err != nil {
-		h.Log.ErrorContext(ctx, "a dead message was not buried and comes back", "consumer", h.work.Name, "message", m.ID, "error", err.Error())
+		h.Log.ErrorContext(ctx, "a dead message was not buried and comes back", "consumer", h.work.Name, "error", err.Error())
 		return false
 	}
 	return true

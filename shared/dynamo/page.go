@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -92,7 +93,8 @@ func collect[T any](ctx context.Context, s *Store, list string, in *dynamodb.Que
 	for range maxQueries {
 		out, err := s.client.Query(ctx, in)
 		if err != nil {
-			return result, busyOr(ctx, fmt.Errorf("list %s: %w", list, err))
+			kind, _, _ := strings.Cut(list, "#") // what follows may be somebody's name
+			return result, busyOr(ctx, fmt.Errorf("list %s: %w", kind, err))
 		}
 		records, err := resolve(ctx, out.Items)
 		if err != nil {

@@ -64,7 +64,8 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 	ctx := context.Background()
 	tracer, err := newTracer(ctx)
 	recorder := telemetry.New(telemetry.Options{
-		Function: lambdacontext.FunctionName, Log: lambdacontext.NewLogHandler(), Debug: debugLines(os.Getenv("AWS_LAMBDA_LOG_LEVEL")), Tracer: tracer,
+		Function: lambdacontext.FunctionName, Log: lambdacontext.NewLogHandler(), Tracer: tracer,
+		Debug: telemetry.DebugAt(os.Getenv("AWS_LAMBDA_LOG_LEVEL")),
 	})
 	host := Host{Getenv: os.Getenv, Log: recorder.Log(), Telemetry: recorder}
 	var handler lambda.Handler
@@ -76,16 +77,4 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 		os.Exit(1)
 	}
 	lambda.StartWithOptions(handler)
-}
-
-// debugLines follows the application log level of Lambda's logging settings: TRACE has debug lines written at once, DEBUG
-// (and no level at all, as with the format text) has them held for failures; with any other Lambda would not let them pass.
-func debugLines(level string) telemetry.DebugLines {
-	switch level {
-	case "TRACE":
-		return telemetry.WriteDebug
-	case "DEBUG", "":
-		return telemetry.HoldDebug
-	}
-	return telemetry.DropDebug
 }

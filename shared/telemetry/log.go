@@ -19,6 +19,31 @@ const (
 	DropDebug                    // they are dropped
 )
 
+// The application log levels of Lambda's logging settings that have something to say of debug lines.
+const (
+	levelHold  = "DEBUG"
+	levelWrite = "TRACE"
+	levelDrop  = "INFO"
+)
+
+// DebugAt follows the application log level of Lambda's logging settings, as AWS_LAMBDA_LOG_LEVEL has it: TRACE has debug lines
+// written at once, DEBUG (and no level at all, as with the format text) has them held for failures; with any other Lambda would
+// not let them pass.
+func DebugAt(level string) DebugLines {
+	switch level {
+	case levelWrite:
+		return WriteDebug
+	case levelHold, "":
+		return HoldDebug
+	}
+	return DropDebug
+}
+
+// Level is the level that [DebugAt] reads so.
+func (d DebugLines) Level() string {
+	return map[DebugLines]string{HoldDebug: levelHold, WriteDebug: levelWrite, DropDebug: levelDrop}[d]
+}
+
 // The bounds of what is held for an invocation or a message. When there is more, the oldest lines go.
 const (
 	heldLines = 200

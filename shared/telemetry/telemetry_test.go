@@ -150,6 +150,16 @@ func TestDebugLines_AreWrittenWhenTheInvocationFails(t *testing.T) {
 	}
 }
 
+func TestDebugLines_FollowLambdasLevel(t *testing.T) {
+	for level, want := range map[string]telemetry.DebugLines{
+		"": telemetry.HoldDebug, "DEBUG": telemetry.HoldDebug, "TRACE": telemetry.WriteDebug, "INFO": telemetry.DropDebug, "ERROR": telemetry.DropDebug,
+	} {
+		if got := telemetry.DebugAt(level); got != want || telemetry.DebugAt(got.Level()) != want {
+			t.Errorf("%q: %v, whose level is %s", level, got, got.Level())
+		}
+	}
+}
+
 func TestDebugLines_OfOneMessage(t *testing.T) {
 	recorder, l := record(telemetry.HoldDebug)
 	ctx, invocation := recorder.Begin(t.Context(), telemetry.Batch)

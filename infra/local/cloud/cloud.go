@@ -35,6 +35,7 @@ import (
 	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/objects"
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/telemetry"
 	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -63,8 +64,9 @@ const (
 
 // Options configure a local cloud.
 type Options struct {
-	Getenv func(string) string // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
-	Log    *slog.Logger        // nil: nobody is told
+	Getenv func(string) string  // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
+	Log    *slog.Logger         // nil: nobody is told
+	Debug  telemetry.DebugLines // what becomes of the functions' debug lines
 	System api.System
 	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example
 	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.

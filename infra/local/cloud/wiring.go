@@ -64,7 +64,7 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 func (c *Cloud) Adapters() functions.Adapters {
 	return functions.Adapters{
 		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Carrier: c.carrier, Letters: c.letters, Links: c.links,
-		System: c.options.System, Log: c.options.Log,
+		System: c.options.System, Log: c.options.Log, Debug: c.options.Debug,
 	}
 }
 
@@ -101,7 +101,7 @@ func concurrency(f functions.Function) int {
 func (c *Cloud) Environment(f functions.Function) []string {
 	env := []string{
 		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
-		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=DEBUG",
+		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=" + c.options.Debug.Level(),
 	}
 	for name, value := range f.Environment() {
 		text := c.value(value)

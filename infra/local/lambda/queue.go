@@ -176,7 +176,7 @@ func (p *queuePolls) gather(ctx context.Context) (batch []message, received time
 		for _, m := range more {
 			record, err := json.Marshal(p.record(p.region, m))
 			if err != nil {
-				p.log.Error("a message could not be written as a record", "message", aws.ToString(m.MessageId), "error", err)
+				p.log.Error("a message could not be written as a record", "messageId", aws.ToString(m.MessageId), "error", err)
 				continue
 			}
 			batch = append(batch, message{m, record})
@@ -214,7 +214,7 @@ func (p *queuePolls) claim(batch []message) (claimed []message, release func()) 
 	for _, m := range batch {
 		group := m.group()
 		if p.groups[group] && !mine[group] {
-			p.log.Warn("a message came again while its group is being worked on", "message", m.id(), "group", group)
+			p.log.Warn("a message came again while its group is being worked on", "messageId", m.id(), "group", group)
 			continue
 		}
 		p.groups[group], mine[group] = true, true
@@ -262,7 +262,7 @@ func (p *queuePolls) work(ctx context.Context, batch []message, until time.Time)
 			continue
 		}
 		if p.fifo && stopped[m.group()] {
-			p.log.Error("the function failed a message but not one after it in its group, which is out of order now", "message", m.id(), "group", m.group())
+			p.log.Error("the function failed a message but not one after it in its group, which is out of order now", "messageId", m.id(), "group", m.group())
 		}
 		entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 	}

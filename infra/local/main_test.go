@@ -105,7 +105,7 @@ func (t *told) register(ctx context.Context, api *client.Client, name string) {
 
 // send sends messages until the cloud is killed, three at once, and after each three receives some and deletes the first.
 func (t *told) send(ctx context.Context, queues *sqs.Client, queue, name string) {
-	url := aws.String(queue)
+	address := aws.String(queue)
 	for k := 0; ; k += 3 {
 		var entries []types.SendMessageBatchRequestEntry
 		for i := range 3 {
@@ -116,19 +116,19 @@ func (t *told) send(ctx context.Context, queues *sqs.Client, queue, name string)
 			}
 			entries = append(entries, entry)
 		}
-		if _, err := queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: entries}); err != nil {
+		if _, err := queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: address, Entries: entries}); err != nil {
 			return
 		}
 		for _, entry := range entries {
 			t.note(t.sent, *entry.MessageBody)
 		}
-		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 2})
+		got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: address, MaxNumberOfMessages: 2})
 		if err != nil {
 			return
 		}
 		for _, m := range got.Messages[:min(1, len(got.Messages))] {
 			t.note(t.deleting, *m.Body)
-			if _, err := queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			if _, err := queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: address, ReceiptHandle: m.ReceiptHandle}); err != nil {
 				return
 			}
 			t.note(t.deleted, *m.Body)
@@ -228,11 +228,11 @@ func (t *told) checkStudents(tt *testing.T, api *client.Client) {
 func (t *told) checkMessages(tt *testing.T, queues *sqs.Client, urls []string) int {
 	tt.Helper()
 	found, batches := map[string]bool{}, map[string]int{}
-	for _, url := range urls {
+	for _, queue := range urls {
 		last := map[string]string{} // of each group
 		for {
 			got, err := queues.ReceiveMessage(tt.Context(), &sqs.ReceiveMessageInput{
-				QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 2, VisibilityTimeout: 600,
+				QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 2, VisibilityTimeout: 600,
 				MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"},
 			})
 			if err != nil {
@@ -257,7 +257,7 @@ func (t *told) checkMessages(tt *testing.T, queues *sqs.Client, urls []string) i
 				}
 				entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 			}
-			if _, err := queues.DeleteMessageBatch(tt.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err != nil {
+			if _, err := queues.DeleteMessageBatch(tt.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: entries}); err != nil {
 				tt.Fatal(err)
 			}
 		}

@@ -73,17 +73,16 @@ func (c *Client) Upload(ctx context.Context, method, address string, headers map
 }
 
 // once sends a request and reads the answer.
-func (c *Client) once(r *http.Request) (*http.Response, []byte, error) {
+func (c *Client) once(r *http.Request) (status int, body []byte, err error) {
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	if body, err = io.ReadAll(answer.Body); err != nil {
+		return 0, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	return answer, body, nil
+	return answer.StatusCode, body, nil
 }
 
 // again waits before a request that was throttled is sent once more, so that those who were throttled together do not come
@@ -105,15 +104,15 @@ func again(ctx context.Context, r *http.Request, attempt int) bool {
 
 // send sends a request; one that is throttled (429) as often as it takes.
 func (c *Client) send(r *http.Request, out any) error {
-	answer, body, err := c.once(r)
-	for attempt := 0; err == nil && answer.StatusCode == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
-		answer, body, err = c.once(r)
+	status, body, err := c.once(r)
+	for attempt := 0; err == nil && status == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
+		status, body, err = c.once(r)
 	}
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode >= http.StatusMultipleChoices {
-		problem := &Problem{Status: answer.StatusCode, Detail: answer.Status}
+	if status >= http.StatusMultipleChoices {
+		problem := &Problem{Status: status, Detail: http.StatusText(status)}
 		_ = json.Unmarshal(body, problem) // some answers are the gateway's own, in another form
 		return problem
 	}

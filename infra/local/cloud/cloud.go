@@ -187,16 +187,16 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 
 // newGateway is the gateway as the manifest wants it.
 func newGateway(routes []gateway.Route, o Options) (*gateway.Gateway, error) {
-	api := functions.API()
+	wanted := functions.API()
 	options := gateway.Options{Routes: routes, Log: o.Log, Now: o.System.Clock, CORS: &gateway.CORS{
-		AllowOrigins: api.CORS.Origins, AllowMethods: api.CORS.Methods, AllowHeaders: api.CORS.Headers,
-		ExposeHeaders: api.CORS.Expose, MaxAge: api.CORS.MaxAge,
+		AllowOrigins: wanted.CORS.Origins, AllowMethods: wanted.CORS.Methods, AllowHeaders: wanted.CORS.Headers,
+		ExposeHeaders: wanted.CORS.Expose, MaxAge: wanted.CORS.MaxAge,
 	}}
 	if !o.Unthrottled {
 		throttle := func(t functions.Throttle) *gateway.Throttle {
 			return &gateway.Throttle{Rate: float64(t.Rate), Burst: t.Burst}
 		}
-		options.Throttle = throttle(api.Throttle)
+		options.Throttle = throttle(wanted.Throttle)
 		own := functions.Throttles(functions.All())
 		for i, r := range routes {
 			if t, ok := own[r.Method+" "+r.Path]; ok {

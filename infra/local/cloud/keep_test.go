@@ -30,9 +30,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The test binary is also a local cloud to be killed: with DATA_DIR and WRITERS in its environment it is that.
+// The test binary is also a local cloud to be killed, with DATA_DIR and WRITERS in its environment, and a function.
 func TestMain(m *testing.M) {
-	if os.Getenv("WRITERS") == "" {
+	switch {
+	case os.Getenv("AWS_LAMBDA_RUNTIME_API") != "":
+		standIn()
+	case os.Getenv("WRITERS") == "":
 		os.Exit(m.Run())
 	}
 	if err := write(context.Background(), os.Getenv("WRITERS"), os.Stdout); err != nil {

@@ -1,12 +1,28 @@
 package cloud_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/shared/api"
+	"github.com/aws/aws-lambda-go/events"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -47,5 +63,74 @@ func TestUploadsAreAnnouncedByPrefix(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// standIn is what TestMain runs as when the Runtime API calls: it answers what it finds around it.
+func standIn() {
+	awslambda.Start(func(context.Context, json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
+		body, err := json.Marshal(os.Environ())
+		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK, Body: string(body)}, err
+	})
+}
+
+// With LAMBDA=processes each function has its own binary, and the memory, the settings and the engines of its line in the
+// manifest; all together they have as many calls at once as they may.
+func TestProcessesAreOfTheManifest(t *testing.T) {
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for _, f := range functions.All() {
+		if err := errors.Join(os.Mkdir(filepath.Join(folder, f.Name), 0o700), os.Symlink(binary, filepath.Join(folder, f.Name, "bootstrap"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log bytes.Buffer
+	c, err := cloud.Open(t.Context(), cloud.Options{
+		Log: slog.New(slog.NewTextHandler(&log, nil)), System: api.RealSystem(), Processes: folder, Concurrency: 1, Output: io.Discard,
+		DynamoDBAddress: "http://dynamodb.local", SQSAddress: "http://sqs.local", S3Address: "http://s3.local", SESAddress: "http://ses.local",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ask := func(method, path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		c.API.ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
+		return w
+	}
+	for _, f := range functions.All() {
+		if f.Name != "terms-list" && f.Name != "imports-create" {
+			continue
+		}
+		operation := f.Operations(functions.Adapters{})[0]
+		var env []string
+		if w := ask(operation.Method, operation.Path); json.Unmarshal(w.Body.Bytes(), &env) != nil {
+			t.Fatalf("%s: %d %s", f.Name, w.Code, w.Body)
+		}
+		want := append(c.Environment(f), "AWS_LAMBDA_FUNCTION_NAME="+f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(f.Memory))
+		for _, variable := range want {
+			if !slices.Contains(env, variable) {
+				t.Errorf("%s does not find %s among %v", f.Name, variable, env)
+			}
+		}
+		if !strings.Contains(log.String(), `msg="cold start" function=`+f.Name+` milliseconds=`) {
+			t.Errorf("no cold start of %s in the log:\n%s", f.Name, &log)
+		}
+	}
+	var answers sync.WaitGroup
+	codes := make([]int, 20)
+	for i := range codes {
+		answers.Go(func() { codes[i] = ask(http.MethodGet, "/v1/terms").Code })
+	}
+	answers.Wait()
+	if !slices.Contains(codes, http.StatusOK) || !slices.Contains(codes, http.StatusServiceUnavailable) {
+		t.Errorf("20 calls at once, where one may be: %v", codes)
 	}
 }

@@ -126,9 +126,9 @@ func (j *Journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the client went away, and nothing was done
 	}
 	out := newAnswer()
+	served := r.Clone(context.WithoutCancel(r.Context())) // a change is done or not, whoever waits for it
+	served.Body, served.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	err = j.change(entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}, func() bool {
-		served := r.Clone(context.WithoutCancel(r.Context())) // a change is done or not, whoever waits for it
-		served.Body, served.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		j.engine.ServeHTTP(out, served)
 		return out.status < http.StatusMultipleChoices // otherwise it was refused, and nothing changed
 	})

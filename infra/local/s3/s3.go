@@ -4,7 +4,7 @@
 //
 // Faithful: buckets, put, get, ranges, presigned PUT and GET with signature, signed headers and expiry. Not faithful:
 // signatures in the Authorization header are not checked, there are no bucket policies, no versions by default, and nothing
-// outlives the process. Start with [New].
+// outlives the process unless infra/local/journal keeps the requests. Start with [New].
 package s3
 
 import (

@@ -76,7 +76,7 @@ func (e *Engine) changes() []byte {
 	e.gone = nil
 	for _, name := range slices.Sorted(maps.Keys(e.queues)) {
 		if q := e.queues[name]; q.touched != nil {
-			if c, any := q.change(); any {
+			if c, changed := q.change(); changed {
 				record.Queues = append(record.Queues, c)
 			}
 			q.touched = newTouched()
@@ -90,7 +90,7 @@ func (e *Engine) changes() []byte {
 }
 
 // change is what changed of a queue, and whether anything did.
-func (q *queue) change() (c queueChange, any bool) {
+func (q *queue) change() (c queueChange, changed bool) {
 	c.Name = q.name
 	if q.touched.settings {
 		c.Settings = &queueRecord{Name: q.name, Attributes: q.attributes, Tags: q.tags, Created: q.created, Modified: q.modified, Purged: q.purged}

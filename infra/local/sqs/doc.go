@@ -11,7 +11,8 @@
 // a standard queue are kept but not balanced; SenderId is the account. ReceiveRequestAttemptId and permissions are refused by
 // name. Message move tasks move what is visible and in no closed group, 500 messages a second unless a task names its rate,
 // without AWS's limits of 36 hours and of 100 tasks at once; what they move to a FIFO queue is not looked for among
-// duplicates. Nothing outlives the process but what [Engine.Snapshot] wrote.
+// duplicates. Nothing outlives the process but what [Engine.Snapshot] wrote and
+// [Options].Changed was told: infra/local/journal keeps both.
 //
 // Start with [New]; protocol.go is the way in, queue.go holds the queues themselves.
 package sqs

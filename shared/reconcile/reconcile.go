@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,11 +41,13 @@ type Reconciler struct {
 	// Settle is how long a difference has to last, without any count having moved, to be one. 0: ten seconds, which is more
 	// than an index lags unless something is wrong with it.
 	Settle time.Duration
+	// Chunk is how many records are looked at between one keeping of the position and the next. 0: 500.
+	Chunk int
 }
 
 const (
-	atOnce  = 16  // records that are looked at side by side
-	chunk   = 500 // records between one saving of the position and the next
+	atOnce  = 16 // records that are looked at side by side
+	chunk   = 500
 	settle  = 10 * time.Second
 	looks   = 5  // at a record whose counts keep moving, after the first
 	toldOf  = 50 // differences that a run logs one by one
@@ -60,13 +63,11 @@ func (r Reconciler) Run(ctx context.Context, at time.Time, anew bool) (now regis
 	if err != nil || now.Suffices(at) && !anew {
 		return now, 0, err
 	}
-	if r.Settle == 0 {
-		r.Settle = settle
-	}
+	r.Settle = cmp.Or(r.Settle, settle)
 	if !now.GoesOn(at) {
 		now = registrar.Reconciliation{ID: registrar.ReconciliationID(r.NewID()), StartedAt: registrar.Instant(r.Clock())}
 	}
-	w := walk{store: r.Store}
+	w := walk{store: r.Store, chunk: cmp.Or(r.Chunk, chunk)}
 	for longest := time.Duration(0); !now.Ended() && timeFor(ctx, longest+looks*r.Settle+reserve); {
 		began := time.Now()
 		checks, next, err := w.next(ctx, now.Position)
@@ -168,6 +169,7 @@ type check func(ctx context.Context, consistent bool) ([]registrar.Difference, e
 // walk goes through all lists, one after the other: the sections of each term, the courses, the students, the imports.
 type walk struct {
 	store Store
+	chunk int
 	terms []registrar.TermID // by id; nil: not read yet
 }
 
@@ -240,7 +242,7 @@ func (w *walk) sections(ctx context.Context, at registrar.Position) ([]check, re
 	var checks []check
 	for ; i < len(w.terms); i++ { // terms without sections are no reason to stop
 		at.Term = w.terms[i]
-		page, err := w.store.TermSections(ctx, at.Term, registrar.PageRequest{Limit: chunk, Cursor: at.Cursor})
+		page, err := w.store.TermSections(ctx, at.Term, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
 		if err != nil {
 			return nil, at, err
 		}
@@ -262,7 +264,7 @@ func (w *walk) sections(ctx context.Context, at registrar.Position) ([]check, re
 }
 
 func (w *walk) courses(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
-	page, err := w.store.Courses(ctx, registrar.CourseFilter{}, registrar.PageRequest{Limit: chunk, Cursor: at.Cursor})
+	page, err := w.store.Courses(ctx, registrar.CourseFilter{}, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
 	return checksOf(page, func(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.Difference, error) {
 		accounts, err := w.store.OfferingAccounts(ctx, course, consistent)
 		var all []registrar.Difference
@@ -274,7 +276,7 @@ func (w *walk) courses(ctx context.Context, at registrar.Position) ([]check, reg
 }
 
 func (w *walk) students(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
-	page, err := w.store.StudentIDs(ctx, registrar.PageRequest{Limit: chunk, Cursor: at.Cursor})
+	page, err := w.store.StudentIDs(ctx, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
 	return checksOf(page, func(ctx context.Context, student registrar.StudentID, consistent bool) ([]registrar.Difference, error) {
 		account, err := w.store.StudentAccount(ctx, student, consistent)
 		return account.Differences(), err
@@ -282,7 +284,7 @@ func (w *walk) students(ctx context.Context, at registrar.Position) ([]check, re
 }
 
 func (w *walk) imports(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
-	page, err := w.store.Imports(ctx, true, registrar.PageRequest{Limit: chunk, Cursor: at.Cursor})
+	page, err := w.store.Imports(ctx, true, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
 	return checksOf(page, func(ctx context.Context, im registrar.Import, consistent bool) ([]registrar.Difference, error) {
 		var err error
 		if consistent { // the list says what it said a moment ago

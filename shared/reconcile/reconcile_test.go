@@ -47,7 +47,7 @@ func open(t *testing.T, lag time.Duration, sections, students int) *university {
 	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
 	}
-	store := dynamo.New(client, dynamo.Config{Table: table, CursorKey: "0123456789abcdef"}, time.Now)
+	store := dynamo.New(client, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
 	u := &university{University: registrartest.New(t, store), store: store, client: client}
 	u.NewTerm("1999-EMPTY")
 	spring, summer := u.NewTerm("2000-SPRING"), u.NewTerm("2000-SUMMER")
@@ -236,7 +236,7 @@ func TestAnotherKeyForCursorsBeginsAListAnew(t *testing.T) {
 		if err == nil || stopped.Position.Kind != registrar.KindStudent || stopped.Position.Cursor == "" {
 			t.Fatalf("stopped at %+v, %v", stopped.Position, err)
 		}
-		reconciler.Store = dynamo.New(u.client, dynamo.Config{Table: table, CursorKey: "another key of cursors"}, time.Now)
+		reconciler.Store = dynamo.New(u.client, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("another key of cursors")}, time.Now)
 		r, found, err := reconciler.Run(t.Context(), time.Now(), false)
 		if want := (registrar.Checked{Sections: 10, Courses: 10, Students: 120}); err != nil || found != 0 || r.ID != stopped.ID || r.Checked != want {
 			t.Errorf("%+v, %d found, %v", r, found, err)

@@ -43,7 +43,7 @@ func open(t *testing.T, expression string) *sweep {
 	}
 	s := &sweep{Settings: schedule.Settings{
 		Name: "things-sweep", Expression: schedule.MustParse(expression), Clock: time.Now, NewID: uuid.NewString,
-		Registry: dynamo.New(client, dynamo.Config{Table: "table", CursorKey: "0123456789abcdef"}, time.Now),
+		Registry: dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now),
 	}}
 	s.Log = slog.New(slog.NewTextHandler(&s.log, nil))
 	return s

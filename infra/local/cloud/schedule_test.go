@@ -10,17 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/faults"
-	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/sample"
-	"example.com/registrar/infra/local/scheduler"
 	"example.com/registrar/shared/api"
-	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/schedule"
 )
 
 // lines is a log that a test reads.
@@ -52,56 +46,41 @@ next:
 }
 
 // schedules is a local cloud of its own in a bubble, where a day takes a moment and begins at midnight.
-func schedules(t *testing.T) (*campus, *lines) {
+func schedules(t *testing.T, log *lines, injector *faults.Injector, engines cloud.Engines) *campus {
 	t.Helper()
-	log := &lines{}
 	c, err := cloud.Open(t.Context(), cloud.Options{
 		Log: slog.New(slog.NewTextHandler(log, nil)), System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
+		Faults: injector, Engines: engines,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &campus{T: t, cloud: c, mark: "s"}, log
-}
-
-// keep keeps the manifest's schedules alone, so that a day of a bubble is no more than its runs.
-func (c *campus) keep(log *slog.Logger, deliveries func(name string) func(context.Context) []time.Duration) {
-	c.Helper()
-	adapters := functions.Adapters{Store: c.cloud.Store, Queues: c.cloud.Queue, System: api.RealSystem(), Log: log}
-	for _, f := range functions.All() {
-		if f.Schedule == nil {
-			continue
-		}
-		kept := &scheduler.Schedule{
-			Name: f.Name, Expression: schedule.MustParse(f.Schedule.Expression), Input: lambdahost.ScheduleInput, Now: time.Now, Log: log,
-			Function:   lambda.Handler(f.Handler(adapters, consumer.Settings{}), lambda.Options{Name: f.Name, Timeout: f.Timeout, Memory: f.Memory}),
-			Deliveries: deliveries(f.Name),
-		}
-		ctx, stop := context.WithCancel(c.Context())
-		done := make(chan error, 1)
-		go func() { done <- kept.Run(ctx) }()
-		c.Cleanup(func() {
-			stop()
-			if err := <-done; err != nil {
-				c.Error(err)
-			}
-		})
-	}
+	return &campus{T: t, cloud: c, mark: "s"}
 }
 
 // Two keep the schedules of one table, and each starts a run twice now and then: every due time has one run, and every night
 // one reconciliation.
 func TestSchedulesThatTwoKeepRunOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, log := schedules(t)
 		rules, err := faults.Parse("scheduler duplicate=30% delay=..5m")
 		if err != nil {
 			t.Fatal(err)
 		}
+		log, engines := &lines{}, cloud.Engines{}
+		var c *campus
+		ctx, stop := context.WithTimeout(t.Context(), 50*time.Hour)
+		defer stop()
+		var running sync.WaitGroup
 		for seed := range uint64(2) {
-			c.keep(slog.New(slog.NewTextHandler(log, nil)), faults.New(rules, seed, slog.New(slog.DiscardHandler)).Schedule)
+			kept := schedules(t, log, faults.New(rules, seed, slog.New(slog.DiscardHandler)), engines)
+			c, engines = kept, kept.cloud.Engines
+			running.Go(func() {
+				if err := kept.cloud.RunSchedules(ctx); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-		time.Sleep(50 * time.Hour)
+		running.Wait()
 		const dueTimes = 50*4 + 1
 		if swept := log.with("the work is done", "job=imports-sweep"); swept < dueTimes-5 || swept > dueTimes { // one that is late finds a later one done
 			t.Errorf("%d sweeps in 50 hours", swept)
@@ -127,7 +106,8 @@ func TestSchedulesThatTwoKeepRunOnce(t *testing.T) {
 
 func TestImportsThatStandStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, log := schedules(t)
+		log := &lines{}
+		c := schedules(t, log, nil, cloud.Engines{})
 		c.run()
 		term := c.term()
 		// Of three imports one never got its file; the others were begun, their workers killed, and their messages are gone.

@@ -48,7 +48,9 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 		case f.Stream != nil:
 			s, err = c.follow(ctx, clients, f, function, o)
 		case f.Schedule != nil:
-			s, err = c.keepSchedule(f, function, o)
+			if s, err = c.keepSchedule(f, function, o); err == nil {
+				c.schedules = append(c.schedules, s)
+			}
 		default:
 			for _, operation := range f.Operations(adapters) {
 				routes = append(routes, gateway.Route{Method: operation.Method, Path: operation.Path, Function: function})

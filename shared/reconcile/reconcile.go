@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -52,6 +53,10 @@ const (
 	looks   = 5  // at a record whose counts keep moving, after the first
 	toldOf  = 50 // differences that a run logs one by one
 	reserve = 5 * time.Second
+
+	// What the store is too busy for waits, as whoever registers goes first: so often, and so long at first and at most.
+	attempts                    = 6
+	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
 )
 
 // Run goes on with the latest reconciliation, or begins another if it is over or too old to go on with. When it is over and
@@ -70,7 +75,12 @@ func (r Reconciler) Run(ctx context.Context, at time.Time, anew bool) (now regis
 	w := walk{store: r.Store, chunk: cmp.Or(r.Chunk, chunk)}
 	for longest := time.Duration(0); !now.Ended() && timeFor(ctx, longest+looks*r.Settle+reserve); {
 		began := time.Now()
-		checks, next, err := w.next(ctx, now.Position)
+		var checks []check
+		var next registrar.Position
+		err := patiently(ctx, func() (err error) {
+			checks, next, err = w.next(ctx, now.Position)
+			return err
+		})
 		if err != nil {
 			return now, found, fmt.Errorf("reconcile: %w", err)
 		}
@@ -144,12 +154,27 @@ func sideBySide(ctx context.Context, checks []check, consistent bool) ([][]regis
 	group.SetLimit(atOnce)
 	for i, c := range checks {
 		group.Go(func() error {
-			var err error
-			told[i], err = c(ctx, consistent)
-			return err
+			return patiently(ctx, func() (err error) {
+				told[i], err = c(ctx, consistent)
+				return err
+			})
 		})
 	}
 	return told, group.Wait()
+}
+
+// patiently tries again what the store is too busy for.
+func patiently(ctx context.Context, do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if !errors.Is(err, registrar.ErrBusy) || ctx.Err() != nil || attempt == attempts {
+			return err
+		}
+		longest := min(shortestPause<<attempt, longestPause)
+		if err := pause(ctx, longest/2+rand.N(longest/2)); err != nil {
+			return err
+		}
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -75,6 +75,7 @@ type world struct {
 	term     registrar.TermID
 	acked    map[string]int // changes that a client was told of, by section and student
 
+	oversold  []error            // sections that had fewer seats than were taken
 	forgotten registrar.ImportID // whose file nobody uploads
 }
 
@@ -274,6 +275,8 @@ func (w *world) command(ctx context.Context, random *rand.Rand, key string) {
 		w.insist(ctx, key, section, student, http.MethodDelete, path+"/registrations/"+string(student), nil)
 	case choice < 18:
 		w.widen(ctx, section, random)
+	case choice < 19:
+		w.look(ctx, section)
 	default:
 		w.call(ctx, http.MethodGet, path+"/registrations", "", nil)
 	}
@@ -295,18 +298,33 @@ func (w *world) insist(ctx context.Context, key string, section registrar.Sectio
 // widen raises a section's capacity, or closes and opens it: what a decision rests on changes under it.
 func (w *world) widen(ctx context.Context, section registrar.SectionID, random *rand.Rand) {
 	path := "/v1/sections/" + string(section)
-	status, now := w.call(ctx, http.MethodGet, path, "", nil)
-	seats, ok := now["seats"].(map[string]any)
-	if status != http.StatusOK || !ok {
+	now, capacity := w.look(ctx, section)
+	if now == nil {
 		return
 	}
-	capacity, _ := seats["capacity"].(float64)
 	change := map[string]any{"status": []string{"open", "open", "open", "closed"}[random.IntN(4)]}
 	if capacity < 6 {
 		change["capacity"] = int(capacity) + random.IntN(2)
 	}
 	etag, _ := now["etag"].(string)
 	w.send(ctx, http.MethodPatch, path, change, map[string]string{"If-Match": etag})
+}
+
+// look reads a section, and complains when more seats are taken than there are: at the end some may be free again.
+func (w *world) look(ctx context.Context, section registrar.SectionID) (now map[string]any, capacity float64) {
+	status, now := w.call(ctx, http.MethodGet, "/v1/sections/"+string(section), "", nil)
+	seats, ok := now["seats"].(map[string]any)
+	if status != http.StatusOK || !ok {
+		return nil, 0
+	}
+	capacity, _ = seats["capacity"].(float64)
+	if taken, _ := seats["taken"].(float64); taken > capacity {
+		w.note("section %s: %g of %g seats are taken", last4(string(section)), taken, capacity)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.oversold = append(w.oversold, fmt.Errorf("section %s: %g of %g seats were taken", last4(string(section)), taken, capacity))
+	}
+	return now, capacity
 }
 
 func (w *world) call(ctx context.Context, method, path, key string, in map[string]any) (int, map[string]any) {
@@ -385,7 +403,7 @@ func (w *world) audit(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	wrong := []error{w.found(ctx, c.Store, counted)}
+	wrong := append(w.oversold, w.found(ctx, c.Store, counted))
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students), Imports: counted.Checked.Imports}); counted.Checked != all {
 		complain("the audit looked at %+v, and there are %+v", counted.Checked, all)

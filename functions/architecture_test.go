@@ -145,8 +145,8 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			module + "/shared/stream":  f.Stream != nil,
 			module + "/shared/objects": f.Bucket != functions.No,
 			module + "/shared/intake":  f.Resource() == "imports",
-			// A consumer may share a package with operations, and so their library; its start-up makes nobody wait.
-			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil,
+			// A consumer or a task may share a package with operations, and so their library; its start-up makes nobody wait.
+			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil || f.Schedule != nil,
 			"github.com/johannesboyne/gofakes3": false, // the local cloud's
 			"testing":                           false,
 		} {

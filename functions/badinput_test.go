@@ -209,7 +209,7 @@ func badQueries(r request, function, cursor string) []bad {
 			r.withQuery("NUL: "+name, "query."+name, name+"=%00"+planted),
 			r.withQuery("long: "+name, "query."+name, name+"="+strings.Repeat(planted, 500)))
 	}
-	if strings.HasSuffix(function, "-list") || function == "registrations-roster" || function == "imports-get" {
+	if strings.HasSuffix(function, "-list") || function == "registrations-roster" || function == "imports-get" || function == "audit-differences" {
 		for _, limit := range []string{"0", "-1", "101", "1e2", "1.5", "0x10", planted, strings.Repeat("9", 40), "%20", "true"} {
 			all = append(all, r.withQuery("limit "+limit, "query.limit", "limit="+limit))
 		}

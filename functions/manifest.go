@@ -35,7 +35,9 @@ import (
 	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/objects"
 	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/schedule"
 	"example.com/registrar/shared/stream"
 	"example.com/registrar/shared/telemetry"
 	"example.com/registrar/shared/unsubscribe"
@@ -86,7 +88,7 @@ type Function struct {
 	Relay  func(Adapters) lambdahost.Images
 	Stream *Stream // of Relay
 	// Run is what a function does when its schedule says so.
-	Run      func(Adapters) lambdahost.Task
+	Run      func(Adapters, schedule.Settings) lambdahost.Task
 	Schedule *Schedule // of Run
 	// Throttle is of each of its routes, apart from the stage's: a rush there takes nothing from the others, nor they from it.
 	// Nil: the stage's. See [API].
@@ -189,6 +191,9 @@ func (f Function) Environment() map[string]Value {
 	if f.Stream != nil {
 		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}
 	}
+	if f.Schedule != nil {
+		variables[schedule.Variable] = Value{Text, f.Schedule.Expression}
+	}
 	return variables
 }
 
@@ -242,7 +247,10 @@ func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
 	case f.Relay != nil:
 		return lambdahost.Stream(f.Relay(a), recorder)
 	case f.Run != nil:
-		return lambdahost.Schedule(f.Run(a), recorder)
+		return lambdahost.Schedule(f.Run(a, schedule.Settings{
+			Name: f.Name, Expression: schedule.MustParse(f.Schedule.Expression), Registry: a.Store, Clock: a.System.Clock, NewID: a.System.NewID,
+			Log: a.Log,
+		}), recorder)
 	}
 	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...), recorder)
 }
@@ -379,7 +387,14 @@ func All() []Function {
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler {
 				return imports.Worker(s, a.Store, a.Bucket, a.Queue("audit"), a.System)
 			},
-			Memory: 1024, Timeout: 15 * time.Minute, Table: Write, Bucket: Read,
+			Memory: 1024, Timeout: registrar.ImportWorkTime, Table: Write, Bucket: Read,
+		},
+		{
+			Name: "imports-sweep", Schedule: &Schedule{"rate(15 minutes)"}, Sends: []string{"imports"},
+			Run: func(a Adapters, s schedule.Settings) lambdahost.Task {
+				return imports.Sweep(s, a.Store, a.Queue("imports"))
+			},
+			Memory: 256, Timeout: time.Minute, Table: Write,
 		},
 
 		{
@@ -396,6 +411,15 @@ func All() []Function {
 			Memory:  256, Timeout: 30 * time.Second, Table: Write,
 		},
 		reads("audit-list", func(a Adapters) api.Operation { return audit.List(a.Store) }),
+		{
+			// Through the night, further apart than the function's time: what one run does not get to, the next goes on with.
+			Name: "audit-reconcile", Schedule: &Schedule{"cron(0/20 6-9 * * ? *)"},
+			Run: func(a Adapters, s schedule.Settings) lambdahost.Task {
+				return audit.Reconcile(s, reconcile.Reconciler{Store: a.Store, Clock: a.System.Clock, NewID: a.System.NewID, Log: a.Log})
+			},
+			Memory: 1024, Timeout: 15 * time.Minute, Table: Write,
+		},
+		reads("audit-differences", func(a Adapters) api.Operation { return audit.Differences(a.Store) }),
 
 		{
 			Name: "notifications-send", Queue: queueNamed("notifications"), Mails: true, Unsubscribes: true,

@@ -310,7 +310,9 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 			}
 		}
 		im, err := a.Store.Import(t.Context(), registrar.ImportID(sample.ID(sample.KindImport, 2)))
-		if err != nil || im.State != registrar.ImportFinished || im.Rows.Applied != 1 || im.Rows.Refused != 0 {
+		swept := functionNamed(all, "imports-sweep") < functionNamed(all, "imports-apply") // the sample waits for its file since long ago
+		if err != nil || swept && im.State != registrar.ImportFailed ||
+			!swept && (im.State != registrar.ImportFinished || im.Rows.Applied != 1 || im.Rows.Refused != 0) {
 			t.Errorf("round %d: the sample's import: %+v, %v", round, im, err)
 		}
 		if changed := c.restore(); len(changed) == 0 {
@@ -321,4 +323,8 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 			order.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		}
 	}
+}
+
+func functionNamed(all []functions.Function, name string) int {
+	return slices.IndexFunc(all, func(f functions.Function) bool { return f.Name == name })
 }

@@ -12,14 +12,27 @@ import (
 
 // announcement is what the worker reads of an S3 event notification (S3 user guide, "Event message structure").
 type announcement struct {
-	Event   string `json:"Event"` // "s3:TestEvent", once, when the notification is set up
-	Records []struct {
-		S3 struct {
-			Object struct {
-				Key string `json:"key"` // encoded as in an address
-			} `json:"object"`
-		} `json:"s3"`
-	} `json:"Records"`
+	Event   string             `json:"Event,omitempty"` // "s3:TestEvent", once, when the notification is set up
+	Records []announcedArrival `json:"Records"`
+}
+
+type announcedArrival struct {
+	S3 struct {
+		Object struct {
+			Key string `json:"key"` // encoded as in an address
+		} `json:"object"`
+	} `json:"s3"`
+}
+
+// announce writes what S3 would: that the import's file has arrived.
+func announce(id registrar.ImportID) ([]byte, error) {
+	var arrival announcedArrival
+	arrival.S3.Object.Key = url.QueryEscape(ObjectKey(id))
+	body, err := json.Marshal(announcement{Records: []announcedArrival{arrival}})
+	if err != nil {
+		return nil, fmt.Errorf("announce an upload: %w", err)
+	}
+	return body, nil
 }
 
 // announced reads which imports' files have arrived; none when S3 only tries the queue.

@@ -24,8 +24,11 @@
 //	natural key       NAME#kind#name            NAME
 //	claim             CLAIM#consumer#event      CLAIM
 //	newest seen       SEEN#consumer#subject     SEEN
-//	import            IMPORT#id                 IMPORT
+//	import            IMPORT#id                 IMPORT                 IMPORTS#OPEN or #ENDED / time#id
 //	import problem    IMPORT#id                 PROBLEM#row#field
+//	job               JOB#name                  JOB
+//	reconciliation    RECONCILIATIONS           time#id
+//	difference        RECONCILIATION#id         DIFFERENCE#record#count#of
 //	mail              MAIL#id                   MAIL                   MAILS#state / time#id, while it lies open
 //	mail preferences  STUDENT#id, ADDRESS#hash  MAILPREFERENCES
 //	suppression       ADDRESS#hash              SUPPRESSION
@@ -65,8 +68,18 @@
 //	schedule of a student in a term     Query c STUDENT#id, begins_with(REG#term#)                        1 r for each 4 KB
 //	claim an event, complete, release   PutItem, UpdateItem (conditional)                                 1 w each
 //	newest version seen                 GetItem c, UpdateItem (conditional)                               1 r, 1 w
-//	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w; at its end 6 w
+//	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w, 1 w GSI; at its end 6 w + 3 w GSI
 //	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#)                 1 r, 0.5 r for each 4 KB
+//	imports that have (not) ended       Query GSI1 IMPORTS#OPEN or #ENDED                                 0.5 r for each 4 KB
+//	job: begin and end a run            GetItem c, PutItem (conditional) twice                            1 r, 2 w
+//	reconcile a section's seats         BatchGetItem of 4, Query (count) GSI1 ROSTER#section              2 r, 0.5 r for each 4 KB
+//	reconcile a course's offerings      Query COURSE#id, begins_with(OFFERING#), and for each term
+//	                                    Query (count) TERM#t, and GSI1 TERM#t#SUBJECT#s                   0.5 r for each 4 KB
+//	reconcile a student                 Query STUDENT#id                                                  0.5 r for each 4 KB
+//	reconcile: what, and lists of it    Query GSI1 TERMS, TERM#t, GSI2 COURSES, GSI2 STUDENTS             0.5 r for each 4 KB
+//	reconcile: look again               the same, c                                                       twice that, but for indexes
+//	reconcile: save progress            BatchWriteItem of 25 differences at most, PutItem (conditional)   1 w a difference, 1 w
+//	latest reconciliation, differences  Query c RECONCILIATIONS (backwards, 1), Query c RECONCILIATION#id 1 r for each 4 KB
 //	send a mail                         GetItem c (student), BatchGetItem c of 3 (mail, preferences,
 //	                                    suppression), section and term, TransactWriteItems of 1 twice     7 r, 4 w, 2 w GSI
 //	the same event once more            GetItem c, BatchGetItem c of 3                                    4 r

@@ -11,6 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
+// The partitions of GSI1 that hold the imports: those that have not ended are few, and looked for every few minutes.
+const (
+	importsOpen  = "IMPORTS#OPEN"
+	importsEnded = "IMPORTS#ENDED"
+)
+
 func importKey(id registrar.ImportID) item { return key("IMPORT#"+string(id), "IMPORT") }
 
 // CreateImport stores a new import. Its term must exist: else a [registrar.NotFound] refusal.
@@ -41,6 +47,15 @@ func (s *Store) SaveImport(ctx context.Context, im registrar.Import, problems []
 		actions = append(actions, s.tell(ctx, registrar.ImportEvent(im, s.newID)))
 	}
 	return s.act(ctx, actions, registrar.Answer{})
+}
+
+// Imports lists the imports that have ended, or those that have not, the oldest first. It reads an index, so it may lag.
+func (s *Store) Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+	partition := importsOpen
+	if ended {
+		partition = importsEnded
+	}
+	return listPage(ctx, s, partition, s.inIndex("GSI1", partition, ""), page, importFrom)
 }
 
 // ImportProblems lists what was wrong, by row.
@@ -101,6 +116,10 @@ func (s *Store) putAll(ctx context.Context, items []item) error {
 
 func importItem(im registrar.Import) item {
 	i := importKey(im.ID)
+	i["GSI1PK"], i["GSI1SK"] = str(importsOpen), str(im.CreatedAt.UTC().Format(instantFormat)+"#"+string(im.ID))
+	if im.State.Ended() {
+		i["GSI1PK"] = str(importsEnded)
+	}
 	i["kind"], i["format"], i["term"] = str(string(im.Kind)), str(im.Format), str(string(im.Term))
 	i["state"] = str(string(im.State))
 	put(i, "notify", im.Notify)
@@ -109,6 +128,7 @@ func importItem(im registrar.Import) item {
 	i["changed"] = counts(im.Changed.Created, im.Changed.Updated, im.Changed.Unchanged)
 	putInstant(i, "startedAt", im.StartedAt)
 	putInstant(i, "endedAt", im.EndedAt)
+	i["resent"] = num(im.Resent)
 	stampInto(i, im.Stamp)
 	return i
 }
@@ -121,7 +141,8 @@ func importFrom(i item) registrar.Import {
 		Notify: registrar.Personal(text(i["notify"])), Reason: text(i["reason"]),
 		Rows:      registrar.ImportRows{Read: rows[0], Applied: rows[1], Refused: rows[2]},
 		Changed:   registrar.ImportChanges{Created: changed[0], Updated: changed[1], Unchanged: changed[2]},
-		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]), Stamp: stampFrom(i),
+		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]),
+		Resent: int(integer(i["resent"])), Stamp: stampFrom(i),
 	}
 }
 

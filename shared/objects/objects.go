@@ -22,9 +22,6 @@ type Bucket struct {
 	now    func() time.Time
 }
 
-// uploadTime is how long a client has to begin an upload.
-const uploadTime = 15 * time.Minute
-
 // New makes a bucket over a client.
 func New(client *s3.Client, name string, now func() time.Time) *Bucket {
 	return &Bucket{client: client, name: name, now: now}
@@ -48,12 +45,12 @@ func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Uploa
 	const contentType = "text/csv"
 	signed, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(b.name), Key: aws.String(key), ContentType: aws.String(contentType),
-	}, s3.WithPresignExpires(uploadTime))
+	}, s3.WithPresignExpires(registrar.UploadTime))
 	if err != nil {
 		return registrar.Upload{}, fmt.Errorf("sign an upload: %w", err)
 	}
 	return registrar.Upload{
-		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(uploadTime).UTC(),
+		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(registrar.UploadTime).UTC(),
 	}, nil
 }
 

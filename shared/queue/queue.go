@@ -149,6 +149,16 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 	return failed
 }
 
+// Send sends a message that is no event.
+func (q *Queue) Send(ctx context.Context, body []byte) error {
+	if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &q.url, MessageBody: aws.String(string(body)), MessageSystemAttributes: traced(request.From(ctx).Trace),
+	}); err != nil {
+		return fmt.Errorf("send a message: %w", err)
+	}
+	return nil
+}
+
 // Refused implements [registrar.Auditor]: it returns when the queue has the event.
 func (q *Queue) Refused(ctx context.Context, e registrar.Event) error {
 	by := request.From(ctx)

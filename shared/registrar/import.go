@@ -42,6 +42,8 @@ type Import struct {
 	Changed ImportChanges
 	// StartedAt and EndedAt are zero until then.
 	StartedAt, EndedAt time.Time
+	// Resent is how often its file was announced again because nobody was working on it any more.
+	Resent int
 	Stamp
 }
 
@@ -61,6 +63,45 @@ type ImportProblem struct {
 	Field   string
 	Reason  string
 	Refused bool
+}
+
+const (
+	// UploadTime is how long a client has to begin an upload.
+	UploadTime = 15 * time.Minute
+	// ImportWorkTime is how long a worker may work on an import: the longest that Lambda lets a function run (Lambda quotas).
+	ImportWorkTime = 15 * time.Minute
+
+	// uploadPatience is how much later a file may still begin to be read: a large upload takes its time, and its announcement
+	// may wait behind others in the queue.
+	uploadPatience = 6 * time.Hour
+	// workPatience is added to a worker's time before nobody can be at work any more: clocks differ.
+	workPatience = 5 * time.Minute
+	// mostResent is how often an import's file is announced again.
+	mostResent = 3
+)
+
+// Sweep decides what is to become of an import that nobody may be working on any more: ended, with its reason, or to be sent
+// to the workers again. The import is as it is to be written, if it is still the version that was read; its version is the
+// same when there is nothing to do.
+func (im Import) Sweep(now time.Time) (next Import, resend bool) {
+	next = im
+	switch {
+	case im.State == ImportWaiting && now.After(im.CreatedAt.Add(UploadTime+uploadPatience)):
+		next.State, next.Reason = ImportFailed, "no file arrived in time"
+	case im.State == ImportRunning && now.After(im.UpdatedAt.Add(ImportWorkTime+workPatience)):
+		if im.Resent < mostResent {
+			next.Resent, resend = im.Resent+1, true
+			break
+		}
+		next.State, next.Reason = ImportFailed, "the file was begun again and again, and never read to its end"
+	default:
+		return im, false
+	}
+	if next.State.Ended() {
+		next.EndedAt = Instant(now)
+	}
+	next.Stamp = im.Next(now)
+	return next, resend
 }
 
 // Upload is an address to which a client may upload one object.

@@ -14,22 +14,23 @@ type Counter uint8
 
 // The counters.
 const (
-	Conflicts  Counter = iota // transactions that another transaction or write was in the way of
-	Retries                   // requests to the store sent once more
-	ReadUnits                 // read capacity units that DynamoDB says were consumed
-	WriteUnits                // write capacity units, likewise; those of the indexes are among them
-	ColdStarts                // 1 in the first invocation of an environment
-	Messages                  // messages of a queue or records of a stream that were handled
-	Failures                  // of those, the ones that failed and come again, or go to where the dead ones lie
-	MailsSent                 // mails that the provider took
-	MailsOpen                 // mails that it refused, or of which nobody knows: an operator has to look
+	Conflicts   Counter = iota // transactions that another transaction or write was in the way of
+	Retries                    // requests to the store sent once more
+	ReadUnits                  // read capacity units that DynamoDB says were consumed
+	WriteUnits                 // write capacity units, likewise; those of the indexes are among them
+	ColdStarts                 // 1 in the first invocation of an environment
+	Messages                   // messages of a queue or records of a stream that were handled
+	Failures                   // of those, the ones that failed and come again, or go to where the dead ones lie
+	MailsSent                  // mails that the provider took
+	MailsOpen                  // mails that it refused, or of which nobody knows: an operator has to look
+	Differences                // counts that do not say what the records say, as the nightly audit found them
 
 	counters // how many there are
 )
 
 // String is the metric's name.
 func (c Counter) String() string {
-	return [...]string{"conflicts", "retries", "readUnits", "writeUnits", "coldStarts", "messages", "failures", "mailsSent", "mailsOpen"}[c]
+	return [...]string{"conflicts", "retries", "readUnits", "writeUnits", "coldStarts", "messages", "failures", "mailsSent", "mailsOpen", "differences"}[c]
 }
 
 // Timer is a metric of durations, of which an invocation may have several. Its unit is Milliseconds.

@@ -116,24 +116,25 @@ type Engines struct {
 
 // Cloud is a running local cloud.
 type Cloud struct {
-	API      http.Handler // the gateway
-	Store    *dynamo.Store
-	Bucket   *objects.Bucket
-	DynamoDB http.Handler // the embedded engines; nil where another is used
-	SQS      http.Handler
-	S3       http.Handler
-	SES      http.Handler // and the mailbox page
-	Engines  Engines
-	carrier  *mail.Carrier
-	letters  *letters.Writer
-	links    unsubscribe.Links
-	sqs      *sdksqs.Client
-	queues   map[string]queueOf
-	sources  []source
-	pools    []*lambda.Pool
-	kept     []io.Closer // what DataDir holds open
-	options  Options
-	account  *lambda.Account
+	API       http.Handler // the gateway
+	Store     *dynamo.Store
+	Bucket    *objects.Bucket
+	DynamoDB  http.Handler // the embedded engines; nil where another is used
+	SQS       http.Handler
+	S3        http.Handler
+	SES       http.Handler // and the mailbox page
+	Engines   Engines
+	carrier   *mail.Carrier
+	letters   *letters.Writer
+	links     unsubscribe.Links
+	sqs       *sdksqs.Client
+	queues    map[string]queueOf
+	sources   []source // of all kinds
+	schedules []source
+	pools     []*lambda.Pool
+	kept      []io.Closer // what DataDir holds open
+	options   Options
+	account   *lambda.Account
 }
 
 // Credentials are the only ones that the embedded engines accept for upload addresses.
@@ -222,12 +223,22 @@ func (c *Cloud) Close() error {
 // Run lets everything happen that no request waits for: queues and the table's stream are read, schedules kept, and what has
 // expired is deleted, until the context ends. It returns when what was in flight has ended.
 func (c *Cloud) Run(ctx context.Context) error {
-	errs := make([]error, len(c.sources))
-	var wg sync.WaitGroup
+	var expiry sync.WaitGroup
+	defer expiry.Wait()
 	if engine, ok := c.Engines.DynamoDB.(expirer); ok {
-		wg.Go(func() { expire(ctx, engine) })
+		expiry.Go(func() { expire(ctx, engine) })
 	}
-	for i, s := range c.sources {
+	return runAll(ctx, c.sources)
+}
+
+// RunSchedules is Run for schedules alone: queues and the stream are left as they are, so that in a bubble a day is no more
+// than what schedules start in it.
+func (c *Cloud) RunSchedules(ctx context.Context) error { return runAll(ctx, c.schedules) }
+
+func runAll(ctx context.Context, sources []source) error {
+	errs := make([]error, len(sources))
+	var wg sync.WaitGroup
+	for i, s := range sources {
 		wg.Go(func() { errs[i] = s.Run(ctx) })
 	}
 	wg.Wait()

@@ -16,8 +16,11 @@ import (
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/gateway"
 	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/infra/local/scheduler"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/schedule"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdkdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -45,7 +48,9 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 		case f.Stream != nil:
 			s, err = c.follow(ctx, clients, f, function, o)
 		case f.Schedule != nil:
-			err = fmt.Errorf("function %s: the local cloud keeps no schedules", f.Name)
+			if s, err = c.keepSchedule(f, function, o); err == nil {
+				c.schedules = append(c.schedules, s)
+			}
 		default:
 			for _, operation := range f.Operations(adapters) {
 				routes = append(routes, gateway.Route{Method: operation.Method, Path: operation.Path, Function: function})
@@ -202,6 +207,18 @@ func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Functio
 			}
 			return nil
 		},
+	}, nil
+}
+
+// keepSchedule starts a function when its expression says so.
+func (c *Cloud) keepSchedule(f functions.Function, function lambda.Function, o Options) (source, error) {
+	expression, err := schedule.Parse(f.Schedule.Expression)
+	if err != nil {
+		return nil, fmt.Errorf("function %s: %w", f.Name, err)
+	}
+	return &scheduler.Schedule{
+		Name: f.Name, Expression: expression, Function: function, Input: lambdahost.ScheduleInput, Now: o.System.Clock, Log: o.Log,
+		Deliveries: o.Faults.Schedule(f.Name),
 	}, nil
 }
 

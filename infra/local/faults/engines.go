@@ -206,6 +206,21 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // WriteHeader implements [http.ResponseWriter].
 func (discard) WriteHeader(int) {}
 
+// Schedule tells how much later than it is due each start of a schedule's function comes; nil when nothing fails on purpose.
+func (i *Injector) Schedule(name string) func(context.Context) []time.Duration {
+	if i == nil {
+		return nil
+	}
+	return func(ctx context.Context) []time.Duration {
+		drawn := i.draw(ctx, "scheduler", name)
+		later := i.upTo(drawn[Delay])
+		if _, twice := drawn[Duplicate]; twice {
+			return []time.Duration{0, later}
+		}
+		return []time.Duration{later}
+	}
+}
+
 // Function puts kills before a function. A process ([lambda.Pool]) is killed after a time; of a function in this program, which
 // nobody can kill, every request to an engine is refused from some on, and its answer is lost.
 func (i *Injector) Function(name string, f lambda.Function) lambda.Function {

@@ -3,8 +3,8 @@
 //
 //	dynamodb:TransactWriteItems conflict=20%,lost-reply=2%; sqs duplicate=5% delay=..3s; lambda kill=1%
 //
-// Rules are parted by semicolons: an engine, with or without one of its operations (for lambda: a function's name), and
-// what goes wrong how often. Chances are drawn from one seeded source, so a run of one caller repeats itself; every fault
+// Rules are parted by semicolons: an engine, with or without one of its operations (for lambda and scheduler: a function's
+// name), and what goes wrong how often. Chances are drawn from one seeded source, so a run of one caller repeats itself; every fault
 // that is injected is logged and counted.
 //
 // Faithful are the forms: what a client sees is what AWS answers in that case (developer guide, "Error handling with
@@ -34,8 +34,8 @@ const (
 	Throttle  Fault = "throttle"   // dynamodb, sqs, ses: too many requests; nothing is done
 	Broken    Fault = "error"      // all: an internal error; nothing is done
 	LostReply Fault = "lost-reply" // all: it is done, and the answer does not arrive
-	Duplicate Fault = "duplicate"  // sqs: a message that is sent once is delivered twice
-	Delay     Fault = "delay"      // sqs: a message is delivered late, by up to so long ("..3s")
+	Duplicate Fault = "duplicate"  // sqs: a message that is sent once is delivered twice; scheduler: a run is started twice
+	Delay     Fault = "delay"      // sqs: a message is delivered late, by up to so long ("..3s"); scheduler: a run, or its second start
 	Kill      Fault = "kill"       // lambda: the function is killed, before it does anything, in the middle, or after it has answered
 )
 
@@ -47,12 +47,14 @@ func offered(engine string) []Fault {
 		"s3":       {Broken, LostReply},
 		"ses":      {Throttle, Broken, LostReply},
 		"lambda":   {Kill},
+
+		"scheduler": {Duplicate, Delay},
 	}[engine]
 }
 
 // Rule is one fault of one engine.
 type Rule struct {
-	Engine    string // "dynamodb", "sqs", "s3", "ses" or "lambda"
+	Engine    string // "dynamodb", "sqs", "s3", "ses", "scheduler" or "lambda"
 	Operation string // empty: every one
 	Fault     Fault
 	Chance    float64       // 0 to 1; 1 for a delay
@@ -69,7 +71,7 @@ func Parse(text string) ([]Rule, error) {
 		}
 		engine, operation, _ := strings.Cut(words[0], ":")
 		if offered(engine) == nil {
-			return nil, fmt.Errorf("faults: %q is no engine: dynamodb, sqs, s3, ses or lambda", engine)
+			return nil, fmt.Errorf("faults: %q is no engine: dynamodb, sqs, s3, ses, scheduler or lambda", engine)
 		}
 		if len(words) == 1 {
 			return nil, fmt.Errorf("faults: nothing goes wrong with %s", words[0])
@@ -145,7 +147,7 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 	defer i.mu.Unlock()
 	var drawn map[Fault]time.Duration
 	for _, rule := range i.rules {
-		if rule.Engine != engine || rule.Operation != "" && rule.Operation != operation || !suffers(operation, rule.Fault) || i.random.Float64() >= rule.Chance {
+		if rule.Engine != engine || rule.Operation != "" && rule.Operation != operation || !suffers(engine, operation, rule.Fault) || i.random.Float64() >= rule.Chance {
 			continue
 		}
 		if drawn == nil {
@@ -167,12 +169,12 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 }
 
 // suffers tells whether a fault can befall the operation.
-func suffers(operation string, fault Fault) bool {
+func suffers(engine, operation string, fault Fault) bool {
 	switch fault {
 	case Conflict:
 		return conflicts(operation)
 	case Duplicate, Delay:
-		return operation == "SendMessage" || operation == "SendMessageBatch"
+		return engine == "scheduler" || operation == "SendMessage" || operation == "SendMessageBatch"
 	}
 	return true
 }

@@ -342,6 +342,22 @@ func TestEachFaultIsLogged(t *testing.T) {
 	}
 }
 
+func TestASchedulesRunTwiceAndLate(t *testing.T) {
+	i := injector(t, "scheduler:things-sweep duplicate=100% delay=..3m", 3)
+	if all := i.Schedule("things-sweep")(t.Context()); len(all) != 2 || all[0] != 0 || all[1] == 0 || all[1] > 3*time.Minute {
+		t.Errorf("started at %v", all)
+	}
+	if all := i.Schedule("others-sweep")(t.Context()); len(all) != 1 || all[0] != 0 {
+		t.Errorf("another is started at %v", all)
+	}
+	if all := injector(t, "scheduler delay=..3m", 3).Schedule("things-sweep")(t.Context()); len(all) != 1 || all[0] == 0 {
+		t.Errorf("a late one is started at %v", all)
+	}
+	if i.Counts()["scheduler:things-sweep duplicate"] != 1 {
+		t.Errorf("counted: %v", i.Counts())
+	}
+}
+
 type function func()
 
 func (f function) Invoke(context.Context, []byte) ([]byte, error) { f(); return nil, nil }

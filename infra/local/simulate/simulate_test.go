@@ -20,9 +20,9 @@ import (
 
 func options(seed uint64) simulate.Options {
 	return simulate.Options{
-		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Rows: 20, Restarts: 1,
+		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Rows: 20, Restarts: 1, Nights: 2,
 		Faults: "dynamodb:TransactWriteItems conflict=15%,lost-reply=5%; dynamodb throttle=2%,error=1%; sqs duplicate=10% delay=..3s; " +
-			"s3 error=3%,lost-reply=3%; lambda kill=2%; lambda:imports-apply kill=25%",
+			"s3 error=3%,lost-reply=3%; lambda kill=2%; lambda:imports-apply kill=25%; lambda:audit-reconcile kill=30%; scheduler duplicate=20% delay=..3m",
 	}
 }
 
@@ -99,7 +99,9 @@ func TestSimulate(t *testing.T) {
 			t.Errorf("no answer was %q: the simulation does not reach what it is for", must)
 		}
 	}
-	for _, must := range []string{"dynamodb:TransactWriteItems conflict", "dynamodb:TransactWriteItems lost-reply", "lambda:imports-apply kill"} {
+	for _, must := range []string{"dynamodb:TransactWriteItems conflict", "dynamodb:TransactWriteItems lost-reply", "lambda:imports-apply kill",
+		"lambda:audit-reconcile kill", "scheduler:audit-reconcile duplicate", "scheduler:imports-sweep delay",
+	} {
 		if all.injects[must] == 0 {
 			t.Errorf("no fault was %q", must)
 		}
@@ -152,7 +154,7 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 				for seed := uint64(1); seed <= 20 && !found; seed++ {
 					synctest.Test(t, func(t *testing.T) {
 						o := adversary(options(seed))
-						o.Sections, o.Students, o.Rows, o.Restarts, o.Faults = planted.sections, planted.students, 0, 0, ""
+						o.Sections, o.Students, o.Rows, o.Restarts, o.Nights, o.Faults = planted.sections, planted.students, 0, 0, 0, ""
 						o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
 						_, err := simulate.Run(t.Context(), o)
 						found = err != nil

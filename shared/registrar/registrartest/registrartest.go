@@ -67,6 +67,20 @@ type Store interface {
 	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
 	ImportProblems(ctx context.Context, id registrar.ImportID, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
 
+	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
+
+	Job(ctx context.Context, name string) (registrar.Job, error)
+	SaveJob(ctx context.Context, j registrar.Job) error
+
+	TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
+	SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error)
+	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error)
+	StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error)
+	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error)
+	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
+	SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error
+	Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
+
 	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
 	Published(ctx context.Context, from, to time.Time, after string, most int) ([]registrar.Event, error)
 	KeepRefused(ctx context.Context, events []registrar.Event) error

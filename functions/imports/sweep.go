@@ -1,0 +1,70 @@
+package imports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/schedule"
+)
+
+// SweepStore is what [Sweep] needs of the store.
+type SweepStore interface {
+	// Imports lists imports that have ended, or those that have not, and may lag.
+	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
+	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
+}
+
+// Queue is the queue that feeds the workers.
+type Queue interface {
+	Send(ctx context.Context, body []byte) error
+}
+
+// Sweep looks after imports that stand still: those whose file never came fail, and those that nobody works on any more are
+// announced to the workers again, a few times, as S3 had announced them. Each is changed only if it is still as it was read,
+// so that whoever works on one after all goes on.
+func Sweep(settings schedule.Settings, store SweepStore, workers Queue) func(ctx context.Context, due time.Time) error {
+	return schedule.Once(settings, func(ctx context.Context, _ schedule.Run) error {
+		for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
+			open, err := store.Imports(ctx, false, page)
+			if err != nil {
+				return err
+			}
+			for _, im := range open.Items {
+				if err := sweepOne(ctx, settings, store, workers, im); err != nil {
+					return fmt.Errorf("import %s: %w", im.ID, err)
+				}
+			}
+			if page.Cursor = open.Next; page.Cursor == "" {
+				return nil
+			}
+		}
+	})
+}
+
+func sweepOne(ctx context.Context, settings schedule.Settings, store SweepStore, workers Queue, im registrar.Import) error {
+	next, resend := im.Sweep(settings.Clock())
+	if next.Version == im.Version {
+		return nil
+	}
+	err := store.SaveImport(ctx, next, nil)
+	switch {
+	case errors.Is(err, registrar.ErrVersionMismatch): // it does not stand still
+		return nil
+	case err != nil:
+		return err
+	}
+	settings.Log.WarnContext(ctx, "an import stood still", "import", string(im.ID), "was", string(im.State), "since", im.UpdatedAt,
+		"state", string(next.State), "reason", next.Reason, "resent", next.Resent)
+	if !resend {
+		return nil
+	}
+	// Not sent, it stands still as before, and is swept again.
+	announcement, err := announce(im.ID)
+	if err != nil {
+		return err
+	}
+	return workers.Send(ctx, announcement)
+}

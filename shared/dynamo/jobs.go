@@ -1,0 +1,61 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+func jobKey(name string) item { return key("JOB#"+name, "JOB") }
+
+// Job reads what is kept of a job; of one that never ran, only its name.
+func (s *Store) Job(ctx context.Context, name string) (registrar.Job, error) {
+	i, err := s.getItem(ctx, jobKey(name), "job", name)
+	switch {
+	case registrar.IsRefusal(err, registrar.NotFound):
+		return registrar.Job{Name: name}, nil
+	case err != nil:
+		return registrar.Job{}, err
+	}
+	return registrar.Job{
+		Name: name, Done: instantFrom(i["doneDue"]), Version: registrar.Version(integer(i["version"])),
+		Run: registrar.JobRun{Due: instantFrom(i["due"]), Token: text(i["token"]), Until: instantFrom(i["until"])},
+	}, nil
+}
+
+// SaveJob writes a job over the version before, or returns [registrar.ErrVersionMismatch]: another run was quicker.
+func (s *Store) SaveJob(ctx context.Context, j registrar.Job) error {
+	i := jobKey(j.Name)
+	putInstant(i, "doneDue", j.Done)
+	putInstant(i, "due", j.Run.Due)
+	putInstant(i, "until", j.Run.Until)
+	put(i, "token", j.Run.Token)
+	i["version"] = num(j.Version)
+	return s.putOver(ctx, i, "job")
+}
+
+// putOver writes an item over the version before its own, in the table alone: what it holds is no record of the university,
+// and nobody is told of it. It returns [registrar.ErrVersionMismatch] when the stored version is another. That ours is there
+// already, because an answer was lost, is seen by a token that it is written with.
+func (s *Store) putOver(ctx context.Context, i item, kind string) error {
+	written := str(s.newID())
+	i["written"] = written
+	p := s.versionedPut(i, registrar.Version(integer(i["version"])-1))
+	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: aws.String(s.table), Item: i, ConditionExpression: p.ConditionExpression, ExpressionAttributeValues: p.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var other *types.ConditionalCheckFailedException
+	switch {
+	case err == nil, errors.As(err, &other) && sameValue(other.Item["written"], written):
+		return nil
+	case other != nil:
+		return fmt.Errorf("write a %s: %w", kind, registrar.ErrVersionMismatch)
+	}
+	return busyOr(ctx, fmt.Errorf("write a %s: %w", kind, err))
+}

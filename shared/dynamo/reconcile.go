@@ -1,0 +1,209 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// What a reconciliation reads. Each of these reads is of what was a moment ago unless it is to be consistent, which costs
+// twice as much; rosters and the sections of a course by number come from an index, and may lag in any case.
+
+// TermSections lists the sections that a term's list names, by course.
+func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error) {
+	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page, func(i item) registrar.SectionRef {
+		course, section, _ := strings.Cut(strings.TrimPrefix(text(i["SK"]), "SECTION#"), "#")
+		return registrar.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)}
+	})
+}
+
+// SeatAccount reads a section's seats and what they count.
+func (s *Store) SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error) {
+	a := registrar.SeatAccount{SectionRef: ref}
+	of := registrar.Section{ID: ref.Section, Term: ref.Term, Course: ref.Course}
+	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of), offeringKey(of)}, consistent)
+	if err != nil {
+		return a, fmt.Errorf("read a section and its seats: %w", err)
+	}
+	a.Listed, a.Offered = items[2] != nil, items[3] != nil
+	if items[0] != nil {
+		section, err := sectionFrom(items[0])
+		a.Section, a.Unreadable = &section, err != nil
+	}
+	if items[1] != nil {
+		seats := seatsFrom(items[1])
+		a.Seats = &seats
+	}
+	a.Enrolled, err = s.countOf(ctx, s.inIndex("GSI1", "ROSTER#"+string(ref.Section), string(registrar.Enrolled)+"#"))
+	return a, err
+}
+
+// countOf counts the items of a query.
+func (s *Store) countOf(ctx context.Context, in *dynamodb.QueryInput) (int, error) {
+	in.Select = types.SelectCount
+	n := 0
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, busyOr(ctx, fmt.Errorf("count: %w", err))
+		}
+		n += int(out.Count)
+	}
+	return n, nil
+}
+
+// OfferingAccounts reads a course's offerings and what they count, for all terms.
+func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error) {
+	in := s.beginning("COURSE#"+string(course.ID), "OFFERING#")
+	in.ConsistentRead = aws.Bool(consistent)
+	var accounts []registrar.OfferingAccount
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, busyOr(ctx, fmt.Errorf("read a course's offerings: %w", err))
+		}
+		for _, i := range out.Items {
+			a := registrar.OfferingAccount{
+				Course: course.ID, Term: registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")), Sections: int(integer(i["sections"])),
+			}
+			listed := s.beginning("TERM#"+string(a.Term), "SECTION#"+string(course.ID)+"#")
+			listed.ConsistentRead = aws.Bool(consistent)
+			if a.Listed, err = s.countOf(ctx, listed); err != nil {
+				return nil, err
+			}
+			if a.Present, err = s.countOf(ctx, s.inIndex("GSI1", subjectOfTerm(a.Term, course.Subject), course.Number+"#")); err != nil {
+				return nil, err
+			}
+			accounts = append(accounts, a)
+		}
+	}
+	return accounts, nil
+}
+
+// StudentIDs lists the ids of all students, by name.
+func (s *Store) StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error) {
+	in := s.inIndex("GSI2", "STUDENTS", "")
+	in.ProjectionExpression = aws.String("PK, SK, GSI2PK, GSI2SK")
+	return listPage(ctx, s, "student ids", in, page, func(i item) registrar.StudentID {
+		return registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#"))
+	})
+}
+
+// StudentAccount reads all that a student's partition keeps of registrations.
+func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error) {
+	a := registrar.StudentAccount{Student: id}
+	for pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(consistent), KeyConditionExpression: aws.String("PK = :student"),
+		ExpressionAttributeValues: item{":student": studentKey(id)["PK"]},
+	}); pages.HasMorePages(); {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return a, busyOr(ctx, fmt.Errorf("read what is kept of a student: %w", err))
+		}
+		for _, i := range out.Items {
+			sk := text(i["SK"])
+			term, isRecord := strings.CutPrefix(sk, "TERM#")
+			switch {
+			case sk == "STUDENT":
+				a.Present, a.Terms = true, int(integer(i["terms"]))
+			case isRecord:
+				record, err := termRecordFrom(i, id, registrar.TermID(term))
+				if err != nil {
+					a.Unreadable = append(a.Unreadable, record.Term)
+					continue
+				}
+				a.Records = append(a.Records, record)
+			case strings.HasPrefix(sk, "REG#"):
+				r := registrationFrom(i)
+				a.Registrations = append(a.Registrations, r)
+				if placed := registrationItem(r); !sameValue(placed["GSI1PK"], i["GSI1PK"]) || !sameValue(placed["GSI1SK"], i["GSI1SK"]) {
+					a.Misplaced = append(a.Misplaced, r.Section)
+				}
+			}
+		}
+	}
+	return a, nil
+}
+
+// reconciliationLifetime is how long what a reconciliation found is kept: somebody may ask in the year after.
+const reconciliationLifetime = 400 * 24 * time.Hour
+
+func reconciliationKey(r registrar.Reconciliation) item {
+	return key("RECONCILIATIONS", r.StartedAt.UTC().Format(instantFormat)+"#"+string(r.ID))
+}
+
+func differencesOf(id registrar.ReconciliationID) string { return "RECONCILIATION#" + string(id) }
+
+// LatestReconciliation reads the one that began last; the zero one when none did.
+func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error) {
+	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(1),
+		KeyConditionExpression: aws.String("PK = :all"), ExpressionAttributeValues: item{":all": reconciliationKey(registrar.Reconciliation{})["PK"]},
+	})
+	if err != nil {
+		return registrar.Reconciliation{}, busyOr(ctx, fmt.Errorf("find the latest reconciliation: %w", err))
+	}
+	if len(out.Items) == 0 {
+		return registrar.Reconciliation{}, nil
+	}
+	i := out.Items[0]
+	_, id, _ := strings.Cut(text(i["SK"]), "#")
+	return registrar.Reconciliation{
+		ID: registrar.ReconciliationID(id), StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]),
+		Position: registrar.Position{
+			Kind: registrar.Kind(text(i["atKind"])), Term: registrar.TermID(text(i["atTerm"])), Cursor: text(i["atCursor"]),
+		},
+		Checked: registrar.Checked{
+			Sections: int(integer(i["sections"])), Courses: int(integer(i["courses"])), Students: int(integer(i["students"])),
+			Imports: int(integer(i["imports"])),
+		},
+		Differences: int(integer(i["differences"])), Unsettled: int(integer(i["unsettled"])), Stamp: stampFrom(i),
+	}, nil
+}
+
+// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch]: then another
+// run has it. The differences that were found since are written first, each under its record and count, so that writing them
+// again adds none.
+func (s *Store) SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error {
+	expires := num(r.StartedAt.Add(reconciliationLifetime).Unix())
+	items := make([]item, len(found))
+	for n, d := range found {
+		i := key(differencesOf(r.ID), fmt.Sprintf("DIFFERENCE#%s#%s#%s#%s", d.Record.Kind, d.Record.ID, d.Count, d.Of))
+		i["kind"], i["record"], i["count"] = str(string(d.Record.Kind)), str(d.Record.ID), str(string(d.Count))
+		put(i, "of", d.Of)
+		i["kept"], i["derived"], i[TimeToLive] = str(d.Kept), str(d.Derived), expires
+		items[n] = i
+	}
+	if err := s.putAll(ctx, items); err != nil {
+		return fmt.Errorf("write the differences of a reconciliation: %w", err)
+	}
+	i := reconciliationKey(r)
+	putInstant(i, "startedAt", r.StartedAt)
+	putInstant(i, "endedAt", r.EndedAt)
+	put(i, "atKind", string(r.Position.Kind))
+	put(i, "atTerm", string(r.Position.Term))
+	put(i, "atCursor", r.Position.Cursor)
+	i["sections"], i["courses"] = num(r.Checked.Sections), num(r.Checked.Courses)
+	i["students"], i["imports"] = num(r.Checked.Students), num(r.Checked.Imports)
+	i["differences"], i["unsettled"], i[TimeToLive] = num(r.Differences), num(r.Unsettled), expires
+	stampInto(i, r.Stamp)
+	return s.putOver(ctx, i, "reconciliation")
+}
+
+// Differences lists what a reconciliation found, by record.
+func (s *Store) Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error) {
+	in := s.beginning(differencesOf(id), "DIFFERENCE#")
+	in.ConsistentRead = aws.Bool(true)
+	return listPage(ctx, s, "differences#"+string(id), in, page, func(i item) registrar.Difference {
+		return registrar.Difference{
+			Record: registrar.Record{Kind: registrar.Kind(text(i["kind"])), ID: text(i["record"])}, Count: registrar.Count(text(i["count"])),
+			Of: text(i["of"]), Kept: text(i["kept"]), Derived: text(i["derived"]),
+		}
+	})
+}

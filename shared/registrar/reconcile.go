@@ -1,0 +1,276 @@
+package registrar
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// What is counted is kept beside what it counts, and changes in the same transaction. A reconciliation derives each count
+// from the records again; here stands what follows from what (domain.md §3). Package reconcile does the reading.
+
+// Count names what is kept of records besides themselves.
+type Count string
+
+// The counts.
+const (
+	CountSeats            Count = "seats"                // that a section has an account of its seats
+	CountSeatsTaken       Count = "seats.taken"          // against ENROLLED registrations
+	CountSeatsFree        Count = "seats.free"           // against the section's capacity and those
+	CountSeatsOffered     Count = "seats.offered"        // against live offers
+	CountSeatsWaiting     Count = "seats.waiting"        // against WAITLISTED registrations
+	CountSeatsCapacity    Count = "seats.capacity"       // against the section
+	CountSeatsStatus      Count = "seats.status"         // against the section
+	CountSeatsVersion     Count = "seats.sectionVersion" // against the section
+	CountTermSections     Count = "term.sections"        // the term's list against its sections
+	CountOfferingSections Count = "offering.sections"    // against the term's list
+	CountStudentTerms     Count = "student.terms"        // against the term records
+	CountHoldings         Count = "termRecord.holdings"  // against ENROLLED registrations
+	CountRoster           Count = "section.roster"       // where a registration stands on it against its state
+	CountImportRows       Count = "import.rows"          // read against applied and refused
+	CountReadable         Count = "record"               // that a record can be read at all
+)
+
+// Difference is a count that does not say what the records say. It names records by their ids, and tells of no person.
+type Difference struct {
+	Record Record // whose count it is
+	Count  Count
+	Of     string // which of several of the kind, for example the section that is held; empty when there is one
+	// Kept is what the count says, and Derived what follows from the records: numbers, states, or "none".
+	Kept, Derived string
+}
+
+const none = "none"
+
+// differences collects them.
+type differences struct {
+	record Record
+	found  []Difference
+}
+
+func (d *differences) unlessSame(count Count, of, kept, derived string) {
+	if kept != derived {
+		d.found = append(d.found, Difference{Record: d.record, Count: count, Of: of, Kept: kept, Derived: derived})
+	}
+}
+
+func (d *differences) unlessEqual(count Count, of string, kept, derived int) {
+	d.unlessSame(count, of, strconv.Itoa(kept), strconv.Itoa(derived))
+}
+
+// SectionRef is where a term's list of sections names one.
+type SectionRef struct {
+	Term    TermID
+	Course  CourseID
+	Section SectionID
+}
+
+// SeatAccount is a section that a term's list names, with its seats, beside the records that they count. What was read of it
+// was not read in one moment.
+type SeatAccount struct {
+	SectionRef
+
+	Listed     bool     // whether the list still names it
+	Section    *Section // nil: there is none
+	Seats      *Seats   // nil: there is none
+	Enrolled   int      // ENROLLED registrations
+	Offered    bool     // whether the course has an offering in the term
+	Unreadable bool     // the section is there and cannot be read
+}
+
+// Differences compares. A section that was deleted has none.
+func (a SeatAccount) Differences() []Difference {
+	d := differences{record: Record{Kind: KindSection, ID: string(a.SectionRef.Section)}}
+	term := string(a.Term)
+	switch {
+	case a.Unreadable:
+		d.unlessSame(CountReadable, "", "unreadable", "readable")
+		return d.found
+	case !a.Listed && a.Section == nil && a.Seats == nil:
+		return nil
+	case a.Section == nil:
+		d.unlessSame(CountTermSections, term, "listed", none)
+		d.unlessEqual(CountSeatsTaken, "", 0, a.Enrolled)
+		return d.found
+	case !a.Listed:
+		d.unlessSame(CountTermSections, term, none, "section")
+	}
+	if !a.Offered {
+		d.unlessSame(CountOfferingSections, string(OfferingOf(a.Term, a.Course)), none, "section")
+	}
+	if a.Seats == nil {
+		d.unlessSame(CountSeats, "", none, "section")
+		return d.found
+	}
+	// No state of a registration is an offer or stands on a waitlist yet.
+	d.unlessEqual(CountSeatsTaken, "", a.Seats.Taken, a.Enrolled)
+	d.unlessEqual(CountSeatsFree, "", a.Seats.Free, a.Section.Capacity-a.Enrolled)
+	d.unlessEqual(CountSeatsOffered, "", a.Seats.Offered, 0)
+	d.unlessEqual(CountSeatsWaiting, "", a.Seats.Waiting, 0)
+	d.unlessEqual(CountSeatsCapacity, "", a.Seats.Capacity, a.Section.Capacity)
+	d.unlessSame(CountSeatsStatus, "", string(a.Seats.Status), string(a.Section.Status))
+	d.unlessEqual(CountSeatsVersion, "", int(a.Seats.SectionVersion), int(a.Section.Version))
+	return d.found
+}
+
+// OfferingAccount is what is kept of a course's sections in a term, beside them.
+type OfferingAccount struct {
+	Course   CourseID
+	Term     TermID
+	Sections int // as the offering says
+	Listed   int // that the term's list names
+	Present  int // that there are
+}
+
+// Differences compares.
+func (a OfferingAccount) Differences() []Difference {
+	d := differences{record: Record{Kind: KindCourse, ID: string(a.Course)}}
+	d.unlessEqual(CountOfferingSections, string(OfferingOf(a.Term, a.Course)), a.Sections, a.Listed)
+	d.unlessEqual(CountTermSections, string(a.Term), a.Listed, a.Present)
+	return d.found
+}
+
+// StudentAccount is all that is kept of a student's registrations.
+type StudentAccount struct {
+	Student       StudentID
+	Present       bool // whether there is such a student
+	Terms         int  // as the student's record says
+	Records       []TermRecord
+	Registrations []Registration
+	Misplaced     []SectionID // whose registrations do not stand on the roster where their state has them
+	Unreadable    []TermID    // whose term records are there and cannot be read
+}
+
+// Differences compares. A student who was deleted has none.
+func (a StudentAccount) Differences() []Difference {
+	d := differences{record: Record{Kind: KindStudent, ID: string(a.Student)}}
+	if !a.Present && len(a.Records)+len(a.Registrations)+len(a.Unreadable) == 0 {
+		return nil
+	}
+	d.unlessEqual(CountStudentTerms, "", a.Terms, len(a.Records)+len(a.Unreadable))
+	for _, term := range a.Unreadable {
+		d.unlessSame(CountReadable, string(term), "unreadable", "readable")
+	}
+	type holding struct{ kept, derived []string }
+	held := map[SectionID]*holding{}
+	of := func(section SectionID) *holding {
+		if held[section] == nil {
+			held[section] = &holding{}
+		}
+		return held[section]
+	}
+	for _, record := range a.Records {
+		for _, h := range record.Holdings {
+			one := of(h.Section)
+			one.kept = append(one.kept, heldAs(record.Term, h.Course, h.Credits))
+		}
+	}
+	for _, r := range a.Registrations {
+		if r.State.Live() && !slices.Contains(a.Unreadable, r.Term) {
+			one := of(r.Section)
+			one.derived = append(one.derived, heldAs(r.Term, r.Course, r.Credits))
+		}
+	}
+	for _, section := range slices.Sorted(maps.Keys(held)) {
+		kept, derived := held[section].kept, held[section].derived
+		if !slices.Equal(kept, derived) {
+			d.unlessSame(CountHoldings, string(section), listed(kept), listed(derived))
+		}
+	}
+	for _, section := range a.Misplaced {
+		d.unlessSame(CountRoster, string(section), "misplaced", "placed")
+	}
+	return d.found
+}
+
+// heldAs is what a holding and its registration have in common.
+func heldAs(term TermID, course CourseID, credits Credits) string {
+	return credits.String() + " credits of " + string(OfferingOf(term, course))
+}
+
+func listed(all []string) string {
+	switch len(all) {
+	case 0:
+		return none
+	case 1:
+		return all[0]
+	}
+	return strconv.Itoa(len(all)) + " times"
+}
+
+// Differences compares what an import that has finished says of its rows. Of others it says nothing: one that failed was not
+// read to its end.
+func (im Import) Differences() []Difference {
+	d := differences{record: Record{Kind: KindImport, ID: string(im.ID)}}
+	if im.State == ImportFinished {
+		d.unlessEqual(CountImportRows, "", im.Rows.Read, im.Rows.Applied+im.Rows.Refused)
+	}
+	return d.found
+}
+
+// ReconciliationID identifies one reconciliation.
+type ReconciliationID string
+
+// Reconciliation is one pass over all records. It may take several runs, each of which goes on where the one before stopped.
+type Reconciliation struct {
+	ID ReconciliationID
+	// StartedAt is when its first run began, and EndedAt when its last one ended: zero until then.
+	StartedAt, EndedAt time.Time
+	Position           Position
+	Checked            Checked
+	Differences        int
+	// Unsettled are the records that changed each time they were looked at: they are left to the next.
+	Unsettled int
+	Stamp
+}
+
+// Position is where a reconciliation goes on: in which list, and behind which record. The zero value is the beginning.
+type Position struct {
+	Kind   Kind
+	Term   TermID // of a list of sections
+	Cursor string
+}
+
+// Checked is how many records of each kind were looked at.
+type Checked struct {
+	Sections, Courses, Students, Imports int
+}
+
+// Plus adds.
+func (c Checked) Plus(kind Kind, n int) Checked {
+	switch kind {
+	case KindSection:
+		c.Sections += n
+	case KindCourse:
+		c.Courses += n
+	case KindStudent:
+		c.Students += n
+	case KindImport:
+		c.Imports += n
+	case KindTerm, KindInstructor: // nothing is counted of them
+	}
+	return c
+}
+
+const (
+	// reconciledAnew is how long after a reconciliation began another is due: less than a day, so that one a night is due at
+	// the night's first run, and more than a night.
+	reconciledAnew = 12 * time.Hour
+	// reconciledLatest is how long a reconciliation may take; then it says too little of any one time, and is begun anew.
+	reconciledLatest = 24 * time.Hour
+)
+
+// Ended tells whether all records were looked at.
+func (r Reconciliation) Ended() bool { return !r.EndedAt.IsZero() }
+
+// GoesOn tells whether a run at the given time is to go on with the reconciliation. Otherwise it is over, or is so old that
+// it is given up.
+func (r Reconciliation) GoesOn(at time.Time) bool {
+	return r.Version > 0 && !r.Ended() && at.Before(r.StartedAt.Add(reconciledLatest))
+}
+
+// Suffices tells whether the reconciliation is over and so new that a run at the given time need not begin another.
+func (r Reconciliation) Suffices(at time.Time) bool {
+	return r.Ended() && at.Before(r.StartedAt.Add(reconciledAnew))
+}

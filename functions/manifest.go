@@ -123,8 +123,9 @@ type Queue struct {
 	Window      time.Duration // how long a batch may wait for more: whole seconds, 0 to 300
 	Concurrency int           // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
 	Receives    int           // attempts before a message goes to the dead-letter queue
-	// Late is the age of the oldest message from which on somebody should look.
+	// Late is the age of the oldest message, and Deep the number of waiting messages, from which on somebody should look.
 	Late time.Duration
+	Deep int
 	// Uploads: the queue is told of objects that arrive in the bucket under this prefix.
 	Uploads string
 	// Feedback: the queue is told of mail that bounced, or that its reader complained of.
@@ -324,15 +325,15 @@ func relay(a Adapters) events.Relay {
 // consumes.
 func queues() []Queue {
 	return []Queue{
-		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Uploads: "imports/"},
-		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute},
+		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 50, Uploads: "imports/"},
+		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute, Deep: 50_000},
 		{
-			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,
+			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 100_000,
 			Events: []registrar.EventType{
 				registrar.RegistrationEnrolled, registrar.RegistrationDropped, registrar.ImportEnded, registrar.MailResolved,
 			},
 		},
-		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Feedback: true},
+		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},
 	}
 }
 

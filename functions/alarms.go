@@ -2,7 +2,10 @@ package functions
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"example.com/registrar/shared/telemetry"
 )
 
 // Alarm is an alarm of CloudWatch. The CDK app and template.yaml make each of them, and docs/operations.md says what to do.
@@ -90,7 +93,18 @@ func (f Function) alarms() []Alarm {
 	if f.Schedule != nil {
 		fails.Says, fails.Periods, fails.Breaching = "The scheduled function "+f.Name+" failed", 1, 1
 	}
-	return []Alarm{fails, alarm("Throttles", "is throttled: Lambda starts no more of it, and callers get 503")}
+	alarms := []Alarm{fails, alarm("Throttles", "is throttled: Lambda starts no more of it, and callers get 503")}
+	for _, z := range f.Zeros {
+		name := z.Counter.String()
+		alarms = append(alarms, Alarm{
+			ID: f.LogicalID() + strings.ToUpper(name[:1]) + name[1:], Function: f.Name, Says: z.Says, Page: z.Page,
+			Namespace: telemetry.Namespace, Metric: name, Statistic: "Sum",
+			// A function that is no operation of the API is its own operation to its telemetry.
+			Dimensions: []Dimension{{"function", OfFunction, f.Name}, {"operation", OfFunction, f.Name}},
+			Period:     5 * time.Minute, Periods: 1, Breaching: 1,
+		})
+	}
+	return alarms
 }
 
 // queueAlarms are those of a consumer's queue.

@@ -112,8 +112,17 @@ type Function struct {
 	Bucket  Use
 	Sends   []string // names of the queues that it sends to
 	Care    Care
+	// Zeros are counters of its own telemetry that should stay at zero: an alarm is raised when one does not.
+	Zeros []Zero
 	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
 	Mails, Unsubscribes bool
+}
+
+// Zero is a counter that should stay at zero.
+type Zero struct {
+	Counter telemetry.Counter
+	Says    string // what is wrong when it does not, in a sentence
+	Page    string // the heading in docs/operations.md that says what to do, as an anchor
 }
 
 // Queue is what feeds a consumer. Each has a dead-letter queue of its own.

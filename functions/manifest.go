@@ -15,6 +15,7 @@ import (
 
 	"example.com/registrar/functions/audit"
 	"example.com/registrar/functions/courses"
+	"example.com/registrar/functions/deadletters"
 	"example.com/registrar/functions/docs"
 	"example.com/registrar/functions/events"
 	"example.com/registrar/functions/health"
@@ -46,9 +47,10 @@ import (
 
 // Adapters are what functions are wired to. The zero value is enough to ask operations for their routes.
 type Adapters struct {
-	Store  *dynamo.Store
-	Bucket *objects.Bucket
-	Queues func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
+	Store    *dynamo.Store
+	Bucket   *objects.Bucket
+	Queues   func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
+	Operator *queue.Operator                // of all queues
 	// Carrier, Letters and Links are for mail.
 	Carrier *mail.Carrier
 	Letters *letters.Writer
@@ -76,6 +78,18 @@ const (
 	Write     // that, and put, update, delete; of the bucket: put objects
 )
 
+// Care is what a function may do to all queues and their dead letters. Least privilege: each becomes the actions of its role.
+type Care int
+
+// What a function may do to queues.
+const (
+	Leave   Care = iota
+	Count        // tell how many messages lie in them
+	Inspect      // that, and take dead letters and give them back
+	Discard      // take dead letters, give them back, delete them
+	Replay       // that, and send to the queues
+)
+
 // Function is one Lambda. One of Operations, Consume, Relay and Run says what it does, and so what triggers it.
 type Function struct {
 	Name string // resource and verb; its main.go lies in functions/<resource>/<verb>
@@ -99,8 +113,18 @@ type Function struct {
 	Table   Use
 	Bucket  Use
 	Sends   []string // names of the queues that it sends to
+	Care    Care
+	// Zeros are counters of its own telemetry that should stay at zero: an alarm is raised when one does not.
+	Zeros []Zero
 	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
 	Mails, Unsubscribes bool
+}
+
+// Zero is a counter that should stay at zero.
+type Zero struct {
+	Counter telemetry.Counter
+	Says    string // what is wrong when it does not, in a sentence
+	Page    string // the heading in docs/operations.md that says what to do, as an anchor
 }
 
 // Queue is what feeds a consumer. Each has a dead-letter queue of its own.
@@ -110,8 +134,9 @@ type Queue struct {
 	Window      time.Duration // how long a batch may wait for more: whole seconds, 0 to 300
 	Concurrency int           // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
 	Receives    int           // attempts before a message goes to the dead-letter queue
-	// Late is the age of the oldest message from which on somebody should look.
+	// Late is the age of the oldest message, and Deep the number of waiting messages, from which on somebody should look.
 	Late time.Duration
+	Deep int
 	// Uploads: the queue is told of objects that arrive in the bucket under this prefix.
 	Uploads string
 	// Feedback: the queue is told of mail that bounced, or that its reader complained of.
@@ -188,6 +213,14 @@ func (f Function) Environment() map[string]Value {
 		variables["QUEUE_RECEIVES"] = Value{Text, strconv.Itoa(q.Receives)}
 		variables["QUEUE_VISIBILITY"] = Value{Text, strconv.Itoa(int(f.Visibility().Seconds()))}
 	}
+	if f.Care != Leave {
+		var names []string
+		for _, q := range queues() {
+			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name}, Value{DeadLetterURL, q.Name}
+			names = append(names, q.Name)
+		}
+		variables["QUEUES"] = Value{Text, strings.Join(names, ",")}
+	}
 	if f.Stream != nil {
 		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}
 	}
@@ -206,7 +239,7 @@ func (f Function) Services() []string {
 	if f.Bucket != No {
 		services = append(services, "S3")
 	}
-	if f.Queue != nil || len(f.Sends) > 0 {
+	if f.Queue != nil || len(f.Sends) > 0 || f.Care != Leave {
 		services = append(services, "SQS")
 	}
 	if f.Mails {
@@ -287,6 +320,11 @@ func writes(name string, operation func(Adapters) api.Operation) Function {
 	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: Write}
 }
 
+// operates is a function with which operators look after queues.
+func operates(name string, care Care, operation func(Adapters) api.Operation) Function {
+	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 25 * time.Second, Care: care}
+}
+
 // attempts is a write whose refusals are audited.
 func attempts(name string, operation func(Adapters) api.Operation) Function {
 	f := writes(name, operation)
@@ -304,15 +342,15 @@ func relay(a Adapters) events.Relay {
 // consumes.
 func queues() []Queue {
 	return []Queue{
-		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Uploads: "imports/"},
-		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute},
+		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 50, Uploads: "imports/"},
+		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute, Deep: 50_000},
 		{
-			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,
+			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 100_000,
 			Events: []registrar.EventType{
 				registrar.RegistrationEnrolled, registrar.RegistrationDropped, registrar.ImportEnded, registrar.MailResolved,
 			},
 		},
-		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Feedback: true},
+		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},
 	}
 }
 
@@ -443,5 +481,10 @@ func All() []Function {
 			},
 			Memory: 256, Timeout: 10 * time.Second, Table: Write,
 		},
+
+		operates("deadletters-queues", Count, func(a Adapters) api.Operation { return deadletters.Queues(a.Operator) }),
+		operates("deadletters-list", Inspect, func(a Adapters) api.Operation { return deadletters.List(a.Operator) }),
+		operates("deadletters-replay", Replay, func(a Adapters) api.Operation { return deadletters.Replay(a.Operator) }),
+		operates("deadletters-discard", Discard, func(a Adapters) api.Operation { return deadletters.Discard(a.Operator) }),
 	}
 }

@@ -12,6 +12,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the template
 	"errors"
 	"flag"
@@ -65,6 +66,7 @@ type view struct {
 	Feedback            []queue // those that are told what became of mail
 	Mails, Unsubscribes bool    // whether any function does
 	Functions           []function
+	Alarms              []functions.Alarm
 	API                 functions.Gateway
 	Throttles           map[string]functions.Throttle // by route key
 	ScheduleInput       string
@@ -104,7 +106,7 @@ type route struct{ ID, Method, Path string }
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
 		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
-		ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
+		Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
 		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
 	}
 	for _, f := range all {
@@ -130,7 +132,7 @@ func Template(all []functions.Function) ([]byte, error) {
 		}
 		v.Functions = append(v.Functions, v.function(f))
 	}
-	parsed, err := template.New("template.yaml").Option("missingkey=error").Parse(source)
+	parsed, err := template.New("template.yaml").Option("missingkey=error").Funcs(template.FuncMap{"dimension": dimension}).Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("read the template's template: %w", err)
 	}
@@ -171,6 +173,7 @@ func (v view) function(f functions.Function) function {
 	for _, name := range f.Sends {
 		allow([]string{"!GetAtt " + identifier(name) + "Queue.Arn"}, "sqs:SendMessage")
 	}
+	v.care(f, allow)
 	if f.Mails { // a configuration set that is named needs the action, too
 		ses := "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:"
 		allow([]string{ses + `identity/${MailIdentity}"`, ses + `configuration-set/${MailConfigurationSet}"`}, "ses:SendEmail")
@@ -193,6 +196,27 @@ func (v view) function(f functions.Function) function {
 		allow([]string{"!GetAtt Bucket.Arn"}, "s3:ListBucket")
 	}
 	return shown
+}
+
+// care allows what the function may do to all queues and their dead letters.
+func (v view) care(f functions.Function, allow func(resources []string, actions ...string)) {
+	var queues, dead []string
+	for _, q := range v.Queues {
+		queues, dead = append(queues, "!GetAtt "+q.ID+"Queue.Arn"), append(dead, "!GetAtt "+q.ID+"DeadLetterQueue.Arn")
+	}
+	switch f.Care {
+	case functions.Inspect:
+		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
+		fallthrough
+	case functions.Count:
+		allow(slices.Concat(queues, dead), "sqs:GetQueueAttributes")
+	case functions.Replay:
+		allow(queues, "sqs:SendMessage")
+		fallthrough
+	case functions.Discard:
+		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
+	case functions.Leave:
+	}
 }
 
 // reference is how the template says what a variable holds.
@@ -219,6 +243,22 @@ func reference(v functions.Value) string {
 	case functions.Text:
 	}
 	return strconv.Quote(v.Of)
+}
+
+// dimension is how the template names what an alarm watches. SAM calls what it makes of an event by the function's id and the
+// event's.
+func dimension(d functions.Dimension) string {
+	id := identifier(cmp.Or(d.Of, "api"))
+	switch d.Kind {
+	case functions.OfQueue:
+		return "!GetAtt " + id + "Queue.QueueName"
+	case functions.OfDeadLetters:
+		return "!GetAtt " + id + "DeadLetterQueue.QueueName"
+	case functions.OfMapping:
+		return "!Ref " + id + "Stream"
+	case functions.OfFunction, functions.OfAPI:
+	}
+	return "!Ref " + id
 }
 
 // tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer

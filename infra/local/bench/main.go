@@ -5,11 +5,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +38,12 @@ const (
 func main() {
 	sizes := flag.String("sizes", "1000,100000,1000000", "numbers of items")
 	against := flag.String("against", "", "other engines, as in dynoxide=http://127.0.0.1:8000,moto=http://127.0.0.1:5000@1000; after @ the most items that it gets")
+	engine := flag.Bool("serve", false, "be the embedded engine")
 	flag.Parse()
+	if *engine {
+		fmt.Fprintln(os.Stderr, "bench:", serve(os.Stdout))
+		os.Exit(1)
+	}
 	if err := run(context.Background(), *sizes, *against); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -101,22 +109,43 @@ func clientOf(address string) *sdk.Client {
 	})
 }
 
-// embedded serves an engine on a socket, as the others are.
-func embedded() (address string, stop func(), err error) {
+// serve is the embedded engine on a socket, until the process is killed. It prints its address.
+func serve(out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "http://"+listener.Addr().String())
+	const patience = 10 * time.Second
+	return (&http.Server{Handler: dynamodb.New(dynamodb.Options{}), ReadHeaderTimeout: patience}).Serve(listener)
+}
+
+// embedded starts this program again as an engine: a process of its own, as the others are.
+func embedded(ctx context.Context) (address string, stop func(), err error) {
+	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
-	const patience = 10 * time.Second
-	server := &http.Server{Handler: dynamodb.New(dynamodb.Options{}), ReadHeaderTimeout: patience}
-	go func() { _ = server.Serve(listener) }() // ends with stop
-	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
+	engine := exec.CommandContext(ctx, self, "-serve")
+	engine.Stderr = os.Stderr
+	out, err := engine.StdoutPipe()
+	if err == nil {
+		err = engine.Start()
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("start the embedded engine: %w", err)
+	}
+	stop = func() { _ = errors.Join(engine.Process.Kill(), engine.Wait()) } // it is killed, and says so
+	if _, err := fmt.Fscanln(out, &address); err != nil {
+		return "", stop, fmt.Errorf("the address of the embedded engine: %w", err)
+	}
+	return address, stop, nil
 }
 
-func sidesOf(sizes, against string) (sides []side, stop func(), err error) {
-	address, stop, err := embedded()
+func sidesOf(ctx context.Context, sizes, against string) (sides []side, stop func(), err error) {
+	address, stop, err := embedded(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, stop, err
 	}
 	engines := []struct {
 		name, address string
@@ -196,7 +225,7 @@ func operations() map[string]func(ctx context.Context, s side, n int) error {
 }
 
 func run(ctx context.Context, sizes, against string) error {
-	sides, stop, err := sidesOf(sizes, against)
+	sides, stop, err := sidesOf(ctx, sizes, against)
 	if stop != nil {
 		defer stop()
 	}

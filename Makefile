@@ -154,6 +154,13 @@ simulate: ## the whole local cloud in simulated time, with faults and restarts, 
 	@SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 0 -v -run TestSimulate ./infra/local/simulate | \
 	  grep -vE '^ *(===|--- PASS)'; exit $${PIPESTATUS[0]}
 
+SIZES ?= 1000,100000,1000000
+
 .PHONY: bench
-bench: ## ratios: what the embedded engine costs at 100,000 items against 1,000
-	go run ./infra/local/bench
+bench: ## the embedded DynamoDB at SIZES=1000,100000,1000000 items beside dynoxide, and moto at 1,000; AGAINST=none: alone
+ifeq ($(AGAINST),none)
+	go run ./infra/local/bench -sizes $(SIZES)
+else
+	.ci/tools/engines run .ci/tools/moto run bash -c 'go run ./infra/local/bench -sizes $(SIZES) \
+	  -against "dynoxide=$$AWS_ENDPOINT_URL_DYNAMODB,moto=$$MOTO_ENDPOINT@1000"'
+endif

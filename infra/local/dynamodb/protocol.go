@@ -261,19 +261,53 @@ func (e *Engine) arnOf(r resource) string {
 }
 
 func send(w http.ResponseWriter, status int, answer any) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(answer); err != nil {
+	const most = 1 << 10 // of the answers are smaller
+	text, err := appendJSON(make([]byte, 0, most), answer)
+	if err != nil {
 		http.Error(w, "the answer cannot be written", http.StatusInternalServerError)
 		return
 	}
-	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10))
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // the client went away, and nobody reads on
+}
+
+// appendJSON writes an answer. Items, which are most of it, are written straight: encoding/json would go over each of them
+// once more.
+func appendJSON(dst []byte, answer any) ([]byte, error) {
+	switch answer := answer.(type) {
+	case attr.Item:
+		return answer.AppendJSON(dst), nil
+	case []attr.Item:
+		dst = append(dst, '[')
+		for i, item := range answer {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = item.AppendJSON(dst)
+		}
+		return append(dst, ']'), nil
+	case map[string]any:
+		dst = append(dst, '{')
+		for i, name := range slices.Sorted(maps.Keys(answer)) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(strconv.AppendQuote(dst, name), ':') // names of members, tables and indexes need no escapes
+			var err error
+			if dst, err = appendJSON(dst, answer[name]); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, '}'), nil
+	}
+	var rest bytes.Buffer
+	encoder := json.NewEncoder(&rest)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(answer)
+	return append(dst, bytes.TrimSuffix(rest.Bytes(), []byte("\n"))...), err
 }
 
 // legacy holds the request parameters that DynamoDB keeps for old programs. They are refused by name.

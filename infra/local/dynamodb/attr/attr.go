@@ -143,7 +143,7 @@ func (v Value) appendJSON(dst []byte) []byte {
 	case Null:
 		dst = append(dst, "true"...)
 	case Map:
-		dst = v.Map.appendJSON(dst)
+		dst = v.Map.AppendJSON(dst)
 	case List:
 		dst = append(dst, '[')
 		for i, e := range v.List {
@@ -171,11 +171,14 @@ func (v Value) appendJSON(dst []byte) []byte {
 }
 
 // MarshalJSON writes the item with its names in order.
-func (i Item) MarshalJSON() ([]byte, error) { return i.appendJSON(nil), nil }
+func (i Item) MarshalJSON() ([]byte, error) { return i.AppendJSON(nil), nil }
 
-func (i Item) appendJSON(dst []byte) []byte {
+// AppendJSON appends what MarshalJSON returns.
+func (i Item) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
-	names := make([]string, 0, len(i))
+	const many = 16
+	var few [many]string // most items' names need no space of their own
+	names := few[:0]
 	for name := range i {
 		names = append(names, name)
 	}

@@ -11,7 +11,6 @@ import (
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/inprocess"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -108,11 +107,7 @@ func (w *world) settle(ctx context.Context) error {
 
 // redrive moves the dead letters of imports back.
 func (w *world) redrive(ctx context.Context) {
-	client := sqs.New(sqs.Options{
-		Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
-		BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(w.engines.SQS),
-	})
-	_, err := client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{
+	_, err := w.queues().StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{
 		SourceArn: aws.String("arn:aws:sqs:" + cloud.Region + ":" + cloud.Account + ":imports-dead"),
 	})
 	w.note("dead letters are moved back: %v", err)

@@ -68,6 +68,7 @@ type world struct {
 	api      http.Handler // of the cloud that runs now
 	objects  http.Handler // likewise: its S3
 	imports  []string
+	strange  []string // bodies of messages that no consumer can read
 	answers  map[string]int
 	trace    []string // the last things that happened
 	sections []registrar.SectionID
@@ -203,7 +204,7 @@ func (w *world) establish(ctx context.Context) error {
 		w.sections = append(w.sections, registrar.SectionID(section))
 	}
 	for n := range w.options.Students {
-		student, err := post("/v1/students", map[string]any{"number": fmt.Sprint("S", n), "givenName": "G", "familyName": fmt.Sprint("F", n)})
+		student, err := post("/v1/students", map[string]any{"number": fmt.Sprint("S", n), "givenName": "G", "familyName": fmt.Sprint("F", n), "email": fmt.Sprintf("s%d@example.edu", n)})
 		if err != nil {
 			return err
 		}
@@ -240,12 +241,20 @@ func (w *world) play(ctx context.Context) error {
 			}
 			w.office(ctx, rand.New(rand.NewPCG(w.options.Seed, uint64(1000*part+1))), fmt.Sprintf("import-%d", part))
 		})
+		strangers := make(chan error, 1)
+		clients.Go(func() {
+			strangers <- w.strangers(ctx, rand.New(rand.NewPCG(w.options.Seed, uint64(500+part))), part)
+		})
 		clients.Wait()
-		if part == w.options.Restarts {
-			if err := w.settle(ctx); err != nil {
-				stop()
-				return errors.Join(err, <-pollers)
+		err = <-strangers
+		if part == w.options.Restarts && err == nil {
+			if err = w.settle(ctx); err == nil {
+				err = w.quiet(ctx)
 			}
+		}
+		if err != nil {
+			stop()
+			return errors.Join(err, <-pollers)
 		}
 		stop()
 		if err := <-pollers; err != nil {
@@ -253,7 +262,7 @@ func (w *world) play(ctx context.Context) error {
 		}
 		time.Sleep(time.Minute) // what was killed has noticed
 	}
-	return nil
+	return w.followUps(ctx)
 }
 
 // client acts as one portal does: what was not answered for certain is sent again with its key.

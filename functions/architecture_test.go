@@ -139,8 +139,8 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		for link, may := range map[string]bool{
 			sdk + "dynamodb":           f.Table != functions.No || f.Stream != nil,
 			sdk + "s3":                 f.Bucket != functions.No,
-			sdk + "sqs":                f.Queue != nil || f.Stream != nil || len(f.Sends) > 0,
-			module + "/shared/queue":   f.Queue != nil || f.Stream != nil || len(f.Sends) > 0,
+			sdk + "sqs":                f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
+			module + "/shared/queue":   f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
 			module + "/shared/dynamo":  f.Table != functions.No || f.Stream != nil,
 			module + "/shared/stream":  f.Stream != nil,
 			module + "/shared/objects": f.Bucket != functions.No,

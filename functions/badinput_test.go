@@ -241,7 +241,8 @@ func badHeaders(r request, function string) []bad {
 			all = append(all, r.withHeader("If-Match "+tag, "header.If-Match", "If-Match", tag))
 		}
 	}
-	if r.method == http.MethodPost && !r.form() || function == "registrations-drop" {
+	// To replay a dead letter twice is harmless by itself: the second finds it gone.
+	if r.method == http.MethodPost && !r.form() && function != "deadletters-replay" || function == "registrations-drop" {
 		for _, key := range []string{strings.Repeat(planted, 30), planted + " with spaces", planted + "\x7f", planted + "\tx", "\xff" + planted, "schlüssel" + planted, "\u00a0"} {
 			all = append(all, r.withHeader("Idempotency-Key "+key, "header.Idempotency-Key", "Idempotency-Key", key))
 		}

@@ -34,6 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // root is the repository's folder, as tests of this package see it.
@@ -47,6 +48,7 @@ type campus struct {
 	*testing.T
 	cloud  *cloud.Cloud
 	client *dynamodb.Client
+	queues *sqs.Client
 	fresh  map[string]item // the whole table, by key
 	log    *slog.Logger
 
@@ -80,8 +82,40 @@ func openCampus(t *testing.T) *campus {
 	if c.cloud.S3.ServeHTTP(w, upload); w.Code != http.StatusOK {
 		t.Fatalf("upload the sample's file: %d %s", w.Code, w.Body)
 	}
+	c.queues = sqs.New(sqs.Options{
+		Region: cloud.Region, BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(c.cloud.SQS),
+		Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+	})
+	c.fillQueues()
 	c.fresh, c.wrote = c.table(), false
 	return c
+}
+
+// fillQueues gives the audit's queue what it had at the beginning: nothing, and the sample's dead letters.
+func (c *campus) fillQueues() {
+	c.Helper()
+	for _, name := range []string{"audit", "audit-dead"} {
+		url := aws.String("http://sqs.local/" + cloud.Account + "/" + name)
+		for {
+			out, err := c.queues.ReceiveMessage(c.Context(), &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10})
+			if err != nil {
+				c.Fatal(err)
+			}
+			if len(out.Messages) == 0 {
+				break
+			}
+			for _, m := range out.Messages {
+				if _, err := c.queues.DeleteMessage(c.Context(), &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+					c.Fatal(err)
+				}
+			}
+		}
+	}
+	all := functions.All()
+	recorder := all[slices.IndexFunc(all, func(f functions.Function) bool { return f.Name == "audit-record" })]
+	if err := sample.Bury(c.Context(), c.cloud.Settings(recorder).Queue); err != nil {
+		c.Fatal(err)
+	}
 }
 
 func (c *campus) observe(u localdynamodb.Usage) {
@@ -161,9 +195,11 @@ func keyOf(i item) string {
 	return i["PK"].(*types.AttributeValueMemberS).Value + " " + i["SK"].(*types.AttributeValueMemberS).Value
 }
 
-// restore makes the table what it was at the beginning, ids count from one again, and tells the keys of what had changed.
+// restore makes table and queues what they were at the beginning, ids count from one again, and tells the keys of what had
+// changed in the table.
 func (c *campus) restore() (changed []string) {
 	c.Helper()
+	c.fillQueues()
 	if c.ids = 0; !c.wrote {
 		return nil
 	}

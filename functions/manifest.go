@@ -15,6 +15,7 @@ import (
 
 	"example.com/registrar/functions/audit"
 	"example.com/registrar/functions/courses"
+	"example.com/registrar/functions/deadletters"
 	"example.com/registrar/functions/docs"
 	"example.com/registrar/functions/events"
 	"example.com/registrar/functions/health"
@@ -46,9 +47,10 @@ import (
 
 // Adapters are what functions are wired to. The zero value is enough to ask operations for their routes.
 type Adapters struct {
-	Store  *dynamo.Store
-	Bucket *objects.Bucket
-	Queues func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
+	Store    *dynamo.Store
+	Bucket   *objects.Bucket
+	Queues   func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
+	Operator *queue.Operator                // of all queues
 	// Carrier, Letters and Links are for mail.
 	Carrier *mail.Carrier
 	Letters *letters.Writer
@@ -76,6 +78,18 @@ const (
 	Write     // that, and put, update, delete; of the bucket: put objects
 )
 
+// Care is what a function may do to all queues and their dead letters. Least privilege: each becomes the actions of its role.
+type Care int
+
+// What a function may do to queues.
+const (
+	Leave   Care = iota
+	Count        // tell how many messages lie in them
+	Inspect      // that, and take dead letters and give them back
+	Discard      // take dead letters, give them back, delete them
+	Replay       // that, and send to the queues
+)
+
 // Function is one Lambda. One of Operations, Consume, Relay and Run says what it does, and so what triggers it.
 type Function struct {
 	Name string // resource and verb; its main.go lies in functions/<resource>/<verb>
@@ -99,6 +113,7 @@ type Function struct {
 	Table   Use
 	Bucket  Use
 	Sends   []string // names of the queues that it sends to
+	Care    Care
 	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
 	Mails, Unsubscribes bool
 }
@@ -188,6 +203,14 @@ func (f Function) Environment() map[string]Value {
 		variables["QUEUE_RECEIVES"] = Value{Text, strconv.Itoa(q.Receives)}
 		variables["QUEUE_VISIBILITY"] = Value{Text, strconv.Itoa(int(f.Visibility().Seconds()))}
 	}
+	if f.Care != Leave {
+		var names []string
+		for _, q := range queues() {
+			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name}, Value{DeadLetterURL, q.Name}
+			names = append(names, q.Name)
+		}
+		variables["QUEUES"] = Value{Text, strings.Join(names, ",")}
+	}
 	if f.Stream != nil {
 		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}
 	}
@@ -206,7 +229,7 @@ func (f Function) Services() []string {
 	if f.Bucket != No {
 		services = append(services, "S3")
 	}
-	if f.Queue != nil || len(f.Sends) > 0 {
+	if f.Queue != nil || len(f.Sends) > 0 || f.Care != Leave {
 		services = append(services, "SQS")
 	}
 	if f.Mails {
@@ -285,6 +308,11 @@ func reads(name string, operation func(Adapters) api.Operation) Function {
 
 func writes(name string, operation func(Adapters) api.Operation) Function {
 	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: Write}
+}
+
+// operates is a function with which operators look after queues.
+func operates(name string, care Care, operation func(Adapters) api.Operation) Function {
+	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 25 * time.Second, Care: care}
 }
 
 // attempts is a write whose refusals are audited.
@@ -443,5 +471,10 @@ func All() []Function {
 			},
 			Memory: 256, Timeout: 10 * time.Second, Table: Write,
 		},
+
+		operates("deadletters-queues", Count, func(a Adapters) api.Operation { return deadletters.Queues(a.Operator) }),
+		operates("deadletters-list", Inspect, func(a Adapters) api.Operation { return deadletters.List(a.Operator) }),
+		operates("deadletters-replay", Replay, func(a Adapters) api.Operation { return deadletters.Replay(a.Operator) }),
+		operates("deadletters-discard", Discard, func(a Adapters) api.Operation { return deadletters.Discard(a.Operator) }),
 	}
 }

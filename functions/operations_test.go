@@ -37,8 +37,8 @@ const (
 )
 
 // golden runs the cases of testdata: requests through the Lambda event path over a fresh sample, one after the other, each
-// above its answer. In a request {next} is the cursor of the answer before. What differs each time, cursors and the
-// signatures of upload addresses, is written as {next} and {signature}.
+// above its answer. In a request {next} is the cursor of the answer before. What differs each time, cursors, the signatures of
+// upload addresses and SQS's ids of messages, is written as {next}, {signature} and {message}.
 type golden struct {
 	*campus
 	specs      map[string]api.Spec        // by method and path
@@ -279,6 +279,7 @@ func answerText(t testing.TB, answer events.APIGatewayV2HTTPResponse) (text, nex
 		b.WriteString("\n" + strings.TrimSpace(body) + "\n")
 	}
 	text = regexp.MustCompile(`\?X-Amz-[^"]*`).ReplaceAllString(b.String(), "?{signature}")
+	text = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`).ReplaceAllString(text, "{message}") // UUIDs of version 4
 	var page struct {
 		Next string `json:"next"`
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/lambdahost"
@@ -198,6 +200,7 @@ func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.
 	for _, name := range f.Sends {
 		allow([]string{*s.data.queues[name].messages.QueueArn()}, "sqs:SendMessage")
 	}
+	s.care(f, allow)
 	if f.Mails {
 		all = append(all, s.mail.statement())
 	}
@@ -212,6 +215,27 @@ func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.
 		allow([]string{*s.data.bucket.BucketArn()}, "s3:ListBucket")
 	}
 	return &all
+}
+
+// care allows what the function may do to all queues and their dead letters.
+func (s site) care(f functions.Function, allow func(resources []string, actions ...string)) {
+	var queues, dead []string
+	for _, name := range slices.Sorted(maps.Keys(s.data.queues)) {
+		queues, dead = append(queues, *s.data.queues[name].messages.QueueArn()), append(dead, *s.data.queues[name].dead.QueueArn())
+	}
+	switch f.Care {
+	case functions.Inspect:
+		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
+		fallthrough
+	case functions.Count:
+		allow(slices.Concat(queues, dead), "sqs:GetQueueAttributes")
+	case functions.Replay:
+		allow(queues, "sqs:SendMessage")
+		fallthrough
+	case functions.Discard:
+		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
+	case functions.Leave:
+	}
 }
 
 // tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer

@@ -197,6 +197,25 @@ func grants(f functions.Function) []string {
 		id := identifier(f.Queue.Name)
 		all = append(all, "sqs:ChangeMessageVisibility on "+id+"Queue.Arn", "sqs:SendMessage on "+id+"DeadLetterQueue.Arn")
 	}
+	for _, other := range functions.All() {
+		if other.Queue == nil {
+			continue
+		}
+		id := identifier(other.Queue.Name)
+		queue, dead := []string{id + "Queue.Arn"}, []string{id + "DeadLetterQueue.Arn"}
+		if f.Care == functions.Count || f.Care == functions.Inspect {
+			all = append(all, on(append(queue, dead...), "sqs:GetQueueAttributes")...)
+		}
+		if f.Care == functions.Inspect || f.Care == functions.Discard || f.Care == functions.Replay {
+			all = append(all, on(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")...)
+		}
+		if f.Care == functions.Discard || f.Care == functions.Replay {
+			all = append(all, on(dead, "sqs:DeleteMessage")...)
+		}
+		if f.Care == functions.Replay {
+			all = append(all, on(queue, "sqs:SendMessage")...)
+		}
+	}
 	if f.Stream != nil {
 		all = append(all, "s3:PutObject on Bucket.Arn/"+functions.FailedPrefix+"*", "s3:ListBucket on Bucket.Arn")
 	}

@@ -171,6 +171,7 @@ func (v view) function(f functions.Function) function {
 	for _, name := range f.Sends {
 		allow([]string{"!GetAtt " + identifier(name) + "Queue.Arn"}, "sqs:SendMessage")
 	}
+	v.care(f, allow)
 	if f.Mails { // a configuration set that is named needs the action, too
 		ses := "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:"
 		allow([]string{ses + `identity/${MailIdentity}"`, ses + `configuration-set/${MailConfigurationSet}"`}, "ses:SendEmail")
@@ -193,6 +194,27 @@ func (v view) function(f functions.Function) function {
 		allow([]string{"!GetAtt Bucket.Arn"}, "s3:ListBucket")
 	}
 	return shown
+}
+
+// care allows what the function may do to all queues and their dead letters.
+func (v view) care(f functions.Function, allow func(resources []string, actions ...string)) {
+	var queues, dead []string
+	for _, q := range v.Queues {
+		queues, dead = append(queues, "!GetAtt "+q.ID+"Queue.Arn"), append(dead, "!GetAtt "+q.ID+"DeadLetterQueue.Arn")
+	}
+	switch f.Care {
+	case functions.Inspect:
+		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
+		fallthrough
+	case functions.Count:
+		allow(slices.Concat(queues, dead), "sqs:GetQueueAttributes")
+	case functions.Replay:
+		allow(queues, "sqs:SendMessage")
+		fallthrough
+	case functions.Discard:
+		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
+	case functions.Leave:
+	}
 }
 
 // reference is how the template says what a variable holds.

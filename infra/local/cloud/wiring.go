@@ -68,7 +68,7 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 // Adapters are what functions are wired to here.
 func (c *Cloud) Adapters() functions.Adapters {
 	return functions.Adapters{
-		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Carrier: c.carrier, Letters: c.letters, Links: c.links,
+		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Operator: c.Operator(), Carrier: c.carrier, Letters: c.letters, Links: c.links,
 		System: c.options.System, Log: c.options.Log, Debug: c.options.Debug,
 	}
 }
@@ -154,6 +154,15 @@ func (c *Cloud) value(v functions.Value) string {
 
 // Queue is a queue to send to.
 func (c *Cloud) Queue(name string) *queue.Queue { return queue.New(c.sqs, c.queues[name].url) }
+
+// Operator looks after all queues.
+func (c *Cloud) Operator() *queue.Operator {
+	var all []queue.Address
+	for name, q := range c.queues {
+		all = append(all, queue.Address{Name: name, URL: q.url, DeadLetters: q.dead})
+	}
+	return queue.NewOperator(c.sqs, c.options.Log, all...)
+}
 
 // Settings are what a consumer finds around it; nothing for functions of other kinds.
 func (c *Cloud) Settings(f functions.Function) consumer.Settings {

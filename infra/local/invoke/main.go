@@ -153,5 +153,12 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 	if err := sample.Fill(ctx, c.Store); err != nil {
 		return nil, err
 	}
-	return s, sample.Upload(ctx, c.Bucket)
+	if err := sample.Upload(ctx, c.Bucket); err != nil {
+		return nil, err
+	}
+	recorder, err := find("audit-record")
+	if err != nil {
+		return nil, err
+	}
+	return s, sample.Bury(ctx, c.Settings(recorder).Queue)
 }

@@ -1,7 +1,7 @@
 // Package sample is a small university to try Registrar with: terms, courses, sections with meetings, people and a few
 // registrations, all invented, and the same each time, ids too, so that the events of events/ find what they name.
 //
-// It knows the domain and what it needs of a store. Start with [Fill].
+// It knows the domain, and what it needs of a store and of queues. Start with [Fill].
 package sample
 
 import (
@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -47,6 +49,7 @@ const (
 	KindStudent
 	KindImport
 	kindEvent
+	KindMessage
 )
 
 // ID is the id of the nth record of a kind, from 1. The first term is open for registration; the last record of each kind
@@ -254,6 +257,36 @@ func familyNames() []string {
 		"Abara", "Almeida", "Bauer", "Castro", "Diaz", "Eriksen", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Kaya", "Lopez", "Moreau",
 		"Nakamura", "Novak", "Okafor", "Patel", "Quinn", "Rossi", "Schmidt", "Tanaka", "Ueda", "Vogel", "Wang", "Xu", "Yilmaz", "Zhang", "Adler",
 	}
+}
+
+// Graves is what [Bury] needs of the audit's queue.
+type Graves interface {
+	Bury(ctx context.Context, m consumer.Message, reason string) error
+}
+
+// Bury makes two dead letters of the audit: an event that could not be written, and a text that is no event.
+func Bury(ctx context.Context, audit Graves) error {
+	refused := registrar.RefusedEvent("enrol", registrar.SectionID(ID(KindSection, 1)), registrar.StudentID(ID(KindStudent, 1)), registrar.Anonymous(), at(),
+		registrar.Refusals{registrar.Refuse(registrar.SectionFull, "", "")}, func() string { return ID(kindEvent, 1) })
+	refused.Request, refused.Correlation = "Sample99IAMEVNw=", "sample-correlation"
+	event, err := cloudevents.Marshal(refused)
+	if err != nil {
+		return fmt.Errorf("sample: %w", err)
+	}
+	for n, letter := range []struct {
+		body   []byte
+		reason string
+	}{
+		{event, "failed 10 times, at last: keep what was refused: too busy to decide in time"},
+		{[]byte("{"), "cannot be read: no CloudEvent: unexpected EOF"},
+	} {
+		const receives = 10
+		m := consumer.Message{ID: ID(KindMessage, n+1), Body: letter.body, Receives: receives - n*(receives-1)}
+		if err := audit.Bury(ctx, m, letter.reason); err != nil {
+			return fmt.Errorf("sample: a dead letter: %w", err)
+		}
+	}
+	return nil
 }
 
 // Uploads gives addresses to upload to.

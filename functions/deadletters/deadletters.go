@@ -1,0 +1,101 @@
+// Package deadletters has what operators do with messages that could not be handled: they see how full each queue is, look at
+// its dead letters, and send one back or discard it. docs/operations.md says when to do which.
+//
+// It knows shared/api, the consumer kit's words for queues, and what it needs of them, as small interfaces; no AWS. Start with
+// list.go.
+package deadletters
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/consumer"
+)
+
+// Queue is a queue as operators see it.
+type Queue struct {
+	Name        string `json:"name" example:"imports"`
+	Waiting     int    `json:"waiting" doc:"Messages to be delivered"`
+	Delayed     int    `json:"delayed" doc:"Messages that are not to be delivered yet"`
+	InFlight    int    `json:"inFlight" doc:"Messages that were delivered, and are neither done nor back yet"`
+	DeadLetters int    `json:"deadLetters" doc:"Messages that were given up"`
+}
+
+// DeadLetter is a dead letter as operators see it.
+type DeadLetter struct {
+	Message     string       `json:"message" format:"uuid" doc:"Id of the message, in its queue and in the log. A message that was delivered twice may have two letters."`
+	Reason      string       `json:"reason" doc:"Why it was given up" example:"cannot be read: no CloudEvent: unexpected end of JSON input"`
+	Receives    int          `json:"receives,omitempty" doc:"How often it was delivered before; absent when nobody knows" example:"10"`
+	At          time.Time    `json:"at" doc:"When its consumer gave it up; when SQS did, which does not tell: when it was sent"`
+	Correlation string       `json:"correlation" doc:"What the log lines of its handling have in common"`
+	Trace       string       `json:"trace,omitempty" doc:"Its sender's X-Ray trace header"`
+	Group       string       `json:"group,omitempty" doc:"Of a FIFO queue: its message group, which it keeps"`
+	Event       *LetterEvent `json:"event,omitempty" doc:"When the message is an event: which"`
+	Body        string       `json:"body" doc:"The message's beginning, up to 4 KiB"`
+	BodyBytes   int          `json:"bodyBytes" doc:"Length of the whole message"`
+}
+
+// LetterEvent is the event that a message is.
+type LetterEvent struct {
+	ID     string    `json:"id" doc:"Also of the claim that its consumer has on it"`
+	Type   string    `json:"type" example:"registration.enrolled"`
+	Record string    `json:"record" doc:"What it happened to, kind and id" example:"section/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
+	At     time.Time `json:"at"`
+}
+
+// mostBody is how much of a message is shown, in bytes.
+const mostBody = 4 << 10
+
+func show(l consumer.DeadLetter) DeadLetter {
+	shown := DeadLetter{
+		Message: l.Message, Reason: reason(l), Receives: l.Receives, At: l.At, Correlation: l.Message, Trace: l.Trace, Group: l.Group,
+		Body: beginning(l.Body), BodyBytes: len(l.Body),
+	}
+	if e, err := cloudevents.Unmarshal(l.Body); err == nil {
+		shown.Event = &LetterEvent{ID: string(e.ID), Type: string(e.Type), Record: e.Record.String(), At: e.At}
+		if e.Correlation != "" {
+			shown.Correlation = e.Correlation
+		}
+	}
+	return shown
+}
+
+// reason is the consumer's, or says why there is none.
+func reason(l consumer.DeadLetter) string {
+	switch {
+	case l.Moved:
+		text := fmt.Sprintf("SQS gave it up after %d deliveries, and its consumer never said why: the function was killed, ran out of time or "+
+			"memory, or could not start", l.Receives)
+		if l.Reason != "" {
+			text += "; before that, it was dead once because: " + l.Reason
+		}
+		return text
+	case l.Reason == "":
+		return "nobody said: it was sent here by neither its consumer nor SQS"
+	}
+	return l.Reason
+}
+
+// beginning is the first part of a text, cut between characters.
+func beginning(body []byte) string {
+	if len(body) <= mostBody {
+		return string(body)
+	}
+	end := mostBody
+	for end > 0 && body[end]&0xC0 == 0x80 { // within a character of UTF-8
+		end--
+	}
+	return string(body[:end])
+}
+
+// QueueInput is embedded in the input of an operation on one queue.
+type QueueInput struct {
+	Queue string `path:"queue" maxLength:"80" pattern:"^[a-z][a-z0-9-]*$" doc:"Name of the queue" example:"imports"`
+}
+
+// LetterInput is the input of an operation on one dead letter.
+type LetterInput struct {
+	QueueInput
+	Message string `path:"message" format:"uuid" maxLength:"36" doc:"Id of the message" example:"1a2b36b4-87a3-44ab-83d2-661975830a7d"`
+}

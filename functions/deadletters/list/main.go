@@ -1,0 +1,27 @@
+// Command list is the Lambda of the operation deadletters-list.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/functions/deadletters"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/sdk"
+)
+
+func main() {
+	lambdahost.StartHTTP(func(ctx context.Context, host lambdahost.Host) (http.Handler, error) {
+		config, err := sdk.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		operator, err := queue.OpenOperator(config, host.Getenv, host.Log)
+		if err != nil {
+			return nil, err
+		}
+		return api.Handler(host.Log, deadletters.List(operator)), nil
+	})
+}

@@ -1,0 +1,366 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+)
+
+// OperatorClient is what [Operator] needs of the SDK's client.
+type OperatorClient interface {
+	GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	SendMessage(ctx context.Context, in *sqs.SendMessageInput, o ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+}
+
+// Operator looks after queues: it counts what lies in them, and shows, sends back and discards their dead letters. It is safe
+// for concurrent use, and so are several at once.
+//
+// SQS gives no message by its id and lists none: to look at dead letters is to receive them. The operator takes them, ten at a
+// time and hidden from everybody else, until it has seen enough, and gives back what it does not need. That has limits, which
+// are the same for whoever looks:
+//
+//   - a letter that another holds is not to be seen, for a moment, or for [hold] when that one was killed
+//   - no more than [longestSearch] letters are looked at: what lies behind them is found when those before it are gone
+//   - of a FIFO queue's group the first ten are seen, because SQS hands out no more of a group while some of it are held
+//   - each look counts as a delivery, of which dead letters may have any number; Receives is what it was before
+type Operator struct {
+	client OperatorClient
+	queues []Address
+	log    *slog.Logger
+}
+
+// Address is where a queue and its dead letters are.
+type Address struct{ Name, URL, DeadLetters string }
+
+const (
+	// hold is how long letters that were looked at stay hidden when nobody gives them back: longer than a function behind the API
+	// may take.
+	hold = 30 * time.Second
+	// longestSearch bounds how many letters are looked at for one: a hundred requests.
+	longestSearch = 1000
+	// wait makes SQS ask all of its servers, not a few of them (SQS developer guide, "Amazon SQS short and long polling"): only
+	// then nothing means nothing.
+	wait = time.Second
+	// giveBackTime is kept from a function's time for giving back what was looked at.
+	giveBackTime = 3 * time.Second
+)
+
+// NewOperator makes one over a client.
+func NewOperator(client OperatorClient, log *slog.Logger, queues ...Address) *Operator {
+	return &Operator{client: client, queues: queues, log: log}
+}
+
+// DeadLetterVariable names the environment variable that holds the address of a queue's dead letters, for example
+// AUDIT_DEAD_LETTER_QUEUE_URL.
+func DeadLetterVariable(name string) string {
+	return strings.TrimSuffix(Variable(name), "_QUEUE_URL") + "_DEAD_LETTER_QUEUE_URL"
+}
+
+// OpenOperator makes one for the queues that the environment names: QUEUES, parted by commas, and for each of them the variables
+// that [Variable] and [DeadLetterVariable] name. The error names every one that is missing.
+func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) (*Operator, error) {
+	var queues []Address
+	var wrong []string
+	variable := func(name string) string {
+		if getenv(name) == "" {
+			wrong = append(wrong, name+" is not set")
+		}
+		return getenv(name)
+	}
+	for name := range strings.SplitSeq(variable("QUEUES"), ",") {
+		if name != "" {
+			queues = append(queues, Address{name, variable(Variable(name)), variable(DeadLetterVariable(name))})
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.New("configuration of the queues: " + strings.Join(wrong, "; "))
+	}
+	return NewOperator(sqs.NewFromConfig(sdk), log, queues...), nil
+}
+
+func (o *Operator) address(name string) (Address, error) {
+	i := slices.IndexFunc(o.queues, func(q Address) bool { return q.Name == name })
+	if i < 0 {
+		return Address{}, registrar.Refuse(registrar.NotFound, name, "there is no queue of this name")
+	}
+	return o.queues[i], nil
+}
+
+// Depths tells how many messages lie in each queue, by name.
+func (o *Operator) Depths(ctx context.Context) ([]consumer.Depth, error) {
+	depths := make([]consumer.Depth, len(o.queues))
+	group, ctx := errgroup.WithContext(ctx)
+	const atOnce = 8
+	group.SetLimit(atOnce)
+	for i, q := range o.queues {
+		depths[i].Queue = q.Name
+		group.Go(func() (err error) {
+			depths[i].Waiting, depths[i].Delayed, depths[i].InFlight, err = o.depth(ctx, q.URL)
+			return err
+		})
+		group.Go(func() (err error) {
+			depths[i].Dead, err = o.dead(ctx, q)
+			return err
+		})
+	}
+	err := group.Wait()
+	slices.SortFunc(depths, func(a, b consumer.Depth) int { return strings.Compare(a.Queue, b.Queue) })
+	return depths, err
+}
+
+func (o *Operator) dead(ctx context.Context, q Address) (int, error) {
+	waiting, delayed, inFlight, err := o.depth(ctx, q.DeadLetters)
+	return waiting + delayed + inFlight, err
+}
+
+func (o *Operator) depth(ctx context.Context, url string) (waiting, delayed, inFlight int, err error) {
+	names := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+	}
+	attributes, err := o.attributes(ctx, url, names...)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	var counts [3]int
+	for i, name := range names {
+		if counts[i], err = strconv.Atoi(attributes[string(name)]); err != nil {
+			return 0, 0, 0, fmt.Errorf("count a queue's messages: %s is no number", name)
+		}
+	}
+	return counts[0], counts[1], counts[2], nil
+}
+
+func (o *Operator) attributes(ctx context.Context, url string, names ...types.QueueAttributeName) (map[string]string, error) {
+	out, err := o.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
+	if err != nil {
+		return nil, fmt.Errorf("look at a queue: %w", err)
+	}
+	return out.Attributes, nil
+}
+
+// Letters shows up to so many dead letters of a queue, oldest first of those that SQS handed out, and tells how many there are
+// by SQS's count. It looks no further than that count, which may be a minute behind. It refuses with NOT_FOUND a queue that
+// there is not.
+func (o *Operator) Letters(ctx context.Context, name string, most int) (letters []consumer.DeadLetter, all int, err error) {
+	q, err := o.address(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if all, err = o.dead(ctx, q); err != nil {
+		return nil, 0, err
+	}
+	receives, err := o.receives(ctx, q)
+	if err != nil {
+		return nil, 0, err
+	}
+	held, err := o.look(ctx, q, min(most, longestSearch, max(all, 1)), func(types.Message) bool { return false })
+	defer o.giveBack(ctx, q, held)
+	if err != nil {
+		return nil, 0, err
+	}
+	letters = make([]consumer.DeadLetter, 0, len(held))
+	for _, m := range held[:min(len(held), most)] {
+		letters = append(letters, letterOf(m, receives))
+	}
+	slices.SortFunc(letters, func(a, b consumer.DeadLetter) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Message, b.Message))
+	})
+	return letters, max(all, len(letters)), nil
+}
+
+// receives is after how many deliveries the queue gives a message up.
+func (o *Operator) receives(ctx context.Context, q Address) (int, error) {
+	attributes, err := o.attributes(ctx, q.URL, types.QueueAttributeNameRedrivePolicy)
+	if err != nil {
+		return 0, err
+	}
+	var policy struct {
+		Receives json.Number `json:"maxReceiveCount"` // SQS writes what it was told, which may be text
+	}
+	if err := json.Unmarshal([]byte(attributes["RedrivePolicy"]), &policy); err != nil {
+		return 0, fmt.Errorf("read the redrive policy of the queue %s: %w", q.Name, err)
+	}
+	n, err := strconv.Atoi(policy.Receives.String())
+	if err != nil {
+		return 0, fmt.Errorf("read the redrive policy of the queue %s: %w", q.Name, err)
+	}
+	return n, nil
+}
+
+// letterOf reads a message of a dead-letter queue. One that SQS moved has an attribute that says where from; what else it has
+// may be from an earlier death, after which it was redriven.
+func letterOf(m types.Message, maxReceives int) consumer.DeadLetter {
+	sent, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64) // SQS writes numbers
+	letter := consumer.DeadLetter{
+		Message: messageOf(m), Reason: told(m, attributeReason), At: time.UnixMilli(sent).UTC(), Body: []byte(aws.ToString(m.Body)),
+		Group: m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
+		Trace: m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)],
+		Moved: moved(m), Receives: maxReceives,
+	}
+	if !letter.Moved {
+		letter.Receives, _ = strconv.Atoi(told(m, attributeReceives)) // of a letter from elsewhere nobody knows
+	}
+	return letter
+}
+
+// moved tells whether SQS put the message among the dead letters itself.
+func moved(m types.Message) bool {
+	return m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != ""
+}
+
+// messageOf is the id that a dead letter's message had in its queue: SQS keeps it, and a consumer that buries notes it.
+func messageOf(m types.Message) string {
+	if id := told(m, attributeMessage); uuid.Validate(id) == nil && !moved(m) {
+		return id
+	}
+	return aws.ToString(m.MessageId)
+}
+
+func told(m types.Message, attribute string) string {
+	return aws.ToString(m.MessageAttributes[attribute].StringValue)
+}
+
+// Replay sends a dead letter back to its queue and returns the id that it has there. It is sent first and discarded then: who
+// is stopped between the two leaves it twice, which its consumer is made for; to a FIFO queue, where its group is kept, it is
+// sent once within five minutes. It refuses with NOT_FOUND what is not among the letters that can be seen.
+func (o *Operator) Replay(ctx context.Context, name, message string) (id string, err error) {
+	err = o.with(ctx, name, message, func(q Address, m types.Message) error {
+		again := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: m.Body, MessageAttributes: map[string]types.MessageAttributeValue{}}
+		for attribute, value := range m.MessageAttributes {
+			if !slices.Contains([]string{attributeReason, attributeMessage, attributeReceives, attributeBuriedAt}, attribute) {
+				again.MessageAttributes[attribute] = value
+			}
+		}
+		again.MessageSystemAttributes = traced(m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)])
+		if group := m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]; group != "" {
+			again.MessageGroupId = &group
+			if strings.HasSuffix(q.URL, ".fifo") { // standard queues may have groups, and no deduplication
+				again.MessageDeduplicationId = m.MessageId
+			}
+		}
+		out, err := o.client.SendMessage(ctx, again)
+		if err != nil {
+			return fmt.Errorf("send a dead letter back: %w", err)
+		}
+		id = aws.ToString(out.MessageId)
+		o.log.InfoContext(ctx, "a dead letter was sent back", "queue", name, "message", message, "as", id)
+		return o.delete(ctx, q, m)
+	})
+	return id, err
+}
+
+// Discard deletes a dead letter. It refuses as [Operator.Replay] does.
+func (o *Operator) Discard(ctx context.Context, name, message string) error {
+	return o.with(ctx, name, message, func(q Address, m types.Message) error {
+		o.log.InfoContext(ctx, "a dead letter is discarded", "queue", name, "message", message, "reason", told(m, attributeReason))
+		return o.delete(ctx, q, m)
+	})
+}
+
+func (o *Operator) delete(ctx context.Context, q Address, m types.Message) error {
+	if _, err := o.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.DeadLetters, ReceiptHandle: m.ReceiptHandle}); err != nil {
+		return fmt.Errorf("delete a dead letter: %w", err)
+	}
+	return nil
+}
+
+// with finds the dead letter of a message and does something with it while nobody else can see it. What it was looked for
+// among is given back, and so is the letter itself when that fails.
+func (o *Operator) with(ctx context.Context, name, message string, do func(Address, types.Message) error) error {
+	q, err := o.address(name)
+	if err != nil {
+		return err
+	}
+	is := func(m types.Message) bool { return messageOf(m) == message }
+	held, err := o.look(ctx, q, longestSearch, is)
+	defer func() { o.giveBack(ctx, q, held) }()
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(held, is)
+	if at < 0 {
+		return registrar.Refuse(registrar.NotFound, message, "among the dead letters that can be seen now is none of this message").
+			With("lookedAt", strconv.Itoa(len(held))).
+			ClearedBy("trying again in half a minute, when somebody else looks at it now; when there are more dead letters than were looked at, dealing with those first")
+	}
+	if err := do(q, held[at]); err != nil {
+		return err
+	}
+	held = slices.Delete(held, at, at+1)
+	return nil
+}
+
+// look takes dead letters, which are then to be given back, until there are no more, or so many, or one is found, or the time
+// for it is over.
+func (o *Operator) look(ctx context.Context, q Address, most int, found func(types.Message) bool) (held []types.Message, err error) {
+	const all = "All"
+	for len(held) < most && timeLeft(ctx) > giveBackTime+wait {
+		out, err := o.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &q.DeadLetters, MaxNumberOfMessages: int32(min(maxBatch, most-len(held))), //nolint:gosec // ten at most
+			VisibilityTimeout: int32(hold.Seconds()), WaitTimeSeconds: int32(wait.Seconds()),
+			MessageAttributeNames: []string{all}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{all},
+		})
+		if err != nil {
+			return held, fmt.Errorf("look at dead letters: %w", err)
+		}
+		for _, m := range out.Messages {
+			twice := func(other types.Message) bool { return aws.ToString(other.MessageId) == aws.ToString(m.MessageId) }
+			if at := slices.IndexFunc(held, twice); at >= 0 { // a standard queue may do that; the newer receipt counts
+				held[at] = m
+			} else {
+				held = append(held, m)
+			}
+		}
+		if len(out.Messages) == 0 || slices.ContainsFunc(out.Messages, found) {
+			break
+		}
+	}
+	return held, nil
+}
+
+func timeLeft(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Hour
+	}
+	return time.Until(deadline)
+}
+
+// giveBack makes letters visible again. Those for which that fails come back by themselves when their time is over.
+func (o *Operator) giveBack(ctx context.Context, q Address, held []types.Message) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	const atOnce = 8
+	group.SetLimit(atOnce)
+	for batch := range slices.Chunk(held, maxBatch) {
+		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(batch))
+		for i, m := range batch {
+			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle}
+		}
+		group.Go(func() error {
+			_, _ = o.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.DeadLetters, Entries: entries})
+			return nil
+		})
+	}
+	_ = group.Wait() // none has an error
+}

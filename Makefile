@@ -51,6 +51,16 @@ invoke: ## run one function's real binary with its event: make invoke FN=courses
 	@$(BUILD) -o .build/local/$(FN)/bootstrap ./functions/$(subst -,/,$(FN))
 	@go run ./infra/local/invoke -function $(FN) $(if $(EVENT),-event "$(EVENT)")
 
+## --- look after it: `make run` on this machine, or with STACK=registrar-prod-data a stack on AWS
+
+.PHONY: redrive
+redrive: ## move all dead letters of a queue back to it: make redrive QUEUE=imports (RATE=10 a second, STACK=…)
+	@go run ./infra/redrive -queue "$(QUEUE)" $(if $(RATE),-rate $(RATE)) $(if $(STACK),-stack "$(STACK)")
+
+.PHONY: republish
+republish: ## send events to their queues again: make republish FROM=2026-11-24T09:00:00Z TO=… (SUBJECT=section/…, DRY=1, STACK=…)
+	@go run ./infra/republish -from "$(FROM)" -to "$(TO)" -subject "$(SUBJECT)" $(if $(DRY),-dry) $(if $(STACK),-stack "$(STACK)")
+
 ## --- build it
 
 .PHONY: build

@@ -249,9 +249,15 @@ func (s *Store) Events(ctx context.Context, f registrar.EventFilter, page regist
 	if err != nil {
 		return registrar.Page[registrar.Event]{}, err
 	}
+	return s.eventPage(list, found, page.Limit)
+}
+
+// eventPage makes a page of items, of which one more was read than it may hold if there are more.
+func (s *Store) eventPage(list string, found []item, limit int) (registrar.Page[registrar.Event], error) {
 	result := registrar.Page[registrar.Event]{Items: []registrar.Event{}}
 	for n, i := range found {
-		if n == page.Limit {
+		if n == limit {
+			var err error
 			result.Next, err = s.cursor(list, item{"after": found[n-1]["SK"]}, []string{"after"})
 			return result, err
 		}
@@ -264,19 +270,20 @@ func (s *Store) Events(ctx context.Context, f registrar.EventFilter, page regist
 	return result, nil
 }
 
-// Published lists the events that were relayed in a span of time, oldest first, to be published again.
-func (s *Store) Published(ctx context.Context, from, to time.Time, after string, most int) ([]registrar.Event, error) {
-	found, err := s.eventsByDay(ctx, []string{EventPrefix}, cmp.Or(after, from.UTC().Format(instantFormat)), to.UTC().Format(instantFormat), most)
+// Published lists the events that were relayed in a span of time, from inclusive and to exclusive, oldest first, to be published
+// again.
+func (s *Store) Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+	list := fmt.Sprintf("published#%d#%d", from.UnixMilli(), to.UnixMilli())
+	start, err := s.startKey(list, page.Cursor, []string{"after"})
 	if err != nil {
-		return nil, err
+		return registrar.Page[registrar.Event]{}, err
 	}
-	events := make([]registrar.Event, len(found))
-	for n, i := range found {
-		if events[n], err = eventFrom(i); err != nil {
-			return nil, err
-		}
+	after := cmp.Or(text(start["after"]), from.UTC().Format(instantFormat))
+	found, err := s.eventsByDay(ctx, []string{EventPrefix}, after, to.UTC().Format(instantFormat), page.Limit+1)
+	if err != nil {
+		return registrar.Page[registrar.Event]{}, err
 	}
-	return events, nil
+	return s.eventPage(list, found, page.Limit)
 }
 
 // eventsByDay reads day by day until there are enough.

@@ -21,6 +21,14 @@ func told(t *testing.T, u *University, f registrar.EventFilter) []registrar.Even
 	})
 }
 
+// published lists the events of a span of time that can be published again.
+func published(t *testing.T, u *University, from, to time.Time) []registrar.Event {
+	t.Helper()
+	return All(t, 3, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+		return u.Published(t.Context(), from, to, p)
+	})
+}
+
 func typesOf(events []registrar.Event) []registrar.EventType {
 	types := make([]registrar.EventType, len(events))
 	for i, e := range events {
@@ -77,6 +85,23 @@ func events(t *testing.T, u *University) {
 		t.Errorf("events tell who the student is: %s", text)
 	}
 
+	same(t, "published in the span of one moment", published(t, u, enrolled.At, enrolled.At.Add(time.Millisecond)), []registrar.Event{enrolled})
+	for _, e := range published(t, u, enrolled.At.Add(-24*time.Hour), enrolled.At) {
+		if e.ID == enrolled.ID {
+			t.Error("a span holds its end")
+		}
+	}
+	begin, end := ofStudent[0].At, ofStudent[len(ofStudent)-1].At
+	all := published(t, u, begin, end.Add(time.Millisecond))
+	if !slices.IsSortedFunc(all, func(a, b registrar.Event) int { return a.At.Compare(b.At) }) {
+		t.Error("published events are not in the order of time")
+	}
+	for _, e := range ofStudent {
+		if n := len(slices.DeleteFunc(slices.Clone(all), func(o registrar.Event) bool { return o.ID != e.ID })); n != 1 {
+			t.Errorf("event %s is %d times among those published", e.Type, n)
+		}
+	}
+
 	other := u.NewSection(term, course, "101", 1)
 	u.must(u.DeleteSection(ctx, other.ID, 0))
 	last := told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindSection, ID: string(other.ID)}})
@@ -114,9 +139,7 @@ func audits(t *testing.T, u *University) {
 	}
 	equal("by student", told(t, u, registrar.EventFilter{Student: "p1"}), third)
 	equal("by time", told(t, u, registrar.EventFilter{From: refused[3].At, To: refused[30].At.Add(time.Millisecond)}), refused[3:31])
-	relayed, err := u.Published(t.Context(), refused[0].At, refused[30].At, "", 100)
-	u.must(err)
-	equal("what was refused is not published", relayed, nil)
+	equal("what was refused is not published", published(t, u, refused[0].At, refused[30].At), nil)
 	if _, err := u.Events(t.Context(), registrar.EventFilter{Record: section}, registrar.PageRequest{Limit: 1, Cursor: "forged"}); err == nil {
 		t.Error("a forged cursor was taken")
 	}

@@ -82,7 +82,7 @@ type Store interface {
 	Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
 
 	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
-	Published(ctx context.Context, from, to time.Time, after string, most int) ([]registrar.Event, error)
+	Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
 	KeepRefused(ctx context.Context, events []registrar.Event) error
 
 	registrar.MailStore

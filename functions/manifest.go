@@ -114,8 +114,17 @@ type Function struct {
 	Bucket  Use
 	Sends   []string // names of the queues that it sends to
 	Care    Care
+	// Zeros are counters of its own telemetry that should stay at zero: an alarm is raised when one does not.
+	Zeros []Zero
 	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
 	Mails, Unsubscribes bool
+}
+
+// Zero is a counter that should stay at zero.
+type Zero struct {
+	Counter telemetry.Counter
+	Says    string // what is wrong when it does not, in a sentence
+	Page    string // the heading in docs/operations.md that says what to do, as an anchor
 }
 
 // Queue is what feeds a consumer. Each has a dead-letter queue of its own.
@@ -125,8 +134,9 @@ type Queue struct {
 	Window      time.Duration // how long a batch may wait for more: whole seconds, 0 to 300
 	Concurrency int           // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
 	Receives    int           // attempts before a message goes to the dead-letter queue
-	// Late is the age of the oldest message from which on somebody should look.
+	// Late is the age of the oldest message, and Deep the number of waiting messages, from which on somebody should look.
 	Late time.Duration
+	Deep int
 	// Uploads: the queue is told of objects that arrive in the bucket under this prefix.
 	Uploads string
 	// Feedback: the queue is told of mail that bounced, or that its reader complained of.
@@ -332,15 +342,15 @@ func relay(a Adapters) events.Relay {
 // consumes.
 func queues() []Queue {
 	return []Queue{
-		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Uploads: "imports/"},
-		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute},
+		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 50, Uploads: "imports/"},
+		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute, Deep: 50_000},
 		{
-			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,
+			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 100_000,
 			Events: []registrar.EventType{
 				registrar.RegistrationEnrolled, registrar.RegistrationDropped, registrar.ImportEnded, registrar.MailResolved,
 			},
 		},
-		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Feedback: true},
+		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"example.com/registrar/functions"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -19,11 +20,12 @@ type Options struct {
 }
 
 // New describes the system in stacks that are deployed, and fail, apart: what is kept, the API, the functions of each
-// resource with their routes, the consumers of queues, mail, and last the API's stage. A stack holds at most 500 resources
-// (CloudFormation quotas).
+// resource with their routes and alarms, the consumers of queues, mail, and last the API's stage. A stack holds at most 500
+// resources (CloudFormation quotas).
 //
 // The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
-// address that mail comes from, its "identity" what SES has verified of it, the address or its domain.
+// address that mail comes from, its "identity" what SES has verified of it, the address or its domain. "alarmAddress" gets mail
+// when an alarm is raised.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -45,14 +47,19 @@ func New(o Options) (awscdk.App, error) {
 	}
 	site := site{
 		data: newData(stack("data", "records, uploads and queues", true), o.Functions), code: o.Code,
-		api: newAPI(stack("api", "the HTTP API", false)),
+		api:       newAPI(stack("api", "the HTTP API", false)),
+		functions: map[string]awslambda.Function{}, mappings: map[string]awslambda.EventSourceMapping{},
 	}
-	stacks := map[string]awscdk.Stack{"mail": stack("mail", "what mail goes through, and what becomes of it", false)}
+	stacks := map[string]awscdk.Stack{"alarms": stack("alarms", "whom alarms are told", false)}
+	if site.topic, err = newTopic(stacks["alarms"], app.Node().TryGetContext(jsii.String("alarmAddress"))); err != nil {
+		return nil, err
+	}
+	stacks["mail"] = stack("mail", "what mail goes through, and what becomes of it", false)
 	site.mail = newOutbox(stacks["mail"], site.data, o.Functions, from)
 	for _, f := range o.Functions {
-		name, description := f.Resource(), "the functions of "+f.Resource()
-		if f.Operations == nil {
-			name, description = "workers", "what queues, the table's stream and schedules call, and alarms"
+		name, description := stackName(f), "the functions of "+f.Resource()
+		if name == workers {
+			description = "what queues, the table's stream and schedules call"
 		}
 		if stacks[name] == nil {
 			stacks[name] = stack(name, description, false)
@@ -61,12 +68,26 @@ func New(o Options) (awscdk.App, error) {
 			return nil, err
 		}
 	}
+	if err := site.addAlarms(stacks, o.Functions); err != nil {
+		return nil, err
+	}
 	last := stack("api-stage", "what the HTTP API lets through", false)
 	for _, other := range stacks {
 		last.AddDependency(other, jsii.String("a stage can only throttle routes that are there"))
 	}
 	newStage(last, site.api, o.Functions)
 	return app, nil
+}
+
+// workers is the stack of all functions that are not behind the API.
+const workers = "workers"
+
+// stackName is the last part of the name of a function's stack.
+func stackName(f functions.Function) string {
+	if f.Operations == nil {
+		return workers
+	}
+	return f.Resource()
 }
 
 // newAPI has no routes: each stands with its function. It has no stage either: see [newStage].

@@ -31,7 +31,7 @@ func TestApp(t *testing.T) {
 	}
 	options := Options{
 		Functions: functions.All(), Out: t.TempDir(), Code: func(functions.Function) string { return code },
-		Context: map[string]any{"stage": "test", "sender": testSender},
+		Context: map[string]any{"stage": "test", "sender": testSender, "alarmAddress": alarmAddress},
 	}
 	app, err := New(options)
 	if err != nil {
@@ -57,6 +57,9 @@ func TestApp(t *testing.T) {
 	t.Run("gateway", a.testGateway)
 	t.Run("policies", a.testPolicies)
 	t.Run("logs", a.testLogs)
+	t.Run("alarms", a.testAlarms)
+	t.Run("everything is watched", a.testEverythingIsWatched)
+	t.Run("topic", a.testTopic)
 	t.Run("mail", a.testMail)
 
 	for sender, identity := range map[string]string{
@@ -71,6 +74,12 @@ func TestApp(t *testing.T) {
 		options.Context = map[string]any{"stage": stage}
 		if _, err := New(options); err == nil {
 			t.Errorf("stage %q is accepted", stage)
+		}
+	}
+	for _, address := range []string{"", "operators", "Operators <operators@example.edu>"} {
+		options.Context = map[string]any{"alarmAddress": address, "sender": testSender}
+		if _, err := New(options); err == nil {
+			t.Errorf("alarms may go to %q", address)
 		}
 	}
 }
@@ -210,7 +219,9 @@ func plain[S ~string](id S) string {
 }
 
 func (s system) testStacks(t *testing.T) {
-	want := []string{"registrar-test-api", "registrar-test-api-stage", "registrar-test-data", "registrar-test-mail", "registrar-test-workers"}
+	want := []string{
+		"registrar-test-alarms", "registrar-test-api", "registrar-test-api-stage", "registrar-test-data", "registrar-test-mail", "registrar-test-workers",
+	}
 	for _, f := range functions.All() {
 		if f.Operations != nil {
 			want = append(want, "registrar-test-"+f.Resource())
@@ -335,7 +346,7 @@ func (s system) testBucket(t *testing.T) {
 	}
 }
 
-// testQueues holds every queue to the project's rule: a dead-letter queue of its own with an alarm.
+// testQueues holds every queue to the project's rule: a dead-letter queue of its own.
 func (s system) testQueues(t *testing.T) {
 	type attributes struct {
 		VisibilityTimeout, MessageRetentionPeriod int
@@ -356,34 +367,9 @@ func (s system) testQueues(t *testing.T) {
 			dead[plain(q.RedrivePolicy.DeadLetterTargetArn)] = true
 		}
 	}
-	alarmed := map[string]bool{}
-	for _, r := range s.all("AWS::CloudWatch::Alarm") {
-		var alarm struct {
-			MetricName, ComparisonOperator string
-			Threshold                      float64
-			Dimensions                     []struct{ Value reference }
-		}
-		convert(t, r.Properties, &alarm)
-		if alarm.MetricName == "ApproximateNumberOfMessagesVisible" && alarm.ComparisonOperator == "GreaterThanThreshold" && alarm.Threshold == 0 {
-			for _, d := range alarm.Dimensions {
-				alarmed[string(d.Value)] = true
-			}
-		}
-	}
-	alarm := func(id string) bool {
-		for export := range alarmed {
-			if strings.Contains(export, "ExportsOutputFnGetAtt"+id) {
-				return true
-			}
-		}
-		return false
-	}
 	for id, q := range queues {
 		if q.RedrivePolicy == nil && !dead[id] {
 			t.Errorf("queue %s has no dead-letter queue", id)
-		}
-		if dead[id] && !alarm(id) {
-			t.Errorf("no alarm watches the dead-letter queue %s", id)
 		}
 	}
 	for _, f := range functions.All() {

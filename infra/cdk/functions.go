@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -24,6 +24,10 @@ type site struct {
 	mail outbox
 	api  awsapigatewayv2.HttpApi
 	code func(functions.Function) string
+
+	functions map[string]awslambda.Function           // by name, as they are added
+	mappings  map[string]awslambda.EventSourceMapping // likewise, of what a stream feeds
+	topic     awssns.Topic                            // of alarms
 }
 
 // addFunction adds a function with its logs, its role, and what triggers it.
@@ -52,6 +56,7 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to anyway.
 	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // a function's default child is one
 	resource.AddDeletionOverride(jsii.String("DependsOn"))
+	s.functions[f.Name] = function
 	switch {
 	case f.Queue != nil:
 		s.addConsumer(stack, f, function)
@@ -84,7 +89,9 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 		BatchSize: jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
 		RetryAttempts: jsii.Number(f.Stream.Retries), MaxRecordAge: seconds(f.Stream.MaxAge), BisectBatchOnError: jsii.Bool(true),
 		ReportBatchItemFailures: jsii.Bool(true), Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&pattern)},
+		MetricsConfig: &awslambda.MetricsConfig{Metrics: &[]awslambda.MetricType{awslambda.MetricType_EVENT_COUNT}}, // for alarms
 	})
+	s.mappings[f.Name] = mapping
 	// The CDK's own destination would let the function read and write all of the bucket.
 	resource := mapping.Node().DefaultChild().(awslambda.CfnEventSourceMapping) //nolint:errcheck // a mapping's default child is one
 	resource.SetDestinationConfig(&awslambda.CfnEventSourceMapping_DestinationConfigProperty{
@@ -118,7 +125,7 @@ func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function aws
 	})
 }
 
-// addConsumer feeds a function from its queue, and gives the alarm when messages fail for good.
+// addConsumer feeds a function from its queue.
 func (s site) addConsumer(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
 	id, queue := identifier(f.Queue.Name), s.data.queues[f.Queue.Name]
 	mapping := &awslambda.EventSourceMappingProps{
@@ -129,15 +136,6 @@ func (s site) addConsumer(stack awscdk.Stack, f functions.Function, function aws
 		mapping.MaxBatchingWindow = seconds(f.Queue.Window)
 	}
 	awslambda.NewEventSourceMapping(stack, jsii.String(id+"Mapping"), mapping)
-	awscloudwatch.NewAlarm(stack, jsii.String(id+"DeadLetterAlarm"), &awscloudwatch.AlarmProps{
-		AlarmDescription: jsii.String("Messages of the queue " + f.Queue.Name + " failed for good and lie in its dead-letter queue"),
-		Metric: queue.dead.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{
-			Statistic: jsii.String("Maximum"), Period: awscdk.Duration_Minutes(jsii.Number(1)),
-		}),
-		EvaluationPeriods: jsii.Number(1), Threshold: jsii.Number(0),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
 }
 
 func (s site) environment(f functions.Function) *map[string]*string {

@@ -98,6 +98,7 @@ func wanted(t *testing.T, f functions.Function) shape {
 				"dynamodb":  properties{"Keys": properties{"PK": properties{"S": []properties{{"prefix": f.Stream.Prefix}}}}},
 			}}}},
 			"DestinationConfig": properties{"OnFailure": properties{"Destination": "Bucket.Arn"}},
+			"MetricsConfig":     properties{"Metrics": []string{"EventCount"}},
 		}
 	case f.Schedule != nil:
 		s.Schedule = properties{

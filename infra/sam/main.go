@@ -12,6 +12,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the template
 	"errors"
 	"flag"
@@ -65,6 +66,7 @@ type view struct {
 	Feedback            []queue // those that are told what became of mail
 	Mails, Unsubscribes bool    // whether any function does
 	Functions           []function
+	Alarms              []functions.Alarm
 	API                 functions.Gateway
 	Throttles           map[string]functions.Throttle // by route key
 	ScheduleInput       string
@@ -104,7 +106,7 @@ type route struct{ ID, Method, Path string }
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
 		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
-		ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
+		Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
 		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
 	}
 	for _, f := range all {
@@ -130,7 +132,7 @@ func Template(all []functions.Function) ([]byte, error) {
 		}
 		v.Functions = append(v.Functions, v.function(f))
 	}
-	parsed, err := template.New("template.yaml").Option("missingkey=error").Parse(source)
+	parsed, err := template.New("template.yaml").Option("missingkey=error").Funcs(template.FuncMap{"dimension": dimension}).Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("read the template's template: %w", err)
 	}
@@ -241,6 +243,22 @@ func reference(v functions.Value) string {
 	case functions.Text:
 	}
 	return strconv.Quote(v.Of)
+}
+
+// dimension is how the template names what an alarm watches. SAM calls what it makes of an event by the function's id and the
+// event's.
+func dimension(d functions.Dimension) string {
+	id := identifier(cmp.Or(d.Of, "api"))
+	switch d.Kind {
+	case functions.OfQueue:
+		return "!GetAtt " + id + "Queue.QueueName"
+	case functions.OfDeadLetters:
+		return "!GetAtt " + id + "DeadLetterQueue.QueueName"
+	case functions.OfMapping:
+		return "!Ref " + id + "Stream"
+	case functions.OfFunction, functions.OfAPI:
+	}
+	return "!Ref " + id
 }
 
 // tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer

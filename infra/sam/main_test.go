@@ -51,6 +51,31 @@ func TestEveryFunctionAndRouteOnce(t *testing.T) {
 	}
 }
 
+// A stack holds at most 500 resources (CloudFormation quotas), and SAM makes more of a function than one: a role, a permission
+// for each route, a mapping for a queue or a stream, a schedule with a role. There should be time to part it.
+func TestTheStackIsFarFromFull(t *testing.T) {
+	document := readFile(t, root+"template.yaml")
+	var template struct {
+		Resources map[string]yaml.Node `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal([]byte(document), &template); err != nil {
+		t.Fatal(err)
+	}
+	total := len(template.Resources) + 1 // the API's stage
+	for _, f := range lambdas(t, document) {
+		total++
+		for _, e := range f.Properties.Events {
+			if total++; e.Type == "ScheduleV2" {
+				total++
+			}
+		}
+	}
+	const most = 450
+	if t.Logf("%d resources", total); total > most {
+		t.Errorf("the stack has %d resources, of which %d are too many", total, total-most)
+	}
+}
+
 // TestLocalEnvironment holds .sam-env.json to the manifest and to what `make run` calls its things, and to the variables that
 // functions declare: SAM leaves others out without a word.
 func TestLocalEnvironment(t *testing.T) {
@@ -106,7 +131,7 @@ func TestManifestsToCome(t *testing.T) {
 	if events := lambdas(t, string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
 		t.Errorf("events of a consumer: %+v", events)
 	}
-	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:", "SES", "SNS", "UnsubscribeKey", "MailSender"} {
+	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:", "SES", "MailFeedback", "UnsubscribeKey", "MailSender"} {
 		if strings.Contains(string(document), unwanted) {
 			t.Errorf("a queue that is told of no uploads, and a function that uses nothing, have %s", unwanted)
 		}

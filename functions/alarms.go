@@ -1,0 +1,145 @@
+package functions
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/telemetry"
+)
+
+// Alarm is an alarm of CloudWatch. The CDK app and template.yaml make each of them, and docs/operations.md says what to do.
+//
+// Thresholds are such that an alarm means work for somebody: what mends itself within minutes, as a queue does behind a rush
+// and a function that was killed once, raises none.
+type Alarm struct {
+	ID       string // logical id in templates, for example "ImportsQueueLate"
+	Function string // the function that it is about, or that consumes the queue that it is about; empty: all
+	Says     string // what is wrong, in a sentence
+	Page     string // the heading in docs/operations.md that says what to do, as an anchor
+
+	Namespace, Metric, Statistic string
+	Dimensions                   []Dimension
+	// The alarm is raised when the metric's value of a period was above the threshold in so many (Breaching) of the last
+	// Periods. No value is not above it.
+	Period             time.Duration
+	Periods, Breaching int
+	Threshold          float64
+}
+
+// Dimension chooses a metric by the name of a thing, which CloudFormation knows.
+type Dimension struct {
+	Name string // CloudWatch's, for example "QueueName"
+	Kind DimensionKind
+	Of   string // the name of the queue or function in the manifest
+}
+
+// DimensionKind is a kind of [Dimension].
+type DimensionKind int
+
+// What dimensions name.
+const (
+	OfQueue DimensionKind = iota
+	OfDeadLetters
+	OfFunction
+	OfMapping // what feeds a function
+	OfAPI
+)
+
+// Pages of docs/operations.md that are about more than one queue.
+const (
+	pageAPI       = "the-api-answers-with-5xx"
+	pageFunctions = "a-function-fails-or-is-throttled"
+	pageRelay     = "the-relay"
+)
+
+// Description is what an alarm tells those whom it wakes: what is wrong, and which page says what to do.
+func (a Alarm) Description() string { return a.Says + ". What to do: docs/operations.md#" + a.Page }
+
+// PageOf is the page of a queue.
+func (q Queue) PageOf() string { return "queue-" + q.Name }
+
+// Alarms are the alarms of functions, of what feeds them, and of the API before them.
+func Alarms(all []Function) []Alarm {
+	// A failure that an operation told its client of is none to Lambda. Now and then one is too busy to decide, and says so.
+	alarms := []Alarm{{
+		ID: "ApiServerErrors", Says: "The API answers more than ten requests in five minutes with 5xx", Page: pageAPI,
+		Namespace: "AWS/ApiGateway", Metric: "5xx", Statistic: "Sum", Dimensions: []Dimension{{"ApiId", OfAPI, ""}},
+		Period: 5 * time.Minute, Periods: 3, Breaching: 2, Threshold: 10,
+	}}
+	for _, f := range all {
+		alarms = append(alarms, f.alarms()...)
+		if f.Queue != nil {
+			alarms = append(alarms, f.queueAlarms()...)
+		}
+		if f.Stream != nil {
+			alarms = append(alarms, f.streamAlarms()...)
+		}
+	}
+	return alarms
+}
+
+// alarms are those that every function has. One failure is tried again, by the client or by what triggers the function, and
+// is in the log; but a run of a schedule that failed is the only one of its hour or night.
+func (f Function) alarms() []Alarm {
+	alarm := func(metric, says string) Alarm {
+		return Alarm{
+			ID: f.LogicalID() + metric, Function: f.Name, Says: "The function " + f.Name + " " + says, Page: pageFunctions,
+			Namespace: "AWS/Lambda", Metric: metric, Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction, f.Name}},
+			Period: 5 * time.Minute, Periods: 3, Breaching: 2,
+		}
+	}
+	fails := alarm("Errors", "fails again and again: it panics, is killed, runs out of time or memory, or cannot start")
+	if f.Schedule != nil {
+		fails.Says, fails.Periods, fails.Breaching = "The scheduled function "+f.Name+" failed", 1, 1
+	}
+	alarms := []Alarm{fails, alarm("Throttles", "is throttled: Lambda starts no more of it, and callers get 503")}
+	for _, z := range f.Zeros {
+		name := z.Counter.String()
+		alarms = append(alarms, Alarm{
+			ID: f.LogicalID() + strings.ToUpper(name[:1]) + name[1:], Function: f.Name, Says: z.Says, Page: z.Page,
+			Namespace: telemetry.Namespace, Metric: name, Statistic: "Sum",
+			// A function that is no operation of the API is its own operation to its telemetry.
+			Dimensions: []Dimension{{"function", OfFunction, f.Name}, {"operation", OfFunction, f.Name}},
+			Period:     5 * time.Minute, Periods: 1, Breaching: 1,
+		})
+	}
+	return alarms
+}
+
+// queueAlarms are those of a consumer's queue.
+func (f Function) queueAlarms() []Alarm {
+	q := f.Queue
+	alarm := func(suffix, metric, says string, kind DimensionKind) Alarm {
+		return Alarm{
+			ID: Function{Name: q.Name}.LogicalID() + suffix, Function: f.Name, Says: says, Page: q.PageOf(),
+			Namespace: "AWS/SQS", Metric: metric, Statistic: "Maximum", Dimensions: []Dimension{{"QueueName", kind, q.Name}}, Period: time.Minute,
+		}
+	}
+	const visible = "ApproximateNumberOfMessagesVisible"
+	late := alarm("QueueLate", "ApproximateAgeOfOldestMessage", fmt.Sprintf("The oldest message of the queue %s is older than %v", q.Name, q.Late), OfQueue)
+	late.Periods, late.Breaching, late.Threshold = 3, 3, q.Late.Seconds()
+	deep := alarm("QueueDeep", visible, fmt.Sprintf("More than %d messages wait in the queue %s", q.Deep, q.Name), OfQueue)
+	deep.Period, deep.Periods, deep.Breaching, deep.Threshold = 5*time.Minute, 3, 3, float64(q.Deep)
+	dead := alarm("DeadLetters", visible, fmt.Sprintf("Messages of the queue %s were given up and lie among its dead letters", q.Name), OfDeadLetters)
+	dead.Periods, dead.Breaching = 1, 1
+	return []Alarm{late, deep, dead}
+}
+
+// streamAlarms are those of what the table's stream feeds. What Lambda gives up goes into the bucket, unless that fails too.
+func (f Function) streamAlarms() []Alarm {
+	alarm := func(suffix, metric, statistic, says string, dimension Dimension) Alarm {
+		return Alarm{
+			ID: f.LogicalID() + suffix, Function: f.Name, Says: says, Page: pageRelay, Namespace: "AWS/Lambda", Metric: metric, Statistic: statistic,
+			Dimensions: []Dimension{dimension}, Period: time.Minute, Periods: 1, Breaching: 1,
+		}
+	}
+	mapping := Dimension{"EventSourceMappingUUID", OfMapping, f.Name}
+	late := alarm("Late", "IteratorAge", "Maximum", fmt.Sprintf("%s is more than %v behind the table's stream", f.Name, f.Stream.Late), Dimension{"FunctionName", OfFunction, f.Name})
+	late.Periods, late.Breaching, late.Threshold = 3, 3, float64(f.Stream.Late.Milliseconds())
+	return []Alarm{
+		late,
+		alarm("GivenUp", "OnFailureDestinationDeliveredEventCount", "Sum", "Lambda gave up records of the table's stream and put them into the bucket, under "+FailedPrefix, mapping),
+		alarm("Lost", "DroppedEventCount", "Sum", "Lambda gave up records of the table's stream and could not put them into the bucket", mapping),
+	}
+}

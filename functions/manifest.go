@@ -465,6 +465,7 @@ func All() []Function {
 				return notifications.Send(s, notifications.Sender{Store: a.Store, Carrier: a.Carrier, Letters: a.Letters, Links: a.Links})
 			},
 			Memory: 256, Timeout: notifications.Timeout, Table: Write,
+			Zeros: []Zero{{telemetry.MailsOpen, "A mail was refused by the mail provider, or nobody knows whether it was sent", "mail-that-lies-open"}},
 		},
 		{
 			Name: "notifications-feedback", Queue: queueNamed("mail-feedback"),

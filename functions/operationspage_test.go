@@ -101,6 +101,13 @@ func TestOperationsPageHasEveryAlarm(t *testing.T) {
 				t.Errorf("the queue %s does not say when it is late, and when deep", f.Queue.Name)
 			}
 		}
+		for _, z := range f.Zeros {
+			name := z.Counter.String()
+			want = append(want, f.LogicalID()+strings.ToUpper(name[:1])+name[1:])
+		}
+		if f.Schedule != nil {
+			want = append(want, f.LogicalID()+"Missed")
+		}
 		if f.Stream != nil {
 			want = append(want, f.LogicalID()+"Late", f.LogicalID()+"GivenUp", f.LogicalID()+"Lost")
 		}
@@ -109,6 +116,24 @@ func TestOperationsPageHasEveryAlarm(t *testing.T) {
 				t.Errorf("%s has no alarm %s", f.Name, id)
 			}
 		}
+	}
+}
+
+func TestOperationsPageHasEverySchedule(t *testing.T) {
+	p := readPage(t, "docs/operations.md")
+	for _, f := range functions.All() {
+		if f.Schedule != nil {
+			p.wants(t, "schedules", f.Name, "`"+f.Name+"`", "`"+f.Schedule.Expression+"`")
+		}
+	}
+	missed := map[string]int{}
+	for _, a := range functions.Alarms(functions.All()) {
+		if a.Below {
+			missed[a.ID] = a.Periods
+		}
+	}
+	if missed["ImportsSweepMissed"] != 2 || missed["AuditReconcileMissed"] != 22 { // every quarter of an hour; from 09:40 to 06:00
+		t.Errorf("schedules are missed after hours: %v", missed)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/registrar/shared/schedule"
 	"example.com/registrar/shared/telemetry"
 )
 
@@ -21,10 +22,11 @@ type Alarm struct {
 	Namespace, Metric, Statistic string
 	Dimensions                   []Dimension
 	// The alarm is raised when the metric's value of a period was above the threshold in so many (Breaching) of the last
-	// Periods. No value is not above it.
+	// Periods; no value is not above it. With Below set: when it was below it, and no value is.
 	Period             time.Duration
 	Periods, Breaching int
 	Threshold          float64
+	Below              bool
 }
 
 // Dimension chooses a metric by the name of a thing, which CloudFormation knows.
@@ -48,6 +50,7 @@ const (
 
 // Pages of docs/operations.md that are about more than one queue.
 const (
+	pageSchedules = "schedules"
 	pageAPI       = "the-api-answers-with-5xx"
 	pageFunctions = "a-function-fails-or-is-throttled"
 	pageRelay     = "the-relay"
@@ -93,7 +96,11 @@ func (f Function) alarms() []Alarm {
 	if f.Schedule != nil {
 		fails.Says, fails.Periods, fails.Breaching = "The scheduled function "+f.Name+" failed", 1, 1
 	}
-	alarms := []Alarm{fails, alarm("Throttles", "is throttled: Lambda starts no more of it, and callers get 503")}
+	alarms := []Alarm{fails}
+	if f.Schedule != nil {
+		alarms = append(alarms, f.missed())
+	}
+	alarms = append(alarms, alarm("Throttles", "is throttled: Lambda starts no more of it, and callers get 503"))
 	for _, z := range f.Zeros {
 		name := z.Counter.String()
 		alarms = append(alarms, Alarm{
@@ -105,6 +112,25 @@ func (f Function) alarms() []Alarm {
 		})
 	}
 	return alarms
+}
+
+// missed is the alarm of a schedule whose function does not run: for longer than lies between any two of its due times, and an
+// hour, because hours are counted as a whole.
+func (f Function) missed() Alarm {
+	const looked = 8 * 24 * time.Hour // CloudWatch looks back for seven days at most
+	expression := schedule.MustParse(f.Schedule.Expression)
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	longest := time.Duration(0)
+	for at := expression.Next(begin); at.Before(begin.Add(looked)) && !at.IsZero(); {
+		next := expression.Next(at)
+		longest, at = max(longest, next.Sub(at)), next
+	}
+	hours := int((longest+time.Hour-1)/time.Hour) + 1
+	return Alarm{
+		ID: f.LogicalID() + "Missed", Function: f.Name, Says: fmt.Sprintf("The scheduled function %s has not run for %d hours", f.Name, hours), Page: pageSchedules,
+		Namespace: "AWS/Lambda", Metric: "Invocations", Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction, f.Name}},
+		Period: time.Hour, Periods: hours, Breaching: hours, Threshold: 1, Below: true,
+	}
 }
 
 // queueAlarms are those of a consumer's queue.

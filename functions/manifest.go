@@ -456,6 +456,7 @@ func All() []Function {
 				return audit.Reconcile(s, reconcile.Reconciler{Store: a.Store, Clock: a.System.Clock, NewID: a.System.NewID, Log: a.Log})
 			},
 			Memory: 1024, Timeout: 15 * time.Minute, Table: Write,
+			Zeros: []Zero{{telemetry.Differences, "Counts do not say what the records say", "the-audit-found-differences"}},
 		},
 		reads("audit-differences", func(a Adapters) api.Operation { return audit.Differences(a.Store) }),
 
@@ -465,6 +466,7 @@ func All() []Function {
 				return notifications.Send(s, notifications.Sender{Store: a.Store, Carrier: a.Carrier, Letters: a.Letters, Links: a.Links})
 			},
 			Memory: 256, Timeout: notifications.Timeout, Table: Write,
+			Zeros: []Zero{{telemetry.MailsOpen, "A mail was refused by the mail provider, or nobody knows whether it was sent", "mail-that-lies-open"}},
 		},
 		{
 			Name: "notifications-feedback", Queue: queueNamed("mail-feedback"),

@@ -48,11 +48,15 @@ func (s site) addAlarms(stacks map[string]awscdk.Stack, all []functions.Function
 		for i, d := range a.Dimensions {
 			dimensions[i] = &awscloudwatch.CfnAlarm_DimensionProperty{Name: &d.Name, Value: s.dimension(d)}
 		}
+		comparison, missing := "GreaterThanThreshold", "notBreaching"
+		if a.Below {
+			comparison, missing = "LessThanThreshold", "breaching"
+		}
 		awscloudwatch.NewCfnAlarm(stack, &a.ID, &awscloudwatch.CfnAlarmProps{
 			AlarmDescription: jsii.String(a.Description()), AlarmActions: &[]*string{s.topic.TopicArn()},
 			Namespace: &a.Namespace, MetricName: &a.Metric, Statistic: &a.Statistic, Dimensions: &dimensions,
 			Period: jsii.Number(a.Period.Seconds()), EvaluationPeriods: jsii.Number(a.Periods), DatapointsToAlarm: jsii.Number(a.Breaching),
-			Threshold: jsii.Number(a.Threshold), ComparisonOperator: jsii.String("GreaterThanThreshold"), TreatMissingData: jsii.String("notBreaching"),
+			Threshold: jsii.Number(a.Threshold), ComparisonOperator: &comparison, TreatMissingData: &missing,
 		})
 	}
 	return nil

@@ -30,10 +30,14 @@ func (s system) testAlarms(t *testing.T) {
 			for _, d := range a.Dimensions {
 				dimensions = append(dimensions, properties{"Name": d.Name, "Value": watched(d, place)})
 			}
+			comparison, missing := "GreaterThanThreshold", "notBreaching"
+			if a.Below {
+				comparison, missing = "LessThanThreshold", "breaching"
+			}
 			want[a.ID] = asRead(t, properties{
 				"AlarmDescription": a.Description(), "AlarmActions": []string{"AlarmTopic"}, "Namespace": a.Namespace, "MetricName": a.Metric,
 				"Statistic": a.Statistic, "Dimensions": dimensions, "Period": a.Period.Seconds(), "EvaluationPeriods": a.Periods,
-				"DatapointsToAlarm": a.Breaching, "Threshold": a.Threshold, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+				"DatapointsToAlarm": a.Breaching, "Threshold": a.Threshold, "ComparisonOperator": comparison, "TreatMissingData": missing,
 			})
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

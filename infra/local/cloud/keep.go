@@ -49,19 +49,19 @@ func (c *Cloud) keep(ctx context.Context, o Options, name string, engine http.Ha
 	return j, nil
 }
 
-// queueEngine makes the embedded SQS, with a ledger if there is a folder for it.
+// queueEngine makes the embedded SQS, with a chronicle if there is a folder for it.
 func (c *Cloud) queueEngine(o Options) (http.Handler, error) {
 	options := sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock}
 	if o.DataDir == "" {
 		return sqs.New(options), nil
 	}
-	ledger := &journal.Ledger{Path: filepath.Join(o.DataDir, "sqs.ledger"), NoSync: o.DataNoSync}
-	options.Changed = ledger.Changed
-	if err := ledger.Open(sqs.New(options)); err != nil {
+	chronicle := &journal.Chronicle{Path: filepath.Join(o.DataDir, "sqs.journal"), NoSync: o.DataNoSync}
+	options.Changed = chronicle.Changed
+	if err := chronicle.Open(sqs.New(options)); err != nil {
 		return nil, err
 	}
-	c.kept = append(c.kept, ledger)
-	return ledger, nil
+	c.kept = append(c.kept, chronicle)
+	return chronicle, nil
 }
 
 // positions are how far mappings of the table's stream got: those of the engines that were handed over, or of the folder for

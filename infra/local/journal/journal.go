@@ -4,8 +4,8 @@
 // It knows requests and files, and nothing of what an engine does. There are two ways. A [Journal] keeps the requests
 // themselves and makes them again at the times that they had; it asks of an engine that equal requests at equal times make
 // equal states, and carries changes out one after the other, so that the journal has their order; reads go past it. A
-// [Ledger] keeps what an engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by
-// side. A journal only grows: `make run` with a new DATA_DIR begins anew. A ledger is rewritten when it is opened.
+// [Chronicle] keeps what an engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by
+// side. A journal only grows: `make run` with a new DATA_DIR begins anew. A chronicle is rewritten when it is opened.
 //
 // Start with [Open].
 package journal
@@ -29,7 +29,7 @@ type Options struct {
 	// Changes tells whether a request can change something, so that it is kept when it succeeds.
 	Changes func(r *http.Request) bool
 	Clock   *Clock
-	NoSync  bool // see [Ledger]
+	NoSync  bool // see [Chronicle]
 }
 
 // Clock is the clock of an engine that is journaled: the system's, but it stands still while a change is carried out, and while

@@ -10,14 +10,17 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/journal"
+	"example.com/registrar/infra/local/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
 )
 
 func open(t *testing.T, path string) (*dynamodb.Client, *journal.Journal) {
@@ -189,4 +192,86 @@ func TestS3Changes(t *testing.T) {
 			t.Errorf("%s: %t", method, got)
 		}
 	}
+}
+
+// The stream is there again, record by record with its numbers, what expiry did to it included: who read it goes on.
+func TestTheStreamIsThereAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dynamodb")
+	c, j := open(t, path)
+	makeTable(t, c)
+	table := aws.String("table")
+	_, err := c.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: table, StreamSpecification: &types.StreamSpecification{
+		StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{
+		TableName: table, TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("n"), Enabled: aws.Bool(true)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const items = 20
+	for n := range items { // half of them expired an hour ago, the others will in an hour
+		at := time.Now().Add(time.Duration(2*(n%2)-1) * time.Hour).Unix()
+		if _, err := c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: table, Item: map[string]types.AttributeValue{
+			"id": &types.AttributeValueMemberS{Value: fmt.Sprint(n)}, "n": &types.AttributeValueMemberN{Value: fmt.Sprint(at)},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{6, 4, 0} {
+		if got := j.Expire(6); got != want {
+			t.Errorf("%d items expired, want %d", got, want)
+		}
+	}
+	want := records(t, j)
+	if len(want) < items*3/2 {
+		t.Fatalf("%d records", len(want))
+	}
+	for range 2 {
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, j = open(t, path)
+		if diff := cmp.Diff(want, records(t, j)); diff != "" {
+			t.Errorf("records (-before +after):\n%s", diff)
+		}
+	}
+	if got := j.Expire(6); got != 0 {
+		t.Errorf("%d items expired once more", got)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// records are all of the table's stream, in short.
+func records(t *testing.T, j *journal.Journal) []string {
+	t.Helper()
+	streams := &lambda.HTTPStreams{Client: inprocess.Client(j), Endpoint: "http://dynamodb.local"}
+	arns, err := streams.ListStreams(t.Context(), "table")
+	if err != nil || len(arns) != 1 {
+		t.Fatalf("streams: %v, %v", arns, err)
+	}
+	stream, err := streams.DescribeStream(t.Context(), arns[0], "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, shard := range stream.Shards {
+		place, err := streams.ShardIterator(t.Context(), arns[0], shard.ID, lambda.TrimHorizon, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, _, err := streams.Records(t.Context(), place, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page {
+			id := r.Change.Keys["id"]
+			all = append(all, fmt.Sprintf("%s %s %s %s %s", arns[0], shard.ID, r.Change.SequenceNumber, r.EventName, id.String()))
+		}
+	}
+	return all
 }

@@ -17,8 +17,8 @@ type Teller interface {
 	Repeat(change []byte) error // makes a change that was told once more
 }
 
-// Ledger is a [Teller] with its ledger: a snapshot, and the changes since.
-type Ledger struct {
+// Chronicle is a [Teller] with its chronicle: a snapshot, and the changes since.
+type Chronicle struct {
 	Path string // of the file; its folder must be there
 	// NoSync leaves it to the operating system when what was written comes to the disk: kill -9 then loses nothing either, but a
 	// power cut may lose what was acknowledged.
@@ -29,16 +29,16 @@ type Ledger struct {
 }
 
 // Changed takes a change that the engine tells, in their order.
-func (l *Ledger) Changed(change []byte) {
-	_, _ = l.file.append(change) // whoever waits for it to be on disk is told
+func (c *Chronicle) Changed(change []byte) {
+	_, _ = c.file.append(change) // whoever waits for it to be on disk is told
 }
 
-// Open reads the ledger into the engine, which must tell its changes to Changed, and rewrites it: a snapshot stands for all
+// Open reads the chronicle into the engine, which must tell its changes to Changed, and rewrites it: a snapshot stands for all
 // changes until now. It must be called once, before anything else.
-func (l *Ledger) Open(engine Teller) error {
-	l.engine = engine
+func (c *Chronicle) Open(engine Teller) error {
+	c.engine = engine
 	restore := engine.Restore
-	old, err := openFile(l.Path, l.NoSync, func(entry []byte) error {
+	old, err := openFile(c.Path, c.NoSync, func(entry []byte) error {
 		if restore == nil {
 			return engine.Repeat(entry)
 		}
@@ -46,52 +46,52 @@ func (l *Ledger) Open(engine Teller) error {
 		return restore(bytes.NewReader(entry))
 	})
 	if err != nil {
-		return fmt.Errorf("read a ledger: %w", err)
+		return fmt.Errorf("read a chronicle: %w", err)
 	}
-	if err := errors.Join(old.close(), l.rewrite()); err != nil {
-		return fmt.Errorf("rewrite ledger %s: %w", l.Path, err)
+	if err := errors.Join(old.close(), c.rewrite()); err != nil {
+		return fmt.Errorf("rewrite chronicle %s: %w", c.Path, err)
 	}
 	return nil
 }
 
 // rewrite puts a new file in the place of the old one: whenever it is cut off, one of the two is there, whole.
-func (l *Ledger) rewrite() error {
+func (c *Chronicle) rewrite() error {
 	var state bytes.Buffer
-	if err := l.engine.Snapshot(&state); err != nil {
+	if err := c.engine.Snapshot(&state); err != nil {
 		return err
 	}
-	path := l.Path + ".new"
+	path := c.Path + ".new"
 	if err := os.RemoveAll(path); err != nil {
 		return err
 	}
 	var err error
-	if l.file, err = openFile(path, l.NoSync, func([]byte) error { return nil }); err != nil {
+	if c.file, err = openFile(path, c.NoSync, func([]byte) error { return nil }); err != nil {
 		return err
 	}
-	place, err := l.file.append(state.Bytes())
+	place, err := c.file.append(state.Bytes())
 	if err == nil {
-		err = l.file.sync(place)
+		err = c.file.sync(place)
 	}
 	if err == nil {
-		err = os.Rename(path, l.Path)
+		err = os.Rename(path, c.Path)
 	}
 	if err == nil {
-		err = l.file.syncFolder(l.Path)
+		err = c.file.syncFolder(c.Path)
 	}
 	return err
 }
 
 // ServeHTTP implements [http.Handler]. An answer waits until all that was changed before it is on disk, so that nobody sees
 // what might yet be lost.
-func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *Chronicle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := newAnswer()
-	l.engine.ServeHTTP(out, r)
-	if err := l.file.sync(l.file.end()); err != nil {
+	c.engine.ServeHTTP(out, r)
+	if err := c.file.sync(c.file.end()); err != nil {
 		broken(w)
 		return
 	}
 	out.sendTo(w)
 }
 
-// Close ends the ledger. What was acknowledged is on disk already.
-func (l *Ledger) Close() error { return l.file.close() }
+// Close ends the chronicle. What was acknowledged is on disk already.
+func (c *Chronicle) Close() error { return c.file.close() }

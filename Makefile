@@ -7,8 +7,10 @@ PACKAGES = $(shell go list ./... | grep -v /infra/cdk)
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/*/main.go))
 HOST_ARCH = $(shell go env GOHOSTARCH)
 
-# As Lambda runs it: no C, no paths of this machine, no symbols, no Lambda RPC of old.
-BUILD = CGO_ENABLED=0 go build -tags lambda.norpc -trimpath -ldflags "-s -w"
+# As Lambda runs it: no C, no paths of this machine, no symbols, no Lambda RPC of old. TAGS=otel adds OpenTelemetry: spans of
+# requests, messages and calls, exported over OTLP/HTTP as OTEL_EXPORTER_OTLP_ENDPOINT and its like say.
+comma = ,
+BUILD = CGO_ENABLED=0 go build -tags lambda.norpc$(if $(TAGS),$(comma)$(TAGS)) -trimpath -ldflags "-s -w"
 
 # The bridge to CDK says at length that it will not support this Node for ever.
 NODE_QUIET = JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20
@@ -64,7 +66,7 @@ republish: ## send events to their queues again: make republish FROM=2026-11-24T
 ## --- build it
 
 .PHONY: build
-build: ## every function for arm64 and amd64, and what they weigh
+build: ## every function for arm64 and amd64, and what they weigh (TAGS=otel: with OpenTelemetry)
 	@for arch in arm64 amd64; do for f in $(FUNCTIONS); do echo "$$arch $$f"; done; done | \
 	  xargs -P 2 -L 1 bash -c 'GOOS=linux GOARCH=$$0 $(BUILD) -o .build/$$0/$${1/\//-}/bootstrap ./functions/$$1'
 	@ln -sfn $(HOST_ARCH) .build/sam
@@ -91,6 +93,7 @@ test: ## all tests that need Go alone
 	@test -z "$$(gofmt -l shared functions infra)" || { echo "gofmt would change:"; gofmt -l shared functions infra; exit 1; }
 	@echo go vet; go vet $(PACKAGES)
 	@go test $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
+	@go vet -tags otel ./shared/lambdahost && go test -tags otel ./shared/lambdahost
 
 .PHONY: test-race
 test-race: ## the same under the race detector (needs a C compiler)

@@ -149,6 +149,7 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil || f.Schedule != nil,
 			"github.com/johannesboyne/gofakes3": false, // the local cloud's
 			"testing":                           false,
+			"go.opentelemetry.io":               false, // only with the build tag otel: see TestOpenTelemetryIsOptIn
 		} {
 			if got := firstBelow(p.Deps, link); got != "" && !may {
 				t.Errorf("%s links %s, which its line of the manifest gives it no use for", f.Name, got)
@@ -158,6 +159,18 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			resource, ok := strings.CutPrefix(dependency, module+"/functions/")
 			if ok && resource != f.Resource() {
 				t.Errorf("%s links functions/%s: a function serves one resource", f.Name, resource)
+			}
+		}
+	}
+}
+
+// Spans cost megabytes and milliseconds, so they are for those who ask: `make build TAGS=otel`.
+func TestOpenTelemetryIsOptIn(t *testing.T) {
+	const sdk = "go.opentelemetry.io/otel/sdk"
+	for tags, want := range map[string]bool{"lambda.norpc": false, "lambda.norpc,otel": true} {
+		for name, p := range list(t, "-tags", tags, "./functions/health/get", "./functions/imports/apply") {
+			if got := firstBelow(p.Deps, sdk) != ""; got != want {
+				t.Errorf("%s built with the tags %s links OpenTelemetry: %t, want %t", name, tags, got, want)
 			}
 		}
 	}

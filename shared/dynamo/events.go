@@ -13,6 +13,7 @@ import (
 
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -64,7 +65,7 @@ func recordPartitions(r registrar.Record) []string {
 // tell makes the event of a change the store's own action in the change's transaction. Who made the change, and by which
 // request, is the context's to say.
 func (s *Store) tell(ctx context.Context, e registrar.Event) action {
-	return s.putAction(eventItem(e, request.From(ctx)), isNew, nil)
+	return s.putAction(eventItem(e, telemetry.Onward(ctx)), isNew, nil)
 }
 
 // created, updated and deleted tell what became of a record, and which version of it.

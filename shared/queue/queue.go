@@ -17,7 +17,7 @@ import (
 	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -161,7 +161,7 @@ func (q *Queue) Send(ctx context.Context, body []byte) error {
 
 // Refused implements [registrar.Auditor]: it returns when the queue has the event.
 func (q *Queue) Refused(ctx context.Context, e registrar.Event) error {
-	by := request.From(ctx)
+	by := telemetry.Onward(ctx)
 	e.Request, e.Correlation, e.Trace, e.OnBehalfOf = by.ID, by.Correlation, by.Trace, by.OnBehalfOf
 	if errs := q.SendEvents(ctx, []registrar.Event{e}); errs != nil {
 		return errs[0]

@@ -47,16 +47,16 @@ func StartSpan(ctx context.Context, name string, kind Kind) (context.Context, Sp
 	return ctx, noSpan{}
 }
 
-// Onward is what an event or a message that the context's request causes carries on: the correlation id, and X-Ray's tracing
-// header (SQS: the system attribute AWSTraceHeader). Either may be empty. The other side puts both into its [request.Info].
-func Onward(ctx context.Context) (correlation, trace string) {
+// Onward is what an event or a message that the context's request causes is to know of it: the request, but the parent in X-Ray's
+// tracing header (SQS: the system attribute AWSTraceHeader) is the context's span, if there is one.
+func Onward(ctx context.Context) request.Info {
 	info := request.From(ctx)
 	if i := scopeOf(ctx).invocation; i != nil && i.recorder.tracer != nil {
 		if header := i.recorder.tracer.Header(ctx); header != "" {
-			return info.Correlation, header
+			info.Trace = header
 		}
 	}
-	return info.Correlation, info.Trace
+	return info
 }
 
 // end ends the invocation's span, and has all spans sent before the function is frozen.

@@ -122,8 +122,21 @@ func (c *Cloud) Environment(f functions.Function) []string {
 		name := "AWS_ENDPOINT_URL_" + service
 		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
 	}
+	for _, name := range openTelemetry() {
+		if value := c.options.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
 	slices.Sort(env)
 	return env
+}
+
+// openTelemetry are the variables that go on to functions that were built with OpenTelemetry (`make build-local TAGS=otel`).
+func openTelemetry() []string {
+	return []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
+		"OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED",
+	}
 }
 
 func (c *Cloud) value(v functions.Value) string {

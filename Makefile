@@ -167,3 +167,16 @@ else
 	.ci/tools/engines run .ci/tools/moto run bash -c 'go run ./infra/local/bench -sizes $(SIZES) \
 	  -against "dynoxide=$$AWS_ENDPOINT_URL_DYNAMODB,moto=$$MOTO_ENDPOINT@1000"'
 endif
+
+BASE ?= main
+PAIRS ?= 200
+MOST ?= 1.03
+
+.PHONY: bench-start
+bench-start: ## ratio: a function's start, against the same function at another commit: BASE=main FN=registrations-create PAIRS=200
+	@rm -rf .build/start && mkdir -p .build/start/tree
+	@git archive "$(BASE)" | tar -x -C .build/start/tree
+	@cd .build/start/tree && $(BUILD) -o ../base/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))
+	@$(BUILD) -o .build/start/head/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))
+	@go run ./infra/local/starts -base .build/start/base/bootstrap -head .build/start/head/bootstrap \
+	  -function $(or $(FN),registrations-create) -pairs $(PAIRS) -most $(MOST)

@@ -53,6 +53,16 @@ invoke: ## run one function's real binary with its event: make invoke FN=courses
 	@$(BUILD) -o .build/local/$(FN)/bootstrap ./functions/$(subst -,/,$(FN))
 	@go run ./infra/local/invoke -function $(FN) $(if $(EVENT),-event "$(EVENT)")
 
+# The engines of `make run`, for programs that use the SDK.
+PORT ?= 8080
+ENGINES = AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
+  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:$$(($(PORT)+1)) AWS_ENDPOINT_URL_SQS=http://127.0.0.1:$$(($(PORT)+2)) \
+  AWS_ENDPOINT_URL_S3=http://127.0.0.1:$$(($(PORT)+3)) AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:$$(($(PORT)+4))
+
+.PHONY: trigger
+trigger: ## start what a schedule starts, now, in the running system: make trigger FN=audit-reconcile
+	@$(ENGINES) $(MAKE) --no-print-directory invoke FN=$(FN)
+
 ## --- look after it: `make run` on this machine, or with STACK=registrar-prod-data a stack on AWS
 
 .PHONY: redrive

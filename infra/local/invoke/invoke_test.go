@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/lambda"
@@ -57,5 +58,29 @@ func TestEveryBinaryAnswersItsEvent(t *testing.T) {
 			}
 			t.Logf("init %s, first invocation %s", process.InitDuration(), process.Duration())
 		})
+	}
+}
+
+// What a schedule sends is made anew, so that the registry does not hold it for done; everything else has its sample.
+func TestAScheduledFunctionIsDueNow(t *testing.T) {
+	t.Chdir(filepath.Join("..", "..", ".."))
+	for _, f := range functions.All() {
+		event, err := eventFor(f, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told struct{ Due time.Time }
+		if err := json.Unmarshal(event, &told); err != nil {
+			t.Errorf("%s: %v: %s", f.Name, err, event)
+		}
+		if now := time.Since(told.Due) < time.Minute; now != (f.Schedule != nil) {
+			t.Errorf("%s is sent %s", f.Name, event)
+		}
+		if f.Schedule == nil {
+			continue
+		}
+		if sample, err := eventFor(f, filepath.Join("events", f.Name+".json")); err != nil || string(sample) == string(event) {
+			t.Errorf("%s: a file that is named: %s, %v", f.Name, sample, err)
+		}
 	}
 }

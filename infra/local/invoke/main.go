@@ -1,10 +1,11 @@
 // Command invoke is `make invoke FN=…`: it runs one function's real binary, as built for Lambda, under a local Runtime API,
 // gives it an event, and prints the answer. No Docker. The function finds the engines that AWS_ENDPOINT_URL_* name, or else
-// engines of its own with the sample data, which end with it.
+// engines of its own with the sample data, which end with it. A function that a schedule starts is told that it is due now.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,12 +26,14 @@ import (
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
+	"example.com/registrar/infra/local/scheduler"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/lambdahost"
 )
 
 func main() {
 	name := flag.String("function", "", "name of the function, for example courses-create")
-	event := flag.String("event", "", "file with the event; default: events/<function>.json")
+	event := flag.String("event", "", "file with the event; default: events/<function>.json, or what a schedule would send now")
 	binaries := flag.String("binaries", ".build/local", "folder with <function>/bootstrap")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -47,10 +50,7 @@ func run(ctx context.Context, getenv func(string) string, name, eventFile, binar
 	if err != nil {
 		return err
 	}
-	if eventFile == "" {
-		eventFile = filepath.Join("events", name+".json")
-	}
-	event, err := os.ReadFile(eventFile)
+	event, err := eventFor(function, eventFile)
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,15 @@ func run(ctx context.Context, getenv func(string) string, name, eventFile, binar
 		return fmt.Errorf("invoke %s: %w", name, err)
 	}
 	return show(out, answer)
+}
+
+// eventFor reads the event. What a schedule sends has a time in it, and that of the sample is past: unless a file is named, a
+// scheduled function is sent now, to the fraction of a second, which no schedule names.
+func eventFor(f functions.Function, file string) ([]byte, error) {
+	if f.Schedule != nil && file == "" {
+		return scheduler.Event(lambdahost.ScheduleInput, time.Now().UTC()), nil
+	}
+	return os.ReadFile(cmp.Or(file, filepath.Join("events", f.Name+".json")))
 }
 
 // show prints the answer, its body beneath if that is JSON.

@@ -95,9 +95,14 @@ func (s *Schedule) Run(ctx context.Context) error {
 	return nil
 }
 
+// Event is what a schedule's input becomes for a due time.
+func Event(input string, due time.Time) []byte {
+	return []byte(strings.ReplaceAll(input, dueWord, due.UTC().Format(time.RFC3339Nano)))
+}
+
 // deliver has the function run for a due time, until it succeeds or has failed for good.
 func (s *Schedule) deliver(ctx context.Context, log *slog.Logger, due time.Time) {
-	event := []byte(strings.ReplaceAll(s.Input, dueWord, due.UTC().Format(time.RFC3339)))
+	event := Event(s.Input, due.Truncate(time.Second))
 	throttled, failures := firstThrottled, afterFailures()
 	for began := s.Now(); ; {
 		_, err := s.Function.Invoke(context.WithoutCancel(ctx), event) // what has begun goes on to its end

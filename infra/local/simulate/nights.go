@@ -63,7 +63,7 @@ func (w *world) night(ctx context.Context, n int) error {
 	}
 	acting.Wait()
 	kept.Wait()
-	return errors.Join(append(ended, w.judge(ctx, begin))...)
+	return errors.Join(errors.Join(ended...), w.judge(ctx, begin))
 }
 
 // judge looks at what a night left.

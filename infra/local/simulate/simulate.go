@@ -412,7 +412,7 @@ func (w *world) audit(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	wrong := append(w.oversold, w.found(ctx, c.Store, counted))
+	wrong := []error{errors.Join(w.oversold...), w.found(ctx, c.Store, counted)}
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students), Imports: counted.Checked.Imports}); counted.Checked != all {
 		complain("the audit looked at %+v, and there are %+v", counted.Checked, all)

@@ -293,6 +293,9 @@ func (e *Engine) find(name string) (*table, error) {
 	if t := e.tables[shortName(name)]; t != nil {
 		return t, nil
 	}
+	if err := checkName("tableName", shortName(name)); err != nil {
+		return nil, err
+	}
 	return nil, newFault("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
 }
 

@@ -257,11 +257,7 @@ func (t *transaction) plan(admit func(i int, p planned, err error) error) error 
 	for i, w := range t.writes {
 		table, key, err := w.locate(e)
 		if err != nil {
-			var f *fault
-			if asFault(err, &f) && f.Code == "ResourceNotFoundException" {
-				return err
-			}
-			if w.kind != writePut { // a key that does not fit refuses the request itself
+			if table == nil || w.kind != writePut { // no such table, or a key that does not fit, refuses the request itself
 				return err
 			}
 			errs[i] = err
@@ -359,7 +355,8 @@ func (r *transactionRead) read() ([]*record, error) {
 		}
 		key, err := t.keys.encodeKey(g.Key)
 		if err != nil {
-			return nil, err
+			errs[i] = err
+			continue
 		}
 		if r.items[i] = (target{t.name, key}); seen[r.items[i]] {
 			return nil, invalid("Transaction request cannot include multiple operations on one item")

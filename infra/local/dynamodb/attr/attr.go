@@ -220,6 +220,17 @@ func appendBase64(dst []byte, s string) []byte {
 func (v *Value) UnmarshalJSON(data []byte) error { return v.decode(data, 1) }
 
 func (v *Value) decode(data []byte, depth int) error {
+	if kind, text, ok := plain(data); ok {
+		if kind == Number {
+			n, err := NewNumber(text)
+			if err == nil {
+				*v = n
+			}
+			return err
+		}
+		*v = Value{Kind: kind, Str: text}
+		return nil
+	}
 	var wire struct {
 		S    *string
 		N    *string
@@ -314,6 +325,30 @@ func (v *Value) decode(data []byte, depth int) error {
 		return Invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 	}
 	return nil
+}
+
+// plain reads {"S":"text"} and {"N":"1"} as every client writes them, which is what most values are: without blanks, escapes or
+// other than ASCII.
+func plain(data []byte) (kind Kind, text string, ok bool) {
+	const before, after = `{"S":"`, `"}`
+	if len(data) < len(before)+len(after) {
+		return 0, "", false
+	}
+	switch string(data[:len(before)]) {
+	case before:
+		kind = String
+	case `{"N":"`:
+		kind = Number
+	default:
+		return 0, "", false
+	}
+	inside := data[len(before) : len(data)-len(after)]
+	if string(data[len(data)-len(after):]) != after || bytes.ContainsFunc(inside, func(r rune) bool {
+		return r == '"' || r == '\\' || r < ' ' || r >= utf8.RuneSelf
+	}) {
+		return 0, "", false
+	}
+	return kind, string(inside), true
 }
 
 func tooDeep() error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -126,5 +127,34 @@ func TestItem_Size(t *testing.T) {
 	// names 4+1+1+1+1; é 2; 1234: two pairs and one; true 1; list 3+1+2; map 3+1+(1+1)
 	if got, want := item.Size(), 8+2+3+1+6+6; got != want {
 		t.Errorf("Size = %d, want %d", got, want)
+	}
+}
+
+// However a client writes a value, it is the same one.
+func TestValue_AnyWriting(t *testing.T) {
+	for _, texts := range [][]string{
+		{`{"S":"ab"}`, `{ "S" : "ab" }`, `{"S":"\u0061b"}`},
+		{`{"S":""}`, `{"S": ""}`},
+		{`{"S":"é"}`, `{"S":"\u00e9"}`},
+		{`{"N":"10"}`, `{"N":"1e1"}`, `{ "N":"010.0"}`},
+	} {
+		var first attr.Value
+		for i, text := range texts {
+			var v attr.Value
+			if err := json.Unmarshal([]byte(text), &v); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if i == 0 {
+				first = v
+			}
+			if !reflect.DeepEqual(v, first) {
+				t.Errorf("%s is %+v, %s is %+v", text, v, texts[0], first)
+			}
+		}
+	}
+	for _, text := range []string{`{"S":"a","N":"1"}`, `{"N":"one"}`, `{"N":""}`, `{"S":"a"`, `{"S":"a}`} {
+		if err := json.Unmarshal([]byte(text), new(attr.Value)); err == nil {
+			t.Errorf("%s is read", text)
+		}
 	}
 }

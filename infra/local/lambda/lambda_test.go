@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"regexp"
 	"runtime"
@@ -41,6 +42,8 @@ func TestMain(m *testing.M) {
 			_ = w.Body.Close() // nothing is in it
 		}
 		os.Exit(1)
+	case "parent":
+		adopt()
 	case "never ready":
 		time.Sleep(time.Hour)
 	case "deaf":
@@ -49,6 +52,63 @@ func TestMain(m *testing.M) {
 	default:
 		awslambda.Start(behave)
 	}
+}
+
+// adopt is a local cloud that starts a function, prints its process's id, freezes it and waits.
+func adopt() {
+	binary, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	p := lambda.NewPool(lambda.PoolOptions{Process: lambda.ProcessOptions{Binary: binary, Env: []string{"FUNCTION=behave"}}})
+	answer, err := p.Invoke(context.Background(), []byte("{}"))
+	if err != nil {
+		panic(err)
+	}
+	var s seen
+	if err := json.Unmarshal(answer, &s); err != nil {
+		panic(err)
+	}
+	fmt.Println(s.PID)
+	time.Sleep(time.Hour)
+}
+
+// A frozen function does not outlive who started it, whatever became of that.
+func TestProcessesEndWithTheirParent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("left out: only Linux ends a process with the one that started it")
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := exec.CommandContext(t.Context(), binary)
+	parent.Env = append(os.Environ(), "FUNCTION=parent")
+	out, err := parent.StdoutPipe()
+	if err == nil {
+		err = parent.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); err != nil {
+		t.Errorf("the function is gone before its parent: %v", err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait() // it was killed
+	for range 200 {   // who adopts the function has to notice its end, too
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || bytes.Contains(text, []byte(") Z ")) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the function lives on")
 }
 
 type seen struct {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -283,17 +284,22 @@ func (p *Process) start() (*child, error) {
 		c.cmd.Stderr = stderr
 	}
 	c.cmd.WaitDelay = time.Second // a grandchild that holds on to the output does not hold us
-	if err := c.cmd.Start(); err != nil {
-		api.close()
-		return nil, fmt.Errorf("start %s: %w", p.options.Binary, err)
-	}
+	c.cmd.SysProcAttr = attributes()
+	started := make(chan error)
 	go func() {
-		c.err = c.cmd.Wait()
-		stdout.flush()
-		stderr.flush()
-		close(c.exited)
+		runtime.LockOSThread() // the thread that starts it lives as long as it does; see attributes
+		err := c.cmd.Start()
+		if started <- err; err == nil {
+			c.err = c.cmd.Wait()
+			stdout.flush()
+			stderr.flush()
+			close(c.exited)
+		}
 		api.close()
 	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.options.Binary, err)
+	}
 	return c, nil
 }
 

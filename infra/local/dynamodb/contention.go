@@ -53,9 +53,9 @@ func AWSContention() *Contention {
 		Seed: 1,
 		// Plausible: AWS promises single-digit milliseconds for reads and writes of one item (developer guide, "What is Amazon
 		// DynamoDB?"), and publishes no percentiles. A transaction takes two rounds, prepare and commit.
-		Read:        Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond},
-		Write:       Latency{Median: 5 * time.Millisecond, P99: 14 * time.Millisecond},
-		Transaction: Latency{Median: 8 * time.Millisecond, P99: 25 * time.Millisecond},
+		Read:            Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond},
+		Write:           Latency{Median: 5 * time.Millisecond, P99: 14 * time.Millisecond},
+		Transaction:     Latency{Median: 8 * time.Millisecond, P99: 25 * time.Millisecond},
 		PartitionWrites: partitionWrites, PartitionReads: partitionReads,
 		// Developer guide, "DynamoDB on-demand capacity mode", initial throughput and scaling properties.
 		TableWrites: 4000, TableReads: 12000, Growth: 30 * time.Minute,

@@ -39,19 +39,24 @@ type Contention struct {
 	StaleReads float64
 }
 
+// Units a second of a partition, for reads and writes apart (developer guide, "Best practices for designing and using partition
+// keys"; "Key range throughput exceeded (hot partitions)"). Neither burst nor adaptive capacity lifts them ("DynamoDB burst
+// and adaptive capacity").
+const (
+	partitionWrites = 1000
+	partitionReads  = 3000
+)
+
 // AWSContention is contention as AWS documents it. What AWS does not say is set to what is plausible, and marked so.
 func AWSContention() *Contention {
 	return &Contention{
 		Seed: 1,
 		// Plausible: AWS promises single-digit milliseconds for reads and writes of one item (developer guide, "What is Amazon
 		// DynamoDB?"), and publishes no percentiles. A transaction takes two rounds, prepare and commit.
-		Read:        Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond},
-		Write:       Latency{Median: 5 * time.Millisecond, P99: 14 * time.Millisecond},
-		Transaction: Latency{Median: 8 * time.Millisecond, P99: 25 * time.Millisecond},
-		// Developer guide, "Best practices for designing and using partition keys"; "Key range throughput exceeded (hot
-		// partitions)": independent for reads and writes. Neither burst nor adaptive capacity lifts it ("DynamoDB burst and
-		// adaptive capacity").
-		PartitionWrites: 1000, PartitionReads: 3000,
+		Read:            Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond},
+		Write:           Latency{Median: 5 * time.Millisecond, P99: 14 * time.Millisecond},
+		Transaction:     Latency{Median: 8 * time.Millisecond, P99: 25 * time.Millisecond},
+		PartitionWrites: partitionWrites, PartitionReads: partitionReads,
 		// Developer guide, "DynamoDB on-demand capacity mode", initial throughput and scaling properties.
 		TableWrites: 4000, TableReads: 12000, Growth: 30 * time.Minute,
 		// Developer guide, "DynamoDB read consistency": reads may not see a write of a short time ago. Plausible: how short.

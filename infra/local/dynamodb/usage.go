@@ -154,8 +154,7 @@ func (k KeyUsage) name() string {
 
 // heat is how much of a partition's second was asked for.
 func (t *Tally) heat() float64 {
-	of := AWSContention()
-	return t.WriteUnits/of.PartitionWrites + t.ReadUnits/of.PartitionReads
+	return t.WriteUnits/partitionWrites + t.ReadUnits/partitionReads
 }
 
 func byHeat(tallies map[string]*Tally) []*Tally {

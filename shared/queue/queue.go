@@ -152,7 +152,7 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 // Send sends a message that is no event.
 func (q *Queue) Send(ctx context.Context, body []byte) error {
 	if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: &q.url, MessageBody: aws.String(string(body)), MessageSystemAttributes: traced(request.From(ctx).Trace),
+		QueueUrl: &q.url, MessageBody: aws.String(string(body)), MessageSystemAttributes: traced(telemetry.Onward(ctx).Trace),
 	}); err != nil {
 		return fmt.Errorf("send a message: %w", err)
 	}

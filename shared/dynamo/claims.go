@@ -20,9 +20,9 @@ const doneLifetime = 21 * 24 * time.Hour
 // seenLifetime is how long the newest version that was seen is kept.
 const seenLifetime = 90 * 24 * time.Hour
 
-func claimKey(consumer, event string) item { return key("CLAIM#"+consumer+"#"+event, "CLAIM") }
-func seenKey(consumer, subject string) item {
-	return key("SEEN#"+consumer+"#"+subject, "SEEN")
+func claimKey(name, event string) item { return key("CLAIM#"+name+"#"+event, "CLAIM") }
+func seenKey(name, subject string) item {
+	return key("SEEN#"+name+"#"+subject, "SEEN")
 }
 
 // Claim implements [consumer.Claims]: one conditional put. A claim whose time is over, or whose item the table's expiry has

@@ -20,6 +20,7 @@ type metered struct{ client Client }
 
 var _ Client = metered{}
 
+// GetItem implements [Client].
 func (m metered) GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.GetItem", telemetry.ReadUnits)
@@ -31,6 +32,7 @@ func (m metered) GetItem(ctx context.Context, in *dynamodb.GetItemInput, options
 	return out, nil
 }
 
+// Query implements [Client].
 func (m metered) Query(ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.Query", telemetry.ReadUnits)
@@ -42,6 +44,7 @@ func (m metered) Query(ctx context.Context, in *dynamodb.QueryInput, options ...
 	return out, nil
 }
 
+// PutItem implements [Client].
 func (m metered) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.PutItem", telemetry.WriteUnits)
@@ -53,6 +56,7 @@ func (m metered) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options
 	return out, nil
 }
 
+// UpdateItem implements [Client].
 func (m metered) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.UpdateItem", telemetry.WriteUnits)
@@ -64,6 +68,7 @@ func (m metered) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o
 	return out, nil
 }
 
+// BatchGetItem implements [Client].
 func (m metered) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.BatchGetItem", telemetry.ReadUnits)
@@ -75,6 +80,7 @@ func (m metered) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInpu
 	return out, nil
 }
 
+// BatchWriteItem implements [Client].
 func (m metered) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.BatchWriteItem", telemetry.WriteUnits)
@@ -86,6 +92,7 @@ func (m metered) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItem
 	return out, nil
 }
 
+// TransactWriteItems implements [Client].
 func (m metered) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.TransactWriteItems", telemetry.WriteUnits)

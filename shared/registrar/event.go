@@ -51,7 +51,7 @@ func Kinds() []Kind {
 	return []Kind{KindTerm, KindCourse, KindSection, KindStudent, KindInstructor, KindImport}
 }
 
-// Created, Updated and Deleted make the types of events that every kind of record has, for example "course.updated".
+// Created is told when there is such a record. Every kind has this type of event, and the two that follow.
 func (k Kind) Created() EventType { return EventType(k + ".created") }
 
 // Updated is told when the record changed.

@@ -81,6 +81,11 @@ func (e failedError) Error() string { return string(e) }
 
 type noSpan struct{}
 
-func (noSpan) Name(string)              {}
+// Name implements [Span].
+func (noSpan) Name(string) {}
+
+// Attribute implements [Span].
 func (noSpan) Attribute(string, string) {}
-func (noSpan) End(error)                {}
+
+// End implements [Span].
+func (noSpan) End(error) {}

@@ -26,14 +26,15 @@ func (s signed) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign a request: %w", err)
 	}
-	keys, err := s.credentials.Retrieve(r.Context())
+	ctx := r.Context()
+	keys, err := s.credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("sign a request: %w", err)
 	}
-	r = r.Clone(r.Context()) // a RoundTripper leaves its request as it is
+	r = r.Clone(ctx) // a RoundTripper leaves its request as it is
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(r.Context(), keys, r, hex.EncodeToString(sum[:]), "dynamodb", s.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(sum[:]), "dynamodb", s.region, time.Now()); err != nil {
 		return nil, fmt.Errorf("sign a request: %w", err)
 	}
 	return http.DefaultTransport.RoundTrip(r)

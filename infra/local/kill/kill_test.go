@@ -124,7 +124,7 @@ next:
 			if err != nil {
 				continue next
 			}
-			l.Close()
+			_ = l.Close() // nothing was accepted
 		}
 		return first
 	}

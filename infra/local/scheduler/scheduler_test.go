@@ -143,7 +143,7 @@ func TestWhatWasSleptThrough(t *testing.T) {
 			return time.Now().Add(slept)
 		}
 		go func() {
-			time.Sleep(40 * time.Minute) // after the run of half past
+			time.Sleep(39*time.Minute + 30*time.Second) // after the run of half past, and between two looks
 			mu.Lock()
 			defer mu.Unlock()
 			slept = 100 * time.Minute // it is twenty past two, and seen at the next look: one o'clock is too long ago

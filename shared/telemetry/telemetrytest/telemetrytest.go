@@ -82,7 +82,7 @@ func Check(line []byte) ([]Metric, error) {
 			return nil, err
 		}
 		if strings.HasPrefix(*d.Namespace, "AWS/") || strings.HasPrefix(*d.Namespace, ":") {
-			return nil, fmt.Errorf("Namespace: %q is kept for AWS", *d.Namespace)
+			return nil, fmt.Errorf("the namespace %q is kept for AWS", *d.Namespace)
 		}
 		if len(*d.Dimensions) == 0 || len(*d.Metrics) == 0 || len(*d.Metrics) > maxMetrics {
 			return nil, fmt.Errorf("directive %d: %d sets of dimensions, %d metrics", n, len(*d.Dimensions), len(*d.Metrics))

@@ -85,7 +85,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }() // a folder of its own in the system's for such
-	const copied = 8 // pairs before the next copies
+	const copied = 8                            // pairs before the next copies
 	for n := range o.pairs {
 		swap := n%2 != 0 // what the first of a pair does to the second must not favour one
 		binaries := [2]string{filepath.Join(folder, "base"), filepath.Join(folder, "head")}

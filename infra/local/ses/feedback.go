@@ -108,8 +108,8 @@ func (e *Engine) envelope(m Mail, kind string, report map[string]any) ([]byte, e
 	host := "https://sns." + e.options.Region + ".amazonaws.com/"
 	return json.Marshal(struct {
 		Type             string
-		MessageId        string //nolint:revive // SNS's own spelling, as in the others
-		TopicArn         string //nolint:revive // SNS's
+		MessageId        string
+		TopicArn         string
 		Subject          string
 		Message          string
 		Timestamp        string

@@ -29,7 +29,7 @@ type sendEmailRequest struct {
 	Content          struct {
 		Simple *struct {
 			Subject     *content
-			Body        *struct{ Text, Html *content } //nolint:revive // the protocol's own spelling
+			Body        *struct{ Text, Html *content }
 			Headers     []Pair
 			Attachments []json.RawMessage
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the letters into testdata before comparing them") //nolint:gochecknoglobals // as the flag package wants it
+var update = flag.Bool("update", false, "write the letters into testdata before comparing them")
 
 const unsubscribe = "https://api.example.edu/v1/unsubscribe/abc.def"
 

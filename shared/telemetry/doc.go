@@ -24,7 +24,7 @@
 //
 // # Spans
 //
-// [StartSpan] does nothing, unless the function was built with OpenTelemetry (`make build-otel`, shared/lambdahost).
+// [StartSpan] does nothing, unless the function was built with OpenTelemetry (`make build TAGS=otel`, shared/lambdahost).
 //
 // # Testing
 //

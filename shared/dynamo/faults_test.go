@@ -167,8 +167,8 @@ func TestEndlessConflictsAreBusyAndNothingIsDone(t *testing.T) {
 	}
 }
 
-// Only what the service said last tells whether anything was done when the time is over.
-func TestTheOutcomeIsUnknownUntilTheServiceSpeaks(t *testing.T) {
+// One attempt that was not answered may have been carried out, whatever was said of those after it.
+func TestTheOutcomeIsUnknownOnceAnAttemptWasNotAnswered(t *testing.T) {
 	reset := errors.New("connection reset by peer")
 	throttled := &types.ProvisionedThroughputExceededException{Message: aws.String("slow down")}
 	for name, c := range map[string]struct {
@@ -176,8 +176,8 @@ func TestTheOutcomeIsUnknownUntilTheServiceSpeaks(t *testing.T) {
 		want        error
 	}{
 		"never answered":                   {reset, reset, registrar.ErrOutcomeUnknown},
-		"an answer in other words":         {&smithy.GenericAPIError{Code: "502", Fault: smithy.FaultServer}, conflict(), registrar.ErrBusy},
-		"unanswered, then a conflict":      {reset, conflict(), registrar.ErrBusy},
+		"an answer in other words":         {&smithy.GenericAPIError{Code: "502", Fault: smithy.FaultServer}, conflict(), registrar.ErrOutcomeUnknown},
+		"unanswered, then a conflict":      {reset, conflict(), registrar.ErrOutcomeUnknown},
 		"unanswered, then throttled":       {reset, throttled, registrar.ErrOutcomeUnknown},
 		"throttled":                        {throttled, throttled, registrar.ErrBusy},
 		"a conflict, then never an answer": {conflict(), reset, registrar.ErrOutcomeUnknown},

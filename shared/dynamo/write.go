@@ -49,7 +49,7 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
 	}
-	undone := true // what the service said last: that nothing of it was done
+	undone := true // every attempt so far was answered, and nothing of it was done
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
 			switch err := s.wait(ctx, attempt-1, undone, look); {
@@ -73,8 +73,7 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 			}
 			if conflicted(lost.CancellationReasons) {
 				telemetry.Count(ctx, telemetry.Conflicts, 1)
-			}
-			undone = true
+			} // a conflict says nothing of an attempt before it that was not answered
 		case !mayTryAgain(err):
 			return fmt.Errorf("write a transaction: %w", err)
 		case !turnedAway(err): // a refusal for want of capacity says nothing of an attempt before it

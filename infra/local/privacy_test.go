@@ -320,13 +320,14 @@ func (o *observed) read(people, secrets []string) {
 	for i, text := range people {
 		quoted[i] = regexp.QuoteMeta(text)
 	}
+	gatewayID := regexp.MustCompile(`[A-Za-z0-9_-]{15}=`) // of a request; drawn, so that short names are in some
 	forbidden := regexp.MustCompile(`\b(` + strings.Join(quoted, "|") + `)\b|(?i)` + privateFamily + "|" + privateGiven + "|" + privateEmail + "|" + privateNumber)
 	if !forbidden.MatchString(`{"name":"` + people[0] + `"}`) {
 		o.Fatal("the test finds nothing")
 	}
 	levels := map[string]int{}
 	for line := range bytes.Lines(o.text()) {
-		if at := forbidden.Find(line); at != nil {
+		if at := forbidden.Find(gatewayID.ReplaceAll(line, nil)); at != nil {
 			o.Errorf("a line has %s:\n%s", at, line)
 		}
 		for _, text := range secrets {

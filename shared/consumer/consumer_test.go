@@ -45,6 +45,13 @@ func (q *queue) Bury(_ context.Context, m consumer.Message, reason string) error
 	return q.broken
 }
 
+// away are the times for which a message was hidden.
+func (q *queue) away(id string) []time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.hidden[id])
+}
+
 // claims are a table of claims in memory. The store's own are held to the same rules by registrartest.
 type claims struct {
 	mu    sync.Mutex
@@ -177,7 +184,7 @@ func TestEach_ReportsWhatIsToComeBackAndBuriesWhatIsNot(t *testing.T) {
 		t.Errorf("buried: %v", d.queue.buried)
 	}
 	for _, id := range failed {
-		if h := d.queue.hidden[id]; len(h) != 1 || h[0] < 500*time.Millisecond || h[0] > time.Second {
+		if h := d.queue.away(id); len(h) != 1 || h[0] < 500*time.Millisecond || h[0] > time.Second {
 			t.Errorf("message %s stays away for %v, want up to a second", id, h)
 		}
 	}
@@ -194,7 +201,7 @@ func TestEach_PausesGrowAndEnd(t *testing.T) {
 		m := message(fmt.Sprint(receives), "")
 		m.Receives = receives
 		wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{m}), m.ID)
-		if h := d.queue.hidden[m.ID][0]; h < want/2 || h > want {
+		if h := d.queue.away(m.ID)[0]; h < want/2 || h > want {
 			t.Errorf("after %d deliveries: away for %v, want %v with jitter", receives, h, want)
 		}
 	}
@@ -247,7 +254,7 @@ func TestEach_BeginsNothingThatItCannotEnd(t *testing.T) {
 		if did != 2 {
 			t.Errorf("%d of 5 were begun with time for 2", did)
 		}
-		if h := d.queue.hidden["4"]; !slices.Equal(h, []time.Duration{0}) {
+		if h := d.queue.away("4"); !slices.Equal(h, []time.Duration{0}) {
 			t.Errorf("what was not begun stays away for %v", h)
 		}
 	})
@@ -258,7 +265,7 @@ func TestEach_LongWorkStaysHidden(t *testing.T) {
 		d := newDesk()
 		h := d.each(func(context.Context, string) error { time.Sleep(130 * time.Second); return nil })
 		wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "")}))
-		if got := d.queue.hidden["1"]; len(got) != 6 || got[0] != time.Minute { // every twenty seconds
+		if got := d.queue.away("1"); len(got) != 6 || got[0] != time.Minute { // every twenty seconds
 			t.Errorf("hidden for %v", got)
 		}
 	})
@@ -349,7 +356,7 @@ func TestEvents_AClaimEndsWithItsFunction(t *testing.T) {
 		late := event(t, "a", 1)
 		late.Receives = 3 // waiting is no failure, so the last attempt is not the end
 		wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{late}), "m-a")
-		if got := d.queue.hidden["m-a"]; did != 0 || len(got) != 1 || got[0] != 35*time.Second {
+		if got := d.queue.away("m-a"); did != 0 || len(got) != 1 || got[0] != 35*time.Second {
 			t.Errorf("handled %d times beside the first, back after %v, want when its 30 seconds and 5 are over", did, got)
 		}
 		time.Sleep(35 * time.Second)

@@ -192,11 +192,15 @@ func (c *Cloud) Settings(f functions.Function) consumer.Settings {
 // feed is the event source mapping of a queue.
 func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Function, o Options) source {
 	q := c.queues[f.Queue.Name]
-	return &lambda.QueuePoller{
+	p := &lambda.QueuePoller{
 		Client: clients.sqs, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
 		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: c.visibility(f),
 		Log: o.Log,
 	}
+	if c.SQS == nil { // ElasticMQ gives a message to whoever waited for it, even when nobody is there any more
+		p.LongPoll, p.AwaitReceives = time.Second, true
+	}
+	return p
 }
 
 // follow is the event source mapping of the table's stream. It goes on where the mapping got to, and else begins with the oldest

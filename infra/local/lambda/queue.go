@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,7 +54,12 @@ type QueuePoller struct {
 	// Visibility is the queue's visibility timeout, 30 seconds when 0: so long after its receive a batch that was throttled is
 	// tried again, after pauses that grow, and then left to the queue.
 	Visibility time.Duration
-	Log        *slog.Logger // nil: nobody is told
+	// LongPoll is how long a receive waits for a message: whole seconds, 1 to 20; 20 when 0.
+	LongPoll time.Duration
+	// AwaitReceives says that Run, before it returns, waits for the receives under way instead of breaking them off: there are
+	// engines which hand a message to a caller that has gone, and then it is out of sight until its visibility timeout.
+	AwaitReceives bool
+	Log           *slog.Logger // nil: nobody is told
 }
 
 const (
@@ -77,6 +83,8 @@ func (q *QueuePoller) Run(ctx context.Context) error {
 	case q.BatchSize < 0 || q.BatchSize > maxBatch || q.MaxConcurrency < 0 || q.MaxConcurrency > maxPollers || q.Visibility < 0:
 		return fmt.Errorf("poll queue %s: a batch size of %d (1 to %d), a concurrency of %d (1 to %d) or a visibility timeout of %s is not possible",
 			q.QueueARN, q.BatchSize, maxBatch, q.MaxConcurrency, maxPollers, q.Visibility)
+	case q.LongPoll < 0 || q.LongPoll > longPoll || q.LongPoll%time.Second != 0:
+		return fmt.Errorf("poll queue %s: a long poll of %s is not whole seconds up to %s", q.QueueARN, q.LongPoll, longPoll)
 	case q.MaximumBatchingWindow < 0 || q.MaximumBatchingWindow > maxWindow || q.MaximumBatchingWindow%time.Second != 0:
 		return fmt.Errorf("poll queue %s: a batching window of %s is not whole seconds up to %s", q.QueueARN, q.MaximumBatchingWindow, maxWindow)
 	case fifo && (q.BatchSize > maxReceive || q.MaximumBatchingWindow > 0):
@@ -84,21 +92,13 @@ func (q *QueuePoller) Run(ctx context.Context) error {
 	case q.BatchSize > maxReceive && q.MaximumBatchingWindow == 0:
 		return fmt.Errorf("poll queue %s: batches over %d need a batching window", q.QueueARN, maxReceive)
 	}
-	p := &queuePolls{QueuePoller: q, fifo: fifo, region: parts[arnRegionPart], log: q.Log, size: q.BatchSize, visibility: q.Visibility, groups: map[string]bool{}}
+	p := &queuePolls{QueuePoller: q, fifo: fifo, region: parts[arnRegionPart], log: q.Log, groups: map[string]bool{},
+		size: cmp.Or(q.BatchSize, maxReceive), visibility: cmp.Or(q.Visibility, defaultVisibility), wait: cmp.Or(q.LongPoll, longPoll)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.log = p.log.With("queue", q.QueueARN)
-	if p.size == 0 {
-		p.size = maxReceive
-	}
-	if p.visibility == 0 {
-		p.visibility = defaultVisibility
-	}
-	most := q.MaxConcurrency
-	if most == 0 {
-		most = startedPolls
-	}
+	most := cmp.Or(q.MaxConcurrency, startedPolls)
 	p.scale = newScale(min(startedPolls, most), most)
 	var polls sync.WaitGroup
 	for p.scale.begin(ctx) {
@@ -120,6 +120,7 @@ type queuePolls struct {
 	log        *slog.Logger
 	size       int
 	visibility time.Duration
+	wait       time.Duration // of a receive
 	scale      *scale
 
 	mu     sync.Mutex
@@ -157,7 +158,7 @@ func (p *queuePolls) poll(ctx context.Context) {
 // gather receives until the batch is full or its window is over. It tells when the first messages came. No receive is given
 // up half way, for its messages would be out of sight for nothing; so none is asked to wait longer than the window.
 func (p *queuePolls) gather(ctx context.Context) (batch []message, received time.Time) {
-	wait, size := longPoll, 0
+	wait, size := p.wait, 0
 	for {
 		more, err := p.receive(ctx, min(p.size-len(batch), maxReceive), wait)
 		switch {
@@ -186,7 +187,7 @@ func (p *queuePolls) gather(ctx context.Context) (batch []message, received time
 		if len(batch) >= p.size || size >= MaxPayload || left <= 0 || ctx.Err() != nil {
 			return batch, received
 		}
-		if wait = min(left.Truncate(time.Second), longPoll); wait == 0 {
+		if wait = min(left.Truncate(time.Second), p.wait); wait == 0 {
 			pause(ctx, left) // SQS waits whole seconds
 			return batch, received
 		}
@@ -194,6 +195,9 @@ func (p *queuePolls) gather(ctx context.Context) (batch []message, received time
 }
 
 func (p *queuePolls) receive(ctx context.Context, most int, wait time.Duration) ([]types.Message, error) {
+	if p.AwaitReceives {
+		ctx = context.WithoutCancel(ctx)
+	}
 	received, err := p.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: aws.String(p.QueueURL), MaxNumberOfMessages: int32(most), WaitTimeSeconds: int32(wait.Seconds()), //nolint:gosec // both are small
 		MessageAttributeNames:       []string{"All"},

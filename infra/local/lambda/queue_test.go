@@ -173,6 +173,36 @@ func TestQueueReceive(t *testing.T) {
 	}
 }
 
+func TestQueueAwaitsItsReceives(t *testing.T) {
+	for _, await := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var worked, deleted int
+		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: 1, LongPoll: time.Second, AwaitReceives: await,
+			Function: function(func(context.Context, []byte) ([]byte, error) { worked++; return nil, nil }),
+			Client: queue{
+				receive: func(receiving context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
+					if cancel(); receiving.Err() != nil {
+						return nil, receiving.Err()
+					}
+					if in.WaitTimeSeconds != 1 {
+						t.Errorf("a receive waits %d s", in.WaitTimeSeconds)
+					}
+					return &sqs.ReceiveMessageOutput{Messages: messagesOf("a")}, nil
+				},
+				remove: func(_ context.Context, in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error) {
+					deleted += len(in.Entries)
+					return &sqs.DeleteMessageBatchOutput{}, nil
+				},
+			}}
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]int{true: 1}[await]; worked != want || deleted != want {
+			t.Errorf("awaiting its receives is %t: %d messages were worked off, %d deleted, want %d", await, worked, deleted, want)
+		}
+	}
+}
+
 func TestQueueFieldsThatMakeNoSense(t *testing.T) {
 	good := lambda.QueuePoller{Client: queue{}, QueueURL: "http://queue", QueueARN: queueARN, Function: function(nil)}
 	for name, change := range map[string]func(p *lambda.QueuePoller){
@@ -186,6 +216,8 @@ func TestQueueFieldsThatMakeNoSense(t *testing.T) {
 		"negative concurrency": func(p *lambda.QueuePoller) { p.MaxConcurrency = -1 },
 		"much concurrency":     func(p *lambda.QueuePoller) { p.MaxConcurrency = 1_001 },
 		"negative visibility":  func(p *lambda.QueuePoller) { p.Visibility = -1 },
+		"a long long poll":     func(p *lambda.QueuePoller) { p.LongPoll = 21 * time.Second },
+		"a split long poll":    func(p *lambda.QueuePoller) { p.LongPoll = 1500 * time.Millisecond },
 		"large, no window":     func(p *lambda.QueuePoller) { p.BatchSize = 11 },
 		"a negative window":    func(p *lambda.QueuePoller) { p.MaximumBatchingWindow = -time.Second },
 		"a long window":        func(p *lambda.QueuePoller) { p.MaximumBatchingWindow = 301 * time.Second },

@@ -142,7 +142,8 @@ func (c *campus) start() {
 	cmd := exec.Command(c.binary)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "PORT="+strconv.Itoa(c.port), "SEED=none", "LAMBDA=processes", "DATA_DIR="+c.data, "DATA_SYNC=off",
-		"FAULTS="+whatFails, "FAULTS_SEED="+strconv.Itoa(rand.IntN(1_000_000)), "AWS_ENDPOINT_URL_SESV2="+c.mailService)
+		"FAULTS="+whatFails, "FAULTS_SEED="+strconv.Itoa(rand.IntN(1_000_000)), "AWS_ENDPOINT_URL_SESV2="+c.mailService,
+		"VISIBILITY=20s") // what a killed function had comes back while the test runs, and what a slow one has comes twice
 	cmd.Stdout, cmd.Stderr = c.log, c.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -305,7 +306,7 @@ func (c *campus) settle() {
 		RetryMaxAttempts: 10,
 	})
 	quiet := 0
-	const patience, enough = 25 * time.Minute, 8 // a killed function's messages stay hidden for six times its timeout
+	const patience, enough = 15 * time.Minute, 8
 	var depths []string
 	for began := time.Now(); time.Since(began) < patience; time.Sleep(time.Second) {
 		depths = nil

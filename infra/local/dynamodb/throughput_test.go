@@ -275,11 +275,14 @@ func TestThroughput_OfAnIndex(t *testing.T) {
 		hot := func(i int) error {
 			return b.put(fmt.Sprint("spread", i), 1, item{"G": s("hot"), "H": s(fmt.Sprint(i))})
 		}
-		if got := b.passed(1200, "ThrottlingException IndexWriteKeyRangeThroughputExceeded"+arn+"/index/all", hot); got != 1000 {
-			b.Errorf("%d writes passed that meet in one partition of an index", got)
+		if err := hot(0); err != nil {
+			b.Error(err)
+		}
+		if got := b.passed(1200, "ThrottlingException IndexWriteKeyRangeThroughputExceeded"+arn+"/index/all", func(i int) error { return hot(1 + i) }); got != 999 {
+			b.Errorf("%d writes passed after the first that meet in one partition of an index", got)
 		}
 		b.spent()
-		if err := b.put("spread0", 1, item{"G": s("hot"), "H": s("0")}); err != nil { // the index does not change
+		if err := hot(0); err != nil { // the index does not change
 			b.Errorf("a write that leaves the index as it is: %v", err)
 		}
 		if got := b.spent(); got != 1 {

@@ -37,7 +37,8 @@ func Create(store registrar.RegistrationStore, audit registrar.Auditor, system a
 			Actor: api.ActorOf(ctx), At: arrival(ctx, system.Clock),
 		}
 		if in.Body.Credits != nil {
-			enrol.Credits = in.Body.Credits.Domain()
+			credits := in.Body.Credits.Domain()
+			enrol.Credits = &credits
 		}
 		r, err := desk.Enrol(ctx, enrol, in.Key(ctx), func(r registrar.Registration) ([]byte, error) { return api.Reply(created(r)) })
 		if err != nil {

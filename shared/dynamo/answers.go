@@ -43,7 +43,7 @@ func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) erro
 		TableName: aws.String(s.table), Key: answerKey(key), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return fmt.Errorf("read the answer of an idempotency key: %w", err)
+		return busyOr(ctx, fmt.Errorf("read the answer of an idempotency key: %w", err))
 	}
 	return s.answerIn(out.Item, key)
 }

@@ -96,6 +96,7 @@
 // # Who waits for whom
 //
 // A record that others depend on is deleted in three steps, so that no dependent can come into being meanwhile: it is
-// marked, its dependents are looked for, and it is removed if there are none, else the mark is taken away. Whoever makes a
-// dependent checks in the same transaction that the record exists and is not marked.
+// marked, its dependents are looked for, and it is removed if there are none and the mark is still this one's, else the mark
+// is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not marked. A mark
+// runs out after five minutes, for a function that was killed cannot take it away.
 package dynamo

@@ -228,18 +228,20 @@ func (s *Store) KeepRefused(ctx context.Context, events []registrar.Event) error
 // Events lists the audit by the filter, oldest first. Without a record or a student it lists by time, which needs both ends
 // of a span. By record and by student it reads indexes, which may lag behind the last moment.
 func (s *Store) Events(ctx context.Context, f registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+	f.From, f.To = wholeMillisecond(f.From), wholeMillisecond(f.To)
 	list := fmt.Sprintf("events#%s#%s#%d#%d", f.Record, f.Student, f.From.UnixMilli(), f.To.UnixMilli())
 	start, err := s.startKey(list, page.Cursor, []string{"after"})
 	if err != nil {
 		return registrar.Page[registrar.Event]{}, err
 	}
 	after := cmp.Or(text(start["after"]), f.From.UTC().Format(instantFormat)) // before every id of that instant
-	until := "9"                                                              // after every time
+	until := "~"                                                              // after every time
 	if !f.To.IsZero() {
 		until = f.To.UTC().Format(instantFormat)
 	}
 	var found []item
 	switch {
+	case after >= until: // nothing is between them, and a query wants them in order
 	case f.Record.ID != "":
 		found, err = s.merged(ctx, "GSI1", recordPartitions(f.Record), after, until, page.Limit+1)
 	case f.Student != "":
@@ -251,6 +253,11 @@ func (s *Store) Events(ctx context.Context, f registrar.EventFilter, page regist
 		return registrar.Page[registrar.Event]{}, err
 	}
 	return s.eventPage(list, found, page.Limit)
+}
+
+// wholeMillisecond is the first moment that an event can have which is not before t.
+func wholeMillisecond(t time.Time) time.Time {
+	return t.Add(time.Millisecond - time.Nanosecond).Truncate(time.Millisecond)
 }
 
 // eventPage makes a page of items, of which one more was read than it may hold if there are more.
@@ -274,12 +281,16 @@ func (s *Store) eventPage(list string, found []item, limit int) (registrar.Page[
 // Published lists the events that were relayed in a span of time, from inclusive and to exclusive, oldest first, to be published
 // again.
 func (s *Store) Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+	from, to = wholeMillisecond(from), wholeMillisecond(to)
 	list := fmt.Sprintf("published#%d#%d", from.UnixMilli(), to.UnixMilli())
 	start, err := s.startKey(list, page.Cursor, []string{"after"})
 	if err != nil {
 		return registrar.Page[registrar.Event]{}, err
 	}
 	after := cmp.Or(text(start["after"]), from.UTC().Format(instantFormat))
+	if after >= to.UTC().Format(instantFormat) {
+		return registrar.Page[registrar.Event]{Items: []registrar.Event{}}, nil
+	}
 	found, err := s.eventsByDay(ctx, []string{EventPrefix}, after, to.UTC().Format(instantFormat), page.Limit+1)
 	if err != nil {
 		return registrar.Page[registrar.Event]{}, err

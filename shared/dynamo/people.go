@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/registrar"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 )
@@ -51,13 +53,66 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 	return found, err
 }
 
-// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch].
+// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive
+// the versions of all their term records move, so that no enrolment commits that was decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
+	for attempt := 1; ; attempt++ {
+		err := s.updateStudent(ctx, before, after)
+		if !errors.Is(err, registrar.ErrStale) {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil { // a first registration of a term came between
+			return err
+		}
+	}
+}
+
+func (s *Store) updateStudent(ctx context.Context, before, after registrar.Student) error {
 	id := string(after.ID)
+	record := s.overwrite(studentItem(after), "student", "email")
 	actions := append(s.rename(studentNumber, string(before.Number), string(after.Number), id, "number"),
 		s.rename(studentEmail, string(before.Email), string(after.Email), id, "email")...)
-	return s.act(ctx, append(actions, s.overwrite(studentItem(after), "student", "email"),
+	if before.Active && !after.Active {
+		terms, err := s.termRecords(ctx, after.ID)
+		if err != nil {
+			return err
+		}
+		for _, k := range terms {
+			actions = append(actions, s.updateAction(k, "ADD version :one", "attribute_exists(PK)", item{":one": num(1)}, always(registrar.ErrStale)))
+		}
+		update := record.write.Update
+		if len(terms) == 0 {
+			update.ConditionExpression = aws.String(isVersion + " AND attribute_not_exists(terms)")
+		} else {
+			update.ConditionExpression = aws.String(isVersion + " AND terms = :terms")
+			update.ExpressionAttributeValues[":terms"] = num(len(terms))
+		}
+		record.refused = func(old item) error {
+			if integer(old["version"]) == int64(before.Version) {
+				return registrar.ErrStale
+			}
+			return gone(old, "student")
+		}
+	}
+	return s.act(ctx, append(actions, record,
 		s.updated(ctx, recordOf(registrar.KindStudent, id), studentItem(before), studentItem(after))), registrar.Answer{})
+}
+
+// termRecords are the keys of a student's term records.
+func (s *Store) termRecords(ctx context.Context, id registrar.StudentID) ([]item, error) {
+	var keys []item
+	in := s.beginning(text(studentKey(id)["PK"]), "TERM#")
+	in.ConsistentRead = aws.Bool(true)
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
+		}
+		for _, i := range page.Items {
+			keys = append(keys, item{"PK": i["PK"], "SK": i["SK"]})
+		}
+	}
+	return keys, nil
 }
 
 // DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. The first

@@ -19,11 +19,11 @@ const (
 	takeSeat       = "SET freeSeats = freeSeats - :one, taken = taken + :one, used = :true"
 	seatIsFree     = "freeSeats > waiting AND #status = :open AND sectionVersion = :sectionVersion"
 	giveSeatBack   = "SET freeSeats = freeSeats + :one, taken = taken - :one"
-	seatIsTaken    = "taken >= :one"
+	seatIsTaken    = "taken >= :one AND sectionVersion = :sectionVersion"
 	isNew          = "attribute_not_exists(PK)"
 	isVersion      = "version = :before"
 	countTerm      = "ADD terms :one"
-	isNotLeaving   = "attribute_exists(PK) AND attribute_not_exists(deleting)"
+	isActive       = "attribute_exists(PK) AND active = :true"
 	rosterEnrolled = "GSI1PK = :roster AND begins_with(GSI1SK, :state)"
 )
 
@@ -111,14 +111,13 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	seats := &types.Update{
 		TableName: aws.String(s.table), Key: seatsKey(reg.Section),
 		UpdateExpression: aws.String(giveSeatBack), ConditionExpression: aws.String(seatIsTaken),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":sectionVersion": num(c.Seats.SectionVersion)},
 	}
 	if c.SeatDelta < 0 {
 		seats.UpdateExpression, seats.ConditionExpression = aws.String(takeSeat), aws.String(seatIsFree)
 		seats.ExpressionAttributeNames = map[string]string{"#status": "status"}
 		seats.ExpressionAttributeValues[":true"] = &types.AttributeValueMemberBOOL{Value: true}
 		seats.ExpressionAttributeValues[":open"] = str(string(registrar.SectionOpen))
-		seats.ExpressionAttributeValues[":sectionVersion"] = num(c.Seats.SectionVersion)
 	}
 	items := []types.TransactWriteItem{
 		{Update: seats},
@@ -129,8 +128,8 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	if c.Record.Version == 0 {
 		items = append(items, types.TransactWriteItem{Update: &types.Update{
 			TableName: aws.String(s.table), Key: studentKey(reg.Student),
-			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(isNotLeaving),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1)},
+			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(isActive),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":true": &types.AttributeValueMemberBOOL{Value: true}},
 		}})
 	}
 	answerAt := -1
@@ -164,7 +163,7 @@ func (s *Store) seatsAsRead(ctx context.Context, before registrar.Seats) error {
 	if err != nil {
 		return fmt.Errorf("look at the seats: %w", err)
 	}
-	if now := seatsFrom(out.Item); now.Free <= now.Waiting || now.Status != registrar.SectionOpen || now.SectionVersion != before.SectionVersion {
+	if now := seatsFrom(out.Item); !now.Takeable() || now.Status != registrar.SectionOpen || now.SectionVersion != before.SectionVersion {
 		return registrar.ErrStale
 	}
 	return nil
@@ -191,7 +190,7 @@ func (s *Store) Registration(ctx context.Context, section registrar.SectionID, s
 		TableName: aws.String(s.table), Key: registrationKey(student, known.Term, section), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return registrar.Registration{}, fmt.Errorf("read a registration: %w", err)
+		return registrar.Registration{}, busyOr(ctx, fmt.Errorf("read a registration: %w", err))
 	}
 	if len(out.Item) == 0 {
 		return registrar.Registration{}, notFound("registration", string(section))
@@ -226,7 +225,7 @@ func (s *Store) Schedule(ctx context.Context, student registrar.StudentID, term 
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("read a student's schedule: %w", err)
+			return nil, busyOr(ctx, fmt.Errorf("read a student's schedule: %w", err))
 		}
 		for _, item := range out.Items {
 			regs = append(regs, registrationFrom(item))

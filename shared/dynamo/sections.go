@@ -212,7 +212,7 @@ func passed(f registrar.SectionFilter, v *registrar.SectionView) *registrar.Sect
 	switch {
 	case v == nil,
 		f.Instructor != "" && !slices.Contains(v.Instructors, f.Instructor),
-		f.OpenSeats && (v.Status != registrar.SectionOpen || v.Seats.Free < 1):
+		f.OpenSeats && (v.Status != registrar.SectionOpen || !v.Seats.Takeable()):
 		return nil
 	}
 	return v

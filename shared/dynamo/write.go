@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
@@ -195,6 +197,7 @@ func (s *Store) needs(k item, kind, id string) action {
 	return action{
 		write: types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 			TableName: aws.String(s.table), Key: k, ConditionExpression: aws.String(isNotLeaving),
+			ExpressionAttributeValues:           item{":now": str(s.now().UTC().Format(instantFormat))},
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}},
 		refused: always(notFound(kind, id)),
@@ -264,43 +267,67 @@ func gone(old item, kind string) error {
 	return registrar.ErrVersionMismatch
 }
 
+// Where a record is about to be deleted its attribute deleting says until when, and by whom.
+const (
+	isNotLeaving = "attribute_exists(PK) AND (attribute_not_exists(deleting) OR deleting < :now)"
+	// leaveTime is longer than any request lasts: a mark that is older was left behind by a function that was killed.
+	leaveTime = 5 * time.Minute
+)
+
 // remove deletes a record that others may depend on; see "Who waits for whom" in the package comment. Version 0 stands for
 // any. The actions release what belongs to the record.
 func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version registrar.Version,
 	dependents func(context.Context) (bool, error), with func(record item) []action,
 ) error {
 	kind := string(of.Kind)
-	record, err := s.mark(ctx, k, kind, version)
+	mark := item{":mark": str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())}
+	record, err := s.mark(ctx, k, kind, version, mark)
 	if err != nil {
 		return err
 	}
+	removed := false
+	defer func() {
+		if !removed {
+			s.unmark(ctx, k, kind, mark)
+		}
+	}()
 	used, err := dependents(ctx)
 	if err != nil {
 		return err
 	}
 	if used {
-		_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("REMOVE deleting"),
-			ConditionExpression: aws.String("attribute_exists(PK)"),
-		})
-		var missing *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &missing) {
-			return busyOr(ctx, fmt.Errorf("take the mark off a %s: %w", kind, err))
-		}
 		return registrar.Refuse(registrar.InUse, "", "other records depend on the %s", kind).ClearedBy("deleting those first")
 	}
 	actions := []action{
-		s.deleteAction(k, "attribute_exists(deleting)", nil, always(registrar.ErrVersionMismatch)),
+		s.deleteAction(k, "deleting = :mark", mark, func(old item) error { return gone(old, kind) }),
 		s.deleted(ctx, of, registrar.Version(integer(record["version"]))),
 	}
-	return s.act(ctx, append(actions, with(record)...), registrar.Answer{})
+	err = s.act(ctx, append(actions, with(record)...), registrar.Answer{})
+	removed = err == nil
+	return err
 }
 
-func (s *Store) mark(ctx context.Context, k item, kind string, version registrar.Version) (item, error) {
+// unmark takes the mark off a record that stays, if nobody else has marked it meanwhile. It has a little time of its own, as
+// the request's may be over; where it fails the mark runs out.
+func (s *Store) unmark(ctx context.Context, k item, kind string, mark item) {
+	const patience = time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("REMOVE deleting"),
+		ConditionExpression: aws.String("deleting = :mark"), ExpressionAttributeValues: mark,
+	})
+	var another *types.ConditionalCheckFailedException
+	if err != nil && !errors.As(err, &another) {
+		telemetry.Debug(ctx, "a mark of deletion stays until it runs out", slog.String("kind", kind), slog.Any("error", err))
+	}
+}
+
+func (s *Store) mark(ctx context.Context, k item, kind string, version registrar.Version, mark item) (item, error) {
 	in := &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("SET deleting = :true"),
+		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("SET deleting = :mark"),
 		ConditionExpression:                 aws.String("attribute_exists(PK)"),
-		ExpressionAttributeValues:           item{":true": &types.AttributeValueMemberBOOL{Value: true}},
+		ExpressionAttributeValues:           maps.Clone(mark),
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}

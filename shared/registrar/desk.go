@@ -28,7 +28,7 @@ type Auditor interface {
 }
 
 // Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken. Every
-// attempt leaves one event (domain.md §9).
+// attempt that is decided leaves one event (domain.md §9); one whose fields are wrong is none.
 type Desk struct {
 	Store RegistrationStore
 	Audit Auditor
@@ -41,21 +41,25 @@ type Reply func(Registration) ([]byte, error)
 // Enrol gives the student a seat, or returns [Refusals], [FieldErrors], [*AnsweredBefore], [ErrBusy], [ErrOutcomeUnknown] or
 // a failure.
 func (d Desk) Enrol(ctx context.Context, r EnrolRequest, key IdempotencyKey, reply Reply) (Registration, error) {
+	var term TermID
 	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
+		term = f.Term.ID
 		return DecideEnrol(r, f, d.NewID)
 	})
 	return reg, d.audited(ctx, err, func(no Refusals) Event {
-		return RefusedEvent("enrol", r.Section, r.Student, r.Actor, r.At, no, d.NewID)
+		return RefusedEvent("enrol", term, r.Section, r.Student, r.Actor, r.At, no, d.NewID)
 	})
 }
 
 // Drop takes the student's seat back. The errors are those of [Desk.Enrol].
 func (d Desk) Drop(ctx context.Context, r DropRequest, key IdempotencyKey, reply Reply) (Registration, error) {
+	var term TermID
 	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
+		term = f.Term.ID
 		return DecideDrop(r, f, d.NewID)
 	})
 	return reg, d.audited(ctx, err, func(no Refusals) Event {
-		return RefusedEvent("drop", r.Section, r.Student, r.Actor, r.At, no, d.NewID)
+		return RefusedEvent("drop", term, r.Section, r.Student, r.Actor, r.At, no, d.NewID)
 	})
 }
 

@@ -14,7 +14,7 @@ func Anonymous() Actor { return Actor{Principal: "anonymous"} }
 type EnrolRequest struct {
 	Section SectionID
 	Student StudentID
-	Credits Credits // 0: the least that the section can be taken for
+	Credits *Credits // nil: the least that the section can be taken for
 	Actor   Actor
 	At      time.Time // when the request reached the gateway
 }
@@ -58,9 +58,9 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	if past(deadlines.LastAdd, r.At) {
 		no = append(no, Refuse(DeadlinePassed, subject, "the last day to add the section has passed").ClearedBy("a late permit"))
 	}
-	credits := r.Credits
-	if credits == 0 {
-		credits = f.Section.Credits.Min
+	credits := f.Section.Credits.Min
+	if r.Credits != nil {
+		credits = *r.Credits
 	}
 	if !f.Section.Credits.Contains(credits) {
 		return RegistrationChange{}, FieldErrors{{Field: "credits", Code: FieldOutOfRange, Detail: "the section cannot be taken for this many credits"}}
@@ -79,7 +79,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 		no = append(no, Refuse(CreditsOver, subject, "the term's credit limit would be exceeded").
 			With("limit", limit.String()).With("held", f.Record.Credits().String()).ClearedBy("a credit permit"))
 	}
-	if f.Seats.Free < 1 {
+	if !f.Seats.Takeable() {
 		no = append(no, Full(r.Section))
 	}
 	if err := no.OrNil(); err != nil {

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -140,6 +141,7 @@ const (
 	factChanged   = "changed"
 	factKind      = "kind"
 	factAttempted = "attempted" // enrol or drop
+	factEvidence  = "evidence"  // of refusals: the code, and what its rule looked at
 	factRead      = "rowsRead"
 	factApplied   = "rowsApplied"
 	factRefused   = "rowsRefused"
@@ -188,17 +190,26 @@ func registrationEvent(kind EventType, reg Registration, actor Actor, at time.Ti
 	}
 }
 
-// RefusedEvent is what the audit keeps of an attempt that was refused. Its codes say why; domain.md §9 asks for one event an
-// attempt.
-func RefusedEvent(attempt string, section SectionID, student StudentID, actor Actor, at time.Time, refusals Refusals, newID IDs) Event {
-	codes := make([]string, len(refusals))
+// RefusedEvent is what the audit keeps of an attempt that was refused. Its codes and their evidence say why; domain.md §9 asks
+// for one event an attempt. The term is empty where nobody knows it, as when there is no such section.
+func RefusedEvent(attempt string, term TermID, section SectionID, student StudentID, actor Actor, at time.Time, refusals Refusals, newID IDs) Event {
+	codes, evidence := make([]string, len(refusals)), []string{}
 	for i, r := range refusals {
 		codes[i] = string(r.Code)
+		for _, name := range slices.Sorted(maps.Keys(r.Evidence)) {
+			evidence = append(evidence, fmt.Sprintf("%s %s=%s", r.Code, name, r.Evidence[name]))
+		}
+	}
+	facts := Facts{factAttempted: attempt, factCodes: codes}
+	if term != "" {
+		facts[factTerm] = string(term)
+	}
+	if len(evidence) > 0 {
+		facts[factEvidence] = evidence
 	}
 	return Event{
 		ID: EventID(newID()), Type: RegistrationRefused, Schema: 1, At: Instant(at), Actor: actor.Principal,
-		Record: Record{Kind: KindSection, ID: string(section)}, Student: student,
-		Facts: Facts{factAttempted: attempt, factCodes: codes},
+		Record: Record{Kind: KindSection, ID: string(section)}, Student: student, Facts: facts,
 	}
 }
 

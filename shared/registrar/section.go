@@ -161,8 +161,9 @@ func (m Meeting) ConflictsWith(o Meeting) bool {
 	}
 	first, last := from.days(), to.days()
 	for day := first; day <= last && day < first+len(dayLetters); day++ {
-		const thursday = 3 // the weekday of day 0, 1 January 1970
-		if common&(1<<((day+thursday)%len(dayLetters))) != 0 {
+		const thursday = 3 // the weekday of day 0, 1 January 1970; days before it are negative
+		weekday := ((day+thursday)%len(dayLetters) + len(dayLetters)) % len(dayLetters)
+		if common&(1<<weekday) != 0 {
 			return true
 		}
 	}
@@ -220,3 +221,6 @@ type Seats struct {
 
 // Available is the number that the public sees: never negative.
 func (s Seats) Available() int { return max(0, s.Free) }
+
+// Takeable tells whether a seat is free that nobody on the waitlist has a right to.
+func (s Seats) Takeable() bool { return s.Free > s.Waiting }

@@ -266,7 +266,7 @@ type Graves interface {
 
 // Bury makes two dead letters of the audit: an event that could not be written, and a text that is no event.
 func Bury(ctx context.Context, audit Graves) error {
-	refused := registrar.RefusedEvent("enrol", registrar.SectionID(ID(KindSection, 1)), registrar.StudentID(ID(KindStudent, 1)), registrar.Anonymous(), at(),
+	refused := registrar.RefusedEvent("enrol", registrar.TermID(ID(KindTerm, 1)), registrar.SectionID(ID(KindSection, 1)), registrar.StudentID(ID(KindStudent, 1)), registrar.Anonymous(), at(),
 		registrar.Refusals{registrar.Refuse(registrar.SectionFull, "", "")}, func() string { return ID(kindEvent, 1) })
 	refused.Request, refused.Correlation = "Sample99IAMEVNw=", "sample-correlation"
 	event, err := cloudevents.Marshal(refused)

@@ -117,7 +117,7 @@ func audits(t *testing.T, u *University) {
 	section := registrar.Record{Kind: registrar.KindSection, ID: "hot"}
 	var refused []registrar.Event
 	for n := range attempts {
-		e := registrar.RefusedEvent("enrol", "hot", registrar.StudentID(fmt.Sprint("p", n%3)), registrar.Anonymous(),
+		e := registrar.RefusedEvent("enrol", "t", "hot", registrar.StudentID(fmt.Sprint("p", n%3)), registrar.Anonymous(),
 			u.at.Add(time.Duration(n)*7*time.Hour), registrar.Refusals{registrar.Full("hot"), registrar.Refuse(registrar.CreditsOver, "", "")}, u.NewID)
 		e.Request, e.Correlation = "req", "cor"
 		refused = append(refused, e)
@@ -139,6 +139,10 @@ func audits(t *testing.T, u *University) {
 	}
 	equal("by student", told(t, u, registrar.EventFilter{Student: "p1"}), third)
 	equal("by time", told(t, u, registrar.EventFilter{From: refused[3].At, To: refused[30].At.Add(time.Millisecond)}), refused[3:31])
+	instant := refused[3].At.Add(200 * time.Microsecond)
+	equal("within a millisecond", told(t, u, registrar.EventFilter{From: instant, To: instant.Add(time.Microsecond)}), nil)
+	equal("to the middle of a millisecond", told(t, u, registrar.EventFilter{Record: section, From: refused[3].At, To: instant}), refused[3:4])
+	equal("from a far day", told(t, u, registrar.EventFilter{Record: section, From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}), nil)
 	equal("what was refused is not published", published(t, u, refused[0].At, refused[30].At), nil)
 	if _, err := u.Events(t.Context(), registrar.EventFilter{Record: section}, registrar.PageRequest{Limit: 1, Cursor: "forged"}); err == nil {
 		t.Error("a forged cursor was taken")

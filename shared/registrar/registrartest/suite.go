@@ -35,6 +35,8 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"an event is claimed, done, and done once":       claiming,
 		"of many who claim an event one gets it":         claimRace,
 		"a changed section overtakes a decision":         overtaken,
+		"a changed section overtakes a drop":             overtakenDrop,
+		"a student who left overtakes a decision":        deactivated,
 		"many deliveries send one mail":                  manyDeliveries,
 		"what becomes of a mail":                         outcomes,
 		"killed between claim and outcome":               crashes,
@@ -477,6 +479,70 @@ func overtaken(t *testing.T, u *University) {
 	_, err = u.Enrol(section.ID, student.ID)
 	refused(t, "a closed section", err, registrar.SectionNotOpen)
 	CheckSeats(t, u.Store, section.ID)
+}
+
+// overtakenDrop decides on a drop before its last day is set into the past.
+func overtakenDrop(t *testing.T, u *University) {
+	ctx := t.Context()
+	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent("U1", "Ann", "Able")
+	_, err := u.Enrol(section.ID, student.ID)
+	u.must(err)
+	facts, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
+	u.must(err)
+	request := registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}
+	change, err := registrar.DecideDrop(request, facts, u.NewID)
+	u.must(err)
+	late := section
+	late.Deadlines.LastDrop, late.Stamp = u.at.Add(-time.Hour), section.Next(u.at)
+	u.must(u.UpdateSection(ctx, section, late))
+	if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
+		t.Errorf("commit of a drop whose last day has passed meanwhile: %v, want ErrStale", err)
+	}
+	_, err = u.Desk().Drop(ctx, request, registrar.IdempotencyKey{}, nil)
+	refused(t, "a late drop", err, registrar.DeadlinePassed)
+	CheckSeats(t, u.Store, section.ID)
+}
+
+// deactivated decides on an enrolment before the student becomes inactive: in a term where they hold something, and in one
+// where they do not yet.
+func deactivated(t *testing.T, u *University) {
+	ctx := t.Context()
+	course := u.NewCourse("CSCI", "1100", "One")
+	held, next := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("MATH", "1010", "Two"), "100", 5), u.NewSection(u.NewTerm("2025-FALL"), course, "200", 5)
+	beside := u.SectionOf(registrar.Term{ID: held.Term}, course, "300", 5)
+	u.must(u.CreateSection(ctx, beside, registrar.Answer{}))
+	for _, holds := range []bool{false, true} {
+		student := u.NewStudent(fmt.Sprint("U", holds), "Ann", "Able")
+		if holds {
+			_, err := u.Enrol(held.ID, student.ID)
+			u.must(err)
+		}
+		var changes []registrar.RegistrationChange
+		for _, section := range []registrar.Section{beside, next} {
+			facts, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
+			u.must(err)
+			change, err := registrar.DecideEnrol(registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, facts, u.NewID)
+			u.must(err)
+			changes = append(changes, change)
+		}
+		gone := student
+		gone.Active, gone.Stamp = false, student.Next(u.at)
+		u.must(u.UpdateStudent(ctx, student, gone))
+		for _, change := range changes {
+			if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
+				t.Errorf("commit for a student who left meanwhile (who held something: %t): %v, want ErrStale", holds, err)
+			}
+		}
+		_, err := u.Enrol(next.ID, student.ID)
+		refused(t, "an inactive student", err, registrar.StateForbids)
+		account, err := u.StudentAccount(ctx, student.ID, true)
+		u.must(err)
+		if differences := account.Differences(); len(differences) > 0 {
+			t.Errorf("counts and records differ: %+v", differences)
+		}
+	}
+	CheckSeats(t, u.Store, beside.ID)
+	CheckSeats(t, u.Store, next.ID)
 }
 
 func lastSeats(t *testing.T, u *University) {

@@ -75,7 +75,8 @@ func (a answer) code() string {
 	return problem.Code
 }
 
-// send asks the API: gateway, Lambda event, function, store. Told that it is too fast, it waits a little, as a client should.
+// send asks the API: gateway, Lambda event, function, store. Told that it is too fast, it waits a little, as a client should;
+// so it does with a key when an engine outside, on a busy machine, could not answer in time. Ours has no excuse.
 func (c *campus) send(method, path, key string, body any) answer {
 	var text []byte
 	if body != nil {
@@ -92,7 +93,7 @@ func (c *campus) send(method, path, key string, body any) answer {
 		}
 		w := httptest.NewRecorder()
 		c.cloud.API.ServeHTTP(w, r)
-		if w.Code != http.StatusTooManyRequests {
+		if w.Code != http.StatusTooManyRequests && !(w.Code == http.StatusServiceUnavailable && key != "" && outside()) {
 			return answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
 		}
 		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
@@ -193,7 +194,7 @@ func TestRace_AThousandWantThirtySeats(t *testing.T) {
 		section, students := c.section(c.term(), "1", seats), c.students(crowd)
 		answers := make([]answer, crowd)
 		atOnce(crowd, limit, func(i int) {
-			answers[i] = c.send(http.MethodPost, enrolment(section), "", map[string]any{"student": students[i]})
+			answers[i] = c.send(http.MethodPost, enrolment(section), students[i], map[string]any{"student": students[i]})
 		})
 		enrolled := map[string]bool{}
 		for i, a := range answers {
@@ -230,13 +231,14 @@ func TestRace_DropsAndEnrolmentsMixed(t *testing.T) {
 		c := open(t)
 		section, students := c.section(c.term(), "1", crowd/4), c.students(crowd)
 		atOnce(crowd, 64, func(i int) {
-			for range 3 {
-				a := c.send(http.MethodPost, enrolment(section), "", map[string]any{"student": students[i]})
+			for try := range 3 {
+				key := fmt.Sprint(students[i], "-", try)
+				a := c.send(http.MethodPost, enrolment(section), key, map[string]any{"student": students[i]})
 				switch {
 				case a.status == http.StatusCreated && i%3 == 0: // these stay
 					return
 				case a.status == http.StatusCreated:
-					if a = c.send(http.MethodDelete, enrolment(section)+"/"+students[i], "", nil); a.status != http.StatusOK {
+					if a = c.send(http.MethodDelete, enrolment(section)+"/"+students[i], key+"-drop", nil); a.status != http.StatusOK {
 						c.Errorf("round %d: drop: %d %s", round, a.status, a.body)
 					}
 				case a.code() != "SECTION_FULL":
@@ -262,7 +264,7 @@ func TestRace_OneStudentManySections(t *testing.T) {
 			ids[i] = c.section(term, strconv.Itoa(i+1), 5)
 		}
 		atOnce(2*sections, 2*sections, func(i int) {
-			a := c.send(http.MethodPost, enrolment(ids[i%sections]), "", map[string]any{"student": student})
+			a := c.send(http.MethodPost, enrolment(ids[i%sections]), fmt.Sprint(c.mark, "-", i), map[string]any{"student": student})
 			if a.status != http.StatusCreated && a.code() != "CREDITS_OVER" && a.code() != "ALREADY_ENROLLED" {
 				c.Errorf("round %d: %d %s", round, a.status, a.body)
 			}

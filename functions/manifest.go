@@ -350,6 +350,10 @@ func queues() []Queue {
 				registrar.RegistrationEnrolled, registrar.RegistrationDropped, registrar.ImportEnded, registrar.MailResolved,
 			},
 		},
+		{
+			Name: "copies", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 10_000,
+			Events: []registrar.EventType{registrar.KindSection.Updated(), registrar.KindStudent.Updated()},
+		},
 		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},
 	}
 }
@@ -414,6 +418,11 @@ func All() []Function {
 		reads("registrations-get", func(a Adapters) api.Operation { return registrations.Get(a.Store) }),
 		reads("registrations-roster", func(a Adapters) api.Operation { return registrations.Roster(a.Store) }),
 		reads("registrations-schedule", func(a Adapters) api.Operation { return registrations.Schedule(a.Store) }),
+		{
+			Name: "registrations-refresh", Queue: queueNamed("copies"),
+			Consume: func(a Adapters, s consumer.Settings) consumer.Handler { return registrations.Refresh(s, a.Store) },
+			Memory:  256, Timeout: 5 * time.Minute, Table: Write,
+		},
 
 		{
 			Name: "imports-create", Operations: one(func(a Adapters) api.Operation { return imports.Create(a.Store, a.Bucket, a.System) }),

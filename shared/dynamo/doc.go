@@ -60,6 +60,7 @@
 //	                                    student's first registration of a term                            11 w, 13 w, 16 w with GSIs
 //	…after a conflict or a throttle     GetItem c of the seats, and the transaction again if one is left  1 r, and the same
 //	drop                                TransactWriteItems of 4 or 5                                      12–16 w with GSIs
+//	refresh the copies of a registration facts of an enrolment, TransactWriteItems of 4                   4 r, 16 w with GSI
 //	refused attempts                    BatchWriteItem of 25 (from the audit queue)                       3 w each with GSIs
 //	events of a record or a student     Query GSI1 of 1 partition, a section's of 8; Query GSI2           0.5 r for each 4 KB and partition
 //	events by time                      Query of 32 partitions a day, side by side                        0.5 r for each 4 KB and partition

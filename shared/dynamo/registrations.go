@@ -212,16 +212,46 @@ func (s *Store) Roster(ctx context.Context, section registrar.SectionID, page re
 	}, page, registrationFrom)
 }
 
+// SaveCopies implements [registrar.RefreshStore]: one TransactWriteItems of at most four items.
+func (s *Store) SaveCopies(ctx context.Context, c registrar.Copies) error {
+	reg := c.Registration
+	items := []types.TransactWriteItem{
+		{Put: s.versionedPut(registrationItem(reg), reg.Version)},
+		s.unchanged(sectionKey(reg.Section), c.Section),
+		s.unchanged(studentKey(reg.Student), c.Student),
+	}
+	if c.Held {
+		items = append(items, types.TransactWriteItem{Put: s.versionedPut(termRecordItem(c.Record), c.Record.Version)})
+	}
+	err := s.transact(ctx, items, nil)
+	var lost *cancelled
+	if errors.As(err, &lost) {
+		return registrar.ErrStale
+	}
+	return err
+}
+
+func (s *Store) unchanged(k item, version registrar.Version) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: aws.String(s.table), Key: k, ConditionExpression: aws.String(isVersion), ExpressionAttributeValues: item{":before": num(version)},
+	}}
+}
+
 // Schedule lists all registrations of a student in a term, dropped ones too: one consistent query of one partition.
 func (s *Store) Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error) {
+	return s.registrations(ctx, student, "REG#"+string(term)+"#")
+}
+
+// Registrations lists all registrations that a student ever had, in the same way.
+func (s *Store) Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error) {
+	return s.registrations(ctx, student, "REG#")
+}
+
+func (s *Store) registrations(ctx context.Context, student registrar.StudentID, prefix string) ([]registrar.Registration, error) {
 	var regs []registrar.Registration
-	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
-		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String("PK = :student AND begins_with(SK, :term)"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":student": str("STUDENT#" + string(student)), ":term": str("REG#" + string(term) + "#"),
-		},
-	})
+	in := s.beginning("STUDENT#"+string(student), prefix)
+	in.ConsistentRead = aws.Bool(true)
+	pages := dynamodb.NewQueryPaginator(s.client, in)
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {

@@ -87,14 +87,11 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	}
 	reg := f.Registration
 	reg.Section, reg.Student, reg.Term, reg.Course = r.Section, r.Student, f.Section.Term, f.Section.Course
-	reg.CRN, reg.StudentName = f.Section.CRN, f.Student.FamilyName+", "+f.Student.GivenName
+	reg.CRN, reg.StudentName = f.Section.CRN, rosterName(f.Student)
 	reg.State, reg.Attempt, reg.Credits = Enrolled, reg.Attempt+1, credits
 	reg.EnrolledAt, reg.DroppedAt = Instant(r.At), time.Time{}
 	reg.Stamp = reg.Next(r.At)
-	record := f.Record.with(Holding{
-		Section: r.Section, Course: f.Section.Course, CRN: f.Section.CRN, Component: f.Section.Component,
-		Credits: credits, Meetings: f.Section.Meetings,
-	})
+	record := f.Record.with(holdingOf(f.Section, credits))
 	return RegistrationChange{
 		Registration: reg, Record: record, Seats: f.Seats, SeatDelta: -1,
 		Event: registrationEvent(RegistrationEnrolled, reg, r.Actor, r.At, newID),

@@ -234,6 +234,9 @@ func RecordEvent(kind EventType, record Record, version Version, at time.Time, c
 	return e
 }
 
+// Changed are the names of the fields that the update of a record changed, as they are stored; nil for other events.
+func (e Event) Changed() []string { return e.Texts(factChanged) }
+
 // ImportFacts are what the end of an import tells; see [Event.Import].
 type ImportFacts struct {
 	ID    ImportID

@@ -1,6 +1,9 @@
 package registrar
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // RegistrationState is where a registration stands in the state machine of domain.md §2.
 type RegistrationState string
@@ -41,6 +44,22 @@ type Holding struct {
 	Credits   Credits
 	Meetings  []Meeting
 }
+
+func holdingOf(s Section, credits Credits) Holding {
+	return Holding{Section: s.ID, Course: s.Course, CRN: s.CRN, Component: s.Component, Credits: credits, Meetings: s.Meetings}
+}
+
+// equal compares what rules need: rooms are not kept.
+func (h Holding) equal(o Holding) bool {
+	same := slices.EqualFunc(h.Meetings, o.Meetings, func(a, b Meeting) bool {
+		a.Room, b.Room = "", ""
+		return a == b
+	})
+	return same && h.Section == o.Section && h.Course == o.Course && h.CRN == o.CRN && h.Component == o.Component && h.Credits == o.Credits
+}
+
+// rosterName is how a student stands on rosters.
+func rosterName(p Student) Personal { return p.FamilyName + ", " + p.GivenName }
 
 // TermRecord is one student in one term: what the rules about the whole schedule read, under one version. Two requests of
 // one student at once meet here.

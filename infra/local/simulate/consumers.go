@@ -207,6 +207,32 @@ func (w *world) records(ctx context.Context) (mails map[string][]string, registr
 	return mails, registrations, nil
 }
 
+// copies are all fresh: what registrations copied of sections that have changed since.
+func (w *world) copies(ctx context.Context) error {
+	c, err := w.open(ctx, nil)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for _, student := range w.students {
+		all, err := c.Store.Registrations(ctx, student)
+		if err != nil {
+			return err
+		}
+		for _, reg := range all {
+			facts, err := c.Store.RegistrationFacts(ctx, reg.Section, student, registrar.IdempotencyKey{})
+			if err != nil {
+				return err
+			}
+			if fresh, stale := registrar.DecideRefresh(facts); stale && reg.State.Live() {
+				wrong = append(wrong, fmt.Errorf("student %s holds a copy of section %s as it was: %+v, not %+v", last4(string(student)),
+					last4(string(reg.Section)), facts.Record.Holdings, fresh.Record.Holdings))
+			}
+		}
+	}
+	return errors.Join(wrong...)
+}
+
 // deadLetters are the bodies of all dead letters.
 func (w *world) deadLetters(ctx context.Context) ([]string, error) {
 	var bodies []string

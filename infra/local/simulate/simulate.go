@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -262,7 +263,7 @@ func (w *world) play(ctx context.Context) error {
 		}
 		time.Sleep(time.Minute) // what was killed has noticed
 	}
-	return w.followUps(ctx)
+	return errors.Join(w.followUps(ctx), w.copies(ctx))
 }
 
 // client acts as one portal does: what was not answered for certain is sent again with its key.
@@ -304,7 +305,8 @@ func (w *world) insist(ctx context.Context, key string, section registrar.Sectio
 	}
 }
 
-// widen raises a section's capacity, or closes and opens it: what a decision rests on changes under it.
+// widen raises a section's capacity, closes and opens it, or moves its meeting: what a decision rests on changes under it. Each
+// section has an hour of its own, so that none comes to conflict.
 func (w *world) widen(ctx context.Context, section registrar.SectionID, random *rand.Rand) {
 	path := "/v1/sections/" + string(section)
 	now, capacity := w.look(ctx, section)
@@ -314,6 +316,11 @@ func (w *world) widen(ctx context.Context, section registrar.SectionID, random *
 	change := map[string]any{"status": []string{"open", "open", "open", "closed"}[random.IntN(4)]}
 	if capacity < 6 {
 		change["capacity"] = int(capacity) + random.IntN(2)
+	}
+	if hour := 8 + slices.Index(w.sections, section); random.IntN(2) == 0 && hour < 22 {
+		change["meetings"] = []map[string]any{{
+			"days": "MW", "start": fmt.Sprintf("%02d:%02d", hour, random.IntN(5)), "end": fmt.Sprintf("%02d:50", hour), "from": "2027-01-11", "to": "2027-04-30",
+		}}
 	}
 	etag, _ := now["etag"].(string)
 	w.send(ctx, http.MethodPatch, path, change, map[string]string{"If-Match": etag})

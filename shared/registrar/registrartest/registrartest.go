@@ -60,6 +60,8 @@ type Store interface {
 
 	Registration(ctx context.Context, section registrar.SectionID, student registrar.StudentID) (registrar.Registration, error)
 	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
+	registrar.RefreshStore
+	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 	Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error)
 
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"a changed section overtakes a decision":         overtaken,
 		"a changed section overtakes a drop":             overtakenDrop,
 		"a student who left overtakes a decision":        deactivated,
+		"copies follow what they are copied from":        refreshed,
 		"many deliveries send one mail":                  manyDeliveries,
 		"what becomes of a mail":                         outcomes,
 		"killed between claim and outcome":               crashes,
@@ -501,6 +502,63 @@ func overtakenDrop(t *testing.T, u *University) {
 	_, err = u.Desk().Drop(ctx, request, registrar.IdempotencyKey{}, nil)
 	refused(t, "a late drop", err, registrar.DeadlinePassed)
 	CheckSeats(t, u.Store, section.ID)
+}
+
+// refreshed moves a section and renames a student after the enrolment that copied both.
+func refreshed(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, student := u.NewTerm("2025-SPRING"), u.NewStudent("U1", "Ann", "Able")
+	at := func(start registrar.ClockTime) []registrar.Meeting {
+		return []registrar.Meeting{{Days: 1, Start: start, End: start + 60, From: "2025-01-13", To: "2025-05-10"}}
+	}
+	early, late := u.SectionOf(term, u.NewCourse("CSCI", "1", "X"), "100", 5), u.SectionOf(term, u.NewCourse("CSCI", "2", "X"), "200", 5)
+	early.Meetings, late.Meetings = at(600), at(900)
+	u.must(u.CreateSection(ctx, early, registrar.Answer{}))
+	u.must(u.CreateSection(ctx, late, registrar.Answer{}))
+	reg, err := u.Enrol(early.ID, student.ID)
+	u.must(err)
+
+	moved := early
+	moved.CRN, moved.Component, moved.Meetings, moved.Stamp = "101", "seminar", at(930), early.Next(u.at)
+	u.must(u.UpdateSection(ctx, early, moved))
+	renamed := student
+	renamed.FamilyName, renamed.Stamp = "Zeta", student.Next(u.at)
+	u.must(u.UpdateStudent(ctx, student, renamed))
+	before, err := u.RegistrationFacts(ctx, late.ID, student.ID, registrar.IdempotencyKey{})
+	u.must(err)
+	decided, err := registrar.DecideEnrol(registrar.EnrolRequest{Section: late.ID, Student: student.ID, At: u.at}, before, u.NewID)
+	u.must(err)
+	facts, err := u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
+	u.must(err)
+	copies, stale := registrar.DecideRefresh(facts)
+	if !stale {
+		t.Fatal("the copies of a section that moved are fresh")
+	}
+	for range 2 { // delivered twice
+		u.must(registrar.Refresh(ctx, u.Store, early.ID, student.ID))
+	}
+	if err := u.SaveCopies(ctx, copies); !errors.Is(err, registrar.ErrStale) {
+		t.Errorf("copies over newer ones: %v, want ErrStale", err)
+	}
+	if err := u.CommitRegistration(ctx, decided, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
+		t.Errorf("an enrolment that was decided on old copies: %v, want ErrStale", err)
+	}
+	_, err = u.Enrol(late.ID, student.ID)
+	refused(t, "a section that meets when the moved one does", err, registrar.TimeConflict)
+	want := reg
+	want.CRN, want.StudentName = "101", "Zeta, Ann"
+	same(t, "roster", All(t, 1, func(p registrar.PageRequest) (registrar.Page[registrar.Registration], error) {
+		return u.Roster(ctx, early.ID, p)
+	}), []registrar.Registration{want})
+	all, err := u.Registrations(ctx, student.ID)
+	u.must(err)
+	same(t, "registrations", all, []registrar.Registration{want})
+	facts, err = u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
+	u.must(err)
+	if _, stale := registrar.DecideRefresh(facts); stale || facts.Record.Version != 2 {
+		t.Errorf("after the refresh the term record is %+v", facts.Record)
+	}
+	CheckSeats(t, u.Store, early.ID)
 }
 
 // deactivated decides on an enrolment before the student becomes inactive: in a term where they hold something, and in one

@@ -1,0 +1,83 @@
+package registrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/registrar"
+)
+
+// RefreshStore is what [Refresh] needs of the store.
+type RefreshStore interface {
+	registrar.RefreshStore
+	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
+	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
+}
+
+// Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section or a
+// student follows its change. It reads what the records say now, so that events may come late, twice and out of order; and
+// what is fresh is left alone, so that one delivery goes on where another was killed.
+func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
+	return consumer.Events(s, consumer.EventWork{
+		Name: "registrations-refresh",
+		Do: map[registrar.EventType]func(context.Context, registrar.Event) error{
+			registrar.KindSection.Updated(): func(ctx context.Context, e registrar.Event) error {
+				if !changed(e, "crn", "component", "meetings") {
+					return nil
+				}
+				return refreshRoster(ctx, store, registrar.SectionID(e.Record.ID))
+			},
+			registrar.KindStudent.Updated(): func(ctx context.Context, e registrar.Event) error {
+				if !changed(e, "givenName", "familyName") {
+					return nil
+				}
+				return refreshSchedule(ctx, store, registrar.StudentID(e.Record.ID))
+			},
+		},
+	})
+}
+
+// changed tells whether an event says that any of the fields changed.
+func changed(e registrar.Event, fields ...string) bool {
+	return slices.ContainsFunc(e.Changed(), func(field string) bool { return slices.Contains(fields, field) })
+}
+
+// refreshRoster goes through everybody who is enrolled in a section. The roster is an index; whoever enrolled before the section
+// changed stands on it by the time that the change was told.
+func refreshRoster(ctx context.Context, store RefreshStore, section registrar.SectionID) error {
+	for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
+		roster, err := store.Roster(ctx, section, page)
+		if registrar.IsRefusal(err, registrar.NotFound) {
+			return nil // it was deleted, for nobody ever registered
+		}
+		if err != nil {
+			return fmt.Errorf("refresh the registrations of section %s: %w", section, err)
+		}
+		var failed []error
+		for _, r := range roster.Items {
+			failed = append(failed, registrar.Refresh(ctx, store, section, r.Student))
+		}
+		if err := errors.Join(failed...); err != nil {
+			return fmt.Errorf("refresh the registrations of section %s: %w", section, err)
+		}
+		if page.Cursor = roster.Next; page.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+func refreshSchedule(ctx context.Context, store RefreshStore, student registrar.StudentID) error {
+	all, err := store.Registrations(ctx, student)
+	if err != nil {
+		return fmt.Errorf("refresh the registrations of student %s: %w", student, err)
+	}
+	for _, r := range all {
+		if err := registrar.Refresh(ctx, store, r.Section, student); err != nil {
+			return fmt.Errorf("refresh the registration of student %s in section %s: %w", student, r.Section, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+// Command refresh is the Lambda that refreshes what registrations copied of sections and students, fed by the queue of copies.
+package main
+
+import (
+	"context"
+
+	"example.com/registrar/functions/registrations"
+	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/sdk"
+)
+
+func main() {
+	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
+		config, err := sdk.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		store, err := dynamo.Open(config, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := queue.OpenConsumer(config, host.Getenv, host.Log)
+		if err != nil {
+			return nil, err
+		}
+		return registrations.Refresh(settings, store), nil
+	})
+}

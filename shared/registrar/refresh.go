@@ -1,0 +1,72 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Rosters and rules read copies: a registration has its student's name and its section's CRN, a term record what the sections
+// that it holds are and when they meet. Of a section or a student that changes the copies are refreshed afterwards, and the
+// term record's version moves with them, so that no rule decides on what was copied before.
+
+// Copies are a registration and a term record with fresh copies in them: what is written if the facts still hold.
+type Copies struct {
+	Registration Registration // its version and state do not change: the copies are none of its own facts
+	Record       TermRecord   // after, still with the version that was read
+	Section      Version      // of the section and the student that were copied, for the conditions
+	Student      Version
+	// Held tells whether the term record holds the section, and so is written, too.
+	Held bool
+}
+
+// RefreshStore is what refreshing needs of the store.
+type RefreshStore interface {
+	RegistrationFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
+	// SaveCopies writes them, or returns [ErrStale] and writes nothing.
+	SaveCopies(ctx context.Context, c Copies) error
+}
+
+// Refresh brings the copies of a student's registration in a section up to date. Doing it again changes nothing.
+func Refresh(ctx context.Context, store RefreshStore, section SectionID, student StudentID) error {
+	for {
+		facts, err := store.RegistrationFacts(ctx, section, student, IdempotencyKey{})
+		if err != nil {
+			return err
+		}
+		c, stale := DecideRefresh(facts)
+		if !stale {
+			return nil
+		}
+		switch err = store.SaveCopies(ctx, c); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, ErrStale):
+			return err
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		}
+	}
+}
+
+// DecideRefresh tells whether any copy says something else than what it is copied from, and how they should be.
+func DecideRefresh(f EnrolFacts) (c Copies, stale bool) {
+	if f.Registration.Attempt == 0 {
+		return Copies{}, false
+	}
+	c = Copies{Registration: f.Registration, Record: f.Record, Section: f.Section.Version, Student: f.Student.Version}
+	c.Registration.CRN, c.Registration.StudentName = f.Section.CRN, rosterName(f.Student)
+	stale = c.Registration != f.Registration
+	c.Record.Holdings = make([]Holding, len(f.Record.Holdings))
+	for n, h := range f.Record.Holdings {
+		c.Record.Holdings[n] = h
+		if h.Section != f.Section.ID {
+			continue
+		}
+		fresh := holdingOf(f.Section, h.Credits)
+		c.Held = true
+		c.Record.Holdings[n] = fresh
+		stale = stale || !fresh.equal(h)
+	}
+	return c, stale
+}

@@ -128,16 +128,35 @@ func (r *YACS) entry(rows []tableRow) Entry {
 		case !slices.Contains(e.Section.Meetings, *meeting):
 			e.Section.Meetings = append(e.Section.Meetings, *meeting)
 		}
-		for name := range strings.SplitSeq(row.values["course_instructor"], "/") {
-			name = strings.TrimSpace(name)
-			if name != "" && name != "TBA" && name != "Staff" && !slices.Contains(e.Instructors, name) {
-				e.Instructors = append(e.Instructors, name)
-			}
+		if problem := e.addInstructors(row.values["course_instructor"]); problem != nil {
+			e.Problems = append(e.Problems, Problem{Row: row.number, Field: problem.Field, Reason: problem.Reason})
 		}
 	}
 	registrar.SortMeetings(e.Section.Meetings)
 	slices.Sort(e.Instructors)
 	return e
+}
+
+// addInstructors adds those whom a cell names. Names that the domain refuses, and those of more instructors than a section may
+// have, are told and left out.
+func (e *Entry) addInstructors(cell string) (problem *Problem) {
+	const column = "course_instructor"
+	for name := range strings.SplitSeq(cell, "/") {
+		name = strings.TrimSpace(name)
+		if name == "" || name == "TBA" || name == "Staff" || slices.Contains(e.Instructors, name) {
+			continue
+		}
+		wrong := firstWrong(registrar.Instructor{Name: registrar.Personal(name)}.Validate(), map[string]string{"name": column})
+		switch {
+		case wrong != nil:
+			problem = &Problem{Field: wrong.Field, Reason: wrong.Reason + ": the name is left out"}
+		case len(e.Instructors) == registrar.MaxInstructors:
+			return &Problem{Field: column, Reason: fmt.Sprintf("the section has more than %d instructors: the others are left out", registrar.MaxInstructors)}
+		default:
+			e.Instructors = append(e.Instructors, name)
+		}
+	}
+	return problem
 }
 
 // yacsHead reads what the course and the section are.
@@ -201,8 +220,8 @@ func firstWrong(err error, columns map[string]string) *Problem {
 	return &Problem{Field: columns[name], Reason: wrong[0].Detail}
 }
 
-// yacsMeeting reads the row's meeting; nil where none is stated. A meeting that is only half stated is told and left out: the
-// section itself is right, and is kept as an arranged one.
+// yacsMeeting reads the row's meeting; nil where none is stated. A meeting that is only half stated, or that the domain refuses,
+// is told and left out: the section itself is right, and is kept, as an arranged one if it has no other.
 func yacsMeeting(row tableRow) (*registrar.Meeting, *Problem) {
 	letters, start, end := row.values["course_days_of_the_week"], row.values["course_start_time"], row.values["course_end_time"]
 	switch {
@@ -233,6 +252,11 @@ func yacsMeeting(row tableRow) (*registrar.Meeting, *Problem) {
 	}
 	if m.To, err = registrar.ParseDate(row.values["course_end_date"]); err != nil || m.To < m.From {
 		return nil, &Problem{Field: "course_end_date", Reason: "must be a date not before the first: the meeting is left out"}
+	}
+	if problem := firstWrong(m.Validate(), map[string]string{
+		"days": "course_days_of_the_week", "end": "course_end_time", "from": "course_start_date", "to": "course_end_date", "room": "course_location",
+	}); problem != nil {
+		return nil, &Problem{Field: problem.Field, Reason: problem.Reason + ": the meeting is left out"}
 	}
 	return &m, nil
 }

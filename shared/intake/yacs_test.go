@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -156,6 +157,56 @@ func TestYACS_ABrokenRowLeavesTheRestOfItsSection(t *testing.T) {
 		i := slices.Index(crns(sections), "1")
 		if i < 0 || len(sections[i].Section.Meetings) != 2 {
 			t.Errorf("%s: %+v, want the section with both meetings", name, sections)
+		}
+	}
+}
+
+// What the domain refuses of one cell is told and left out, and the section is one that the domain takes.
+func TestYACS_LeavesOutWhatTheDomainRefuses(t *testing.T) {
+	names := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf("Name %02d", i)
+		}
+		return strings.Join(all, "/")
+	}
+	for name, c := range map[string]struct {
+		column, value         string
+		meetings, instructors int
+	}{
+		"long room":         {"course_location", strings.Repeat("r", 300), 0, 1},
+		"longer room":       {"course_location", strings.Repeat("r", 500_000), 0, 1},
+		"unprintable room":  {"course_location", "Hall\x01", 0, 1},
+		"long name":         {"course_instructor", strings.Repeat("n", 3000) + "/Ada King", 1, 1},
+		"unprintable name":  {"course_instructor", "Ada\x7f/Ada King", 1, 1},
+		"20 instructors":    {"course_instructor", names(20), 1, registrar.MaxInstructors},
+		"50 instructors":    {"course_instructor", names(50), 1, registrar.MaxInstructors},
+		"as many as may be": {"course_instructor", names(16), 1, registrar.MaxInstructors},
+	} {
+		values := map[string]string{"course_instructor": "Ada King", c.column: c.value}
+		entries := readAll(t, strings.NewReader(header+line("1", "M", values)+line("2", "T", nil)))
+		if len(entries) != 2 || entries[0].Empty() || entries[1].Empty() {
+			t.Errorf("%s: want both sections, got %+v", name, entries)
+			continue
+		}
+		e := entries[0]
+		if err := e.Section.Validate(); err != nil {
+			t.Errorf("%s: the domain refuses the section: %v", name, err)
+		}
+		for _, n := range e.Instructors {
+			if err := (registrar.Instructor{Name: registrar.Personal(n)}).Validate(); err != nil {
+				t.Errorf("%s: the domain refuses an instructor: %v", name, err)
+			}
+		}
+		if len(e.Section.Meetings) != c.meetings || len(e.Instructors) != c.instructors {
+			t.Errorf("%s: %d meetings and %d instructors, want %d and %d", name, len(e.Section.Meetings), len(e.Instructors), c.meetings, c.instructors)
+		}
+		if name == "as many as may be" {
+			if len(e.Problems) != 0 {
+				t.Errorf("%s: %+v", name, e.Problems)
+			}
+		} else if len(e.Problems) != 1 || e.Problems[0].Row != 2 || e.Problems[0].Field != c.column || e.Problems[0].Refused {
+			t.Errorf("%s: problems %+.200v", name, e.Problems)
 		}
 	}
 }

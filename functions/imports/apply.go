@@ -62,8 +62,9 @@ func Formats() map[string]func(io.Reader) (intake.Reader, error) {
 	}
 }
 
-// Apply reads the import's file to its end. It may be called again for the same import, after a crash too: rows that were
-// applied before change nothing. An error means that the message should come back; what is wrong with the file itself, an
+// Apply reads the import's file to its end. It may be called again for the same import, after a crash too: that is another
+// run, from the first row on, of which alone the import then tells. Rows that were applied before change nothing; rows that
+// are refused again are audited again, as each is another attempt. An error means that the message should come back; what is wrong with the file itself, an
 // [*intake.FileError], is told in the import, and is no error.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	by := request.From(ctx)
@@ -80,7 +81,8 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 		return nil // delivered again
 	}
 	im.State, im.StartedAt = registrar.ImportRunning, registrar.Instant(a.Clock())
-	im.Rows, im.Changed = registrar.ImportRows{}, registrar.ImportChanges{}
+	im.Run++
+	im.Rows, im.Changed, im.Problems = registrar.ImportRows{}, registrar.ImportChanges{}, 0
 	if err := a.save(ctx, &im, nil); err != nil {
 		return err
 	}
@@ -170,7 +172,10 @@ const objectPrefix = "imports/"
 // ObjectKey is where the upload of an import lies in the bucket.
 func ObjectKey(id registrar.ImportID) string { return objectPrefix + string(id) }
 
+// save writes progress, and as many of the problems as there is room for.
 func (a Applier) save(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
+	problems = problems[:min(len(problems), registrar.MaxImportProblems-im.Problems)]
+	im.Problems += len(problems)
 	im.Stamp = im.Next(a.Clock())
 	if err := a.Store.SaveImport(ctx, *im, problems); err != nil {
 		return fmt.Errorf("import %s: save progress: %w", im.ID, err)

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
 )
 
 // office applies imports over an embedded table. It is its own bucket, of one file.
@@ -82,7 +83,7 @@ func (o *office) applies(id registrar.ImportID, file io.Reader) (registrar.Impor
 func (o *office) problems(im registrar.Import) []registrar.ImportProblem {
 	o.T.Helper()
 	return registrartest.All(o.T, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
-		return o.ImportProblems(o.T.Context(), im.ID, p)
+		return o.ImportProblems(o.T.Context(), im, p)
 	})
 }
 
@@ -233,5 +234,55 @@ func TestApply_LooksAtTheSizeFirst(t *testing.T) {
 	}))
 	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "64 MiB") {
 		t.Errorf("%v, the import is %s (%s)", err, im.State, im.Reason)
+	}
+}
+
+// The report is of the last run alone: what an earlier one met may have been mended since.
+func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
+	o := openOffice(t)
+	o.NewSection(o.term, o.NewCourse("CSCI", "1100", "One"), "100", 200)
+	o.NewStudent("U1", "Ann", "Able")
+	lines := []string{"student_number,term,crn", "U2,2025-SPRING,100", ",,"} // row 2: no such student yet; row 3 has three faults
+	for range 200 {
+		lines = append(lines, "U1,2025-SPRING,100")
+	}
+	file := strings.Join(lines, "\n") + "\n"
+	id := o.asked(registrar.ImportRegistrations)
+	passing := errors.New("connection reset")
+	im, err := o.applies(id, failing(file, passing))
+	if !errors.Is(err, passing) || im.Rows.Read == 0 || len(o.problems(im)) != 2 {
+		t.Fatalf("%v, the import has %+v and %d problems; want it stopped after some rows", err, im.Rows, len(o.problems(im)))
+	}
+	first, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1})
+	if err != nil || first.Next == "" {
+		t.Fatalf("%v, %+v", err, first)
+	}
+	o.NewStudent("U2", "Bob", "Baker")
+	im, err = o.applies(id, strings.NewReader(file))
+	if want := (registrar.ImportRows{Read: 202, Applied: 201, Refused: 1}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
+	}
+	want := []registrar.ImportProblem{{Row: 3, Field: "student_number", Reason: "must not be empty", Refused: true}}
+	if diff := cmp.Diff(want, o.problems(im)); diff != "" {
+		t.Errorf("problems differ (-want +got):\n%s", diff)
+	}
+	if _, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1, Cursor: first.Next}); !errors.Is(err, registrar.ErrBadCursor) {
+		t.Errorf("a cursor of the first run: %v, want ErrBadCursor", err)
+	}
+}
+
+// Of a file in which nothing is right, the first problems are kept, and all rows are counted.
+func TestApply_KeepsSoManyProblems(t *testing.T) {
+	o := openOffice(t)
+	const rows = registrar.MaxImportProblems + 120
+	im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader("student_number,term,crn\n"+strings.Repeat(",,\n", rows)))
+	if want := (registrar.ImportRows{Read: rows, Refused: rows}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
+	}
+	problems := registrartest.All(t, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+		return o.ImportProblems(t.Context(), im, p)
+	})
+	if n := len(problems); n != registrar.MaxImportProblems || problems[0].Row != 2 || problems[n-1].Row != n+1 {
+		t.Errorf("%d problems are kept, want the first %d", n, registrar.MaxImportProblems)
 	}
 }

@@ -64,8 +64,8 @@ func Formats() map[string]func(io.Reader) (intake.Reader, error) {
 
 // Apply reads the import's file to its end. It may be called again for the same import, after a crash too: that is another
 // run, from the first row on, of which alone the import then tells. Rows that were applied before change nothing; rows that
-// are refused again are audited again, as each is another attempt. An error means that the message should come back; what is wrong with the file itself, an
-// [*intake.FileError], is told in the import, and is no error.
+// are refused again are audited again, as each is another attempt. An error means that the message should come back; what is
+// wrong with the file itself, an [*intake.FileError], is told in the import, and is no error.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	by := request.From(ctx)
 	by.Principal = "import:" + string(id)
@@ -109,7 +109,8 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	return nil
 }
 
-// bounded reads at most so many bytes, whatever the bucket told of the size, and fails beyond instead of ending: a file that is cut must not look whole.
+// bounded reads at most so many bytes, whatever the bucket told of the size, and fails beyond instead of ending: a file that is
+// cut must not look whole.
 type bounded struct {
 	file io.Reader
 	left int
@@ -341,8 +342,8 @@ func (a Applier) applySection(ctx context.Context, before registrar.Section, kno
 	return nil
 }
 
-// settle keeps a refusal, of the record's form too, as the entry's outcome and lets failures through. Two imports of one term at once refuse each
-// other's records by version or natural key; the row says so and may be imported again.
+// settle keeps a refusal, one of the record's form too, as the entry's outcome and lets failures through. Two imports of one
+// term at once refuse each other's records by version or natural key; the row says so and may be imported again.
 func (o *outcome) settle(err error) error {
 	var refusal *registrar.Refusal
 	var wrong registrar.FieldErrors

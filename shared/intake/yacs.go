@@ -29,7 +29,7 @@ type YACS struct {
 	table *table
 	ahead *tableRow
 	done  map[string]bool // CRNs of sections that are behind
-	last  string          // the CRN read last
+	full  string          // the CRN of the section that had maxSectionRows, the last such
 }
 
 // NewYACS reads the header. It returns a [*FileError] that names the columns that are missing.
@@ -67,7 +67,9 @@ func (r *YACS) Next() (Entry, error) {
 		rows = append(rows, next)
 	}
 	e := r.entry(rows)
-	r.last = crn
+	if len(rows) == maxSectionRows {
+		r.full = crn
+	}
 	r.done[crn] = r.done[crn] || !e.Empty()
 	return e, nil
 }
@@ -88,7 +90,7 @@ func (r *YACS) entry(rows []tableRow) Entry {
 	switch crn := rows[0].values["course_crn"]; {
 	case crn == "":
 		unfit = "must not be empty"
-	case r.done[crn] && crn == r.last:
+	case r.done[crn] && crn == r.full:
 		unfit = fmt.Sprintf("the section stands on more than %d rows", maxSectionRows)
 	case r.done[crn]:
 		unfit = "the rows of this section do not stand together"
@@ -151,7 +153,8 @@ func (e *Entry) addInstructors(cell string) (problem *Problem) {
 		case wrong != nil:
 			problem = &Problem{Field: wrong.Field, Reason: wrong.Reason + ": the name is left out"}
 		case len(e.Instructors) == registrar.MaxInstructors:
-			return &Problem{Field: column, Reason: fmt.Sprintf("the section has more than %d instructors: the others are left out", registrar.MaxInstructors)}
+			reason := fmt.Sprintf("the section has more than %d instructors: the others are left out", registrar.MaxInstructors)
+			return &Problem{Field: column, Reason: reason}
 		default:
 			e.Instructors = append(e.Instructors, name)
 		}
@@ -254,7 +257,8 @@ func yacsMeeting(row tableRow) (*registrar.Meeting, *Problem) {
 		return nil, &Problem{Field: "course_end_date", Reason: "must be a date not before the first: the meeting is left out"}
 	}
 	if problem := firstWrong(m.Validate(), map[string]string{
-		"days": "course_days_of_the_week", "end": "course_end_time", "from": "course_start_date", "to": "course_end_date", "room": "course_location",
+		"days": "course_days_of_the_week", "end": "course_end_time", "from": "course_start_date", "to": "course_end_date",
+		"room": "course_location",
 	}); problem != nil {
 		return nil, &Problem{Field: problem.Field, Reason: problem.Reason + ": the meeting is left out"}
 	}

@@ -161,6 +161,17 @@ func TestYACS_ABrokenRowLeavesTheRestOfItsSection(t *testing.T) {
 	}
 }
 
+// Rows of one section that stand apart are told so, whatever stands between them.
+func TestYACS_TellsRowsThatStandApart(t *testing.T) {
+	for name, between := range map[string]string{"another section": line("2", "W", nil), "no section": line("", "W", nil)} {
+		_, problems, _, _ := sum(readAll(t, strings.NewReader(header+line("1", "M", nil)+between+line("1", "T", nil))))
+		last := len(problems) - 1
+		if last < 0 || problems[last].Row != 4 || problems[last].Reason != "the rows of this section do not stand together" {
+			t.Errorf("%s: problems %+v", name, problems)
+		}
+	}
+}
+
 // What the domain refuses of one cell is told and left out, and the section is one that the domain takes.
 func TestYACS_LeavesOutWhatTheDomainRefuses(t *testing.T) {
 	names := func(n int) string {

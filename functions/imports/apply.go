@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"example.com/registrar/shared/consumer"
@@ -33,7 +34,8 @@ type Store interface {
 
 // Objects reads what was uploaded.
 type Objects interface {
-	Open(ctx context.Context, key string) (io.ReadCloser, error)
+	// Open opens an object, and tells how many bytes it has. The caller closes it.
+	Open(ctx context.Context, key string) (file io.ReadCloser, size int64, err error)
 }
 
 // batch is how many sections are looked up together and written side by side: two look-ups stay within a BatchGetItem's
@@ -60,9 +62,10 @@ func Formats() map[string]func(io.Reader) (intake.Reader, error) {
 	}
 }
 
-// Apply reads the import's file to its end. It may be called again for the same import, after a crash too: rows that were
-// applied before change nothing. An error means that the message should come back; what is wrong with the file itself is
-// told in the import, and is no error.
+// Apply reads the import's file to its end. It may be called again for the same import, after a crash too: that is another
+// run, from the first row on, of which alone the import then tells. Rows that were applied before change nothing; rows that
+// are refused again are audited again, as each is another attempt. An error means that the message should come back; what is
+// wrong with the file itself, an [*intake.FileError], is told in the import, and is no error.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	by := request.From(ctx)
 	by.Principal = "import:" + string(id)
@@ -78,11 +81,12 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 		return nil // delivered again
 	}
 	im.State, im.StartedAt = registrar.ImportRunning, registrar.Instant(a.Clock())
-	im.Rows, im.Changed = registrar.ImportRows{}, registrar.ImportChanges{}
+	im.Run++
+	im.Rows, im.Changed, im.Problems = registrar.ImportRows{}, registrar.ImportChanges{}, 0
 	if err := a.save(ctx, &im, nil); err != nil {
 		return err
 	}
-	file, err := a.Objects.Open(ctx, ObjectKey(id))
+	file, size, err := a.Objects.Open(ctx, ObjectKey(id))
 	if err != nil {
 		return fmt.Errorf("import %s: open the upload: %w", id, err)
 	}
@@ -91,10 +95,12 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	if im.Kind == registrar.ImportRegistrations {
 		apply = a.registrations
 	}
-	err = apply(ctx, &im, &bounded{file: file, left: registrar.MaxImportBytes})
-	var broken *unreadableError
+	if err = errTooLarge; size <= registrar.MaxImportBytes {
+		err = apply(ctx, &im, &bounded{file: file, left: registrar.MaxImportBytes})
+	}
+	var broken *intake.FileError
 	if errors.As(err, &broken) {
-		im.State, im.Reason, im.EndedAt = registrar.ImportFailed, broken.Error(), registrar.Instant(a.Clock())
+		im.State, im.Reason, im.EndedAt = registrar.ImportFailed, broken.Reason, registrar.Instant(a.Clock())
 		return a.save(ctx, &im, nil)
 	}
 	if err != nil {
@@ -103,13 +109,8 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	return nil
 }
 
-// unreadableError tells what is wrong with a file as a whole. It is the import's outcome, not the worker's failure.
-type unreadableError struct{ reason error }
-
-func (e *unreadableError) Error() string { return e.reason.Error() }
-func (e *unreadableError) Unwrap() error { return e.reason }
-
-// bounded reads at most so many bytes, and fails beyond instead of ending: a file that is cut must not look whole.
+// bounded reads at most so many bytes, whatever the bucket told of the size, and fails beyond instead of ending: a file that is
+// cut must not look whole.
 type bounded struct {
 	file io.Reader
 	left int
@@ -127,17 +128,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errTooLarge = errors.New("the file is larger than 64 MiB")
-
-// cut says why a file could not be read to its end.
-func cut(err error) error {
-	if errors.Is(err, errTooLarge) {
-		return errTooLarge
-	}
-	return errors.New("the file cannot be read to its end")
-}
-
-func unreadable(reason error) error { return &unreadableError{reason: reason} }
+var errTooLarge error = &intake.FileError{Reason: "the file is larger than 64 MiB"}
 
 // formatOf names how files of a kind are read.
 func formatOf(kind registrar.ImportKind) string {
@@ -151,17 +142,17 @@ func formatOf(kind registrar.ImportKind) string {
 func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Reader) error {
 	open, ok := a.Formats[im.Format]
 	if !ok {
-		return unreadable(errors.New("the format is not known"))
+		return &intake.FileError{Reason: "the format is not known"}
 	}
 	reader, err := open(file)
 	if err != nil {
-		return unreadable(err)
+		return err
 	}
 	stated := make(map[string]registrar.Course)
 	for {
 		entries, readErr := nextBatch(reader)
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
-			return unreadable(cut(readErr))
+			return fmt.Errorf("read the file: %w", readErr)
 		}
 		problems, err := a.applyBatch(ctx, im, stated, entries)
 		if err != nil {
@@ -182,7 +173,10 @@ const objectPrefix = "imports/"
 // ObjectKey is where the upload of an import lies in the bucket.
 func ObjectKey(id registrar.ImportID) string { return objectPrefix + string(id) }
 
+// save writes progress, and as many of the problems as there is room for.
 func (a Applier) save(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
+	problems = problems[:min(len(problems), registrar.MaxImportProblems-im.Problems)]
+	im.Problems += len(problems)
 	im.Stamp = im.Next(a.Clock())
 	if err := a.Store.SaveImport(ctx, *im, problems); err != nil {
 		return fmt.Errorf("import %s: save progress: %w", im.ID, err)
@@ -210,7 +204,7 @@ func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
 // outcome is what became of one entry. It belongs to one writer until all have finished.
 type outcome struct {
 	created, updated, unchanged int
-	refusal                     error // the rows are right, but the store refused the record
+	refusal                     error // the domain or the store refused the record
 }
 
 // applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors. A course
@@ -275,7 +269,9 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated ma
 		section := e.Section
 		section.Term, section.Course = im.Term, course.ID
 		for _, name := range e.Instructors {
-			section.Instructors = append(section.Instructors, instructors[name])
+			if id := instructors[name]; !slices.Contains(section.Instructors, id) { // one person may be spelled in two ways
+				section.Instructors = append(section.Instructors, id)
+			}
 		}
 		before, exists := sections[section.CRN]
 		return outcomes[i].settle(a.applySection(ctx, before, exists, section, &outcomes[i]))
@@ -289,6 +285,9 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated ma
 // applyCourse states the catalogue facts of a course. What a section of it says differently, such as its credits, stands
 // on the section.
 func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known bool, stated registrar.Course, o *outcome) (registrar.Course, error) {
+	if err := stated.Validate(); err != nil {
+		return stated, err
+	}
 	at := a.Clock()
 	if !known {
 		stated.ID = registrar.CourseID(a.NewID())
@@ -314,6 +313,9 @@ func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known
 
 // applySection states a section. Its status and deadlines are the registrar's own and stay as they are.
 func (a Applier) applySection(ctx context.Context, before registrar.Section, known bool, stated registrar.Section, o *outcome) error {
+	if err := stated.Validate(); err != nil {
+		return err
+	}
 	at := a.Clock()
 	if !known {
 		stated.ID = registrar.SectionID(a.NewID())
@@ -340,11 +342,12 @@ func (a Applier) applySection(ctx context.Context, before registrar.Section, kno
 	return nil
 }
 
-// settle keeps a refusal as the entry's outcome and lets failures through. Two imports of one term at once refuse each
-// other's records by version or natural key; the row says so and may be imported again.
+// settle keeps a refusal, one of the record's form too, as the entry's outcome and lets failures through. Two imports of one
+// term at once refuse each other's records by version or natural key; the row says so and may be imported again.
 func (o *outcome) settle(err error) error {
 	var refusal *registrar.Refusal
-	if errors.As(err, &refusal) || errors.Is(err, registrar.ErrVersionMismatch) {
+	var wrong registrar.FieldErrors
+	if errors.As(err, &refusal) || errors.As(err, &wrong) || errors.Is(err, registrar.ErrVersionMismatch) {
 		o.refusal = err
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 // GetStore is what [Get] needs of the store.
 type GetStore interface {
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
-	ImportProblems(ctx context.Context, id registrar.ImportID, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
+	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
 }
 
 type getInput struct {
@@ -22,7 +22,7 @@ type getInput struct {
 // Report is an import with a page of what was wrong in its rows.
 type Report struct {
 	Import
-	Problems []RowProblem `json:"problems" doc:"By row; one page"`
+	Problems []RowProblem `json:"problems" doc:"By row, those of the last run, the first 10,000 of them; one page"`
 	Next     string       `json:"next,omitempty" doc:"Cursor of the next page of problems"`
 }
 
@@ -36,14 +36,15 @@ type getOutput struct {
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Tell where an import stands", Tag: "imports",
-		Description: "With a page of problems; limit and cursor page through them.", Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
+		Description: "With a page of problems; limit and cursor page through them. An import whose worker failed is run again, from the first row on: " +
+			"counts and problems are of its last run, and a cursor of an earlier one is refused. Problems are kept for 400 days.",
+		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *getInput) (*getOutput, error) {
-		id := registrar.ImportID(in.ID)
-		im, err := store.Import(ctx, id)
+		im, err := store.Import(ctx, registrar.ImportID(in.ID))
 		if err != nil {
 			return nil, err
 		}
-		page, err := store.ImportProblems(ctx, id, in.Request())
+		page, err := store.ImportProblems(ctx, im, in.Request())
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,7 @@ import (
 func (a Applier) registrations(ctx context.Context, im *registrar.Import, file io.Reader) error {
 	reader, err := intake.NewRegistrations(file)
 	if err != nil {
-		return unreadable(err)
+		return err
 	}
 	term, err := a.Store.Term(ctx, im.Term)
 	if err != nil {
@@ -30,7 +30,7 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 			}
 		}
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
-			return unreadable(cut(readErr))
+			return fmt.Errorf("read the file: %w", readErr)
 		}
 		problems, err := a.applyRegistrations(ctx, im, term, rows)
 		if err != nil {

@@ -37,9 +37,10 @@ func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Im
 }
 
 // SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker has
-// the import. The problems are written first, each under its row and field, so that writing them again adds none.
+// the import. The problems are written first, each under its run, row and place among the others, so that writing them again
+// adds none, and a worker that lost the import adds none to the runs of others. All problems of one row must come at once.
 func (s *Store) SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error {
-	if err := s.putAll(ctx, problemItems(im.ID, problems)); err != nil {
+	if err := s.putAll(ctx, problemItems(im, problems)); err != nil {
 		return fmt.Errorf("write the problems of an import: %w", err)
 	}
 	actions := []action{s.overwrite(importItem(im), "import", "reason", "startedAt", "endedAt")}
@@ -58,10 +59,12 @@ func (s *Store) Imports(ctx context.Context, ended bool, page registrar.PageRequ
 	return listPage(ctx, s, partition, s.inIndex("GSI1", partition, ""), page, importFrom)
 }
 
-// ImportProblems lists what was wrong, by row.
-func (s *Store) ImportProblems(ctx context.Context, id registrar.ImportID, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
-	in := s.beginning("IMPORT#"+string(id), "PROBLEM#")
-	return listPage(ctx, s, "problems#"+string(id), in, page, func(i item) registrar.ImportProblem {
+// ImportProblems lists what was wrong in the import's run, by row. Problems of earlier runs are not listed: they may have been
+// mended since, and go when their time is over.
+func (s *Store) ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+	run := fmt.Sprintf("PROBLEM#%d#", im.Run)
+	in := s.beginning("IMPORT#"+string(im.ID), run)
+	return listPage(ctx, s, "problems#"+string(im.ID)+"#"+run, in, page, func(i item) registrar.ImportProblem {
 		refused, _ := i["refused"].(*types.AttributeValueMemberBOOL)
 		return registrar.ImportProblem{
 			Row: int(integer(i["row"])), Field: text(i["field"]), Reason: text(i["reason"]), Refused: refused != nil && refused.Value,
@@ -69,12 +72,13 @@ func (s *Store) ImportProblems(ctx context.Context, id registrar.ImportID, page 
 	})
 }
 
-func problemItems(id registrar.ImportID, problems []registrar.ImportProblem) []item {
+func problemItems(im registrar.Import, problems []registrar.ImportProblem) []item {
 	items := make([]item, len(problems))
 	for n, p := range problems {
-		items[n] = key("IMPORT#"+string(id), fmt.Sprintf("PROBLEM#%09d#%s", p.Row, p.Field))
+		items[n] = key("IMPORT#"+string(im.ID), fmt.Sprintf("PROBLEM#%d#%09d#%05d", im.Run, p.Row, n))
 		items[n]["row"], items[n]["field"], items[n]["reason"] = num(p.Row), str(p.Field), str(p.Reason)
 		items[n]["refused"] = &types.AttributeValueMemberBOOL{Value: p.Refused}
+		items[n][TimeToLive] = num(im.StartedAt.Add(findingsLifetime).Unix())
 	}
 	return items
 }
@@ -128,7 +132,7 @@ func importItem(im registrar.Import) item {
 	i["changed"] = counts(im.Changed.Created, im.Changed.Updated, im.Changed.Unchanged)
 	putInstant(i, "startedAt", im.StartedAt)
 	putInstant(i, "endedAt", im.EndedAt)
-	i["resent"] = num(im.Resent)
+	i["run"], i["problems"], i["resent"] = num(im.Run), num(im.Problems), num(im.Resent)
 	stampInto(i, im.Stamp)
 	return i
 }
@@ -142,7 +146,7 @@ func importFrom(i item) registrar.Import {
 		Rows:      registrar.ImportRows{Read: rows[0], Applied: rows[1], Refused: rows[2]},
 		Changed:   registrar.ImportChanges{Created: changed[0], Updated: changed[1], Unchanged: changed[2]},
 		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]),
-		Resent: int(integer(i["resent"])), Stamp: stampFrom(i),
+		Run: int(integer(i["run"])), Problems: int(integer(i["problems"])), Resent: int(integer(i["resent"])), Stamp: stampFrom(i),
 	}
 }
 

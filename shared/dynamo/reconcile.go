@@ -131,8 +131,9 @@ func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, cons
 	return a, nil
 }
 
-// reconciliationLifetime is how long what a reconciliation found is kept: somebody may ask in the year after.
-const reconciliationLifetime = 400 * 24 * time.Hour
+// findingsLifetime is how long is kept what a reconciliation found, and what was wrong in the rows of an import: somebody may
+// ask in the year after.
+const findingsLifetime = 400 * 24 * time.Hour
 
 func reconciliationKey(r registrar.Reconciliation) item {
 	return key("RECONCILIATIONS", r.StartedAt.UTC().Format(instantFormat)+"#"+string(r.ID))
@@ -171,7 +172,7 @@ func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliat
 // run has it. The differences that were found since are written first, each under its record and count, so that writing them
 // again adds none.
 func (s *Store) SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error {
-	expires := num(r.StartedAt.Add(reconciliationLifetime).Unix())
+	expires := num(r.StartedAt.Add(findingsLifetime).Unix())
 	items := make([]item, len(found))
 	for n, d := range found {
 		i := key(differencesOf(r.ID), fmt.Sprintf("DIFFERENCE#%s#%s#%s#%s", d.Record.Kind, d.Record.ID, d.Count, d.Of))

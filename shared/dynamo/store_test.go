@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 )
 
@@ -41,6 +43,12 @@ func client(t testing.TB, observe func(localdynamodb.Usage)) *dynamodb.Client {
 func open(t testing.TB, observe func(localdynamodb.Usage)) *dynamo.Store {
 	t.Helper()
 	c := client(t, observe)
+	return dynamo.New(c, dynamo.Config{Table: newTable(t, c), CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
+}
+
+// newTable makes a table that goes with the test.
+func newTable(t testing.TB, c *dynamodb.Client) string {
+	t.Helper()
 	table := "test-" + uuid.NewString()
 	if _, err := c.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
@@ -51,11 +59,40 @@ func open(t testing.TB, observe func(localdynamodb.Usage)) *dynamo.Store {
 			t.Error(err)
 		}
 	})
-	return dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
+	return table
 }
 
 func TestStore(t *testing.T) {
 	registrartest.Run(t, func(t testing.TB) registrartest.Store { return open(t, nil) })
+}
+
+// What was wrong in an import's rows is kept for a year and more; the import with its counts for good.
+func TestTheProblemsOfAnImportExpire(t *testing.T) {
+	c := client(t, nil)
+	table := newTable(t, c)
+	u := registrartest.New(t, dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	im := registrar.Import{ID: "m1", Term: u.NewTerm("2025-SPRING").ID, State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.Now())}
+	if err := u.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
+		t.Fatal(err)
+	}
+	im.State, im.StartedAt, im.Stamp = registrar.ImportRunning, u.Now(), im.Next(u.Now())
+	if err := u.SaveImport(t.Context(), im, []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.Query(t.Context(), &dynamodb.QueryInput{
+		TableName: &table, KeyConditionExpression: aws.String("PK = :pk"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "IMPORT#m1"}},
+	})
+	if err != nil || len(out.Items) != 2 { // the import and its problem
+		t.Fatalf("%d items, %v", len(out.Items), err)
+	}
+	if _, ok := out.Items[0][dynamo.TimeToLive]; ok {
+		t.Error("the import itself expires")
+	}
+	want := strconv.FormatInt(u.Now().Add(400*24*time.Hour).Unix(), 10)
+	if expires, ok := out.Items[1][dynamo.TimeToLive].(*types.AttributeValueMemberN); !ok || expires.Value != want {
+		t.Errorf("the problem expires at %v, want %s", out.Items[1][dynamo.TimeToLive], want)
+	}
 }
 
 // The budget of design.md: an enrolment is at most one BatchGetItem and one TransactWriteItems, of at most 16 write units

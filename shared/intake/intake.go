@@ -3,17 +3,26 @@
 // which field was wrong and why.
 //
 // It knows the formats and shared/registrar, and nothing of where a file comes from or where its records go. Start with
-// [Reader]; yacs.go is the first adapter.
+// [Reader]; yacs.go is the first adapter, and table.go what adapters of CSV files share.
 package intake
 
 import "example.com/registrar/shared/registrar"
 
 // Reader reads a file section by section, holding one section in memory at a time.
 type Reader interface {
-	// Next returns the next section, or io.EOF after the last. Any other error means that the file cannot be read on;
-	// what is wrong with single rows stands in the entries.
+	// Next returns the next section, or io.EOF after the last. Any other error means that the file cannot be read on: a
+	// [*FileError], or one of whatever the file is read from. What is wrong with single rows stands in the entries.
 	Next() (Entry, error)
 }
+
+// FileError tells what is wrong with a file as a whole: reading it again is no better. Every other error that a reader
+// returns, but io.EOF, is of whatever the file is read from, and may pass.
+type FileError struct {
+	Reason string // for people; nothing of what the file holds
+}
+
+// Error gives the reason.
+func (e *FileError) Error() string { return e.Reason }
 
 // Entry is one section of a file, with all its rows.
 type Entry struct {

@@ -1,13 +1,6 @@
 package intake
 
-import (
-	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
-	"unicode/utf8"
-)
+import "io"
 
 // The columns of a file of registrations.
 const (
@@ -26,68 +19,40 @@ type RegistrationRow struct {
 }
 
 // Registrations reads a CSV with the columns student_number, term and crn, in any order.
-type Registrations struct {
-	csv     *csv.Reader
-	columns map[string]int
-	row     int
-}
+type Registrations struct{ table *table }
 
-// NewRegistrations reads the header. It returns an error that names the columns that are missing.
+// NewRegistrations reads the header. It returns a [*FileError] that names the columns that are missing.
 func NewRegistrations(file io.Reader) (*Registrations, error) {
-	r := &Registrations{csv: csv.NewReader(file), columns: make(map[string]int), row: 1}
-	r.csv.FieldsPerRecord = -1 // a row of another length is refused alone
-	header, err := r.csv.Read()
+	t, err := openTable(file, columnStudent, columnTerm, columnCRN)
 	if err != nil {
-		return nil, fmt.Errorf("read the header: %w", err)
+		return nil, err
 	}
-	for i, name := range header {
-		r.columns[strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))] = i
-	}
-	var missing []string
-	for _, name := range []string{columnStudent, columnTerm, columnCRN} {
-		if _, ok := r.columns[name]; !ok {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("the header lacks the columns %s", strings.Join(missing, ", "))
-	}
-	return r, nil
+	return &Registrations{table: t}, nil
 }
 
-// Next returns the next row, or io.EOF after the last. Any other error means that the file cannot be read on.
+// Next returns the next row, or io.EOF after the last. The other errors are those of [Reader].
 func (r *Registrations) Next() (RegistrationRow, error) {
-	fields, err := r.csv.Read()
-	var broken *csv.ParseError
-	if errors.As(err, &broken) {
-		err = nil
-	}
+	read, err := r.table.next()
 	if err != nil {
 		return RegistrationRow{}, err
 	}
-	r.row++
-	row := RegistrationRow{Row: r.row}
+	row := RegistrationRow{Row: read.number, Student: read.values[columnStudent], Term: read.values[columnTerm], CRN: read.values[columnCRN]}
 	refuse := func(field, reason string) {
-		row.Problem = &Problem{Row: r.row, Field: field, Reason: reason, Refused: true}
+		row.Problem = &Problem{Row: row.Row, Field: field, Reason: reason, Refused: true}
 	}
-	switch {
-	case broken != nil:
-		refuse("", broken.Err.Error())
+	if read.err != nil {
+		refuse("", read.err.Error())
 		return row, nil //nolint:nilerr // what is wrong with one row stands in the row
-	case len(fields) != len(r.columns):
-		refuse("", "the row has not as many fields as the header")
-		return row, nil
-	case !utf8.ValidString(strings.Join(fields, "")):
-		refuse("", "the row is not valid UTF-8")
-		return row, nil
 	}
-	for column, into := range map[string]*string{columnStudent: &row.Student, columnTerm: &row.Term, columnCRN: &row.CRN} {
-		*into = strings.TrimSpace(fields[r.columns[column]])
+	for _, column := range []string{columnStudent, columnTerm, columnCRN} {
 		const longest = 64
-		if *into == "" {
+		if value := read.values[column]; value == "" {
 			refuse(column, "must not be empty")
-		} else if len(*into) > longest {
+		} else if len(value) > longest {
 			refuse(column, "is too long")
+		}
+		if row.Problem != nil { // the first fault tells, the same one each time
+			break
 		}
 	}
 	return row, nil

@@ -1,8 +1,6 @@
 package intake
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -10,60 +8,37 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"example.com/registrar/shared/registrar"
 )
 
-// yacsColumns are the columns that the YACS reader uses; a file may have others, and any order.
+// yacsColumns are the columns that the YACS reader uses.
 var yacsColumns = []string{
 	"course_crn", "short_name", "full_name", "course_type", "course_credit_hours", "course_days_of_the_week",
 	"course_start_time", "course_end_time", "course_start_date", "course_end_date", "course_location", "course_instructor",
 	"course_max_enroll", "course_section", "description", "raw_precoreqs", "prerequisites", "school",
 }
 
+// maxSectionRows bounds the rows that are taken for one section, and so what is held in memory. A section may have
+// [registrar.MaxMeetings] meetings; there is room for some that are stated again and again.
+const maxSectionRows = 100
+
 // YACS reads the schedule that the YACS project publishes for a term: a CSV file in which a section stands on as many rows
 // as it has meetings, one after the other.
 type YACS struct {
-	csv     *csv.Reader
-	columns map[string]int
-	row     int // of the record read last; the header is row 1
-	ahead   *yacsRow
-	done    map[string]bool // CRNs whose rows are behind
+	table *table
+	ahead *tableRow
+	done  map[string]bool // CRNs of sections that are behind
+	full  string          // the CRN of the section that had maxSectionRows, the last such
 }
 
-type yacsRow struct {
-	number int
-	fields []string
-	err    error // the row could not be split into fields
-}
-
-// NewYACS reads the header. It returns an error that names the columns that are missing.
+// NewYACS reads the header. It returns a [*FileError] that names the columns that are missing.
 func NewYACS(file io.Reader) (*YACS, error) {
-	buffered := bufio.NewReader(file)
-	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
-		_, _ = buffered.Discard(3) // the byte order mark that was just seen
-	}
-	r := &YACS{csv: csv.NewReader(buffered), columns: make(map[string]int), done: make(map[string]bool)}
-	r.csv.FieldsPerRecord = -1 // a row of another length is refused alone
-	header, err := r.csv.Read()
+	t, err := openTable(file, yacsColumns...)
 	if err != nil {
-		return nil, fmt.Errorf("read the header: %w", err)
+		return nil, err
 	}
-	r.row = 1
-	for i, name := range header {
-		r.columns[name] = i
-	}
-	var missing []string
-	for _, name := range yacsColumns {
-		if _, ok := r.columns[name]; !ok {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("the header lacks the columns %s", strings.Join(missing, ", "))
-	}
-	return r, nil
+	return &YACS{table: t, done: make(map[string]bool)}, nil
 }
 
 // Next implements [Reader].
@@ -72,9 +47,12 @@ func (r *YACS) Next() (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	rows := []yacsRow{first}
-	crn := r.value(first, "course_crn")
-	for first.err == nil {
+	rows := []tableRow{first}
+	crn := first.values["course_crn"]
+	if crn == "" { // broken, or it names none: no other row belongs to it
+		return r.entry(rows), nil
+	}
+	for len(rows) < maxSectionRows {
 		next, err := r.read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -82,53 +60,41 @@ func (r *YACS) Next() (Entry, error) {
 		if err != nil {
 			return Entry{}, err
 		}
-		if next.err != nil || r.value(next, "course_crn") != crn {
+		if next.err == nil && next.values["course_crn"] != crn { // a broken row parts nothing
 			r.ahead = &next
 			break
 		}
 		rows = append(rows, next)
 	}
-	return r.entry(rows), nil
+	e := r.entry(rows)
+	if len(rows) == maxSectionRows {
+		r.full = crn
+	}
+	r.done[crn] = r.done[crn] || !e.Empty()
+	return e, nil
 }
 
-func (r *YACS) read() (yacsRow, error) {
+func (r *YACS) read() (tableRow, error) {
 	if r.ahead != nil {
 		row := *r.ahead
 		r.ahead = nil
 		return row, nil
 	}
-	fields, err := r.csv.Read()
-	var broken *csv.ParseError
-	switch {
-	case errors.As(err, &broken):
-		r.row++
-		return yacsRow{number: r.row, err: broken.Err}, nil
-	case err != nil:
-		return yacsRow{}, err
-	}
-	r.row++
-	row := yacsRow{number: r.row, fields: fields}
-	if len(fields) != len(r.columns) {
-		row.err = errors.New("the row has not as many fields as the header")
-	} else if !utf8.ValidString(strings.Join(fields, "")) {
-		row.err = errors.New("the row is not valid UTF-8")
-	}
-	return row, nil
-}
-
-func (r *YACS) value(row yacsRow, column string) string {
-	if i := r.columns[column]; i < len(row.fields) {
-		return strings.TrimSpace(row.fields[i])
-	}
-	return ""
+	return r.table.next()
 }
 
 // entry makes a section of its rows. What concerns the whole section is taken from the first row that can be used.
-func (r *YACS) entry(rows []yacsRow) Entry {
+func (r *YACS) entry(rows []tableRow) Entry {
 	e := Entry{Row: rows[0].number, Rows: len(rows)}
-	crn := r.value(rows[0], "course_crn")
-	again := r.done[crn] && rows[0].err == nil
-	r.done[crn] = true
+	var unfit string // why none of the rows can be used
+	switch crn := rows[0].values["course_crn"]; {
+	case crn == "":
+		unfit = "must not be empty"
+	case r.done[crn] && crn == r.full:
+		unfit = fmt.Sprintf("the section stands on more than %d rows", maxSectionRows)
+	case r.done[crn]:
+		unfit = "the rows of this section do not stand together"
+	}
 	found := false
 	for _, row := range rows {
 		refuse := func(field, reason string) {
@@ -139,22 +105,22 @@ func (r *YACS) entry(rows []yacsRow) Entry {
 			refuse("", row.err.Error())
 			continue
 		}
-		if again {
-			refuse("course_crn", "the rows of this section do not stand together")
+		if unfit != "" {
+			refuse("course_crn", unfit)
 			continue
 		}
 		if !found {
-			course, section, problem := r.head(row)
+			course, section, problem := yacsHead(row)
 			if problem != nil {
 				refuse(problem.Field, problem.Reason)
 				continue
 			}
 			e.Course, e.Section, found = course, section, true
-		} else if r.value(row, "short_name") != e.Course.Subject+"-"+e.Course.Number {
+		} else if row.values["short_name"] != e.Course.Subject+"-"+e.Course.Number {
 			refuse("short_name", "another row of this section names another course")
 			continue
 		}
-		meeting, problem := r.meeting(row)
+		meeting, problem := yacsMeeting(row)
 		switch {
 		case problem != nil:
 			e.Problems = append(e.Problems, Problem{Row: row.number, Field: problem.Field, Reason: problem.Reason})
@@ -164,11 +130,8 @@ func (r *YACS) entry(rows []yacsRow) Entry {
 		case !slices.Contains(e.Section.Meetings, *meeting):
 			e.Section.Meetings = append(e.Section.Meetings, *meeting)
 		}
-		for name := range strings.SplitSeq(r.value(row, "course_instructor"), "/") {
-			name = strings.TrimSpace(name)
-			if name != "" && name != "TBA" && name != "Staff" && !slices.Contains(e.Instructors, name) {
-				e.Instructors = append(e.Instructors, name)
-			}
+		if problem := e.addInstructors(row.values["course_instructor"]); problem != nil {
+			e.Problems = append(e.Problems, Problem{Row: row.number, Field: problem.Field, Reason: problem.Reason})
 		}
 	}
 	registrar.SortMeetings(e.Section.Meetings)
@@ -176,38 +139,61 @@ func (r *YACS) entry(rows []yacsRow) Entry {
 	return e
 }
 
-// head reads what the course and the section are.
-func (r *YACS) head(row yacsRow) (registrar.Course, registrar.Section, *Problem) {
+// addInstructors adds those whom a cell names. Names that the domain refuses, and those of more instructors than a section may
+// have, are told and left out.
+func (e *Entry) addInstructors(cell string) (problem *Problem) {
+	const column = "course_instructor"
+	for name := range strings.SplitSeq(cell, "/") {
+		name = strings.TrimSpace(name)
+		if name == "" || name == "TBA" || name == "Staff" || slices.Contains(e.Instructors, name) {
+			continue
+		}
+		wrong := firstWrong(registrar.Instructor{Name: registrar.Personal(name)}.Validate(), map[string]string{"name": column})
+		switch {
+		case wrong != nil:
+			problem = &Problem{Field: wrong.Field, Reason: wrong.Reason + ": the name is left out"}
+		case len(e.Instructors) == registrar.MaxInstructors:
+			reason := fmt.Sprintf("the section has more than %d instructors: the others are left out", registrar.MaxInstructors)
+			return &Problem{Field: column, Reason: reason}
+		default:
+			e.Instructors = append(e.Instructors, name)
+		}
+	}
+	return problem
+}
+
+// yacsHead reads what the course and the section are.
+func yacsHead(row tableRow) (registrar.Course, registrar.Section, *Problem) {
 	wrong := func(field, reason string) (registrar.Course, registrar.Section, *Problem) {
 		return registrar.Course{}, registrar.Section{}, &Problem{Field: field, Reason: reason}
 	}
-	subject, number, ok := strings.Cut(r.value(row, "short_name"), "-")
+	subject, number, ok := strings.Cut(row.values["short_name"], "-")
 	if !ok {
 		return wrong("short_name", "must be a subject and a number such as CSCI-1100")
 	}
-	credits, err := creditRange(r.value(row, "course_credit_hours"))
+	credits, err := creditRange(row.values["course_credit_hours"])
 	if err != nil {
 		return wrong("course_credit_hours", err.Error())
 	}
-	capacity, err := strconv.Atoi(r.value(row, "course_max_enroll"))
+	capacity, err := strconv.Atoi(row.values["course_max_enroll"])
 	if err != nil {
 		return wrong("course_max_enroll", "must be a whole number")
 	}
-	requires, err := pythonList(r.value(row, "prerequisites"))
+	requires, err := pythonList(row.values["prerequisites"])
 	if err != nil {
 		return wrong("prerequisites", err.Error())
 	}
 	course := registrar.Course{
-		Subject: subject, Number: number, Title: r.value(row, "full_name"), Description: r.value(row, "description"),
-		Credits: credits, School: r.value(row, "school"), Prerequisites: r.value(row, "raw_precoreqs"), Requires: requires,
+		Subject: subject, Number: number, Title: row.values["full_name"], Description: row.values["description"],
+		Credits: credits, School: row.values["school"], Prerequisites: row.values["raw_precoreqs"], Requires: requires,
 	}
-	component := map[string]string{"LEC": "lecture", "LAB": "lab", "REC": "recitation", "STU": "studio"}[r.value(row, "course_type")]
+	component := map[string]string{"LEC": "lecture", "LAB": "lab", "REC": "recitation", "STU": "studio"}[row.values["course_type"]]
 	if component == "" {
 		return wrong("course_type", "must be LEC, LAB, REC or STU")
 	}
 	section := registrar.Section{
-		Subject: subject, Number: number, Title: course.Title, CRN: r.value(row, "course_crn"),
-		Label: r.value(row, "course_section"), Component: component, Credits: credits, Capacity: capacity,
+		Subject: subject, Number: number, Title: course.Title, CRN: row.values["course_crn"],
+		Label: row.values["course_section"], Component: component, Credits: credits, Capacity: capacity,
 		Status: registrar.SectionOpen,
 	}
 	if problem := firstWrong(course.Validate(), map[string]string{
@@ -237,10 +223,10 @@ func firstWrong(err error, columns map[string]string) *Problem {
 	return &Problem{Field: columns[name], Reason: wrong[0].Detail}
 }
 
-// meeting reads the row's meeting; nil where none is stated. A meeting that is only half stated is told and left out: the
-// section itself is right, and is kept as an arranged one.
-func (r *YACS) meeting(row yacsRow) (*registrar.Meeting, *Problem) {
-	letters, start, end := r.value(row, "course_days_of_the_week"), r.value(row, "course_start_time"), r.value(row, "course_end_time")
+// yacsMeeting reads the row's meeting; nil where none is stated. A meeting that is only half stated, or that the domain refuses,
+// is told and left out: the section itself is right, and is kept, as an arranged one if it has no other.
+func yacsMeeting(row tableRow) (*registrar.Meeting, *Problem) {
+	letters, start, end := row.values["course_days_of_the_week"], row.values["course_start_time"], row.values["course_end_time"]
 	switch {
 	case letters == "" && start == "" && end == "":
 		return nil, nil
@@ -249,7 +235,7 @@ func (r *YACS) meeting(row yacsRow) (*registrar.Meeting, *Problem) {
 	case start == "" || end == "":
 		return nil, &Problem{Field: "course_start_time", Reason: "a day is stated, but no time: the meeting is left out"}
 	}
-	m := registrar.Meeting{Room: r.value(row, "course_location")}
+	m := registrar.Meeting{Room: row.values["course_location"]}
 	if m.Room == "TBA" {
 		m.Room = ""
 	}
@@ -264,11 +250,17 @@ func (r *YACS) meeting(row yacsRow) (*registrar.Meeting, *Problem) {
 	if m.End, err = twelveHours(end); err != nil || m.End <= m.Start {
 		return nil, &Problem{Field: "course_end_time", Reason: "must be a time after the start: the meeting is left out"}
 	}
-	if m.From, err = registrar.ParseDate(r.value(row, "course_start_date")); err != nil {
+	if m.From, err = registrar.ParseDate(row.values["course_start_date"]); err != nil {
 		return nil, &Problem{Field: "course_start_date", Reason: "must be a date such as 2024-08-28: the meeting is left out"}
 	}
-	if m.To, err = registrar.ParseDate(r.value(row, "course_end_date")); err != nil || m.To < m.From {
+	if m.To, err = registrar.ParseDate(row.values["course_end_date"]); err != nil || m.To < m.From {
 		return nil, &Problem{Field: "course_end_date", Reason: "must be a date not before the first: the meeting is left out"}
+	}
+	if problem := firstWrong(m.Validate(), map[string]string{
+		"days": "course_days_of_the_week", "end": "course_end_time", "from": "course_start_date", "to": "course_end_date",
+		"room": "course_location",
+	}); problem != nil {
+		return nil, &Problem{Field: problem.Field, Reason: problem.Reason + ": the meeting is left out"}
 	}
 	return &m, nil
 }

@@ -2,8 +2,11 @@ package intake_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,19 +89,167 @@ func TestYACS_RefusesRows(t *testing.T) {
 		before := row("9", "CSCI-1200", "4", "M", "8:00AM", "9:00AM", "10")
 		between := row("7", "CSCI-1300", "4", "M", "8:00AM", "9:00AM", "10")
 		after := row("8", "CSCI-1400", "4", "M", "8:00AM", "9:00AM", "10")
-		entries := readAll(t, strings.NewReader(header+before+between+c.row+after))
-		if len(entries) != 4 || entries[0].Empty() || entries[1].Empty() || entries[3].Empty() {
-			t.Errorf("%s: the neighbours were not all read: %+v", name, entries)
+		sections, problems, read, refused := sum(readAll(t, strings.NewReader(header+before+between+c.row+after)))
+		want := []string{"9", "7", "1", "8"}
+		wantRefused := 0
+		if c.want.Refused {
+			want, wantRefused = []string{"9", "7", "8"}, 1
+		}
+		if diff := cmp.Diff(want, crns(sections)); diff != "" || read != 4 || refused != wantRefused {
+			t.Errorf("%s: %d rows read, %d refused; the sections differ (-want +got):\n%s", name, read, refused, diff)
+		}
+		if len(problems) != 1 || problems[0].Row != 4 || problems[0].Field != c.want.Field || problems[0].Refused != c.want.Refused || problems[0].Reason == "" {
+			t.Errorf("%s: problems %+v", name, problems)
+		}
+	}
+}
+
+// sum takes entries together: those with a section, and what became of all rows.
+func sum(entries []intake.Entry) (sections []intake.Entry, problems []intake.Problem, read, refused int) {
+	for _, e := range entries {
+		if !e.Empty() {
+			sections = append(sections, e)
+		}
+		problems = append(problems, e.Problems...)
+		read += e.Rows
+		refused += e.Refused
+	}
+	return sections, problems, read, refused
+}
+
+func crns(sections []intake.Entry) (crns []string) {
+	for _, e := range sections {
+		crns = append(crns, e.Section.CRN)
+	}
+	return crns
+}
+
+// line is a row of a section of CSCI 1100 with a meeting on the days; of the columns named it has other values.
+func line(crn, days string, other map[string]string) string {
+	values := map[string]string{
+		"course_crn": crn, "short_name": "CSCI-1100", "full_name": "Title", "course_type": "LEC", "course_credit_hours": "4",
+		"course_days_of_the_week": days, "course_start_time": "8:00AM", "course_end_time": "9:00AM", "course_start_date": "2024-08-28",
+		"course_end_date": "2024-12-20", "course_location": "R", "course_instructor": "TBA", "course_max_enroll": "10", "course_section": "01",
+	}
+	maps.Copy(values, other)
+	names := strings.Split(strings.TrimSpace(header), ",")
+	fields := make([]string, len(names))
+	for i, name := range names {
+		fields[i] = values[name]
+	}
+	return strings.Join(fields, ",") + "\n"
+}
+
+// A row that cannot be split does not part the rows beside it.
+func TestYACS_ABrokenRowLeavesTheRestOfItsSection(t *testing.T) {
+	good, other, broken := line("1", "M", nil), line("1", "T", nil), "1,CSCI-1100\n"
+	for name, file := range map[string]string{
+		"first":            broken + good + other,
+		"in the middle":    good + broken + other,
+		"last":             good + other + broken,
+		"between sections": good + other + broken + line("2", "W", nil),
+		"credits":          line("1", "M", map[string]string{"course_credit_hours": "four"}) + line("2", "W", nil) + good + other,
+	} {
+		sections, problems, _, refused := sum(readAll(t, strings.NewReader(header+file)))
+		if refused != 1 || len(problems) != 1 {
+			t.Errorf("%s: %d rows refused, problems %+v; want the broken row alone", name, refused, problems)
+		}
+		i := slices.Index(crns(sections), "1")
+		if i < 0 || len(sections[i].Section.Meetings) != 2 {
+			t.Errorf("%s: %+v, want the section with both meetings", name, sections)
+		}
+	}
+}
+
+// Rows of one section that stand apart are told so, whatever stands between them.
+func TestYACS_TellsRowsThatStandApart(t *testing.T) {
+	for name, between := range map[string]string{"another section": line("2", "W", nil), "no section": line("", "W", nil)} {
+		_, problems, _, _ := sum(readAll(t, strings.NewReader(header+line("1", "M", nil)+between+line("1", "T", nil))))
+		last := len(problems) - 1
+		if last < 0 || problems[last].Row != 4 || problems[last].Reason != "the rows of this section do not stand together" {
+			t.Errorf("%s: problems %+v", name, problems)
+		}
+	}
+}
+
+// What the domain refuses of one cell is told and left out, and the section is one that the domain takes.
+func TestYACS_LeavesOutWhatTheDomainRefuses(t *testing.T) {
+	names := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf("Name %02d", i)
+		}
+		return strings.Join(all, "/")
+	}
+	for name, c := range map[string]struct {
+		column, value         string
+		meetings, instructors int
+	}{
+		"long room":         {"course_location", strings.Repeat("r", 300), 0, 1},
+		"longer room":       {"course_location", strings.Repeat("r", 500_000), 0, 1},
+		"unprintable room":  {"course_location", "Hall\x01", 0, 1},
+		"long name":         {"course_instructor", strings.Repeat("n", 3000) + "/Ada King", 1, 1},
+		"unprintable name":  {"course_instructor", "Ada\x7f/Ada King", 1, 1},
+		"20 instructors":    {"course_instructor", names(20), 1, registrar.MaxInstructors},
+		"50 instructors":    {"course_instructor", names(50), 1, registrar.MaxInstructors},
+		"as many as may be": {"course_instructor", names(16), 1, registrar.MaxInstructors},
+	} {
+		values := map[string]string{"course_instructor": "Ada King", c.column: c.value}
+		entries := readAll(t, strings.NewReader(header+line("1", "M", values)+line("2", "T", nil)))
+		if len(entries) != 2 || entries[0].Empty() || entries[1].Empty() {
+			t.Errorf("%s: want both sections, got %+v", name, entries)
 			continue
 		}
-		bad := entries[2]
-		if len(bad.Problems) != 1 || bad.Empty() != c.want.Refused {
-			t.Errorf("%s: %+v", name, bad)
-			continue
+		e := entries[0]
+		if err := e.Section.Validate(); err != nil {
+			t.Errorf("%s: the domain refuses the section: %v", name, err)
 		}
-		p := bad.Problems[0]
-		if p.Row != 4 || p.Field != c.want.Field || p.Refused != c.want.Refused || p.Reason == "" {
-			t.Errorf("%s: problem %+v", name, p)
+		for _, n := range e.Instructors {
+			if err := (registrar.Instructor{Name: registrar.Personal(n)}).Validate(); err != nil {
+				t.Errorf("%s: the domain refuses an instructor: %v", name, err)
+			}
+		}
+		if len(e.Section.Meetings) != c.meetings || len(e.Instructors) != c.instructors {
+			t.Errorf("%s: %d meetings and %d instructors, want %d and %d", name, len(e.Section.Meetings), len(e.Instructors), c.meetings, c.instructors)
+		}
+		if name == "as many as may be" {
+			if len(e.Problems) != 0 {
+				t.Errorf("%s: %+v", name, e.Problems)
+			}
+		} else if len(e.Problems) != 1 || e.Problems[0].Row != 2 || e.Problems[0].Field != c.column || e.Problems[0].Refused {
+			t.Errorf("%s: problems %+.200v", name, e.Problems)
+		}
+	}
+}
+
+// However many rows claim to be of one section, or of none, few are held at a time.
+func TestYACS_HoldsFewRows(t *testing.T) {
+	const most = 100
+	for name, c := range map[string]struct {
+		file           string
+		rows, sections int
+		refused        int
+		field          string
+	}{
+		"without a CRN": {strings.Repeat(strings.Repeat(",", 17)+"\n", 3*most), 3 * most, 0, 3 * most, "course_crn"},
+		"of one CRN":    {strings.Repeat(line("1", "M", nil), 3*most) + line("2", "M", nil), 3*most + 1, 2, 2 * most, "course_crn"},
+		"broken":        {strings.Repeat("1,2\n", 3*most), 3 * most, 0, 3 * most, ""},
+	} {
+		entries := readAll(t, strings.NewReader(header+c.file))
+		sections, problems, read, refused := sum(entries)
+		if read != c.rows || refused != c.refused || len(sections) != c.sections {
+			t.Errorf("%s: %d rows read, %d refused, %d sections, want %d, %d, %d", name, read, refused, len(sections), c.rows, c.refused, c.sections)
+		}
+		for _, e := range entries {
+			if e.Rows > most {
+				t.Errorf("%s: an entry of %d rows", name, e.Rows)
+			}
+		}
+		for _, p := range problems {
+			if p.Field != c.field || strings.Contains(p.Reason, "stand together") {
+				t.Errorf("%s: problem %+v", name, p)
+				break
+			}
 		}
 	}
 }

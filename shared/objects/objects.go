@@ -40,7 +40,8 @@ func Open(config aws.Config, getenv func(string) string) (*Bucket, error) {
 	}), name, time.Now), nil
 }
 
-// PresignUpload gives an address for uploading one CSV file under the key.
+// PresignUpload gives an address for uploading one CSV file under the key. It bounds no length: a presigned PUT can only be
+// signed for one exact Content-Length, and nobody knows the file's yet. Who reads the object looks at its size first.
 func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Upload, error) {
 	const contentType = "text/csv"
 	signed, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
@@ -54,11 +55,11 @@ func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Uploa
 	}, nil
 }
 
-// Open reads an object. The caller closes it.
-func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+// Open reads an object, and tells how many bytes it has. The caller closes it.
+func (b *Bucket) Open(ctx context.Context, key string) (object io.ReadCloser, size int64, err error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.name), Key: aws.String(key)})
 	if err != nil {
-		return nil, fmt.Errorf("read object %s: %w", key, err)
+		return nil, 0, fmt.Errorf("read object %s: %w", key, err)
 	}
-	return out.Body, nil
+	return out.Body, aws.ToInt64(out.ContentLength), nil
 }

@@ -29,6 +29,9 @@ func (s ImportState) Ended() bool { return s == ImportFinished || s == ImportFai
 // MaxImportBytes bounds an uploaded file.
 const MaxImportBytes = 64 << 20
 
+// MaxImportProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is right.
+const MaxImportProblems = 10_000
+
 // Import is one upload and what came of it.
 type Import struct {
 	ID      ImportID
@@ -42,6 +45,10 @@ type Import struct {
 	Changed ImportChanges
 	// StartedAt and EndedAt are zero until then.
 	StartedAt, EndedAt time.Time
+	// Run counts how often its file was begun to be read. Rows, Changed and Problems are of the last run.
+	Run int
+	// Problems is how many problems are kept, at most [MaxImportProblems]. Rows counts all that were refused.
+	Problems int
 	// Resent is how often its file was announced again because nobody was working on it any more.
 	Resent int
 	Stamp

@@ -32,6 +32,9 @@ const MaxCapacity = 10_000
 // MaxMeetings bounds the meetings of a section, so that a student's term record stays small.
 const MaxMeetings = 16
 
+// MaxInstructors bounds the instructors of a section: each is two more items in the transaction that makes it.
+const MaxInstructors = 16
+
 // Section is a scheduled instance of an offering: what a student registers for.
 type Section struct {
 	ID     SectionID
@@ -79,9 +82,9 @@ func (s Section) Validate() error {
 		fe.add("meetings", FieldTooLong, "at most 16 meetings")
 	}
 	for i, m := range s.Meetings {
-		m.validate(&fe, indexed("meetings", i))
+		m.validate(&fe, indexed("meetings", i)+".")
 	}
-	if len(s.Instructors) > 16 {
+	if len(s.Instructors) > MaxInstructors {
 		fe.add("instructors", FieldTooLong, "at most 16 instructors")
 	}
 	seen := make(map[InstructorID]bool, len(s.Instructors))
@@ -133,19 +136,27 @@ type Meeting struct {
 	Room       string    // may be empty
 }
 
-func (m Meeting) validate(fe *FieldErrors, field string) {
+// Validate checks the form of a meeting: [FieldErrors].
+func (m Meeting) Validate() error {
+	var fe FieldErrors
+	m.validate(&fe, "")
+	return fe.OrNil()
+}
+
+// validate names the fields with what stands before them.
+func (m Meeting) validate(fe *FieldErrors, before string) {
 	if m.Days == 0 || m.Days >= 1<<len(dayLetters) {
-		fe.add(field+".days", FieldFormat, "must name at least one of M T W R F S U, each once")
+		fe.add(before+"days", FieldFormat, "must name at least one of M T W R F S U, each once")
 	}
 	if !m.Start.Valid() || !m.End.Valid() || m.End <= m.Start {
-		fe.add(field+".end", FieldOutOfRange, "the end must be after the start")
+		fe.add(before+"end", FieldOutOfRange, "the end must be after the start")
 	}
-	date(fe, field+".from", m.From)
-	date(fe, field+".to", m.To)
+	date(fe, before+"from", m.From)
+	date(fe, before+"to", m.To)
 	if m.From.Valid() && m.To.Valid() && m.To < m.From {
-		fe.add(field+".to", FieldOutOfRange, "the last day must not be before the first")
+		fe.add(before+"to", FieldOutOfRange, "the last day must not be before the first")
 	}
-	text(fe, field+".room", m.Room, 0, 100)
+	text(fe, before+"room", m.Room, 0, 100)
 }
 
 // ConflictsWith tells whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges falls

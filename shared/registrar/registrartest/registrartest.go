@@ -67,7 +67,7 @@ type Store interface {
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
-	ImportProblems(ctx context.Context, id registrar.ImportID, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
+	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
 
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
 

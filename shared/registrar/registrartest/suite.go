@@ -445,6 +445,7 @@ func imports(t *testing.T, u *University) {
 	u.must(u.CreateImport(ctx, im, registrar.Answer{}))
 	next := im
 	next.State, next.Rows, next.StartedAt, next.Stamp = registrar.ImportRunning, registrar.ImportRows{Read: 9, Applied: 8, Refused: 1}, u.at, im.Next(u.at)
+	next.Run, next.Problems = 1, 60
 	var problems []registrar.ImportProblem
 	for n := range 60 {
 		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1), Refused: n%2 == 0})
@@ -456,9 +457,27 @@ func imports(t *testing.T, u *University) {
 	got, err := u.Import(ctx, "m1")
 	u.must(err)
 	same(t, "import", got, next)
-	same(t, "problems", All(t, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
-		return u.ImportProblems(ctx, "m1", p)
-	}), problems)
+	problemsOf := func(im registrar.Import) []registrar.ImportProblem {
+		return All(t, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+			return u.ImportProblems(ctx, im, p)
+		})
+	}
+	same(t, "problems", problemsOf(got), problems)
+
+	again := next
+	again.Run, again.Stamp = 2, next.Next(u.at)
+	row := []registrar.ImportProblem{{Row: 9, Field: "crn", Reason: "one"}, {Row: 9, Field: "crn", Reason: "another", Refused: true}}
+	u.must(u.SaveImport(ctx, again, row))
+	twentieth := again
+	twentieth.Run, twentieth.Stamp = 20, again.Next(u.at)
+	u.must(u.SaveImport(ctx, twentieth, problems[:1]))
+	same(t, "problems of the second run", problemsOf(again), row)
+	same(t, "problems of the twentieth run", problemsOf(twentieth), problems[:1])
+	first, err := u.ImportProblems(ctx, next, registrar.PageRequest{Limit: 7})
+	u.must(err)
+	if _, err := u.ImportProblems(ctx, again, registrar.PageRequest{Limit: 7, Cursor: first.Next}); !errors.Is(err, registrar.ErrBadCursor) {
+		t.Errorf("a cursor of another run: %v", err)
+	}
 }
 
 // overtaken decides on facts that change before the commit.

@@ -1,0 +1,288 @@
+package imports_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/registrar/functions/imports"
+	localdynamodb "example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/registrar/registrartest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+)
+
+// office applies imports over an embedded table. It is its own bucket, of one file.
+type office struct {
+	*registrartest.University
+	imports.Applier
+	term registrar.Term
+	file io.Reader
+	size int64 // of the file, as the bucket tells it
+}
+
+// Open implements [imports.Objects].
+func (o *office) Open(context.Context, string) (io.ReadCloser, int64, error) {
+	return io.NopCloser(o.file), o.size, nil
+}
+
+func openOffice(t *testing.T) *office {
+	t.Helper()
+	client := dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(localdynamodb.New(localdynamodb.Options{})),
+	})
+	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition("table")); err != nil {
+		t.Fatal(err)
+	}
+	o := &office{}
+	o.University = registrartest.New(t, dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	o.Applier = imports.Applier{
+		Store: o.University.Store, Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now, NewID: o.University.NewID,
+	}
+	o.term = o.NewTerm("2025-SPRING")
+	return o
+}
+
+// asked makes an import that waits for its file.
+func (o *office) asked(kind registrar.ImportKind) registrar.ImportID {
+	o.T.Helper()
+	im := registrar.Import{
+		ID: registrar.ImportID(o.University.NewID()), Kind: kind, Format: "yacs-csv", Term: o.term.ID, State: registrar.ImportWaiting,
+		Stamp: registrar.Stamp{}.Next(o.Now()),
+	}
+	if err := o.CreateImport(o.T.Context(), im, registrar.Answer{}); err != nil {
+		o.T.Fatal(err)
+	}
+	return im.ID
+}
+
+// applies delivers the announcement of the file, and gives the import as it is afterwards.
+func (o *office) applies(id registrar.ImportID, file io.Reader) (registrar.Import, error) {
+	o.T.Helper()
+	o.file = file
+	applied := o.Apply(o.T.Context(), id)
+	im, err := o.Import(o.T.Context(), id)
+	if err != nil {
+		o.T.Fatal(err)
+	}
+	return im, applied
+}
+
+func (o *office) problems(im registrar.Import) []registrar.ImportProblem {
+	o.T.Helper()
+	return registrartest.All(o.T, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+		return o.ImportProblems(o.T.Context(), im, p)
+	})
+}
+
+func (o *office) sections() []registrar.SectionView {
+	o.T.Helper()
+	return registrartest.All(o.T, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
+		return o.Sections(o.T.Context(), registrar.SectionFilter{Term: o.term.ID}, p)
+	})
+}
+
+const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
+	"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
+
+func row(crn, room, instructors string) string {
+	return crn + ",CSCI-1100,Title,LEC,4,M,10:00AM,11:50AM,2025-01-13,2025-05-01," + room + "," + instructors + ",30,01,,,[],School\n"
+}
+
+// Whatever stands in one cell, the import ends, and every section that it stored is one that the domain takes.
+func TestApply_NoCellStopsAnImport(t *testing.T) {
+	names := make([]string, 50)
+	for i := range names {
+		names[i] = fmt.Sprintf("Name %02d", i)
+	}
+	for name, c := range map[string]struct {
+		room, instructors string
+		want              int // instructors
+	}{
+		"a long room":       {strings.Repeat("r", 300), "Ada King", 1},
+		"a longer room":     {strings.Repeat("r", 500_000), "Ada King", 1},
+		"a long name":       {"R", strings.Repeat("n", 3000) + "/Ada King", 1},
+		"20 instructors":    {"R", strings.Join(names[:20], "/"), registrar.MaxInstructors},
+		"50 instructors":    {"R", strings.Join(names, "/"), registrar.MaxInstructors},
+		"one in two cases":  {"R", "Ada King/ADA KING", 1},
+		"nothing is amiss":  {"R", "Ada King/Bo Li", 2},
+		"nobody and no one": {"", "", 0},
+	} {
+		o := openOffice(t)
+		im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", c.room, c.instructors)+row("2", "R", "TBA")))
+		if want := (registrar.ImportRows{Read: 2, Applied: 2}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+			t.Errorf("%s: %v, the import is %s, %+v", name, err, im.State, im.Rows)
+		}
+		sections := o.sections()
+		if len(sections) != 2 {
+			t.Errorf("%s: %d sections", name, len(sections))
+			continue
+		}
+		for _, s := range sections {
+			if err := s.Validate(); err != nil {
+				t.Errorf("%s: the domain refuses a section that is stored: %v", name, err)
+			}
+			if s.CRN == "1" && len(s.Instructors) != c.want {
+				t.Errorf("%s: %d instructors, want %d", name, len(s.Instructors), c.want)
+			}
+		}
+	}
+}
+
+// sloppy is a reader that does not ask the domain.
+type sloppy struct{ entries []intake.Entry }
+
+func (s *sloppy) Next() (intake.Entry, error) {
+	if len(s.entries) == 0 {
+		return intake.Entry{}, io.EOF
+	}
+	e := s.entries[0]
+	s.entries = s.entries[1:]
+	return e, nil
+}
+
+// Nothing that the domain refuses is stored, whatever a reader makes of a file.
+func TestApply_StoresNothingThatTheDomainRefuses(t *testing.T) {
+	o := openOffice(t)
+	entry := func(row int, title, component string) intake.Entry {
+		e := intake.Entry{
+			Row: row, Rows: 1,
+			Course: registrar.Course{Subject: "CSCI", Number: fmt.Sprint(row), Title: title, Credits: registrar.CreditRange{Min: 400, Max: 400}},
+			Section: registrar.Section{Subject: "CSCI", Number: fmt.Sprint(row), Title: title, CRN: fmt.Sprint(row), Component: component,
+				Credits: registrar.CreditRange{Min: 400, Max: 400}, Status: registrar.SectionOpen},
+		}
+		return e
+	}
+	o.Formats = map[string]func(io.Reader) (intake.Reader, error){"yacs-csv": func(io.Reader) (intake.Reader, error) {
+		return &sloppy{[]intake.Entry{entry(2, "Title", ""), entry(3, "", "lecture"), entry(4, "Title", "lecture")}}, nil
+	}}
+	im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(""))
+	if want := (registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
+	}
+	if sections := o.sections(); len(sections) != 1 || sections[0].CRN != "4" {
+		t.Errorf("stored: %+v", sections)
+	}
+	if problems := o.problems(im); len(problems) != 2 || problems[0].Row != 2 || problems[1].Row != 3 || !problems[0].Refused || !problems[1].Refused {
+		t.Errorf("problems: %+v", problems)
+	}
+}
+
+// failing reads a text, and then fails.
+func failing(text string, err error) io.Reader {
+	return io.MultiReader(strings.NewReader(text), readerOf(func([]byte) (int, error) { return 0, err }))
+}
+
+type readerOf func([]byte) (int, error)
+
+func (r readerOf) Read(p []byte) (int, error) { return r(p) }
+
+// A file that cannot be read now may be read later. Only what is wrong with the file itself ends its import.
+func TestApply_PassingReadErrorsComeBack(t *testing.T) {
+	const students = "student_number,term,crn\n"
+	files := map[registrar.ImportKind]string{registrar.ImportSections: header + row("1", "R", "TBA"), registrar.ImportRegistrations: students}
+	for kind, file := range files {
+		for name, read := range map[string]string{"at once": "", "in the header": file[:10], "later": file} {
+			for _, passing := range []error{errors.New("read tcp 10.0.0.1:443: connection reset by peer"), io.ErrUnexpectedEOF} {
+				o := openOffice(t)
+				id := o.asked(kind)
+				im, err := o.applies(id, failing(read, passing))
+				if !errors.Is(err, passing) || im.State != registrar.ImportRunning || im.Reason != "" {
+					t.Errorf("%s, %s: returned %v, the import is %s (%s)", kind, name, err, im.State, im.Reason)
+					continue
+				}
+				if im, err = o.applies(id, strings.NewReader(file)); err != nil || im.State != registrar.ImportFinished {
+					t.Errorf("%s, %s, again: %v, the import is %s (%s)", kind, name, err, im.State, im.Reason)
+				}
+			}
+		}
+		for reason, file := range map[string]io.Reader{
+			"empty":          strings.NewReader(""),
+			"lacks":          strings.NewReader("a,b\n"),
+			"cannot be read": strings.NewReader("a\"b,c\n"),
+			"64 MiB":         io.MultiReader(strings.NewReader(file), strings.NewReader(strings.Repeat(strings.Repeat("x", 1<<19)+"\n", 129))),
+			"1 MiB":          io.MultiReader(strings.NewReader(file), bytes.NewReader(make([]byte, 2<<20))),
+		} {
+			o := openOffice(t)
+			im, err := o.applies(o.asked(kind), file)
+			if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, reason) {
+				t.Errorf("%s: %v, the import is %s (%s), want it FAILED because of %q", kind, err, im.State, im.Reason, reason)
+			}
+		}
+	}
+}
+
+// An object that is too large is not read at all.
+func TestApply_LooksAtTheSizeFirst(t *testing.T) {
+	o := openOffice(t)
+	o.size = registrar.MaxImportBytes + 1
+	im, err := o.applies(o.asked(registrar.ImportSections), readerOf(func([]byte) (int, error) {
+		t.Error("the file was read")
+		return 0, io.EOF
+	}))
+	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "64 MiB") {
+		t.Errorf("%v, the import is %s (%s)", err, im.State, im.Reason)
+	}
+}
+
+// The report is of the last run alone: what an earlier one met may have been mended since.
+func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
+	o := openOffice(t)
+	o.NewSection(o.term, o.NewCourse("CSCI", "1100", "One"), "100", 200)
+	o.NewStudent("U1", "Ann", "Able")
+	lines := []string{"student_number,term,crn", "U2,2025-SPRING,100", ",,"} // row 2: no such student yet; row 3 has three faults
+	for range 200 {
+		lines = append(lines, "U1,2025-SPRING,100")
+	}
+	file := strings.Join(lines, "\n") + "\n"
+	id := o.asked(registrar.ImportRegistrations)
+	passing := errors.New("connection reset")
+	im, err := o.applies(id, failing(file, passing))
+	if !errors.Is(err, passing) || im.Rows.Read == 0 || len(o.problems(im)) != 2 {
+		t.Fatalf("%v, the import has %+v and %d problems; want it stopped after some rows", err, im.Rows, len(o.problems(im)))
+	}
+	first, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1})
+	if err != nil || first.Next == "" {
+		t.Fatalf("%v, %+v", err, first)
+	}
+	o.NewStudent("U2", "Bob", "Baker")
+	im, err = o.applies(id, strings.NewReader(file))
+	if want := (registrar.ImportRows{Read: 202, Applied: 201, Refused: 1}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
+	}
+	want := []registrar.ImportProblem{{Row: 3, Field: "student_number", Reason: "must not be empty", Refused: true}}
+	if diff := cmp.Diff(want, o.problems(im)); diff != "" {
+		t.Errorf("problems differ (-want +got):\n%s", diff)
+	}
+	if _, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1, Cursor: first.Next}); !errors.Is(err, registrar.ErrBadCursor) {
+		t.Errorf("a cursor of the first run: %v, want ErrBadCursor", err)
+	}
+}
+
+// Of a file in which nothing is right, the first problems are kept, and all rows are counted.
+func TestApply_KeepsSoManyProblems(t *testing.T) {
+	o := openOffice(t)
+	const rows = registrar.MaxImportProblems + 120
+	im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader("student_number,term,crn\n"+strings.Repeat(",,\n", rows)))
+	if want := (registrar.ImportRows{Read: rows, Refused: rows}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
+	}
+	problems := registrartest.All(t, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+		return o.ImportProblems(t.Context(), im, p)
+	})
+	if n := len(problems); n != registrar.MaxImportProblems || problems[0].Row != 2 || problems[n-1].Row != n+1 {
+		t.Errorf("%d problems are kept, want the first %d", n, registrar.MaxImportProblems)
+	}
+}

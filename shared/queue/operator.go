@@ -261,12 +261,7 @@ func (o *Operator) Replay(ctx context.Context, name, message string) (id string,
 			}
 		}
 		again.MessageSystemAttributes = traced(m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)])
-		if group := m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]; group != "" {
-			again.MessageGroupId = &group
-			if strings.HasSuffix(q.URL, ".fifo") { // standard queues may have groups, and no deduplication
-				again.MessageDeduplicationId = m.MessageId
-			}
-		}
+		inGroup(again, m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)], aws.ToString(m.MessageId))
 		out, err := o.client.SendMessage(ctx, again)
 		if err != nil {
 			return fmt.Errorf("send a dead letter back: %w", err)

@@ -255,13 +255,23 @@ func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) 
 			attributeBuriedAt: text(time.Now().UTC().Format(time.RFC3339)),
 		},
 	}
-	if m.Group != "" {
-		in.MessageGroupId, in.MessageDeduplicationId = aws.String(m.Group), aws.String(m.ID)
-	}
+	inGroup(in, m.Group, m.ID)
 	if _, err := c.client.SendMessage(ctx, in); err != nil {
 		return fmt.Errorf("bury a message: %w", err)
 	}
 	return nil
+}
+
+// inGroup puts a message to send into a group, if there is one. What has the id is sent once within five minutes, to a FIFO queue:
+// standard queues may have groups, and refuse ids (SQS API reference, SendMessage).
+func inGroup(in *sqs.SendMessageInput, group, id string) {
+	if group == "" {
+		return
+	}
+	in.MessageGroupId = aws.String(group)
+	if strings.HasSuffix(aws.ToString(in.QueueUrl), ".fifo") {
+		in.MessageDeduplicationId = aws.String(id)
+	}
 }
 
 // legible makes text of what SQS takes in an attribute: not empty, bounded, and of the characters of XML 1.0.

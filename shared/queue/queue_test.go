@@ -278,6 +278,18 @@ func TestConsumer_BuriesInTheGroup(t *testing.T) {
 	}
 }
 
+// A standard queue may have groups, for fairness, and takes no deduplication.
+func TestConsumer_BuriesInTheGroupOfAStandardQueue(t *testing.T) {
+	c := client(t)
+	dead := create(t, c, "work-dead", nil)
+	if err := queue.NewConsumer(c, create(t, c, "work", nil), dead).Bury(t.Context(), consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, "told"); err != nil {
+		t.Fatal(err)
+	}
+	if letters := receive(t, c, dead); len(letters) != 1 || letters[0].Attributes["MessageGroupId"] != "g" {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
 func TestOpenConsumer_NamesWhatIsMissing(t *testing.T) {
 	env := map[string]string{"QUEUE_URL": "u", "QUEUE_RECEIVES": "0", "QUEUE_VISIBILITY": "x"}
 	_, err := queue.OpenConsumer(aws.Config{}, func(name string) string { return env[name] }, nil)

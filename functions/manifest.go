@@ -214,12 +214,15 @@ func (f Function) Environment() map[string]Value {
 		variables["QUEUE_VISIBILITY"] = Value{Text, strconv.Itoa(int(f.Visibility().Seconds()))}
 	}
 	if f.Care != Leave {
-		var names []string
+		var names, feedback []string
 		for _, q := range queues() {
 			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name}, Value{DeadLetterURL, q.Name}
 			names = append(names, q.Name)
+			if q.Feedback {
+				feedback = append(feedback, q.Name)
+			}
 		}
-		variables["QUEUES"] = Value{Text, strings.Join(names, ",")}
+		variables["QUEUES"], variables["FEEDBACK_QUEUES"] = Value{Text, strings.Join(names, ",")}, Value{Text, strings.Join(feedback, ",")}
 	}
 	if f.Stream != nil {
 		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}

@@ -21,12 +21,16 @@ import (
 	"unicode/utf8"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/gateway"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -323,6 +327,24 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 			order := rand.New(rand.NewPCG(uint64(round), 0))
 			order.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		}
+	}
+}
+
+// Whom a mail was for stands in what the mail provider tells of it, and is shown to nobody.
+func TestDeadLettersOfFeedbackNameNobody(t *testing.T) {
+	c := openCampus(t)
+	const body = `{"Type":"Notification","Message":"{\"eventType\":\"Bounce\",\"bounce\":{\"bouncedRecipients\":[{\"emailAddress\":\"ann@example.edu\"}]},` +
+		`\"mail\":{\"tags\":{\"mail\":[\"m-1\"]}}}"}`
+	if _, err := c.queues.SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: aws.String("http://sqs.local/" + cloud.Account + "/mail-feedback-dead"), MessageBody: aws.String(body),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	all := functions.All()
+	list := all[functionNamed(all, "deadletters-list")].Handler(c.adapters(), consumer.Settings{})
+	answer := invoke(t, list, payloadOf(t, "GET /v1/queues/mail-feedback/dead-letters"))
+	if answer.StatusCode != http.StatusOK || strings.Contains(answer.Body, "ann@") || !strings.Contains(answer.Body, `"mail":"m-1"`) {
+		t.Errorf("%d %s", answer.StatusCode, answer.Body)
 	}
 }
 

@@ -1,16 +1,18 @@
 // Package deadletters has what operators do with messages that could not be handled: they see how full each queue is, look at
 // its dead letters, and send one back or discard it. docs/operations.md says when to do which.
 //
-// It knows shared/api, the consumer kit's words for queues, and what it needs of them, as small interfaces; no AWS. Start with
-// list.go.
+// It knows shared/api, the consumer kit's words for queues, and what it needs of them, as small interfaces, and how events and
+// feedback on mail read; no AWS. Start with list.go.
 package deadletters
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/feedback"
 )
 
 // Queue is a queue as operators see it.
@@ -32,8 +34,10 @@ type DeadLetter struct {
 	Trace       string       `json:"trace,omitempty" doc:"Its sender's X-Ray trace header"`
 	Group       string       `json:"group,omitempty" doc:"Of a FIFO queue: its message group, which it keeps"`
 	Event       *LetterEvent `json:"event,omitempty" doc:"When the message is an event: which"`
-	Body        string       `json:"body" doc:"The message's beginning, up to 4 KiB"`
-	BodyBytes   int          `json:"bodyBytes" doc:"Length of the whole message"`
+	// Feedback stands in the place of the body.
+	Feedback  *LetterFeedback `json:"feedback,omitempty" doc:"When the message is of the mail provider and can be read: what it tells of which mail"`
+	Body      string          `json:"body,omitempty" doc:"The message's beginning, up to 4 KiB; absent when the queue is told of mail that bounced, as that has addresses"`
+	BodyBytes int             `json:"bodyBytes" doc:"Length of the whole message"`
 }
 
 // LetterEvent is the event that a message is.
@@ -44,14 +48,31 @@ type LetterEvent struct {
 	At     time.Time `json:"at"`
 }
 
+// LetterFeedback is what the mail provider told of a mail, without whom it was for. The ids are the tags of the mail.
+type LetterFeedback struct {
+	Kind   string `json:"kind" example:"Bounce"`
+	Detail string `json:"detail,omitempty" doc:"Of a bounce its type and subtype, of a complaint what it is of" example:"Permanent General"`
+	Mail   string `json:"mail,omitempty" doc:"Id of the mail" example:"0198c0a4-2b6e-8c3d-9a41-5f0e2d7c8b11"`
+	Event  string `json:"event,omitempty" doc:"Id of the event that the mail told of"`
+}
+
 // mostBody is how much of a message is shown, in bytes.
 const mostBody = 4 << 10
 
 func show(l consumer.DeadLetter) DeadLetter {
 	shown := DeadLetter{
 		Message: l.Message, Reason: reason(l), Receives: l.Receives, At: l.At, Correlation: l.Message, Trace: l.Trace, Group: l.Group,
-		Body: beginning(l.Body), BodyBytes: len(l.Body),
+		BodyBytes: len(l.Body),
 	}
+	if l.Feedback {
+		// Its body has addresses, and when it is not of the form that it should be, nobody knows where.
+		if r, _ := feedback.Read(l.Body); r.Kind != "" { // the reason says what is wrong with it
+			shown.Feedback = &LetterFeedback{Kind: r.Kind, Detail: r.Detail, Mail: r.Mail, Event: r.Event}
+			shown.Correlation = cmp.Or(r.Correlation, l.Message)
+		}
+		return shown
+	}
+	shown.Body = beginning(l.Body)
 	if e, err := cloudevents.Unmarshal(l.Body); err == nil {
 		shown.Event = &LetterEvent{ID: string(e.ID), Type: string(e.Type), Record: e.Record.String(), At: e.At}
 		if e.Correlation != "" {

@@ -322,7 +322,7 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 		"the reply is lost":         {answering(502, "", true), registrar.MailUnknown, false, 1},
 		"SES fails before it takes": {answering(500, "InternalServiceErrorException", false), registrar.MailUnknown, false, 0},
 		"refused":                   {answering(400, "MessageRejected", false), registrar.MailRefused, false, 0},
-		"the account is paused":     {answering(400, "SendingPausedException", false), registrar.MailRefused, false, 0},
+		"the account is paused":     {answering(400, "SendingPausedException", false), registrar.MailReleased, true, 1},
 		"throttled":                 {answering(429, "TooManyRequestsException", false), registrar.MailReleased, true, 1},
 		"not allowed":               {answering(403, "AccessDeniedException", false), registrar.MailReleased, true, 1},
 	} {

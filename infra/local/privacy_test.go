@@ -290,7 +290,10 @@ func (o *observed) garbage() {
 		o.Fatalf("queues: %v, %v", all, err)
 	}
 	for _, address := range all.QueueUrls {
-		for _, body := range []string{privateName, `{"specversion": "1.0", "id": "1", "data": {"name": "` + privateName + `"}}`} {
+		for _, body := range []string{
+			privateName, `{"specversion": "1.0", "id": "1", "data": {"name": "` + privateName + `"}}`, `{"specversion": "1.0", "id": "1", "time": "` + privateName + `"}`,
+			`{"Type": "Notification", "Message": "{\"eventType\": \"Bounce\", \"bounce\": {\"timestamp\": \"` + privateName + `\"}}"}`,
+		} {
 			in := &sqs.SendMessageInput{QueueUrl: &address, MessageBody: &body}
 			if strings.HasSuffix(address, ".fifo") {
 				in.MessageGroupId, in.MessageDeduplicationId = aws.String("g"), aws.String(strconv.Itoa(rand.Int()))

@@ -66,8 +66,9 @@ const (
 	fieldTooLong = registrar.FieldTooLong
 )
 
-// outcomeUnknown is what can be said when the table did not answer in time.
-const outcomeUnknown = "no answer in time: the change was made whole or not at all; the same request with the same Idempotency-Key tells which"
+// outcomeUnknown is what can be said when the table did not answer in time. Not every change takes an Idempotency-Key.
+const outcomeUnknown = "no answer in time: the change was made whole or not at all; if the request had an Idempotency-Key, the same request with " +
+	"the same key tells which, else the record itself does"
 
 // problemTypes is where the types of problems live.
 const problemTypes = "https://registrar.example.com/problems/"
@@ -124,13 +125,16 @@ func statusOf(code registrar.Code) int {
 	return http.StatusConflict
 }
 
-// problemOf makes the answer to an error of an operation. What is no refusal and no fault of the request is a failure: it is
-// logged here, once, and not shown.
+// problemOf makes the answer to an error of an operation. What is no refusal and no fault of the request is a failure, or a want
+// of time: it is logged here, once, and not shown.
 func problemOf(ctx context.Context, err error) *Problem {
 	x := exchangeOf(ctx)
 	p := describe(ctx, err)
-	if p.Status == http.StatusInternalServerError {
+	switch p.Status {
+	case http.StatusInternalServerError:
 		x.log.ErrorContext(ctx, "the request failed", "error", err.Error())
+	case http.StatusServiceUnavailable:
+		x.log.WarnContext(ctx, "the request was not decided in time", "code", p.Code, "error", err.Error())
 	}
 	p.Instance = request.From(ctx).ID
 	x.code = p.Code

@@ -78,7 +78,7 @@ func Unmarshal(text []byte) (registrar.Event, error) {
 	var in envelope
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&in); err != nil {
-		return registrar.Event{}, fmt.Errorf("no CloudEvent: %w", err)
+		return registrar.Event{}, fmt.Errorf("no CloudEvent: %w", withoutValue(err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return registrar.Event{}, errors.New("no CloudEvent: something follows it")
@@ -141,6 +141,20 @@ func factOf(raw json.RawMessage) any {
 		return list
 	}
 	return nil
+}
+
+// withoutValue is an error of reading JSON, without what somebody else wrote there where a time or a number should stand: it
+// may be anything, of any length, and errors go into logs.
+func withoutValue(err error) error {
+	var noTime *time.ParseError
+	var otherType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &noTime):
+		return errors.New("its time cannot be read")
+	case errors.As(err, &otherType):
+		return fmt.Errorf("its %s is of another type", otherType.Field)
+	}
+	return err
 }
 
 // bounded keeps what somebody else wrote short enough for a log line.

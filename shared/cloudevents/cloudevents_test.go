@@ -79,6 +79,29 @@ func TestWhatIsNoEventIsRefused(t *testing.T) {
 	}
 }
 
+// Errors go into logs and dead letters' reasons: neither is the place for what somebody wrote into a field.
+func TestAnErrorRepeatsNoValue(t *testing.T) {
+	text, err := cloudevents.Marshal(event())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "Quendolin Xiroszewska"
+	for what, change := range map[string][2]string{
+		"a name for a time":   {`2026-11-24T09:00:00.123Z`, name},
+		"much for a time":     {`2026-11-24T09:00:00.123Z`, strings.Repeat(name, 10_000)},
+		"a number for a time": {`"2026-11-24T09:00:00.123Z"`, `4711`},
+		"too long a number":   {`"recordversion":3`, `"recordversion":` + strings.Repeat("4711", 10_000)},
+		"a name for a number": {`"recordversion":3`, `"recordversion":"` + name + `"`},
+		"a name for the data": {`"data":{`, `"data":"` + name + `","more":{`},
+	} {
+		changed := strings.Replace(string(text), change[0], change[1], 1)
+		_, err := cloudevents.Unmarshal([]byte(changed))
+		if err == nil || strings.Contains(err.Error(), "Quendolin") || strings.Contains(err.Error(), "4711") || len(err.Error()) > 200 {
+			t.Errorf("%s: %.300v", what, err)
+		}
+	}
+}
+
 func FuzzUnmarshal(f *testing.F) {
 	text, err := cloudevents.Marshal(event())
 	if err != nil {

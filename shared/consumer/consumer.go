@@ -149,14 +149,16 @@ func (h *each[T]) timeFor(ctx context.Context, longest time.Duration) bool {
 // one deals with one message: false when it is to come back.
 func (h *each[T]) one(ctx context.Context, m Message) bool {
 	ctx = telemetry.Held(request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace, Principal: h.work.Name}))
-	in, err := h.work.Read(m)
+	w, err := h.read(ctx, m)
 	if err != nil {
 		return h.bury(ctx, m, fmt.Errorf("cannot be read: %w", err))
 	}
-	ctx, span := telemetry.StartSpan(h.caused(ctx, m, in), h.work.Name, telemetry.Message)
+	ctx, span := telemetry.StartSpan(request.With(ctx, w.cause), h.work.Name, telemetry.Message)
 	defer func() { span.End(err) }()
-	err = h.claimed(ctx, in, func(ctx context.Context) error {
-		return h.keepHidden(ctx, m, func(ctx context.Context) error { return h.do(ctx, in) })
+	err = h.claimed(ctx, w, func(ctx context.Context) error {
+		return h.keepHidden(ctx, m, func(ctx context.Context) error {
+			return h.safely(ctx, func() error { return h.work.Do(ctx, w.in) })
+		})
 	})
 	var permanent *permanentError
 	var claimed *ClaimedError
@@ -179,43 +181,64 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 	return false
 }
 
-// caused gives the context what the message goes back to.
-func (h *each[T]) caused(ctx context.Context, m Message, in T) context.Context {
-	if h.work.Cause == nil {
-		return ctx
-	}
-	cause := h.work.Cause(in)
-	cause.ID, cause.ReceivedAt, cause.Principal = m.ID, m.SentAt, h.work.Name
-	return request.With(ctx, cause)
+// item is a message as the work reads it.
+type item[T any] struct {
+	in    T
+	cause request.Info
+	// See [Work.Key].
+	event, subject string
+	version        registrar.Version
 }
 
-// claimed does the work unless it was done before, and keeps that it was.
-func (h *each[T]) claimed(ctx context.Context, in T, do func(context.Context) error) error {
-	event, subject, version := "", "", registrar.Version(0)
-	if h.work.Key != nil && h.Claims != nil {
-		event, subject, version = h.work.Key(in)
-	}
-	if event == "" {
+// read asks the work all that it has to say of a message. What panics there does so every time: it is an error like any other.
+func (h *each[T]) read(ctx context.Context, m Message) (w item[T], err error) {
+	err = h.safely(ctx, func() error {
+		if w.in, err = h.work.Read(m); err != nil {
+			return err
+		}
+		w.cause = request.Info{Correlation: m.ID, Trace: m.Trace}
+		if h.work.Cause != nil {
+			w.cause = h.work.Cause(w.in)
+		}
+		w.cause.ID, w.cause.ReceivedAt, w.cause.Principal = m.ID, m.SentAt, h.work.Name
+		if h.work.Key != nil && h.Claims != nil {
+			w.event, w.subject, w.version = h.work.Key(w.in)
+		}
+		return nil
+	})
+	return w, err
+}
+
+// claimed does the work unless it was done before, or something newer of its subject was, and keeps that it was.
+func (h *each[T]) claimed(ctx context.Context, w item[T], do func(context.Context) error) error {
+	if w.event == "" {
 		return do(ctx)
 	}
 	token := h.NewID()
-	err := h.Claims.Claim(ctx, h.work.Name, event, token, h.end(ctx))
+	err := h.Claims.Claim(ctx, h.work.Name, w.event, token, h.end(ctx))
 	if errors.Is(err, ErrDone) {
-		h.Log.DebugContext(ctx, "the event was handled before", "consumer", h.work.Name, "event", event)
+		h.Log.DebugContext(ctx, "the event was handled before", "consumer", h.work.Name, "event", w.event)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := h.newest(ctx, subject, version, do); err != nil {
-		ctx, cancel := afterwards(ctx)
-		defer cancel()
-		if lost := h.Claims.Release(ctx, h.work.Name, event, token); lost != nil {
-			h.Log.WarnContext(ctx, "a claim was not released and lasts until its end", "consumer", h.work.Name, "event", event, "error", lost.Error())
+	outdated, err := h.outdated(ctx, w)
+	if err == nil && !outdated {
+		err = do(ctx)
+	}
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	if err == nil && !outdated && w.subject != "" {
+		err = h.Claims.Saw(ctx, h.work.Name, w.subject, w.version)
+	}
+	if err != nil {
+		if lost := h.Claims.Release(ctx, h.work.Name, w.event, token); lost != nil {
+			h.Log.WarnContext(ctx, "a claim was not released and lasts until its end", "consumer", h.work.Name, "event", w.event, "error", lost.Error())
 		}
 		return err
 	}
-	if err := h.Claims.Complete(ctx, h.work.Name, event, token); err != nil {
+	if err := h.Claims.Complete(ctx, h.work.Name, w.event, token); err != nil {
 		return fmt.Errorf("done, but not marked as done: %w", err)
 	}
 	return nil
@@ -230,34 +253,28 @@ func (h *each[T]) end(ctx context.Context) time.Time {
 	return h.Clock().Add(left + grace)
 }
 
-// newest does the work unless something newer of the subject was seen.
-func (h *each[T]) newest(ctx context.Context, subject string, version registrar.Version, do func(context.Context) error) error {
-	if subject == "" {
-		return do(ctx)
+// outdated tells whether something newer of the subject was handled, or the same.
+func (h *each[T]) outdated(ctx context.Context, w item[T]) (bool, error) {
+	if w.subject == "" {
+		return false, nil
 	}
-	seen, err := h.Claims.Seen(ctx, h.work.Name, subject)
-	if err != nil {
-		return err
+	seen, err := h.Claims.Seen(ctx, h.work.Name, w.subject)
+	if err != nil || seen < w.version {
+		return false, err
 	}
-	if seen >= version {
-		h.Log.InfoContext(ctx, "skipped: something newer was handled", "consumer", h.work.Name, "version", version, "seen", seen)
-		return nil
-	}
-	if err := do(ctx); err != nil {
-		return err
-	}
-	return h.Claims.Saw(ctx, h.work.Name, subject, version)
+	h.Log.InfoContext(ctx, "skipped: something newer was handled", "consumer", h.work.Name, "version", w.version, "seen", seen)
+	return true, nil
 }
 
-// do does the work; a panic is an error.
-func (h *each[T]) do(ctx context.Context, in T) (err error) {
+// safely calls what the function gave the kit; a panic is an error.
+func (h *each[T]) safely(ctx context.Context, call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.Log.ErrorContext(ctx, "panic", "consumer", h.work.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return h.work.Do(ctx, in)
+	return call()
 }
 
 // keepHidden keeps the message from being delivered again while the work lasts.
@@ -287,7 +304,7 @@ func (h *each[T]) keepHidden(ctx context.Context, m Message, do func(context.Con
 
 // hide changes when a message comes back; that it fails means that the queue's own time holds.
 func (h *each[T]) hide(ctx context.Context, m Message, d time.Duration) {
-	ctx, cancel := afterwards(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment) // nobody is to wait for it
 	defer cancel()
 	const longest = 12 * time.Hour // SQS API reference, ChangeMessageVisibility
 	if err := h.Queue.Hide(ctx, m, min(max(d, 0), longest)); err != nil {
@@ -312,14 +329,21 @@ func (h *each[T]) bury(ctx context.Context, m Message, reason error) bool {
 		h.Log.ErrorContext(ctx, "a dead message was not buried and comes back", "consumer", h.work.Name, "error", err.Error())
 		return false
 	}
+	telemetry.Count(ctx, telemetry.Failures, 1) // what comes back is counted where the batch is answered
 	return true
 }
 
-// afterwards is a context for what is still to be said when the work's own time is over. What lambdahost keeps from the
-// function's time is longer.
+// moment is enough for one request. What lambdahost keeps from the function's time is longer.
+const moment = 400 * time.Millisecond
+
+// afterwards is a context for what is still to be said when the work is done or has failed: it has what is left of the
+// function's time, and a moment when nothing is.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	const enough = 400 * time.Millisecond
-	return context.WithTimeout(context.WithoutCancel(ctx), enough)
+	end := time.Now().Add(moment)
+	if deadline, ok := ctx.Deadline(); ok && deadline.After(end) {
+		end = deadline
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
 // Together makes a handler that does the work for all messages of a batch at once, which must be work that may be done twice.
@@ -337,22 +361,20 @@ type together[T any] struct {
 
 // HandleBatch implements [Handler].
 func (h together[T]) HandleBatch(ctx context.Context, batch []Message) []string {
-	var all []T
-	for _, m := range batch {
-		one, err := h.alone.work.Read(m)
+	all, causes := make([]T, len(batch)), make([]request.Info, len(batch))
+	for i, m := range batch {
+		w, err := h.alone.read(ctx, m)
 		if err != nil {
 			return h.alone.HandleBatch(ctx, batch)
 		}
-		all = append(all, one)
+		all[i], causes[i] = w.in, w.cause
 	}
-	atOnce := &each[[]T]{h.alone.Settings, Work[[]T]{Name: h.alone.work.Name, Do: h.do}}
-	if err := atOnce.do(ctx, all); err != nil {
+	if err := h.alone.safely(ctx, func() error { return h.do(ctx, all) }); err != nil {
 		h.alone.Log.WarnContext(ctx, "a batch failed; each message is tried alone", "consumer", h.alone.work.Name, "messages", len(batch), "error", err.Error())
 		return h.alone.HandleBatch(ctx, batch)
 	}
-	for i, m := range batch {
-		ctx := h.alone.caused(request.With(ctx, request.Info{ID: m.ID, Correlation: m.ID, Trace: m.Trace}), m, all[i])
-		h.alone.Log.InfoContext(ctx, "handled", "consumer", h.alone.work.Name)
+	for _, cause := range causes {
+		h.alone.Log.InfoContext(request.With(ctx, cause), "handled", "consumer", h.alone.work.Name)
 	}
 	return nil
 }

@@ -75,14 +75,20 @@ func (c *claims) Claim(_ context.Context, name, event, token string, until time.
 	return nil
 }
 
-func (c *claims) Complete(_ context.Context, name, event, token string) error {
+func (c *claims) Complete(ctx context.Context, name, event, token string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done[name+event] = c.done[name+event] || c.token[name+event] == token
 	return nil
 }
 
-func (c *claims) Release(_ context.Context, name, event, token string) error {
+func (c *claims) Release(ctx context.Context, name, event, token string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.token[name+event] == token {
@@ -97,7 +103,10 @@ func (c *claims) Seen(_ context.Context, name, subject string) (registrar.Versio
 	return c.seen[name+subject], nil
 }
 
-func (c *claims) Saw(_ context.Context, name, subject string, version registrar.Version) error {
+func (c *claims) Saw(ctx context.Context, name, subject string, version registrar.Version) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[name+subject] = max(c.seen[name+subject], version)
@@ -366,6 +375,88 @@ func TestEvents_AClaimEndsWithItsFunction(t *testing.T) {
 		}
 		close(killed)
 	})
+}
+
+// Work may end with its function's time: it is done all the same, and must not be done again.
+func TestEvents_WhatIsDoneAtTheDeadlineIsMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		did := 0
+		h := d.events(func(ctx context.Context, _ registrar.Event) error {
+			did++
+			<-ctx.Done()
+			return nil
+		})
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			wantFailed(t, h.HandleBatch(ctx, []consumer.Message{event(t, "a", 1)}))
+			cancel()
+		}
+		if seen := d.claims.seen["testsection/s/p"]; did != 1 || seen != 1 {
+			t.Errorf("done %d times, the version %d was seen", did, seen)
+		}
+	})
+}
+
+// panicky is work that panics where the text says.
+func panicky(do func(string)) consumer.Work[string] {
+	at := func(place, body string) {
+		if place == body {
+			panic("at the disco")
+		}
+	}
+	return consumer.Work[string]{
+		Name:  "test",
+		Read:  func(m consumer.Message) (string, error) { at("read", string(m.Body)); return string(m.Body), nil },
+		Key:   func(body string) (string, string, registrar.Version) { at("key", body); return body, "", 0 },
+		Cause: func(body string) request.Info { at("cause", body); return request.Info{} },
+		Do:    func(_ context.Context, body string) error { do(body); return nil },
+	}
+}
+
+func TestAPanicIsOfItsMessageAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		handler func(consumer.Settings, consumer.Work[string]) consumer.Handler
+		places  []string
+	}{
+		"each": {consumer.Each[string], []string{"read", "key", "cause"}},
+		"together": {func(s consumer.Settings, w consumer.Work[string]) consumer.Handler {
+			return consumer.Together(s, w, func(ctx context.Context, all []string) error {
+				for _, body := range all {
+					_ = w.Do(ctx, body)
+				}
+				return nil
+			})
+		}, []string{"read", "cause"}},
+	} {
+		for _, place := range c.places {
+			d := newDesk()
+			var did []string
+			h := c.handler(d.settings(), panicky(func(body string) { did = append(did, body) }))
+			wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", place), message("3", "b")}))
+			if !slices.Equal(did, []string{"a", "b"}) || !strings.Contains(d.queue.buried["2"], "at the disco") || len(d.queue.buried) != 1 {
+				t.Errorf("%s, a panic in %s: did %q, buried %v", name, place, did, d.queue.buried)
+			}
+		}
+	}
+}
+
+// A message counts as failed once: here when it is dead, where the batch is answered when it comes back.
+func TestTheDeadAreCounted(t *testing.T) {
+	for broken, want := range map[error]float64{nil: 2, errors.New("no grave"): 0} {
+		var text bytes.Buffer
+		recorder := telemetry.New(telemetry.Options{Function: "works", Log: slog.NewJSONHandler(&text, nil)})
+		d := newDesk()
+		d.queue.broken = broken
+		ctx, invocation := recorder.Begin(t.Context(), telemetry.Batch)
+		d.each(nil).HandleBatch(ctx, []consumer.Message{message("1", "unreadable"), message("2", "unreadable")})
+		telemetry.Conclude(ctx, telemetry.Outcome{})
+		invocation.End(ctx)
+		var line struct{ Failures float64 }
+		if err := json.Unmarshal(text.Bytes(), &line); err != nil || line.Failures != want {
+			t.Errorf("not buried because of %v: %v failures, want %v; %v", broken, line.Failures, want, err)
+		}
+	}
 }
 
 func TestTogether_TriesEachAloneWhenABatchFails(t *testing.T) {

@@ -19,7 +19,9 @@ type DeadLetter struct {
 	At    time.Time
 	Group string // of a FIFO queue; empty in others
 	Trace string // the sender's X-Ray trace header; may be empty
-	Body  []byte
+	// Feedback: its queue is told of mail that bounced, or that its reader complained of, so that Body has addresses in it.
+	Feedback bool
+	Body     []byte
 }
 
 // Depth is how many messages lie in a queue. The numbers are approximate: the queue counts in many places, and they may be a

@@ -17,9 +17,6 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// margin is kept from a function's time, so that a handler that waits can still say so before Lambda kills it.
-const margin = 500 * time.Millisecond
-
 // HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a client
 // can do wrong is an answer. The recorder tells of each invocation, whose outcome the handler has to
 // conclude (package api's does); nil: nobody does.
@@ -41,11 +38,8 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	if event.RequestContext.HTTP.Method == "" {
 		return nil, fmt.Errorf("the event is no request of an HTTP API in payload format 2.0 (version %q)", event.Version)
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
-	}
+	ctx, cancel := withMargin(ctx)
+	defer cancel()
 	info := infoOf(ctx, event)
 	ctx, invocation := f.recorder.Begin(request.With(ctx, info), telemetry.Request)
 	defer func() { invocation.End(ctx) }()
@@ -126,12 +120,16 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 // fault is what is wrong with an event that is no HTTP request.
 type fault struct{ field, detail string }
 
-const badRequestCode = "BAD_REQUEST"
+// The kind of problem, as shared/api names it.
+const (
+	badRequestCode = "BAD_REQUEST"
+	badRequestType = "https://registrar.example.com/problems/bad-request"
+)
 
-// badRequest is a problem answer (RFC 9457), in the form of shared/api's.
+// badRequest is a problem answer (RFC 9457), in the form of shared/api's, which consumers are not to link.
 func badRequest(id string, f fault) events.APIGatewayV2HTTPResponse {
 	body, err := json.Marshal(map[string]any{
-		"type": "about:blank", "title": "Bad Request", "status": http.StatusBadRequest, "code": badRequestCode, "detail": f.detail, "instance": id,
+		"type": badRequestType, "title": "Bad Request", "status": http.StatusBadRequest, "code": badRequestCode, "detail": f.detail, "instance": id,
 		"errors": []any{map[string]string{"field": f.field, "code": "FORMAT", "detail": "cannot be read"}},
 	})
 	if err != nil { // maps of strings and a number

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/telemetry"
@@ -77,4 +78,16 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 		os.Exit(1)
 	}
 	lambda.StartWithOptions(handler)
+}
+
+// margin is kept from a function's time.
+const margin = 500 * time.Millisecond
+
+// withMargin keeps a little of a function's time, so that a handler can still say what became of its work before Lambda
+// kills it.
+func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
+	}
+	return ctx, func() {}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/request"
@@ -78,8 +79,19 @@ func TestHTTP_WhatIsNoRequestIsAProblem(t *testing.T) {
 	broken.Body, broken.IsBase64Encoded = "%%%", true
 	address := event()
 	address.RawQueryString = "a=\x7f%"
+	proper := event() // whose query shared/api refuses, with the same code
+	proper.RawQueryString = "a=%"
+	things := api.Define(api.Spec{ID: "things-make", Method: http.MethodPost, Path: "/v1/things"},
+		func(context.Context, *struct{}) (*api.Nothing, error) { return &api.Nothing{}, nil })
+	var same, problem api.Problem
+	if err := json.Unmarshal([]byte(invoke(t, proper, api.Handler(slog.New(slog.DiscardHandler), things).ServeHTTP).Body), &same); err != nil {
+		t.Fatal(err)
+	}
 	for _, e := range []events.APIGatewayV2HTTPRequest{broken, address} {
 		got := invoke(t, e, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
+		if err := json.Unmarshal([]byte(got.Body), &problem); err != nil || problem.Code != same.Code || problem.Type != same.Type || problem.Title != same.Title {
+			t.Errorf("the problem %+v is of another kind than shared/api's %+v, %v", problem, same, err)
+		}
 		if got.StatusCode != http.StatusBadRequest || got.Headers["Content-Type"] != "application/problem+json" || strings.Contains(got.Body, "%") {
 			t.Errorf("answer: %+v", got)
 		}

@@ -61,12 +61,3 @@ func conclude(ctx context.Context, failed int) {
 	telemetry.Count(ctx, telemetry.Failures, float64(failed))
 	telemetry.Conclude(ctx, telemetry.Outcome{Failed: failed > 0})
 }
-
-// withMargin keeps a little of a function's time, so that a handler can still say what became of its work before Lambda
-// kills it.
-func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
-		return context.WithDeadline(ctx, deadline.Add(-margin))
-	}
-	return ctx, func() {}
-}

@@ -109,10 +109,10 @@ func orNil(err *registrar.HandoverError) error {
 	return err
 }
 
-// pause waits with full jitter, doubling from a quarter of a second up to one; false when the context ends first.
+// pause waits with full jitter, doubling from half a second up to one; false when the context ends first.
 func pause(ctx context.Context, attempt int) bool {
-	const first, longest = 250 * time.Millisecond, time.Second
-	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(longest, first<<attempt)))))
+	const first, longest = 500 * time.Millisecond, time.Second
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(longest, first<<(attempt-1))))))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

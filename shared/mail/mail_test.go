@@ -94,13 +94,13 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	}{
 		{400, "MessageRejected", registrar.MailRefused, once},
 		{400, "BadRequestException", registrar.MailRefused, once},
-		{400, "AccountSuspendedException", registrar.MailRefused, once},
-		{400, "SendingPausedException", registrar.MailRefused, once},
-		{400, "MailFromDomainNotVerifiedException", registrar.MailRefused, once},
 		{429, "TooManyRequestsException", registrar.MailReleased, often},
 		{400, "LimitExceededException", registrar.MailReleased, often},
 		{400, "ThrottlingException", registrar.MailReleased, often},
 		{429, "", registrar.MailReleased, often},
+		{400, "AccountSuspendedException", registrar.MailReleased, often}, // of the account, not of the mail
+		{400, "SendingPausedException", registrar.MailReleased, often},
+		{400, "MailFromDomainNotVerifiedException", registrar.MailReleased, often},
 		{404, "NotFoundException", registrar.MailReleased, often},
 		{403, "AccessDeniedException", registrar.MailReleased, often},
 		{403, "ExpiredTokenException", registrar.MailReleased, often},

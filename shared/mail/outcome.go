@@ -42,14 +42,15 @@ func judge(err error, keptBack bool) *registrar.HandoverError {
 // outcomeOf tells what a code of SES means (SES API reference v2, "SendEmail", and "Common errors").
 func outcomeOf(code string) registrar.MailState {
 	switch code {
-	case "MessageRejected", "BadRequestException", "ValidationException", "AccountSuspendedException", "SendingPausedException",
-		"MailFromDomainNotVerifiedException":
+	case "MessageRejected", "BadRequestException", "ValidationException":
 		return registrar.MailRefused
 	case "TooManyRequestsException", "LimitExceededException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
-		// What an operator has to mend outside of the mail: it waits in the queue, and then where dead letters lie.
-		"NotFoundException", "AccessDeniedException", "NotAuthorized", "OptInRequired", "IncompleteSignature",
-		"InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch",
-		"InvalidSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		// What an operator has to mend outside of the mail, and what holds for the whole account or its domain: the mail waits in
+		// the queue, and then where dead letters lie, from where all are sent again at once.
+		"AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException",
+		"NotFoundException", "AccessDeniedException", "NotAuthorized", "OptInRequired", "IncompleteSignature", "InvalidClientTokenId",
+		"UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "InvalidSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
 		return registrar.MailReleased
 	}
 	return registrar.MailUnknown

@@ -48,7 +48,11 @@ type Operator struct {
 }
 
 // Address is where a queue and its dead letters are.
-type Address struct{ Name, URL, DeadLetters string }
+type Address struct {
+	Name, URL, DeadLetters string
+
+	Feedback bool // the queue is told of mail: see [consumer.DeadLetter]
+}
 
 const (
 	// hold is how long letters that were looked at stay hidden when nobody gives them back: longer than a function behind the API
@@ -75,7 +79,8 @@ func DeadLetterVariable(name string) string {
 }
 
 // OpenOperator makes one for the queues that the environment names: QUEUES, parted by commas, and for each of them the variables
-// that [Variable] and [DeadLetterVariable] name. The error names every one that is missing.
+// that [Variable] and [DeadLetterVariable] name. FEEDBACK_QUEUES names those among them that are told of mail. The error names
+// every one that is missing.
 func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) (*Operator, error) {
 	var queues []Address
 	var wrong []string
@@ -85,9 +90,12 @@ func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) 
 		}
 		return getenv(name)
 	}
+	feedback := strings.Split(variable("FEEDBACK_QUEUES"), ",")
 	for name := range strings.SplitSeq(variable("QUEUES"), ",") {
 		if name != "" {
-			queues = append(queues, Address{name, variable(Variable(name)), variable(DeadLetterVariable(name))})
+			queues = append(queues, Address{
+				Name: name, URL: variable(Variable(name)), DeadLetters: variable(DeadLetterVariable(name)), Feedback: slices.Contains(feedback, name),
+			})
 		}
 	}
 	if len(wrong) > 0 {
@@ -179,7 +187,9 @@ func (o *Operator) Letters(ctx context.Context, name string, most int) (letters 
 	}
 	letters = make([]consumer.DeadLetter, 0, len(held))
 	for _, m := range held[:min(len(held), most)] {
-		letters = append(letters, letterOf(m, receives))
+		letter := letterOf(m, receives)
+		letter.Feedback = q.Feedback
+		letters = append(letters, letter)
 	}
 	slices.SortFunc(letters, func(a, b consumer.DeadLetter) int {
 		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Message, b.Message))
@@ -251,12 +261,7 @@ func (o *Operator) Replay(ctx context.Context, name, message string) (id string,
 			}
 		}
 		again.MessageSystemAttributes = traced(m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)])
-		if group := m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]; group != "" {
-			again.MessageGroupId = &group
-			if strings.HasSuffix(q.URL, ".fifo") { // standard queues may have groups, and no deduplication
-				again.MessageDeduplicationId = m.MessageId
-			}
-		}
+		inGroup(again, m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)], aws.ToString(m.MessageId))
 		out, err := o.client.SendMessage(ctx, again)
 		if err != nil {
 			return fmt.Errorf("send a dead letter back: %w", err)

@@ -346,12 +346,24 @@ func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 func TestOpenOperator_NamesWhatIsMissing(t *testing.T) {
 	env := map[string]string{"QUEUES": "imports,late-mail", "IMPORTS_QUEUE_URL": "u", "LATE_MAIL_DEAD_LETTER_QUEUE_URL": "u"}
 	_, err := queue.OpenOperator(aws.Config{}, func(name string) string { return env[name] }, nil)
-	for _, part := range []string{"IMPORTS_DEAD_LETTER_QUEUE_URL is not set", "LATE_MAIL_QUEUE_URL is not set"} {
+	for _, part := range []string{"IMPORTS_DEAD_LETTER_QUEUE_URL is not set", "LATE_MAIL_QUEUE_URL is not set", "FEEDBACK_QUEUES is not set"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v lacks %q", err, part)
 		}
 	}
 	if _, err := queue.OpenOperator(aws.Config{}, func(string) string { return "" }, nil); err == nil || !strings.Contains(err.Error(), "QUEUES is not set") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestOperator_KnowsFeedback(t *testing.T) {
+	o := newOffice(t, "", nil)
+	o.bury(t, 1, "")
+	for _, feedback := range []bool{false, true} {
+		told := queue.NewOperator(o.client, o.log, queue.Address{Name: "work", URL: o.url, DeadLetters: o.dead, Feedback: feedback})
+		letters, _, err := told.Letters(t.Context(), "work", 10)
+		if err != nil || len(letters) != 1 || letters[0].Feedback != feedback {
+			t.Errorf("of a queue that is told of mail (%t): %+v, %v", feedback, letters, err)
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/uuid"
@@ -61,7 +62,7 @@ const (
 )
 
 // SendEvents sends events, ten in a request, and tells for each why it was not sent; nil when all were. Parts of a batch that
-// SQS's own trouble kept back are sent once more.
+// SQS's own trouble kept back are sent once more. [registrar.ErrBusy] when that may pass.
 func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []error {
 	errs := make([]error, len(events))
 	failed := false
@@ -126,7 +127,7 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 		out, err := q.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &q.url, Entries: entries})
 		if err != nil { // the SDK tried again already
 			for _, e := range entries {
-				failed[*e.Id] = fmt.Errorf("send events: %w", err)
+				failed[*e.Id] = fmt.Errorf("send events: %w", busyOr(ctx, err))
 			}
 			return failed
 		}
@@ -135,8 +136,11 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 		}
 		again := map[string]bool{}
 		for _, f := range out.Failed {
-			failed[aws.ToString(f.Id)] = fmt.Errorf("send an event: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
-			again[aws.ToString(f.Id)] = !f.SenderFault
+			err := fmt.Errorf("send an event: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
+			if !f.SenderFault {
+				err = fmt.Errorf("%w: %w", registrar.ErrBusy, err)
+			}
+			failed[aws.ToString(f.Id)], again[aws.ToString(f.Id)] = err, !f.SenderFault
 		}
 		rest := entries[:0:0]
 		for _, e := range entries {
@@ -147,6 +151,15 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 		entries = rest
 	}
 	return failed
+}
+
+// busyOr makes ErrBusy of an error that passes, as the SDK judges it, which tried again in vain: SQS is throttling, in trouble, or not
+// to be reached. Others last until somebody mends them: a queue that is not there, a right that is missing.
+func busyOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary {
+		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
+	}
+	return err
 }
 
 // Send sends a message that is no event.
@@ -242,13 +255,23 @@ func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) 
 			attributeBuriedAt: text(time.Now().UTC().Format(time.RFC3339)),
 		},
 	}
-	if m.Group != "" {
-		in.MessageGroupId, in.MessageDeduplicationId = aws.String(m.Group), aws.String(m.ID)
-	}
+	inGroup(in, m.Group, m.ID)
 	if _, err := c.client.SendMessage(ctx, in); err != nil {
 		return fmt.Errorf("bury a message: %w", err)
 	}
 	return nil
+}
+
+// inGroup puts a message to send into a group, if there is one. What has the id is sent once within five minutes, to a FIFO queue:
+// standard queues may have groups, and refuse ids (SQS API reference, SendMessage).
+func inGroup(in *sqs.SendMessageInput, group, id string) {
+	if group == "" {
+		return
+	}
+	in.MessageGroupId = aws.String(group)
+	if strings.HasSuffix(aws.ToString(in.QueueUrl), ".fifo") {
+		in.MessageDeduplicationId = aws.String(id)
+	}
 }
 
 // legible makes text of what SQS takes in an attribute: not empty, bounded, and of the characters of XML 1.0.

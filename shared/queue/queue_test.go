@@ -1,8 +1,12 @@
 package queue_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -179,8 +183,53 @@ func TestRefused_TellsWhoAsked(t *testing.T) {
 	if err != nil || got.Request != "req" || got.Correlation != "cor" || got.Trace != "Root=1" || got.OnBehalfOf != "p" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := queue.New(c, url+"-not-there").Refused(ctx, e); err == nil {
-		t.Error("a refusal that no queue has was said to be safe")
+	if err := queue.New(c, url+"-not-there").Refused(ctx, e); err == nil || errors.Is(err, registrar.ErrBusy) {
+		t.Errorf("a refusal that no queue has: %v, want an error that does not pass", err)
+	}
+}
+
+// Only what passes is a want of time. All else would have clients ask again for ever.
+func TestSendEvents_SaysWhatPasses(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		status int // 0: no answer
+		code   string
+		body   string
+		busy   bool
+	}{
+		"throttled":            {status: http.StatusBadRequest, code: "RequestThrottled", busy: true},
+		"SQS is in trouble":    {status: http.StatusInternalServerError, code: "InternalFailure", busy: true},
+		"unavailable":          {status: http.StatusServiceUnavailable, busy: true},
+		"no answer":            {busy: true},
+		"the time is over":     {ctx: ended, status: http.StatusOK, busy: true},
+		"no right":             {status: http.StatusForbidden, code: "AccessDeniedException"},
+		"no queue":             {status: http.StatusBadRequest, code: "QueueDoesNotExist"},
+		"one failed for now":   {status: http.StatusOK, body: `{"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": false}]}`, busy: true},
+		"one failed by itself": {status: http.StatusOK, body: `{"Failed": [{"Id": "0", "Code": "InvalidMessageContents", "SenderFault": true}]}`},
+	} {
+		handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+			w.Header().Set("X-Amzn-Errortype", c.code)
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, cmp.Or(c.body, `{"__type": "`+c.code+`"}`))
+		})
+		options := sqs.Options{
+			Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(handler),
+			Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 1,
+		}
+		if c.status == 0 {
+			options.BaseEndpoint, options.HTTPClient = aws.String("http://127.0.0.1:1"), nil // nobody listens there
+		}
+		ctx := t.Context()
+		if c.ctx != nil {
+			ctx = c.ctx
+		}
+		errs := queue.New(sqs.New(options), "http://sqs.local/000000000000/q").SendEvents(ctx, []registrar.Event{event(0, "")})
+		if len(errs) != 1 || errs[0] == nil || errors.Is(errs[0], registrar.ErrBusy) != c.busy {
+			t.Errorf("%s: %v, want it to pass: %t", name, errs, c.busy)
+		}
 	}
 }
 
@@ -225,6 +274,18 @@ func TestConsumer_BuriesInTheGroup(t *testing.T) {
 	}
 	letters := receive(t, c, "http://sqs.local/000000000000/work-dead.fifo")
 	if len(letters) != 1 || letters[0].Attributes["MessageGroupId"] != "g" || *letters[0].MessageAttributes["reason"].StringValue != "unknown" {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// A standard queue may have groups, for fairness, and takes no deduplication.
+func TestConsumer_BuriesInTheGroupOfAStandardQueue(t *testing.T) {
+	c := client(t)
+	dead := create(t, c, "work-dead", nil)
+	if err := queue.NewConsumer(c, create(t, c, "work", nil), dead).Bury(t.Context(), consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, "told"); err != nil {
+		t.Fatal(err)
+	}
+	if letters := receive(t, c, dead); len(letters) != 1 || letters[0].Attributes["MessageGroupId"] != "g" {
 		t.Errorf("letters %+v", letters)
 	}
 }

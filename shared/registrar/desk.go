@@ -24,6 +24,7 @@ type RegistrationStore interface {
 // Auditor keeps what was refused. What was done is kept by the store, as the event in its transaction.
 type Auditor interface {
 	// Refused returns when the event is safe, or an error: then the refusal must not be told, as it would be on no record.
+	// [ErrBusy] when the same may succeed a moment later.
 	Refused(ctx context.Context, e Event) error
 }
 
@@ -63,8 +64,8 @@ func (d Desk) Drop(ctx context.Context, r DropRequest, key IdempotencyKey, reply
 	})
 }
 
-// audited hands refusals to the audit before they are told. An audit that cannot be reached is a want of time, not a
-// refusal: the caller gets [ErrBusy] and may ask again.
+// audited hands refusals to the audit before they are told. When that fails, nothing is refused: the caller gets the audit's
+// error, and may ask again when it is [ErrBusy].
 func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event) error {
 	var all Refusals
 	var one *Refusal
@@ -76,7 +77,7 @@ func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event
 		return err
 	}
 	if lost := d.Audit.Refused(ctx, event(all)); lost != nil {
-		return fmt.Errorf("%w: the refusal cannot be audited: %w", ErrBusy, lost)
+		return fmt.Errorf("the refusal cannot be audited: %w", lost)
 	}
 	return err
 }

@@ -19,7 +19,7 @@ const AnswerLifetime = 24 * time.Hour
 // is an answer if and only if there is the effect.
 type Answer struct {
 	Key   IdempotencyKey
-	Reply []byte // opaque here; at most 64 KiB
+	Reply []byte // opaque here; a record, whose fields' limits bound it: of the largest, a course, to less than 100 KiB
 }
 
 // AnsweredBefore tells that the request with this key was carried out before, perhaps by a first attempt whose reply was

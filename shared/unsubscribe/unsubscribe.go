@@ -36,9 +36,6 @@ func New(secret string) Tokens { return Tokens{registrar.NewSecret(secret)} }
 // ErrForged tells of a token that this system did not make.
 var ErrForged = errors.New("the token is not one of this system")
 
-// Pattern is what tokens look like, as a regular expression.
-const Pattern = "^[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]{43}$"
-
 // path is where tokens are taken.
 const path = "/v1/unsubscribe/"
 

@@ -3,7 +3,6 @@ package unsubscribe_test
 import (
 	"encoding/base64"
 	"errors"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -15,7 +14,6 @@ const secret = "0123456789abcdef"
 
 func TestATokenIsForOnePersonAndKind(t *testing.T) {
 	tokens := unsubscribe.New(secret)
-	pattern := regexp.MustCompile(unsubscribe.Pattern)
 	seen := map[string]bool{}
 	for _, recipient := range []registrar.Recipient{
 		registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"), registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b12"), registrar.OfAddress("ann@example.edu"),
@@ -23,7 +21,7 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 		for _, kind := range registrar.MailKinds() {
 			token := tokens.Make(recipient, kind)
 			gotRecipient, gotKind, err := tokens.Read(token)
-			if err != nil || gotRecipient != recipient || gotKind != kind || seen[token] || !pattern.MatchString(token) || strings.Contains(token, "ann") {
+			if err != nil || gotRecipient != recipient || gotKind != kind || seen[token] || strings.Contains(token, "ann") {
 				t.Errorf("%s: %s, %s, %v", token, gotRecipient, gotKind, err)
 			}
 			seen[token] = true

@@ -172,7 +172,7 @@ func (c *Cloud) Queue(name string) *queue.Queue { return queue.New(c.sqs, c.queu
 func (c *Cloud) Operator() *queue.Operator {
 	var all []queue.Address
 	for name, q := range c.queues {
-		all = append(all, queue.Address{Name: name, URL: q.url, DeadLetters: q.dead})
+		all = append(all, queue.Address{Name: name, URL: q.url, DeadLetters: q.dead, Feedback: q.feedback})
 	}
 	return queue.NewOperator(c.sqs, c.options.Log, all...)
 }
@@ -248,8 +248,11 @@ func (c *Cloud) keepSchedule(f functions.Function, function lambda.Function, o O
 	}, nil
 }
 
-// queueOf is a queue as it was made: addresses of itself and of its dead letters, and its ARN.
-type queueOf struct{ url, dead, arn string }
+// queueOf is a queue as it was made: addresses of itself and of its dead letters, its ARN, and whether it is told of mail.
+type queueOf struct {
+	url, dead, arn string
+	feedback       bool
+}
 
 // visibility is for how long a queue's messages are hidden while they are handled, and when those come back whose consumer was
 // killed.
@@ -275,7 +278,7 @@ func (c *Cloud) makeQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		all[f.Queue.Name] = queueOf{url, dead, arn}
+		all[f.Queue.Name] = queueOf{url, dead, arn, f.Queue.Feedback}
 	}
 	return all, nil
 }

@@ -1,0 +1,133 @@
+// Package feedback reads what Amazon SES tells of mail that it took: that it bounced, or that its reader complained. It comes
+// through a topic of SNS to a queue, and names addresses, so that such a message is to be shown to nobody as it is: a [Report]
+// has none.
+//
+// It knows the form of these messages and the domain's suppressions, nothing of queues. Start with [Read].
+package feedback
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+)
+
+// Report is what the mail provider tells of one mail.
+type Report struct {
+	Kind   string // "Bounce", "Complaint" or another, of which nothing follows
+	Detail string // of a bounce its type and subtype, of a complaint what it is of
+	// The tags that the mail was sent with (package mail), each empty if it had none.
+	Mail         string // id of its record
+	Event        string // id of the event that it was sent for
+	Correlation  string
+	Suppressions []registrar.Suppression
+}
+
+// envelope is what a queue gets of a topic (SNS developer guide, "Fanout to Amazon SQS queues").
+type envelope struct {
+	Type    string
+	Message string
+}
+
+// recipient is one of those that a report is about.
+type recipient struct {
+	Address string `json:"emailAddress"`
+}
+
+// event is what is read of an event of SES (SES developer guide, "Contents of event data that Amazon SES publishes to Amazon
+// SNS"). Identities that notify without a configuration set name its kind notificationType.
+type event struct {
+	EventType        string `json:"eventType"`
+	NotificationType string `json:"notificationType"`
+	Bounce           *struct {
+		Type       string      `json:"bounceType"`
+		SubType    string      `json:"bounceSubType"`
+		Recipients []recipient `json:"bouncedRecipients"`
+		Timestamp  time.Time   `json:"timestamp"`
+		ID         string      `json:"feedbackId"`
+	} `json:"bounce"`
+	Complaint *struct {
+		Feedback   string      `json:"complaintFeedbackType"`
+		Recipients []recipient `json:"complainedRecipients"`
+		Timestamp  time.Time   `json:"timestamp"`
+		ID         string      `json:"feedbackId"`
+	} `json:"complaint"`
+	Mail struct {
+		Tags map[string][]string `json:"tags"`
+	} `json:"mail"`
+}
+
+// validated begins what SES sends to a topic when it is first told of it.
+const validated = "Successfully validated SNS topic"
+
+// Read reads a message of the topic that SES publishes to. Of what cannot be read the report has what could. The error repeats
+// nothing of the message.
+func Read(body []byte) (Report, error) {
+	var outer envelope
+	if err := json.Unmarshal(body, &outer); err != nil {
+		return Report{}, fmt.Errorf("no message of a topic: %w", err)
+	}
+	if outer.Type != "Notification" || outer.Message == "" {
+		return Report{}, errors.New("no notification of a topic")
+	}
+	if strings.HasPrefix(outer.Message, validated) {
+		return Report{Kind: "Validation"}, nil
+	}
+	var e event
+	if err := json.Unmarshal([]byte(outer.Message), &e); err != nil {
+		var noTime *time.ParseError
+		if errors.As(err, &noTime) { // it would repeat what stands there
+			err = errors.New("its time cannot be read")
+		}
+		return Report{}, fmt.Errorf("no event of the mail provider: %w", err)
+	}
+	tags := e.Mail.Tags
+	r := Report{
+		Kind: cmp.Or(e.EventType, e.NotificationType), Mail: first(tags["mail"]), Event: first(tags["event"]), Correlation: first(tags["correlation"]),
+	}
+	switch r.Kind {
+	case "":
+		return r, errors.New("an event of the mail provider that does not say its kind")
+	case "Bounce":
+		if e.Bounce == nil {
+			return r, errors.New("a bounce that does not say of what")
+		}
+		r.Detail = e.Bounce.Type + " " + e.Bounce.SubType
+		if e.Bounce.Type == "Permanent" { // others may go on: a full mailbox is empty another day
+			r.suppress(e.Bounce.Recipients, registrar.SuppressedForBounce, e.Bounce.ID, e.Bounce.Timestamp)
+		}
+	case "Complaint":
+		if e.Complaint == nil {
+			return r, errors.New("a complaint that does not say of what")
+		}
+		r.Detail = e.Complaint.Feedback
+		if e.Complaint.Feedback != "not-spam" { // a reader who takes a complaint back
+			r.suppress(e.Complaint.Recipients, registrar.SuppressedForComplaint, e.Complaint.ID, e.Complaint.Timestamp)
+		}
+	}
+	return r, nil
+}
+
+func (r *Report) suppress(recipients []recipient, reason registrar.SuppressionReason, id string, at time.Time) {
+	for _, of := range recipients {
+		address := of.Address
+		if parsed, err := mail.ParseAddress(address); err == nil { // some stand with a name
+			address = parsed.Address
+		}
+		r.Suppressions = append(r.Suppressions, registrar.Suppression{
+			Address: registrar.HashAddress(address), Reason: reason, Feedback: id, At: registrar.Instant(at),
+		})
+	}
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}

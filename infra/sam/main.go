@@ -70,7 +70,6 @@ type view struct {
 	API                 functions.Gateway
 	Throttles           map[string]functions.Throttle // by route key
 	ScheduleInput       string
-	FailedPrefix        string
 	LogDays             int
 	UploadDays          int
 	DeadLetterSeconds   int
@@ -78,10 +77,9 @@ type view struct {
 
 type queue struct {
 	functions.Queue
-	ID          string // the first part of its resources' logical ids
-	Visibility  int    // seconds
-	WindowSecs  int
-	LateSeconds int
+	ID         string // the first part of its resources' logical ids
+	Visibility int    // seconds
+	WindowSecs int
 }
 
 type function struct {
@@ -106,7 +104,7 @@ type route struct{ ID, Method, Path string }
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
 		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
-		Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
+		Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput,
 		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
 	}
 	for _, f := range all {
@@ -114,8 +112,7 @@ func Template(all []functions.Function) ([]byte, error) {
 			continue
 		}
 		q := queue{
-			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()),
-			WindowSecs: int(f.Queue.Window.Seconds()), LateSeconds: int(f.Queue.Late.Seconds()),
+			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()), WindowSecs: int(f.Queue.Window.Seconds()),
 		}
 		v.Queues = append(v.Queues, q)
 		if q.Uploads != "" {

@@ -89,14 +89,18 @@ func tableActions(use Use) []string {
 // bucketGrants are those of the function's use of the bucket, in which it has to do with uploads alone.
 func (f Function) bucketGrants() []Grant {
 	var uploads []Thing
+	var prefixes []string
 	for _, q := range queues() {
 		if q.Uploads != "" {
-			uploads = append(uploads, Thing{OnObjects, q.Uploads})
+			uploads, prefixes = append(uploads, Thing{OnObjects, q.Uploads}), append(prefixes, q.Uploads)
 		}
 	}
 	switch f.Bucket {
-	case Read:
-		return []Grant{{Actions: []string{"s3:GetObject"}, On: uploads}}
+	case Read: // S3 answers 404 for an object that is not there only to those who may list; to others 403
+		return []Grant{
+			{Actions: []string{"s3:GetObject"}, On: uploads},
+			{Actions: []string{"s3:ListBucket"}, On: []Thing{{Kind: OnBucket}}, Prefixes: prefixes},
+		}
 	case Write:
 		return []Grant{{Actions: []string{"s3:PutObject"}, On: uploads}}
 	case No:

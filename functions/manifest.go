@@ -74,8 +74,8 @@ type Use int
 // What a function may do.
 const (
 	No    Use = iota
-	Read      // get, and query with indexes; of the bucket: get objects
-	Write     // that, and put, update, delete; of the bucket: put objects
+	Read      // get, and query with indexes; of the bucket: get objects, and list them
+	Write     // that, and put, update, delete; of the bucket: put objects, no more
 )
 
 // Care is what a function may do to all queues and their dead letters; see [Function.Grants].

@@ -195,6 +195,13 @@ func (s site) statement(g functions.Grant) awsiam.PolicyStatement {
 		on[i] = s.arn(t)
 	}
 	props := awsiam.PolicyStatementProps{Actions: jsii.Strings(g.Actions...), Resources: jsii.Strings(on...)}
+	if g.Prefixes != nil {
+		names := make([]string, len(g.Prefixes))
+		for i, prefix := range g.Prefixes {
+			names[i] = prefix + "*"
+		}
+		props.Conditions = &map[string]any{"StringLike": map[string]any{"s3:prefix": names}}
+	}
 	if g.AsSender {
 		props.Conditions = &map[string]any{"StringEquals": map[string]any{"ses:FromAddress": s.mail.address}}
 	}

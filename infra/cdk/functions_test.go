@@ -165,13 +165,14 @@ func on(resources []string, actions ...string) []string {
 // grants are what a function may do by its line of the manifest, and nothing else.
 func grants(f functions.Function) []string {
 	var all []string
-	table, objects := []string{"Table.Arn"}, []string(nil)
+	table := []string{"Table.Arn"}
+	var objects, prefixes []string
 	for _, index := range dynamo.TableDefinition("").GlobalSecondaryIndexes {
 		table = append(table, "Table.Arn/index/"+*index.IndexName)
 	}
 	for _, other := range functions.All() {
 		if other.Queue != nil && other.Queue.Uploads != "" {
-			objects = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*")
+			objects, prefixes = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+`*"`)
 		}
 	}
 	if f.Table != functions.No {
@@ -183,6 +184,7 @@ func grants(f functions.Function) []string {
 	switch f.Bucket {
 	case functions.Read:
 		all = append(all, on(objects, "s3:GetObject")...)
+		all = append(all, `s3:ListBucket on Bucket.Arn if {"StringLike":{"s3:prefix":[`+strings.Join(prefixes, ",")+`]}}`)
 	case functions.Write:
 		all = append(all, on(objects, "s3:PutObject")...)
 	case functions.No:

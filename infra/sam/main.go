@@ -172,6 +172,9 @@ func statementOf(g functions.Grant) statement {
 		on[i] = arn(t)
 	}
 	s := statement{Actions: g.Actions, Resource: "[" + strings.Join(on, ", ") + "]"}
+	if g.Prefixes != nil {
+		s.Condition = `{StringLike: {s3:prefix: ["` + strings.Join(g.Prefixes, `*", "`) + `*"]}}`
+	}
 	if g.AsSender {
 		s.Condition = "{StringEquals: {ses:FromAddress: !Ref MailSender}}"
 	}

@@ -294,6 +294,15 @@ func (s system) testBucket(t *testing.T) {
 	some := func(o object) any { return assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&o)}) }
 	data := s.stacks["registrar-test-data"].template
 	data.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(1))
+	pages := functions.UploadCORS()
+	wanted := asRead(t, object{"CorsRules": []object{{
+		"AllowedOrigins": pages.Origins, "AllowedMethods": pages.Methods, "AllowedHeaders": pages.Headers, "MaxAge": pages.MaxAge.Seconds(),
+	}}})
+	for place, r := range map[string]resource{"the CDK app": s.all("AWS::S3::Bucket")["Bucket"], "template.yaml": s.sam["Bucket"]} {
+		if diff := cmp.Diff(wanted, propertiesOf(t, r.Properties)["CorsConfiguration"]); diff != "" {
+			t.Errorf("what pages may upload in %s (-want +got):\n%s", place, diff)
+		}
+	}
 	uploads := 0
 	for _, f := range functions.All() {
 		if f.Queue == nil || f.Queue.Uploads == "" {

@@ -130,9 +130,18 @@ func (d *data) addBucket(stack awscdk.Stack, all []functions.Function) {
 		}))
 		policies = append(policies, policy)
 	}
+	pages := functions.UploadCORS()
+	var methods []awss3.HttpMethods
+	for _, method := range pages.Methods {
+		methods = append(methods, awss3.HttpMethods(method))
+	}
 	d.bucket = awss3.NewBucket(stack, jsii.String("Bucket"), &awss3.BucketProps{
 		BucketName: &name, BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(), Encryption: awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL: jsii.Bool(true), LifecycleRules: &rules, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		Cors: &[]*awss3.CorsRule{{
+			AllowedOrigins: jsii.Strings(pages.Origins...), AllowedMethods: &methods, AllowedHeaders: jsii.Strings(pages.Headers...),
+			MaxAge: jsii.Number(pages.MaxAge.Seconds()),
+		}},
 	})
 	d.bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
 	if len(told) > 0 {

@@ -64,6 +64,7 @@ type view struct {
 	Functions           []function
 	Alarms              []functions.Alarm
 	API                 functions.Gateway
+	UploadCORS          functions.CORS
 	Throttles           map[string]functions.Throttle // by route key
 	ScheduleInput       string
 	LogDays             int
@@ -101,8 +102,8 @@ type route struct{ ID, Method, Path string }
 // Template is the template of the functions, the same bytes for the same functions.
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
-		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
-		Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput,
+		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), UploadCORS: functions.UploadCORS(),
+		Throttles: functions.Throttles(all), Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput,
 		LogDays: logDays, UploadDays: days(functions.UploadsKept), DeadLetterSeconds: int(functions.DeadLettersKept.Seconds()),
 		ScheduleRetries: functions.ScheduleRetries, ScheduleMaxSeconds: int(functions.ScheduleMaxAge.Seconds()),
 	}

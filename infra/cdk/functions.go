@@ -97,11 +97,15 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 	})
 }
 
-// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else.
+// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else, and that it takes for schedules of
+// this account's group alone (Scheduler user guide, "Confused deputy prevention", which allows no narrower ARN).
 func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
 	id := f.LogicalID()
+	group := "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() + ":schedule-group/default"
 	role := awsiam.NewRole(stack, jsii.String(id+"ScheduleRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), nil),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account(), "aws:SourceArn": group}},
+		}),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"call": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

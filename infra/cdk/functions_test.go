@@ -253,7 +253,7 @@ func (s system) shapes(t *testing.T) map[string]shape {
 				f.LoggingConfig.ApplicationLogLevel != "DEBUG" {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
-			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com")
+			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com", "")
 			if _, twice := all[plain(id)]; twice {
 				t.Errorf("function %s stands twice", id)
 			}
@@ -263,8 +263,8 @@ func (s system) shapes(t *testing.T) map[string]shape {
 	return all
 }
 
-// rolePolicies are the policies of a role that a service, and nobody else, may assume.
-func (s stack) rolePolicies(t *testing.T, id, service string) []policy {
+// rolePolicies are the policies of a role that a service, and nobody else, may assume, under the condition on whose behalf it does.
+func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy {
 	t.Helper()
 	var role struct {
 		AssumeRolePolicyDocument policy
@@ -276,8 +276,9 @@ func (s stack) rolePolicies(t *testing.T, id, service string) []policy {
 		t.Errorf("role %s has managed policies", id)
 	}
 	trust := role.AssumeRolePolicyDocument.Statement
-	if len(trust) != 1 || trust[0].Effect != "Allow" || trust[0].Action != "sts:AssumeRole" || !reflect.DeepEqual(trust[0].Principal, map[string]any{"Service": service}) {
-		t.Errorf("role %s is for %+v, want %s alone", id, trust, service)
+	if len(trust) != 1 || trust[0].Effect != "Allow" || trust[0].Action != "sts:AssumeRole" || !reflect.DeepEqual(trust[0].Principal, map[string]any{"Service": service}) ||
+		condition(t, trust[0].Condition) != onBehalf {
+		t.Errorf("role %s is for %+v, want %s alone%s", id, trust, service, onBehalf)
 	}
 	var all []policy
 	for _, p := range role.Policies {
@@ -347,13 +348,21 @@ func (s stack) withTriggers(t *testing.T, id string, sh shape) shape {
 	return sh
 }
 
-// schedule is one in SAM's form. Its role may call the function, and nothing else.
+// testScheduleRole holds a schedule's role to what it is for: to call the function, and nothing else, for this account's schedules.
+func (s stack) testScheduleRole(t *testing.T, role, function string) {
+	t.Helper()
+	const ours = ` if {"StringEquals":{"aws:SourceAccount":"AWS::AccountId",` +
+		`"aws:SourceArn":"arn:AWS::Partition:scheduler:AWS::Region:AWS::AccountId:schedule-group/default"}}`
+	may := lambda{Policies: s.rolePolicies(t, role, "scheduler.amazonaws.com", ours)}.shape(t).Grants
+	if want := []string{"lambda:InvokeFunction on " + function + ".Arn"}; !slices.Equal(may, want) {
+		t.Errorf("the role %s of a schedule may %q, want %q", role, may, want)
+	}
+}
+
+// schedule is one in SAM's form.
 func (s stack) schedule(t *testing.T, id, role, function string) properties {
 	t.Helper()
-	may := lambda{Policies: s.rolePolicies(t, role, "scheduler.amazonaws.com")}.shape(t).Grants
-	if want := []string{"lambda:InvokeFunction on " + function + ".Arn"}; !slices.Equal(may, want) {
-		t.Errorf("the role of schedule %s may %q, want %q", id, may, want)
-	}
+	s.testScheduleRole(t, role, function)
 	p := propertiesOf(t, s.resources[id].Properties)
 	if flexible := p["FlexibleTimeWindow"]; !reflect.DeepEqual(flexible, properties{"Mode": "OFF"}) {
 		t.Errorf("schedule %s has the window %v", id, flexible)
@@ -386,6 +395,8 @@ func samShapes(t *testing.T, resources map[string]resource) map[string]shape {
 			case "DynamoDB":
 				sh.Source = renamed(p, "Stream", "from")
 			case "ScheduleV2":
+				stack{resources: resources}.testScheduleRole(t, strings.TrimSuffix(said(p["RoleArn"]), ".Arn"), id)
+				delete(p, "RoleArn")
 				sh.Schedule = p
 			default:
 				t.Errorf("%s has an event of type %s", id, e.Type)

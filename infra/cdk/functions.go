@@ -22,6 +22,7 @@ type site struct {
 	mail outbox
 	api  awsapigatewayv2.HttpApi
 	code func(functions.Function) string
+	otlp string // where spans go; empty: functions are not told
 
 	functions map[string]awslambda.Function           // by name, as they are added
 	mappings  map[string]awslambda.EventSourceMapping // likewise, of what a stream feeds
@@ -143,6 +144,9 @@ func (s site) environment(f functions.Function) *map[string]*string {
 	variables := map[string]*string{}
 	for name, value := range f.Environment() {
 		variables[name] = s.value(value)
+	}
+	if s.otlp != "" {
+		variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = &s.otlp
 	}
 	return &variables
 }

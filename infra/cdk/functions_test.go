@@ -57,6 +57,9 @@ func (s system) testFunctions(t *testing.T) {
 	if len(synthesized) != len(functions.All()) || len(sam) != len(functions.All()) {
 		t.Errorf("%d functions in the CDK app, %d in template.yaml, %d in the manifest", len(synthesized), len(sam), len(functions.All()))
 	}
+	if diff := cmp.Diff(map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": "OtlpEndpoint"}, s.samGlobals); diff != "" {
+		t.Errorf("the variables of all functions in template.yaml (-want +got):\n%s", diff)
+	}
 	for _, f := range functions.All() {
 		want := wanted(t, f)
 		if diff := cmp.Diff(want, sam[f.LogicalID()]); diff != "" {
@@ -64,6 +67,8 @@ func (s system) testFunctions(t *testing.T) {
 		}
 		want.Grants = append(want.Grants, managed(f)...)
 		slices.Sort(want.Grants)
+		want.Environment = append(want.Environment, "OTEL_EXPORTER_OTLP_ENDPOINT="+testEndpoint) // of all, in template.yaml
+		slices.Sort(want.Environment)
 		if diff := cmp.Diff(want, synthesized[f.LogicalID()]); diff != "" {
 			t.Errorf("%s in the CDK app is not what the manifest says (-want +got):\n%s", f.Name, diff)
 		}

@@ -26,7 +26,8 @@ type Options struct {
 //
 // The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
 // address that mail comes from, its "identity" what SES has verified of it, the address or its domain. "alarmAddress" gets mail
-// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build TAGS=otel).
+// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build TAGS=otel). With
+// another word in "keys" every function changes, and so has its secrets read anew, which CloudFormation does for no other.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -53,6 +54,9 @@ func New(o Options) (awscdk.App, error) {
 	}
 	if site.otlp, err = endpointOf(app); err != nil {
 		return nil, err
+	}
+	if given := app.Node().TryGetContext(jsii.String("keys")); given != nil {
+		site.keys = fmt.Sprint(given)
 	}
 	stacks := map[string]awscdk.Stack{"alarms": stack("alarms", "whom alarms are told", false)}
 	if site.topic, err = newTopic(stacks["alarms"], app.Node().TryGetContext(jsii.String("alarmAddress"))); err != nil {

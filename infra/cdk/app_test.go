@@ -22,8 +22,11 @@ import (
 // testSender is the sender in the tests; its domain is called as the parameter of template.yaml that stands for it.
 const testSender = "sender@MailIdentity"
 
-// testEndpoint is where the test's spans go.
-const testEndpoint = "https://collector.example.edu"
+// testEndpoint is where the test's spans go, testKeys the word that changes when the keys do.
+const (
+	testEndpoint = "https://collector.example.edu"
+	testKeys     = "2026-11-24"
+)
 
 // TestApp synthesizes the app once, because to start Node takes seconds, and looks at it from all sides.
 func TestApp(t *testing.T) {
@@ -34,7 +37,9 @@ func TestApp(t *testing.T) {
 	}
 	options := Options{
 		Functions: functions.All(), Out: t.TempDir(), Code: func(functions.Function) string { return code },
-		Context: map[string]any{"stage": "test", "sender": testSender, "alarmAddress": alarmAddress, "otlpEndpoint": testEndpoint},
+		Context: map[string]any{
+			"stage": "test", "sender": testSender, "alarmAddress": alarmAddress, "otlpEndpoint": testEndpoint, "keys": testKeys,
+		},
 	}
 	app, err := New(options)
 	if err != nil {

@@ -23,6 +23,7 @@ type site struct {
 	api  awsapigatewayv2.HttpApi
 	code func(functions.Function) string
 	otlp string // where spans go; empty: functions are not told
+	keys string // a word in each function's description: see [New]
 
 	functions map[string]awslambda.Function           // by name, as they are added
 	mappings  map[string]awslambda.EventSourceMapping // likewise, of what a stream feeds
@@ -44,8 +45,12 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 			"manifest": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: s.statements(f, logs)}),
 		},
 	})
+	description := f.Name
+	if s.keys != "" {
+		description += ", with the keys of " + s.keys
+	}
 	function := awslambda.NewFunction(stack, jsii.String(id), &awslambda.FunctionProps{
-		Description: jsii.String(f.Name),
+		Description: &description,
 		Runtime:     awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(), Handler: jsii.String("bootstrap"),
 		Code:       awslambda.Code_FromAsset(jsii.String(s.code(f)), nil),
 		MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Timeout), Environment: s.environment(f),
@@ -156,7 +161,8 @@ func (s site) value(v functions.Value) *string {
 	case functions.TableName:
 		return s.data.table.TableName()
 	case functions.CursorKey:
-		// Not the secret: a reference that CloudFormation resolves when it makes the function.
+		// In the template a reference, which CloudFormation resolves when it makes or changes the function: see "The keys" in
+		// docs/operations.md.
 		return s.data.cursorKey.SecretValue().UnsafeUnwrap()
 	case functions.BucketName:
 		return s.data.bucket.BucketName()

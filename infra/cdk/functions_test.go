@@ -17,10 +17,10 @@ import (
 
 // lambda has the properties of AWS::Lambda::Function, and those of AWS::Serverless::Function besides.
 type lambda struct {
-	MemorySize, Timeout int
-	Runtime, Handler    string
-	Architectures       []string
-	LoggingConfig       struct {
+	MemorySize, Timeout           int
+	Runtime, Handler, Description string
+	Architectures                 []string
+	LoggingConfig                 struct {
 		LogFormat, ApplicationLogLevel string
 		LogGroup                       reference
 	}
@@ -255,7 +255,7 @@ func (s system) shapes(t *testing.T) map[string]shape {
 			var f lambda
 			convert(t, r.Properties, &f)
 			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" || !slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" ||
-				f.LoggingConfig.ApplicationLogLevel != "DEBUG" {
+				f.LoggingConfig.ApplicationLogLevel != "DEBUG" || !strings.HasSuffix(f.Description, ", with the keys of "+testKeys) {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
 			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com", "")

@@ -37,7 +37,13 @@ follow: ## every log line of `make run` that one request caused, in whatever fun
 build-local:
 	@printf '%s\n' $(FUNCTIONS) | xargs -P 2 -I '{}' bash -c 'f="{}"; $(BUILD) -o .build/local/$${f/\//-}/bootstrap ./functions/$$f'
 
-API ?= http://127.0.0.1:8080
+# Where `make run` is, for the commands that speak to it: the API, and the engines on the next four ports, if not those that the
+# environment names.
+PORT ?= 8080
+API ?= http://127.0.0.1:$(PORT)
+engine = AWS_ENDPOINT_URL_$(1)=$${AWS_ENDPOINT_URL_$(1):-http://127.0.0.1:$$(($(PORT)+$(2)))}
+ENGINES = AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
+  $(call engine,DYNAMODB,1) $(call engine,SQS,2) $(call engine,S3,3) $(call engine,SESV2,4)
 
 .PHONY: import
 import: ## import a term's schedule: make import FILE=../shared/data/rpi-fall-2024.csv
@@ -53,12 +59,6 @@ invoke: ## run one function's real binary with its event: make invoke FN=courses
 	@$(BUILD) -o .build/local/$(FN)/bootstrap ./functions/$(subst -,/,$(FN))
 	@go run ./infra/local/invoke -function $(FN) $(if $(EVENT),-event "$(EVENT)")
 
-# The engines of `make run`, for programs that use the SDK.
-PORT ?= 8080
-ENGINES = AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
-  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:$$(($(PORT)+1)) AWS_ENDPOINT_URL_SQS=http://127.0.0.1:$$(($(PORT)+2)) \
-  AWS_ENDPOINT_URL_S3=http://127.0.0.1:$$(($(PORT)+3)) AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:$$(($(PORT)+4))
-
 .PHONY: trigger
 trigger: ## start what a schedule starts, now, in the running system: make trigger FN=audit-reconcile
 	@$(ENGINES) $(MAKE) --no-print-directory invoke FN=$(FN)
@@ -67,11 +67,11 @@ trigger: ## start what a schedule starts, now, in the running system: make trigg
 
 .PHONY: redrive
 redrive: ## move all dead letters of a queue back to it: make redrive QUEUE=imports (RATE=10 a second, STACK=…)
-	@go run ./infra/redrive -queue "$(QUEUE)" $(if $(RATE),-rate $(RATE)) $(if $(STACK),-stack "$(STACK)")
+	@$(if $(STACK),,$(ENGINES)) go run ./infra/redrive -queue "$(QUEUE)" $(if $(RATE),-rate $(RATE)) $(if $(STACK),-stack "$(STACK)")
 
 .PHONY: republish
 republish: ## send events to their queues again: make republish FROM=2026-11-24T09:00:00Z TO=… (SUBJECT=section/…, DRY=1, STACK=…)
-	@go run ./infra/republish -from "$(FROM)" -to "$(TO)" -subject "$(SUBJECT)" $(if $(DRY),-dry) $(if $(STACK),-stack "$(STACK)")
+	@$(if $(STACK),,$(ENGINES)) go run ./infra/republish -from "$(FROM)" -to "$(TO)" -subject "$(SUBJECT)" $(if $(DRY),-dry) $(if $(STACK),-stack "$(STACK)")
 
 ## --- build it
 

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -12,7 +13,8 @@ type Gateway struct {
 	Throttle Throttle // of the stage: requests to all routes whose function has none of its own
 }
 
-// CORS says what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs").
+// CORS says what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs"; S3 user guide,
+// "Using cross-origin resource sharing").
 type CORS struct {
 	Origins []string      // whose pages may call: "https://app.example", or "*" for all
 	Methods []string      // "GET", …
@@ -57,6 +59,13 @@ func API() Gateway {
 		},
 		Throttle: Throttle{Rate: 4000, Burst: 500},
 	}
+}
+
+// UploadCORS is what web pages may do with the bucket: upload to the addresses that the API gives them. The bucket answers for
+// itself, so the API's own does not cover it.
+func UploadCORS() CORS {
+	api := API().CORS
+	return CORS{Origins: api.Origins, Methods: []string{http.MethodPut}, Headers: []string{"Content-Type"}, MaxAge: api.MaxAge}
 }
 
 // Throttles are those of the routes that have one of their own, by route key: "POST /v1/imports".

@@ -10,10 +10,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/objects"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // What the buckets hold together is what can be let through in one moment: Lambda must have room for it, and the account's own
@@ -89,6 +93,25 @@ func TestCORSCoversTheOperations(t *testing.T) {
 		if used := slices.Sorted(maps.Keys(of.used)); !slices.Equal(of.allowed, used) {
 			t.Errorf("%s: CORS allows %v, the operations have %v", what, of.allowed, used)
 		}
+	}
+}
+
+// A web page can upload to the addresses that the API gives it, and do nothing else with the bucket.
+func TestCORSCoversUploads(t *testing.T) {
+	client := s3.New(s3.Options{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("key", "secret", "")})
+	upload, err := objects.New(client, "bucket", time.Now).PresignUpload(t.Context(), "imports/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cors := functions.UploadCORS()
+	if want := []string{upload.Method}; !slices.Equal(cors.Methods, want) {
+		t.Errorf("methods: CORS allows %v, an upload has %v", cors.Methods, want)
+	}
+	if want := slices.Sorted(maps.Keys(upload.Headers)); !slices.Equal(cors.Headers, want) {
+		t.Errorf("headers: CORS allows %v, an upload has %v", cors.Headers, want)
+	}
+	if !slices.Equal(cors.Origins, functions.API().CORS.Origins) {
+		t.Errorf("pages of %v may upload, those of %v may ask for an address", cors.Origins, functions.API().CORS.Origins)
 	}
 }
 

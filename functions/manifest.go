@@ -68,17 +68,17 @@ func (a Adapters) Queue(name string) *queue.Queue {
 	return a.Queues(name)
 }
 
-// Use is what a function may do with the table or the bucket. Least privilege: each becomes the actions of its role.
+// Use is what a function may do with the table or the bucket; see [Function.Grants].
 type Use int
 
 // What a function may do.
 const (
 	No    Use = iota
-	Read      // get, and query with indexes; of the bucket: get objects
-	Write     // that, and put, update, delete; of the bucket: put objects
+	Read      // get, and query with indexes; of the bucket: get objects, and list them
+	Write     // that, and put, update, delete; of the bucket: put objects, no more
 )
 
-// Care is what a function may do to all queues and their dead letters. Least privilege: each becomes the actions of its role.
+// Care is what a function may do to all queues and their dead letters; see [Function.Grants].
 type Care int
 
 // What a function may do to queues.
@@ -165,6 +165,19 @@ const FailedPrefix = "aws/lambda/"
 type Schedule struct {
 	Expression string // "rate(15 minutes)" or "cron(0 3 * * ? *)", in UTC
 }
+
+// When Lambda does not take a start, Scheduler tries it again, so often and for so long. What a function makes of a start that
+// was taken is Lambda's matter: it tries one that failed twice more.
+const (
+	ScheduleRetries = 3
+	ScheduleMaxAge  = time.Hour
+)
+
+// How long what is done with is kept.
+const (
+	UploadsKept     = 30 * 24 * time.Hour // an upload is read within minutes, and looked at again while a term is being planned
+	DeadLettersKept = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
+)
 
 // Value says what an environment variable holds.
 type Value struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 
 	"example.com/registrar/functions"
@@ -25,7 +26,8 @@ type Options struct {
 //
 // The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
 // address that mail comes from, its "identity" what SES has verified of it, the address or its domain. "alarmAddress" gets mail
-// when an alarm is raised.
+// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build TAGS=otel). With
+// another word in "keys" every function changes, and so has its secrets read anew, which CloudFormation does for no other.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -49,6 +51,12 @@ func New(o Options) (awscdk.App, error) {
 		data: newData(stack("data", "records, uploads and queues", true), o.Functions), code: o.Code,
 		api:       newAPI(stack("api", "the HTTP API", false)),
 		functions: map[string]awslambda.Function{}, mappings: map[string]awslambda.EventSourceMapping{},
+	}
+	if site.otlp, err = endpointOf(app); err != nil {
+		return nil, err
+	}
+	if given := app.Node().TryGetContext(jsii.String("keys")); given != nil {
+		site.keys = fmt.Sprint(given)
 	}
 	stacks := map[string]awscdk.Stack{"alarms": stack("alarms", "whom alarms are told", false)}
 	if site.topic, err = newTopic(stacks["alarms"], app.Node().TryGetContext(jsii.String("alarmAddress"))); err != nil {
@@ -77,6 +85,19 @@ func New(o Options) (awscdk.App, error) {
 	}
 	newStage(last, site.api, o.Functions)
 	return app, nil
+}
+
+// endpointOf reads the context's "otlpEndpoint", an address to which /v1/traces is added; empty without one.
+func endpointOf(app awscdk.App) (string, error) {
+	given := app.Node().TryGetContext(jsii.String("otlpEndpoint"))
+	if given == nil {
+		return "", nil
+	}
+	text := fmt.Sprint(given)
+	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", fmt.Errorf("otlpEndpoint %q is no address such as https://collector.example.edu", text)
+	}
+	return text, nil
 }
 
 // workers is the stack of all functions that are not behind the API.

@@ -22,6 +22,12 @@ import (
 // testSender is the sender in the tests; its domain is called as the parameter of template.yaml that stands for it.
 const testSender = "sender@MailIdentity"
 
+// testEndpoint is where the test's spans go, testKeys the word that changes when the keys do.
+const (
+	testEndpoint = "https://collector.example.edu"
+	testKeys     = "2026-11-24"
+)
+
 // TestApp synthesizes the app once, because to start Node takes seconds, and looks at it from all sides.
 func TestApp(t *testing.T) {
 	defer jsii.Close()
@@ -31,13 +37,16 @@ func TestApp(t *testing.T) {
 	}
 	options := Options{
 		Functions: functions.All(), Out: t.TempDir(), Code: func(functions.Function) string { return code },
-		Context: map[string]any{"stage": "test", "sender": testSender, "alarmAddress": alarmAddress},
+		Context: map[string]any{
+			"stage": "test", "sender": testSender, "alarmAddress": alarmAddress, "otlpEndpoint": testEndpoint, "keys": testKeys,
+		},
 	}
 	app, err := New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := system{stacks: map[string]stack{}, sam: samTemplate(t), after: map[string]bool{}}
+	a := system{stacks: map[string]stack{}, after: map[string]bool{}}
+	a.sam, a.samGlobals = samTemplate(t)
 	for _, child := range *app.Node().Children() {
 		if s, ok := child.(awscdk.Stack); ok {
 			a.stacks[*s.StackName()] = stackOf(t, s)
@@ -70,6 +79,12 @@ func TestApp(t *testing.T) {
 			t.Errorf("the sender %q of the identity %q is accepted", sender, identity)
 		}
 	}
+	for _, endpoint := range []string{"collector.example.edu:4318", "grpc://collector.example.edu", "https://"} {
+		options.Context = map[string]any{"otlpEndpoint": endpoint}
+		if _, err := New(options); err == nil {
+			t.Errorf("spans may go to %q", endpoint)
+		}
+	}
 	for _, stage := range []string{"Prod", "a-b", "1", "averyveryverylongstage"} {
 		options.Context = map[string]any{"stage": stage}
 		if _, err := New(options); err == nil {
@@ -96,7 +111,9 @@ func TestMissingBinariesAreNamed(t *testing.T) {
 type system struct {
 	stacks map[string]stack
 	sam    map[string]resource
-	after  map[string]bool // stacks that the API's stage is deployed after
+	// samGlobals are the variables that template.yaml gives to all functions.
+	samGlobals map[string]any
+	after      map[string]bool // stacks that the API's stage is deployed after
 }
 
 type stack struct {
@@ -172,8 +189,9 @@ func stackOf(t *testing.T, s awscdk.Stack) stack {
 	return stack{protected: *s.TerminationProtection(), resources: read.Resources, template: template}
 }
 
-// samTemplate reads template.yaml. Short functions such as !Ref lose their names, which nothing here asks for.
-func samTemplate(t *testing.T) map[string]resource {
+// samTemplate reads template.yaml: its resources, and the variables of all functions. Short functions such as !Ref lose their
+// names, which nothing here asks for.
+func samTemplate(t *testing.T) (resources map[string]resource, variables map[string]any) {
 	t.Helper()
 	document, err := os.ReadFile("../../template.yaml")
 	if err != nil {
@@ -183,9 +201,10 @@ func samTemplate(t *testing.T) map[string]resource {
 	if err := yaml.Unmarshal(document, &template); err != nil {
 		t.Fatal(err)
 	}
-	var read map[string]resource
-	convert(t, template["Resources"], &read)
-	return read
+	convert(t, template["Resources"], &resources)
+	var globals struct{ Function lambda }
+	convert(t, template["Globals"], &globals)
+	return resources, globals.Function.Environment.Variables
 }
 
 func convert(t *testing.T, from, to any) {
@@ -294,6 +313,15 @@ func (s system) testBucket(t *testing.T) {
 	some := func(o object) any { return assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&o)}) }
 	data := s.stacks["registrar-test-data"].template
 	data.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(1))
+	pages := functions.UploadCORS()
+	wanted := asRead(t, object{"CorsRules": []object{{
+		"AllowedOrigins": pages.Origins, "AllowedMethods": pages.Methods, "AllowedHeaders": pages.Headers, "MaxAge": pages.MaxAge.Seconds(),
+	}}})
+	for place, r := range map[string]resource{"the CDK app": s.all("AWS::S3::Bucket")["Bucket"], "template.yaml": s.sam["Bucket"]} {
+		if diff := cmp.Diff(wanted, propertiesOf(t, r.Properties)["CorsConfiguration"]); diff != "" {
+			t.Errorf("what pages may upload in %s (-want +got):\n%s", place, diff)
+		}
+	}
 	uploads := 0
 	for _, f := range functions.All() {
 		if f.Queue == nil || f.Queue.Uploads == "" {

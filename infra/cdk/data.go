@@ -15,17 +15,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// What the manifest leaves open.
-const (
-	uploadTime     = 30 * 24 * time.Hour // an upload is read within minutes, and looked at again while a term is being planned
-	deadLetterTime = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
-	keySize        = 64                  // characters
-)
+// keySize is how many characters a generated secret has.
+const keySize = 64
 
 // data is what outlives every deployment. All of it is retained, and its stack cannot be deleted by mistake.
 type data struct {
 	table     awsdynamodb.Table
-	indexes   []string
 	bucket    awss3.Bucket
 	uploads   []string // prefixes of the bucket
 	cursorKey awssecretsmanager.Secret
@@ -79,7 +74,6 @@ func (d *data) addTable(stack awscdk.Stack) {
 			IndexName: index.IndexName, PartitionKey: partition, SortKey: sort,
 			ProjectionType: awsdynamodb.ProjectionType(index.Projection.ProjectionType),
 		})
-		d.indexes = append(d.indexes, *index.IndexName)
 	}
 }
 
@@ -93,7 +87,7 @@ func keys(schema []types.KeySchemaElement) (partition, sort *awsdynamodb.Attribu
 func newQueue(stack awscdk.Stack, f functions.Function) queue {
 	id := identifier(f.Queue.Name)
 	dead := awssqs.NewQueue(stack, jsii.String(id+"DeadLetterQueue"), &awssqs.QueueProps{
-		RetentionPeriod: seconds(deadLetterTime), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		RetentionPeriod: seconds(functions.DeadLettersKept), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
 	return queue{dead: dead, messages: awssqs.NewQueue(stack, jsii.String(id+"Queue"), &awssqs.QueueProps{
 		VisibilityTimeout: seconds(f.Visibility()), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
@@ -116,7 +110,7 @@ func (d *data) addBucket(stack awscdk.Stack, all []functions.Function) {
 		}
 		prefix, queue := f.Queue.Uploads, d.queues[f.Queue.Name].messages
 		d.uploads = append(d.uploads, prefix)
-		rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix, Expiration: awscdk.Duration_Days(jsii.Number(uploadTime.Hours() / 24))})
+		rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix, Expiration: awscdk.Duration_Days(jsii.Number(functions.UploadsKept.Hours() / 24))})
 		told = append(told, &awss3.CfnBucket_QueueConfigurationProperty{
 			Event: jsii.String("s3:ObjectCreated:*"), Queue: queue.QueueArn(),
 			Filter: &awss3.CfnBucket_NotificationFilterProperty{S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
@@ -136,9 +130,18 @@ func (d *data) addBucket(stack awscdk.Stack, all []functions.Function) {
 		}))
 		policies = append(policies, policy)
 	}
+	pages := functions.UploadCORS()
+	var methods []awss3.HttpMethods
+	for _, method := range pages.Methods {
+		methods = append(methods, awss3.HttpMethods(method))
+	}
 	d.bucket = awss3.NewBucket(stack, jsii.String("Bucket"), &awss3.BucketProps{
 		BucketName: &name, BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(), Encryption: awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL: jsii.Bool(true), LifecycleRules: &rules, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		Cors: &[]*awss3.CorsRule{{
+			AllowedOrigins: jsii.Strings(pages.Origins...), AllowedMethods: &methods, AllowedHeaders: jsii.Strings(pages.Headers...),
+			MaxAge: jsii.Number(pages.MaxAge.Seconds()),
+		}},
 	})
 	d.bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
 	if len(told) > 0 {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/lambdahost"
@@ -24,6 +22,8 @@ type site struct {
 	mail outbox
 	api  awsapigatewayv2.HttpApi
 	code func(functions.Function) string
+	otlp string // where spans go; empty: functions are not told
+	keys string // a word in each function's description: see [New]
 
 	functions map[string]awslambda.Function           // by name, as they are added
 	mappings  map[string]awslambda.EventSourceMapping // likewise, of what a stream feeds
@@ -45,8 +45,12 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 			"manifest": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: s.statements(f, logs)}),
 		},
 	})
+	description := f.Name
+	if s.keys != "" {
+		description += ", with the keys of " + s.keys
+	}
 	function := awslambda.NewFunction(stack, jsii.String(id), &awslambda.FunctionProps{
-		Description: jsii.String(f.Name),
+		Description: &description,
 		Runtime:     awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(), Handler: jsii.String("bootstrap"),
 		Code:       awslambda.Code_FromAsset(jsii.String(s.code(f)), nil),
 		MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Timeout), Environment: s.environment(f),
@@ -99,11 +103,15 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 	})
 }
 
-// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else.
+// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else, and that it takes for schedules of
+// this account's group alone (Scheduler user guide, "Confused deputy prevention", which allows no narrower ARN).
 func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
 	id := f.LogicalID()
+	group := "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() + ":schedule-group/default"
 	role := awsiam.NewRole(stack, jsii.String(id+"ScheduleRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), nil),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account(), "aws:SourceArn": group}},
+		}),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"call": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -112,14 +120,13 @@ func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function aws
 			}}),
 		},
 	})
-	const retries, age = 3, 3600
 	awsscheduler.NewCfnSchedule(stack, jsii.String(id+"Schedule"), &awsscheduler.CfnScheduleProps{
 		Description: jsii.String(f.Name), ScheduleExpression: &f.Schedule.Expression,
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn: function.FunctionArn(), RoleArn: role.RoleArn(), Input: jsii.String(lambdahost.ScheduleInput),
 			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
-				MaximumRetryAttempts: jsii.Number(retries), MaximumEventAgeInSeconds: jsii.Number(age),
+				MaximumRetryAttempts: jsii.Number(functions.ScheduleRetries), MaximumEventAgeInSeconds: jsii.Number(functions.ScheduleMaxAge.Seconds()),
 			},
 		},
 	})
@@ -143,6 +150,9 @@ func (s site) environment(f functions.Function) *map[string]*string {
 	for name, value := range f.Environment() {
 		variables[name] = s.value(value)
 	}
+	if s.otlp != "" {
+		variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = &s.otlp
+	}
 	return &variables
 }
 
@@ -151,7 +161,8 @@ func (s site) value(v functions.Value) *string {
 	case functions.TableName:
 		return s.data.table.TableName()
 	case functions.CursorKey:
-		// Not the secret: a reference that CloudFormation resolves when it makes the function.
+		// In the template a reference, which CloudFormation resolves when it makes or changes the function: see "The keys" in
+		// docs/operations.md.
 		return s.data.cursorKey.SecretValue().UnsafeUnwrap()
 	case functions.BucketName:
 		return s.data.bucket.BucketName()
@@ -172,84 +183,63 @@ func (s site) value(v functions.Value) *string {
 	return &v.Of
 }
 
-// statements are what a function may do: what its line in the manifest names, and log.
+// statements are what a function's role allows: the grants of its line in the manifest, and what Lambda does with the role.
 func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.PolicyStatement {
 	var all []awsiam.PolicyStatement
-	allow := func(resources []string, actions ...string) {
-		all = append(all, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
-		}))
+	allow := func(on *string, actions ...string) {
+		all = append(all, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{on}}))
 	}
-	allow([]string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
-	if f.Table != functions.No {
-		table := []string{*s.data.table.TableArn()}
-		for _, index := range s.data.indexes {
-			table = append(table, *s.data.table.TableArn()+"/index/"+index)
-		}
-		allow(table, tableActions(f.Table)...)
+	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
+	if f.Queue != nil {
+		allow(s.data.queues[f.Queue.Name].messages.QueueArn(), "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 	}
-	if f.Bucket != functions.No {
-		var objects []string
-		for _, prefix := range s.data.uploads {
-			objects = append(objects, *s.data.bucket.BucketArn()+"/"+prefix+"*")
-		}
-		allow(objects, bucketActions(f.Bucket)...)
+	if f.Stream != nil {
+		allow(s.data.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
 	}
-	for _, name := range f.Sends {
-		allow([]string{*s.data.queues[name].messages.QueueArn()}, "sqs:SendMessage")
-	}
-	s.care(f, allow)
-	if f.Mails {
-		all = append(all, s.mail.statement())
-	}
-	if f.Queue != nil { // what Lambda's poller does with the function's role, and what the consumer kit does
-		queue := s.data.queues[f.Queue.Name]
-		allow([]string{*queue.messages.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
-		allow([]string{*queue.dead.QueueArn()}, "sqs:SendMessage")
-	}
-	if f.Stream != nil { // what Lambda's poller does with the function's role
-		allow([]string{*s.data.table.TableStreamArn()}, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
-		allow([]string{*s.data.bucket.BucketArn() + "/" + functions.FailedPrefix + "*"}, "s3:PutObject")
-		allow([]string{*s.data.bucket.BucketArn()}, "s3:ListBucket")
+	for _, g := range f.Grants() {
+		all = append(all, s.statement(g))
 	}
 	return &all
 }
 
-// care allows what the function may do to all queues and their dead letters.
-func (s site) care(f functions.Function, allow func(resources []string, actions ...string)) {
-	var queues, dead []string
-	for _, name := range slices.Sorted(maps.Keys(s.data.queues)) {
-		queues, dead = append(queues, *s.data.queues[name].messages.QueueArn()), append(dead, *s.data.queues[name].dead.QueueArn())
+// statement is a grant in IAM's words.
+func (s site) statement(g functions.Grant) awsiam.PolicyStatement {
+	on := make([]string, len(g.On))
+	for i, t := range g.On {
+		on[i] = s.arn(t)
 	}
-	switch f.Care {
-	case functions.Inspect:
-		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
-		fallthrough
-	case functions.Count:
-		allow(slices.Concat(queues, dead), "sqs:GetQueueAttributes")
-	case functions.Replay:
-		allow(queues, "sqs:SendMessage")
-		fallthrough
-	case functions.Discard:
-		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
-	case functions.Leave:
+	props := awsiam.PolicyStatementProps{Actions: jsii.Strings(g.Actions...), Resources: jsii.Strings(on...)}
+	if g.Prefixes != nil {
+		names := make([]string, len(g.Prefixes))
+		for i, prefix := range g.Prefixes {
+			names[i] = prefix + "*"
+		}
+		props.Conditions = &map[string]any{"StringLike": map[string]any{"s3:prefix": names}}
 	}
+	if g.AsSender {
+		props.Conditions = &map[string]any{"StringEquals": map[string]any{"ses:FromAddress": s.mail.address}}
+	}
+	return awsiam.NewPolicyStatement(&props)
 }
 
-// tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer
-// guide, "Using IAM with transactions"), a batch its own.
-func tableActions(use functions.Use) []string {
-	actions := []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
-	if use == functions.Write {
-		actions = append(actions, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
-			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem")
+// arn is that of what a grant is on.
+func (s site) arn(t functions.Thing) string {
+	switch t.Kind {
+	case functions.OnTable:
+		return *s.data.table.TableArn()
+	case functions.OnIndex:
+		return *s.data.table.TableArn() + "/index/" + t.Of
+	case functions.OnBucket:
+		return *s.data.bucket.BucketArn()
+	case functions.OnObjects:
+		return *s.data.bucket.BucketArn() + "/" + t.Of + "*"
+	case functions.OnQueue:
+		return *s.data.queues[t.Of].messages.QueueArn()
+	case functions.OnDeadLetters:
+		return *s.data.queues[t.Of].dead.QueueArn()
+	case functions.OnMailIdentity:
+		return s.mail.arn("identity/" + s.mail.identity)
+	case functions.OnMailConfigurationSet:
 	}
-	return actions
-}
-
-func bucketActions(use functions.Use) []string {
-	if use == functions.Write {
-		return []string{"s3:PutObject"}
-	}
-	return []string{"s3:GetObject"}
+	return s.mail.arn("configuration-set/" + *s.mail.configuration.Ref())
 }

@@ -17,10 +17,10 @@ import (
 
 // lambda has the properties of AWS::Lambda::Function, and those of AWS::Serverless::Function besides.
 type lambda struct {
-	MemorySize, Timeout int
-	Runtime, Handler    string
-	Architectures       []string
-	LoggingConfig       struct {
+	MemorySize, Timeout           int
+	Runtime, Handler, Description string
+	Architectures                 []string
+	LoggingConfig                 struct {
 		LogFormat, ApplicationLogLevel string
 		LogGroup                       reference
 	}
@@ -57,6 +57,9 @@ func (s system) testFunctions(t *testing.T) {
 	if len(synthesized) != len(functions.All()) || len(sam) != len(functions.All()) {
 		t.Errorf("%d functions in the CDK app, %d in template.yaml, %d in the manifest", len(synthesized), len(sam), len(functions.All()))
 	}
+	if diff := cmp.Diff(map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": "OtlpEndpoint"}, s.samGlobals); diff != "" {
+		t.Errorf("the variables of all functions in template.yaml (-want +got):\n%s", diff)
+	}
 	for _, f := range functions.All() {
 		want := wanted(t, f)
 		if diff := cmp.Diff(want, sam[f.LogicalID()]); diff != "" {
@@ -64,6 +67,8 @@ func (s system) testFunctions(t *testing.T) {
 		}
 		want.Grants = append(want.Grants, managed(f)...)
 		slices.Sort(want.Grants)
+		want.Environment = append(want.Environment, "OTEL_EXPORTER_OTLP_ENDPOINT="+testEndpoint) // of all, in template.yaml
+		slices.Sort(want.Environment)
 		if diff := cmp.Diff(want, synthesized[f.LogicalID()]); diff != "" {
 			t.Errorf("%s in the CDK app is not what the manifest says (-want +got):\n%s", f.Name, diff)
 		}
@@ -165,13 +170,14 @@ func on(resources []string, actions ...string) []string {
 // grants are what a function may do by its line of the manifest, and nothing else.
 func grants(f functions.Function) []string {
 	var all []string
-	table, objects := []string{"Table.Arn"}, []string(nil)
+	table := []string{"Table.Arn"}
+	var objects, prefixes []string
 	for _, index := range dynamo.TableDefinition("").GlobalSecondaryIndexes {
 		table = append(table, "Table.Arn/index/"+*index.IndexName)
 	}
 	for _, other := range functions.All() {
 		if other.Queue != nil && other.Queue.Uploads != "" {
-			objects = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*")
+			objects, prefixes = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+`*"`)
 		}
 	}
 	if f.Table != functions.No {
@@ -183,6 +189,7 @@ func grants(f functions.Function) []string {
 	switch f.Bucket {
 	case functions.Read:
 		all = append(all, on(objects, "s3:GetObject")...)
+		all = append(all, `s3:ListBucket on Bucket.Arn if {"StringLike":{"s3:prefix":[`+strings.Join(prefixes, ",")+`]}}`)
 	case functions.Write:
 		all = append(all, on(objects, "s3:PutObject")...)
 	case functions.No:
@@ -248,10 +255,10 @@ func (s system) shapes(t *testing.T) map[string]shape {
 			var f lambda
 			convert(t, r.Properties, &f)
 			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" || !slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" ||
-				f.LoggingConfig.ApplicationLogLevel != "DEBUG" {
+				f.LoggingConfig.ApplicationLogLevel != "DEBUG" || !strings.HasSuffix(f.Description, ", with the keys of "+testKeys) {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
-			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com")
+			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com", "")
 			if _, twice := all[plain(id)]; twice {
 				t.Errorf("function %s stands twice", id)
 			}
@@ -261,8 +268,8 @@ func (s system) shapes(t *testing.T) map[string]shape {
 	return all
 }
 
-// rolePolicies are the policies of a role that a service, and nobody else, may assume.
-func (s stack) rolePolicies(t *testing.T, id, service string) []policy {
+// rolePolicies are the policies of a role that a service, and nobody else, may assume, under the condition on whose behalf it does.
+func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy {
 	t.Helper()
 	var role struct {
 		AssumeRolePolicyDocument policy
@@ -274,8 +281,9 @@ func (s stack) rolePolicies(t *testing.T, id, service string) []policy {
 		t.Errorf("role %s has managed policies", id)
 	}
 	trust := role.AssumeRolePolicyDocument.Statement
-	if len(trust) != 1 || trust[0].Effect != "Allow" || trust[0].Action != "sts:AssumeRole" || !reflect.DeepEqual(trust[0].Principal, map[string]any{"Service": service}) {
-		t.Errorf("role %s is for %+v, want %s alone", id, trust, service)
+	if len(trust) != 1 || trust[0].Effect != "Allow" || trust[0].Action != "sts:AssumeRole" || !reflect.DeepEqual(trust[0].Principal, map[string]any{"Service": service}) ||
+		condition(t, trust[0].Condition) != onBehalf {
+		t.Errorf("role %s is for %+v, want %s alone%s", id, trust, service, onBehalf)
 	}
 	var all []policy
 	for _, p := range role.Policies {
@@ -345,13 +353,21 @@ func (s stack) withTriggers(t *testing.T, id string, sh shape) shape {
 	return sh
 }
 
-// schedule is one in SAM's form. Its role may call the function, and nothing else.
+// testScheduleRole holds a schedule's role to what it is for: to call the function, and nothing else, for this account's schedules.
+func (s stack) testScheduleRole(t *testing.T, role, function string) {
+	t.Helper()
+	const ours = ` if {"StringEquals":{"aws:SourceAccount":"AWS::AccountId",` +
+		`"aws:SourceArn":"arn:AWS::Partition:scheduler:AWS::Region:AWS::AccountId:schedule-group/default"}}`
+	may := lambda{Policies: s.rolePolicies(t, role, "scheduler.amazonaws.com", ours)}.shape(t).Grants
+	if want := []string{"lambda:InvokeFunction on " + function + ".Arn"}; !slices.Equal(may, want) {
+		t.Errorf("the role %s of a schedule may %q, want %q", role, may, want)
+	}
+}
+
+// schedule is one in SAM's form.
 func (s stack) schedule(t *testing.T, id, role, function string) properties {
 	t.Helper()
-	may := lambda{Policies: s.rolePolicies(t, role, "scheduler.amazonaws.com")}.shape(t).Grants
-	if want := []string{"lambda:InvokeFunction on " + function + ".Arn"}; !slices.Equal(may, want) {
-		t.Errorf("the role of schedule %s may %q, want %q", id, may, want)
-	}
+	s.testScheduleRole(t, role, function)
 	p := propertiesOf(t, s.resources[id].Properties)
 	if flexible := p["FlexibleTimeWindow"]; !reflect.DeepEqual(flexible, properties{"Mode": "OFF"}) {
 		t.Errorf("schedule %s has the window %v", id, flexible)
@@ -384,6 +400,8 @@ func samShapes(t *testing.T, resources map[string]resource) map[string]shape {
 			case "DynamoDB":
 				sh.Source = renamed(p, "Stream", "from")
 			case "ScheduleV2":
+				stack{resources: resources}.testScheduleRole(t, strings.TrimSuffix(said(p["RoleArn"]), ".Arn"), id)
+				delete(p, "RoleArn")
 				sh.Schedule = p
 			default:
 				t.Errorf("%s has an event of type %s", id, e.Type)

@@ -105,12 +105,3 @@ func subscribe(scope constructs.Construct, id string, queue awssqs.Queue, topic 
 func (o outbox) arn(thing string) string {
 	return "arn:" + *o.stack.Partition() + ":ses:" + *o.stack.Region() + ":" + *o.stack.Account() + ":" + thing
 }
-
-// statement lets a function send mail as the sender, and as nobody else. A configuration set that is named needs the action,
-// too.
-func (o outbox) statement() awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("ses:SendEmail"), Resources: jsii.Strings(o.arn("identity/"+o.identity), o.arn("configuration-set/"+*o.configuration.Ref())),
-		Conditions: &map[string]any{"StringEquals": map[string]any{"ses:FromAddress": o.address}},
-	})
-}

@@ -28,7 +28,6 @@ import (
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
@@ -50,12 +49,9 @@ func main() {
 	}
 }
 
-// What the manifest leaves open.
 const (
-	logDays        = 30
-	uploadDays     = 30                  // an upload is read within minutes, and looked at again while a term is being planned
-	deadLetterTime = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
-	sender         = "Registrar"         // the name before the sender's address
+	logDays = 30
+	sender  = "Registrar" // the name before the sender's address
 )
 
 // view is what the template is filled with.
@@ -68,20 +64,21 @@ type view struct {
 	Functions           []function
 	Alarms              []functions.Alarm
 	API                 functions.Gateway
+	UploadCORS          functions.CORS
 	Throttles           map[string]functions.Throttle // by route key
 	ScheduleInput       string
-	FailedPrefix        string
 	LogDays             int
 	UploadDays          int
 	DeadLetterSeconds   int
+	ScheduleRetries     int
+	ScheduleMaxSeconds  int
 }
 
 type queue struct {
 	functions.Queue
-	ID          string // the first part of its resources' logical ids
-	Visibility  int    // seconds
-	WindowSecs  int
-	LateSeconds int
+	ID         string // the first part of its resources' logical ids
+	Visibility int    // seconds
+	WindowSecs int
 }
 
 type function struct {
@@ -105,17 +102,17 @@ type route struct{ ID, Method, Path string }
 // Template is the template of the functions, the same bytes for the same functions.
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
-		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), Throttles: functions.Throttles(all),
-		Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput, FailedPrefix: functions.FailedPrefix,
-		LogDays: logDays, UploadDays: uploadDays, DeadLetterSeconds: int(deadLetterTime.Seconds()),
+		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), UploadCORS: functions.UploadCORS(),
+		Throttles: functions.Throttles(all), Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput,
+		LogDays: logDays, UploadDays: days(functions.UploadsKept), DeadLetterSeconds: int(functions.DeadLettersKept.Seconds()),
+		ScheduleRetries: functions.ScheduleRetries, ScheduleMaxSeconds: int(functions.ScheduleMaxAge.Seconds()),
 	}
 	for _, f := range all {
 		if f.Queue == nil {
 			continue
 		}
 		q := queue{
-			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()),
-			WindowSecs: int(f.Queue.Window.Seconds()), LateSeconds: int(f.Queue.Late.Seconds()),
+			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()), WindowSecs: int(f.Queue.Window.Seconds()),
 		}
 		v.Queues = append(v.Queues, q)
 		if q.Uploads != "" {
@@ -153,31 +150,8 @@ func (v view) function(f functions.Function) function {
 	for _, service := range f.Services() {
 		shown.Environment = append(shown.Environment, variable{"AWS_ENDPOINT_URL_" + service, `""`})
 	}
-	allow := func(resources []string, actions ...string) {
-		shown.Statements = append(shown.Statements, statement{Actions: actions, Resource: "[" + strings.Join(resources, ", ") + "]"})
-	}
-	if f.Table != functions.No {
-		table := []string{"!GetAtt Table.Arn"}
-		for _, index := range v.Table.GlobalSecondaryIndexes {
-			table = append(table, `!Sub "${Table.Arn}/index/`+aws.ToString(index.IndexName)+`"`)
-		}
-		allow(table, tableActions(f.Table)...)
-	}
-	if f.Bucket != functions.No {
-		var objects []string
-		for _, q := range v.Uploads {
-			objects = append(objects, `!Sub "${Bucket.Arn}/`+q.Uploads+`*"`)
-		}
-		allow(objects, bucketActions(f.Bucket)...)
-	}
-	for _, name := range f.Sends {
-		allow([]string{"!GetAtt " + identifier(name) + "Queue.Arn"}, "sqs:SendMessage")
-	}
-	v.care(f, allow)
-	if f.Mails { // a configuration set that is named needs the action, too
-		ses := "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:"
-		allow([]string{ses + `identity/${MailIdentity}"`, ses + `configuration-set/${MailConfigurationSet}"`}, "ses:SendEmail")
-		shown.Statements[len(shown.Statements)-1].Condition = "{StringEquals: {ses:FromAddress: !Ref MailSender}}"
+	for _, g := range f.Grants() {
+		shown.Statements = append(shown.Statements, statementOf(g))
 	}
 	if f.Operations != nil {
 		for _, o := range f.Operations(functions.Adapters{}) {
@@ -187,36 +161,48 @@ func (v view) function(f functions.Function) function {
 	for _, q := range v.Queues {
 		if f.Queue != nil && f.Queue.Name == q.Name {
 			shown.Queue = &q
-			allow([]string{"!GetAtt " + q.ID + "Queue.Arn"}, "sqs:ChangeMessageVisibility")
-			allow([]string{"!GetAtt " + q.ID + "DeadLetterQueue.Arn"}, "sqs:SendMessage")
 		}
-	}
-	if f.Stream != nil { // Lambda puts what it gives up there with the function's role
-		allow([]string{"!Sub \"${Bucket.Arn}/" + functions.FailedPrefix + "*\""}, "s3:PutObject")
-		allow([]string{"!GetAtt Bucket.Arn"}, "s3:ListBucket")
 	}
 	return shown
 }
 
-// care allows what the function may do to all queues and their dead letters.
-func (v view) care(f functions.Function, allow func(resources []string, actions ...string)) {
-	var queues, dead []string
-	for _, q := range v.Queues {
-		queues, dead = append(queues, "!GetAtt "+q.ID+"Queue.Arn"), append(dead, "!GetAtt "+q.ID+"DeadLetterQueue.Arn")
+// statementOf is a grant in IAM's words.
+func statementOf(g functions.Grant) statement {
+	on := make([]string, len(g.On))
+	for i, t := range g.On {
+		on[i] = arn(t)
 	}
-	switch f.Care {
-	case functions.Inspect:
-		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")
-		fallthrough
-	case functions.Count:
-		allow(slices.Concat(queues, dead), "sqs:GetQueueAttributes")
-	case functions.Replay:
-		allow(queues, "sqs:SendMessage")
-		fallthrough
-	case functions.Discard:
-		allow(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
-	case functions.Leave:
+	s := statement{Actions: g.Actions, Resource: "[" + strings.Join(on, ", ") + "]"}
+	if g.Prefixes != nil {
+		s.Condition = `{StringLike: {s3:prefix: ["` + strings.Join(g.Prefixes, `*", "`) + `*"]}}`
 	}
+	if g.AsSender {
+		s.Condition = "{StringEquals: {ses:FromAddress: !Ref MailSender}}"
+	}
+	return s
+}
+
+// arn is how the template says what a grant is on.
+func arn(t functions.Thing) string {
+	const ses = "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:"
+	switch t.Kind {
+	case functions.OnTable:
+		return "!GetAtt Table.Arn"
+	case functions.OnIndex:
+		return `!Sub "${Table.Arn}/index/` + t.Of + `"`
+	case functions.OnBucket:
+		return "!GetAtt Bucket.Arn"
+	case functions.OnObjects:
+		return `!Sub "${Bucket.Arn}/` + t.Of + `*"`
+	case functions.OnQueue:
+		return "!GetAtt " + identifier(t.Of) + "Queue.Arn"
+	case functions.OnDeadLetters:
+		return "!GetAtt " + identifier(t.Of) + "DeadLetterQueue.Arn"
+	case functions.OnMailIdentity:
+		return ses + `identity/${MailIdentity}"`
+	case functions.OnMailConfigurationSet:
+	}
+	return ses + `configuration-set/${MailConfigurationSet}"`
 }
 
 // reference is how the template says what a variable holds.
@@ -261,23 +247,7 @@ func dimension(d functions.Dimension) string {
 	return "!Ref " + id
 }
 
-// tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer
-// guide, "Using IAM with transactions"), a batch its own.
-func tableActions(use functions.Use) []string {
-	actions := []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
-	if use == functions.Write {
-		actions = append(actions, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
-			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem")
-	}
-	return actions
-}
-
-func bucketActions(use functions.Use) []string {
-	if use == functions.Write {
-		return []string{"s3:PutObject"}
-	}
-	return []string{"s3:GetObject"}
-}
+func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
 
 // identifier makes a logical id of a name: "dead-letters" becomes "DeadLetters".
 func identifier(name string) string { return functions.Function{Name: name}.LogicalID() }

@@ -23,9 +23,6 @@ func MailKinds() []MailKind {
 	return []MailKind{MailRegistrationMade, MailRegistrationDropped, MailImportFinished}
 }
 
-// StudentMailKinds are the kinds that a student may get.
-func StudentMailKinds() []MailKind { return []MailKind{MailRegistrationMade, MailRegistrationDropped} }
-
 // Recipient is whom a mail is for, as keys and tokens say it: "student:" and an id, or "address:" and an [AddressHash] for a
 // person of whom there is no record.
 type Recipient string

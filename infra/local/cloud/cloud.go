@@ -363,15 +363,20 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 }
 
 // announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told. Both do so
-// at least once (S3 user guide, "Amazon S3 Event Notifications"): a queue that fails is tried for long.
-func (c *Cloud) announce(ctx context.Context, notification []byte, to func(functions.Queue) bool) error {
+// at least once (S3 user guide, "Amazon S3 Event Notifications"), whatever became of whom they tell of: a queue that fails is
+// tried for long, and neither a client that hangs up nor a function that is killed, which package faults knows by its context,
+// takes the announcement with it.
+func (c *Cloud) announce(_ context.Context, notification []byte, to func(functions.Queue) bool) error {
+	const long = 5 * time.Minute // for all attempts, with the SDK's pauses of up to twenty seconds
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
 	patiently := func(o *sdksqs.Options) { o.RetryMaxAttempts = 10 }
 	for _, f := range functions.All() {
 		if f.Queue == nil || !to(*f.Queue) {
 			continue
 		}
 		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url), MessageBody: aws.String(string(notification))}
-		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil {
+		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil { //nolint:contextcheck // see above
 			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
 	}

@@ -98,6 +98,9 @@ func TestProcessesEndWithTheirParent(t *testing.T) {
 	if err := syscall.Kill(pid, 0); err != nil {
 		t.Errorf("the function is gone before its parent: %v", err)
 	}
+	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("the function is in group %d, where Ctrl-C reaches it: %v", group, err)
+	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // what is under way may take its time to end: a second Ctrl-C does not wait for it
 	err := run(ctx, os.Getenv, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
@@ -89,15 +90,16 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 			return err
 		}
 	}
-	var servers []*http.Server
-	var running sync.WaitGroup
-	failed := make(chan error, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for n, s := range []site{
+	sites := []site{
 		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3, at(3)},
 		{"SES and mailbox page", c.SES, at(4)},
-	} {
+	}
+	var servers []*http.Server // the API's first
+	var serving, calling sync.WaitGroup
+	failed := make(chan error, len(sites)+1) // of each of them one
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for n, s := range sites {
 		if s.handler == nil {
 			fmt.Fprintf(out, "  %-32s as the environment says\n", s.what)
 			continue
@@ -108,7 +110,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		}
 		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 		servers = append(servers, server)
-		running.Go(func() {
+		serving.Go(func() {
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", s.what, err)
 				cancel()
@@ -116,7 +118,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		})
 		fmt.Fprintf(out, "  %-32s %s\n", s.what, reached(n))
 	}
-	running.Go(func() {
+	calling.Go(func() {
 		if err := c.Run(ctx); err != nil {
 			failed <- err
 			cancel()
@@ -127,28 +129,34 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	}
 	welcome(out, reached(0), getenv("SEED") != "none", time.Since(began))
 	<-ctx.Done()
-	fmt.Fprintln(out, "stopping")
+	fmt.Fprintln(out, "stopping, as soon as all calls of functions have ended; Ctrl-C once more stops at once")
+	shutDown(ctx, servers[:1], log)
+	calling.Wait() // and until then functions need the engines
+	shutDown(ctx, servers[1:], log)
+	serving.Wait()
 	if c.Engines.Usage != nil {
 		fmt.Fprintln(out, "DynamoDB:", c.Engines.Usage.Report().Line())
 	}
-	const patience = 10 * time.Second
-	end, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer release()
-	for _, server := range servers {
-		if err := server.Shutdown(end); err != nil {
-			log.Warn("a server did not stop in time", "error", err)
-		}
-	}
-	running.Wait()
 	counts := o.Faults.Counts()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(out, "  injected %6d × %s\n", counts[name], name)
 	}
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
+	close(failed)
+	for failure := range failed {
+		err = errors.Join(err, failure)
+	}
+	return err
+}
+
+// shutDown takes no more requests, and waits for those under way, though not for ever. The context has ended.
+func shutDown(ctx context.Context, servers []*http.Server, log *slog.Logger) {
+	const patience = 10 * time.Second
+	ctx, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer release()
+	for _, server := range servers {
+		if err := server.Shutdown(ctx); err != nil {
+			log.Warn("a server did not stop in time", "error", err)
+		}
 	}
 }
 

@@ -13,37 +13,41 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"example.com/registrar/infra/local/client"
 	"example.com/registrar/infra/local/cloud"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The test binary is also `make run`: with LOCAL in its environment it is that.
+// The test binary is also `make run`: with LOCAL in its environment it is that. And it is a function, if the Runtime API calls.
 func TestMain(m *testing.M) {
-	if os.Getenv("LOCAL") == "" {
+	switch {
+	case os.Getenv("AWS_LAMBDA_RUNTIME_API") != "":
+		awslambda.Start(standIn)
+	case os.Getenv("LOCAL") != "":
+		main()
+	default:
 		os.Exit(m.Run())
-	}
-	if err := run(context.Background(), os.Getenv, io.Discard, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
 	}
 }
 
 // start runs the local cloud as a process of its own and waits until it answers.
-func start(t *testing.T, port int, dataDir string) *exec.Cmd {
+func start(t *testing.T, port int, env ...string) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), "LOCAL=1", "SEED=none", "PORT="+strconv.Itoa(port), "DATA_DIR="+dataDir)
+	cmd.Env = append(os.Environ(), append(env, "LOCAL=1", "SEED=none", "PORT="+strconv.Itoa(port))...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as in a terminal's foreground
 	logs, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +160,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	})
 	var urls []string
 	for round := range rounds {
-		cmd := start(t, port, dataDir)
+		cmd := start(t, port, "DATA_DIR="+dataDir)
 		api := client.New(fmt.Sprintf("http://127.0.0.1:%d", port), clients)
 		urls = makeQueues(t, queues)
 		var wg sync.WaitGroup
@@ -177,7 +181,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		wg.Wait()
 		_ = cmd.Wait() // it was killed
 	}
-	cmd := start(t, port, dataDir)
+	cmd := start(t, port, "DATA_DIR="+dataDir)
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	book.checkStudents(t, client.New(fmt.Sprintf("http://127.0.0.1:%d", port), 1))
 	found := book.checkMessages(t, queues, urls)

@@ -20,6 +20,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -64,7 +65,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	}
 	host := or(getenv("HOST"), "127.0.0.1")
 	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
-	reached := func(n int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
+	reached := func(n int) string { return "http://" + net.JoinHostPort(reachable(host), strconv.Itoa(port+n)) }
 	lines, closeLog, err := logLines(getenv, console)
 	if err != nil {
 		return err
@@ -158,6 +159,14 @@ func shutDown(ctx context.Context, servers []*http.Server, log *slog.Logger) {
 			log.Warn("a server did not stop in time", "error", err)
 		}
 	}
+}
+
+// reachable is the host by which this machine reaches what listens at a host: at a wildcard, all of the machine's.
+func reachable(host string) string {
+	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
+		return "127.0.0.1"
+	}
+	return host
 }
 
 func welcome(out io.Writer, address string, seeded bool, took time.Duration) {

@@ -312,3 +312,34 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		}
 	}
 }
+
+// What is printed and told to functions is an address that leads there.
+func TestHost(t *testing.T) {
+	for host, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1", "192.168.178.20": "192.168.178.20", "::1": "::1", "localhost": "localhost", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1",
+	} {
+		if got := reachable(host); got != want {
+			t.Errorf("what listens at %s is reached at %s, want %s", host, got, want)
+		}
+	}
+	environment := map[string]string{"PORT": strconv.Itoa(20_000 + rand.IntN(20_000)), "SEED": "none", "HOST": "localhost"}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out printed
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, func(name string) string { return environment[name] }, &out, io.Discard) }()
+	for !strings.Contains(out.String(), "Registrar runs") {
+		select {
+		case err := <-ended:
+			t.Fatal(err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if text := out.String(); !strings.Contains(text, "http://localhost:") || strings.Contains(text, "127.0.0.1") {
+		t.Errorf("it says\n%s", text)
+	}
+}

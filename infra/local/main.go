@@ -76,6 +76,10 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	if err != nil {
 		return err
 	}
+	seeded := getenv("SEED") == ""
+	if !seeded && getenv("SEED") != "none" {
+		return fmt.Errorf("SEED is %q, and may be none", getenv("SEED"))
+	}
 	if o.Contention, err = contended(getenv); err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if getenv("SEED") != "none" {
+	if seeded {
 		if err := sample.Fill(ctx, c.Store); err != nil {
 			return err
 		}
@@ -128,7 +132,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	if c.Engines.Usage != nil {
 		fmt.Fprintf(out, "  %-32s %s\n", "what DynamoDB is used for", reached(1)+cloud.ReportPath)
 	}
-	welcome(out, reached(0), getenv("SEED") != "none", time.Since(began))
+	welcome(out, reached(0), seeded, time.Since(began))
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping, as soon as all calls of functions have ended; Ctrl-C once more stops at once")
 	shutDown(ctx, servers[:1], log)
@@ -208,7 +212,14 @@ func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, c
 
 // options reads how the local cloud is to behave.
 func options(getenv func(string) string, log *slog.Logger) (cloud.Options, error) {
-	o := cloud.Options{Getenv: getenv, Log: log, System: api.RealSystem(), Processes: processes(getenv), DataDir: getenv("DATA_DIR")}
+	o := cloud.Options{Getenv: getenv, Log: log, System: api.RealSystem(), DataDir: getenv("DATA_DIR")}
+	switch getenv("LAMBDA") {
+	case "":
+	case "processes":
+		o.Processes = ".build/local" // where `make run` has built the functions' binaries
+	default:
+		return o, fmt.Errorf("LAMBDA is %q, and may be processes", getenv("LAMBDA"))
+	}
 	var err error
 	if o.Faults, err = injected(getenv, log); err != nil {
 		return o, err
@@ -264,14 +275,6 @@ func contended(getenv func(string) string) (*dynamodb.Contention, error) {
 	default:
 		return nil, fmt.Errorf("CONTENTION is %q, not off or aws", mode)
 	}
-}
-
-// processes is where `make run` has built the functions' binaries, when they are to run as processes of their own.
-func processes(getenv func(string) string) string {
-	if getenv("LAMBDA") == "processes" {
-		return ".build/local"
-	}
-	return ""
 }
 
 func or(value, fallback string) string {

@@ -300,6 +300,7 @@ func asProblem(err error, into **client.Problem) bool {
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for name, wrong := range map[string]string{
 		"PORT": "65535", "FAULTS": "dynamo conflict=1%", "LAMBDA_CONCURRENCY": "-1", "VISIBILITY": "1500ms", "DATA_SYNC": "no",
+		"LAMBDA": "process", "SEED": "nothing",
 	} {
 		err := run(t.Context(), func(of string) string {
 			if of == name {

@@ -4,7 +4,8 @@
 //
 // Engines are reached by the SDK over their wire protocols, without a socket while they are this process's own. Where the
 // environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2), that engine is used instead, and its table,
-// queues and bucket are made if they are missing; of an SES, sender and configuration set must be there.
+// queues and bucket are made if they are missing, unless [Options].FindOnly leaves it alone; of an SES, sender and configuration
+// set must be there.
 package cloud
 
 import (
@@ -64,10 +65,12 @@ const (
 
 // Options configure a local cloud.
 type Options struct {
-	Getenv func(string) string  // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
-	Log    *slog.Logger         // nil: nobody is told
-	Debug  telemetry.DebugLines // what becomes of the functions' debug lines
-	System api.System
+	Getenv func(string) string // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
+	// FindOnly leaves the engines that the environment names as they are: table, queues and bucket must be there.
+	FindOnly bool
+	Log      *slog.Logger         // nil: nobody is told
+	Debug    telemetry.DebugLines // what becomes of the functions' debug lines
+	System   api.System
 	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example
 	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.
 	SQSAddress, S3Address string
@@ -104,6 +107,11 @@ type Options struct {
 	Stretch int
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
+}
+
+// finds tells whether an engine is to be left as it is.
+func (o Options) finds(service string) bool {
+	return o.FindOnly && o.Getenv("AWS_ENDPOINT_URL_"+service) != ""
 }
 
 // Engines are the embedded engines, without the faults before them, and how far mappings of the table's stream got.
@@ -166,8 +174,15 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 	}
 	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)}, o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
-	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
-		return err
+	if !o.finds("DYNAMODB") {
+		if err := makeTable(ctx, clients.dynamodb); err != nil {
+			return err
+		}
+	}
+	if !o.finds("S3") {
+		if err := makeBucket(ctx, clients.s3); err != nil {
+			return err
+		}
 	}
 	c.carrier = mail.New(clients.ses, mail.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
 	c.links = unsubscribe.Links{Tokens: unsubscribe.New(UnsubscribeKey), API: o.APIAddress}
@@ -175,7 +190,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 		return err
 	}
 	c.sqs = clients.sqs
-	if c.queues, err = c.makeQueues(ctx, clients.sqs); err != nil {
+	if c.queues, err = c.openQueues(ctx, clients.sqs); err != nil {
 		return err
 	}
 	routes, err := c.wire(ctx, clients, o)

@@ -257,18 +257,24 @@ func (c *Cloud) visibility(f functions.Function) time.Duration {
 	return cmp.Or(c.options.Visibility, f.Visibility())
 }
 
-// makeQueues makes the queues of all consumers, with their dead letters.
-func (c *Cloud) makeQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
+// openQueues makes the queues of all consumers, with their dead letters, or finds them.
+func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
+	open := makeQueue
+	if c.options.finds("SQS") {
+		open = func(ctx context.Context, client *sdksqs.Client, name string, _ map[string]string) (url, arn string, err error) {
+			return findQueue(ctx, client, name)
+		}
+	}
 	all := map[string]queueOf{}
 	for _, f := range functions.All() {
 		if f.Queue == nil {
 			continue
 		}
-		dead, deadARN, err := makeQueue(ctx, client, f.Queue.Name+"-dead", map[string]string{"MessageRetentionPeriod": "1209600"})
+		dead, deadARN, err := open(ctx, client, f.Queue.Name+"-dead", map[string]string{"MessageRetentionPeriod": "1209600"})
 		if err != nil {
 			return nil, err
 		}
-		url, arn, err := makeQueue(ctx, client, f.Queue.Name, map[string]string{
+		url, arn, err := open(ctx, client, f.Queue.Name, map[string]string{
 			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())),
 			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
 		})
@@ -283,23 +289,30 @@ func (c *Cloud) makeQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 // makeQueue makes a queue if there is none of that name. One that is there, in an engine that outlives this program, may have
 // been made for other settings: it gets these.
 func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string) (url, arn string, err error) {
-	made, err := client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
+	_, err = client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
 	var exists *sqstypes.QueueNameExists
-	if errors.As(err, &exists) {
-		var found *sdksqs.GetQueueUrlOutput
-		if found, err = client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: aws.String(name)}); err == nil {
-			made = &sdksqs.CreateQueueOutput{QueueUrl: found.QueueUrl}
-			_, err = client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: found.QueueUrl, Attributes: attributes})
-		}
-	}
-	if err != nil {
+	if err != nil && !errors.As(err, &exists) {
 		return "", "", fmt.Errorf("make queue %s: %w", name, err)
 	}
+	if url, arn, err = findQueue(ctx, client, name); err != nil || exists == nil {
+		return url, arn, err
+	}
+	if _, err := client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: aws.String(url), Attributes: attributes}); err != nil {
+		return "", "", fmt.Errorf("set queue %s: %w", name, err)
+	}
+	return url, arn, nil
+}
+
+func findQueue(ctx context.Context, client *sdksqs.Client, name string) (url, arn string, err error) {
+	found, err := client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: aws.String(name)})
+	if err != nil {
+		return "", "", fmt.Errorf("find queue %s: %w", name, err)
+	}
 	got, err := client.GetQueueAttributes(ctx, &sdksqs.GetQueueAttributesInput{
-		QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+		QueueUrl: found.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
 	})
 	if err != nil {
 		return "", "", fmt.Errorf("look at queue %s: %w", name, err)
 	}
-	return aws.ToString(made.QueueUrl), got.Attributes["QueueArn"], nil
+	return aws.ToString(found.QueueUrl), got.Attributes["QueueArn"], nil
 }

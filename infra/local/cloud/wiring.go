@@ -101,8 +101,8 @@ func concurrency(f functions.Function) int {
 	return 0
 }
 
-// Environment is what a function's process finds the local cloud by, and the logging settings that it has on AWS. Endpoints
-// that the environment names stand before the addresses of embedded engines.
+// Environment is what a function's process finds the local cloud by, the logging settings that it has on AWS, and what the
+// environment says to OpenTelemetry. Endpoints that the environment names stand before the addresses of embedded engines.
 func (c *Cloud) Environment(f functions.Function) []string {
 	env := []string{
 		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
@@ -122,21 +122,14 @@ func (c *Cloud) Environment(f functions.Function) []string {
 		name := "AWS_ENDPOINT_URL_" + service
 		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
 	}
-	for _, name := range openTelemetry() {
-		if value := c.options.Getenv(name); value != "" {
+	for _, variable := range os.Environ() { // for functions that were built with it (`make build-local TAGS=otel`)
+		name, _, _ := strings.Cut(variable, "=")
+		if value := c.options.Getenv(name); strings.HasPrefix(name, "OTEL_") && value != "" {
 			env = append(env, name+"="+value)
 		}
 	}
 	slices.Sort(env)
 	return env
-}
-
-// openTelemetry are the variables that go on to functions that were built with OpenTelemetry (`make build-local TAGS=otel`).
-func openTelemetry() []string {
-	return []string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
-		"OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED",
-	}
 }
 
 func (c *Cloud) value(v functions.Value) string {

@@ -170,9 +170,13 @@ func TestProcessesAreOfTheManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	telemetry := map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "500", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318"}
+	for name, value := range telemetry {
+		t.Setenv(name, value)
+	}
 	var log bytes.Buffer
 	c, err := cloud.Open(t.Context(), cloud.Options{
-		Log: slog.New(slog.NewTextHandler(&log, nil)), System: api.RealSystem(), Processes: folder, Concurrency: 1, Output: io.Discard,
+		Getenv: func(name string) string { return telemetry[name] }, Log: slog.New(slog.NewTextHandler(&log, nil)), System: api.RealSystem(), Processes: folder, Concurrency: 1, Output: io.Discard,
 		DynamoDBAddress: "http://dynamodb.local", SQSAddress: "http://sqs.local", S3Address: "http://s3.local", SESAddress: "http://ses.local",
 	})
 	if err != nil {
@@ -198,6 +202,9 @@ func TestProcessesAreOfTheManifest(t *testing.T) {
 			t.Fatalf("%s: %d %s", f.Name, w.Code, w.Body)
 		}
 		want := append(c.Environment(f), "AWS_LAMBDA_FUNCTION_NAME="+f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(f.Memory))
+		for name, value := range telemetry {
+			want = append(want, name+"="+value)
+		}
 		for _, variable := range want {
 			if !slices.Contains(env, variable) {
 				t.Errorf("%s does not find %s among %v", f.Name, variable, env)

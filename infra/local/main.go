@@ -20,6 +20,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,6 +41,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // what is under way may take its time to end: a second Ctrl-C does not wait for it
 	err := run(ctx, os.Getenv, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
@@ -63,7 +65,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	}
 	host := or(getenv("HOST"), "127.0.0.1")
 	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
-	reached := func(n int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
+	reached := func(n int) string { return "http://" + net.JoinHostPort(reachable(host), strconv.Itoa(port+n)) }
 	lines, closeLog, err := logLines(getenv, console)
 	if err != nil {
 		return err
@@ -73,6 +75,10 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	o, err := options(getenv, log)
 	if err != nil {
 		return err
+	}
+	seeded := getenv("SEED") == ""
+	if !seeded && getenv("SEED") != "none" {
+		return fmt.Errorf("SEED is %q, and may be none", getenv("SEED"))
 	}
 	if o.Contention, err = contended(getenv); err != nil {
 		return err
@@ -84,20 +90,21 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if getenv("SEED") != "none" {
+	if seeded {
 		if err := sample.Fill(ctx, c.Store); err != nil {
 			return err
 		}
 	}
-	var servers []*http.Server
-	var running sync.WaitGroup
-	failed := make(chan error, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for n, s := range []site{
+	sites := []site{
 		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3, at(3)},
 		{"SES and mailbox page", c.SES, at(4)},
-	} {
+	}
+	var servers []*http.Server // the API's first
+	var serving, calling sync.WaitGroup
+	failed := make(chan error, len(sites)+1) // of each of them one
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for n, s := range sites {
 		if s.handler == nil {
 			fmt.Fprintf(out, "  %-32s as the environment says\n", s.what)
 			continue
@@ -108,7 +115,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		}
 		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 		servers = append(servers, server)
-		running.Go(func() {
+		serving.Go(func() {
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", s.what, err)
 				cancel()
@@ -116,7 +123,7 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		})
 		fmt.Fprintf(out, "  %-32s %s\n", s.what, reached(n))
 	}
-	running.Go(func() {
+	calling.Go(func() {
 		if err := c.Run(ctx); err != nil {
 			failed <- err
 			cancel()
@@ -125,31 +132,45 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	if c.Engines.Usage != nil {
 		fmt.Fprintf(out, "  %-32s %s\n", "what DynamoDB is used for", reached(1)+cloud.ReportPath)
 	}
-	welcome(out, reached(0), getenv("SEED") != "none", time.Since(began))
+	welcome(out, reached(0), seeded, time.Since(began))
 	<-ctx.Done()
-	fmt.Fprintln(out, "stopping")
+	fmt.Fprintln(out, "stopping, as soon as all calls of functions have ended; Ctrl-C once more stops at once")
+	shutDown(ctx, servers[:1], log)
+	calling.Wait() // and until then functions need the engines
+	shutDown(ctx, servers[1:], log)
+	serving.Wait()
 	if c.Engines.Usage != nil {
 		fmt.Fprintln(out, "DynamoDB:", c.Engines.Usage.Report().Line())
 	}
-	const patience = 10 * time.Second
-	end, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer release()
-	for _, server := range servers {
-		if err := server.Shutdown(end); err != nil {
-			log.Warn("a server did not stop in time", "error", err)
-		}
-	}
-	running.Wait()
 	counts := o.Faults.Counts()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(out, "  injected %6d × %s\n", counts[name], name)
 	}
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
+	close(failed)
+	for failure := range failed {
+		err = errors.Join(err, failure)
 	}
+	return err
+}
+
+// shutDown takes no more requests, and waits for those under way, though not for ever. The context has ended.
+func shutDown(ctx context.Context, servers []*http.Server, log *slog.Logger) {
+	const patience = 10 * time.Second
+	ctx, release := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer release()
+	for _, server := range servers {
+		if err := server.Shutdown(ctx); err != nil {
+			log.Warn("a server did not stop in time", "error", err)
+		}
+	}
+}
+
+// reachable is the host by which this machine reaches what listens at a host: at a wildcard, all of the machine's.
+func reachable(host string) string {
+	if address, err := netip.ParseAddr(host); err == nil && address.IsUnspecified() {
+		return "127.0.0.1"
+	}
+	return host
 }
 
 func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
@@ -191,7 +212,14 @@ func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, c
 
 // options reads how the local cloud is to behave.
 func options(getenv func(string) string, log *slog.Logger) (cloud.Options, error) {
-	o := cloud.Options{Getenv: getenv, Log: log, System: api.RealSystem(), Processes: processes(getenv), DataDir: getenv("DATA_DIR")}
+	o := cloud.Options{Getenv: getenv, Log: log, System: api.RealSystem(), DataDir: getenv("DATA_DIR")}
+	switch getenv("LAMBDA") {
+	case "":
+	case "processes":
+		o.Processes = ".build/local" // where `make run` has built the functions' binaries
+	default:
+		return o, fmt.Errorf("LAMBDA is %q, and may be processes", getenv("LAMBDA"))
+	}
 	var err error
 	if o.Faults, err = injected(getenv, log); err != nil {
 		return o, err
@@ -247,14 +275,6 @@ func contended(getenv func(string) string) (*dynamodb.Contention, error) {
 	default:
 		return nil, fmt.Errorf("CONTENTION is %q, not off or aws", mode)
 	}
-}
-
-// processes is where `make run` has built the functions' binaries, when they are to run as processes of their own.
-func processes(getenv func(string) string) string {
-	if getenv("LAMBDA") == "processes" {
-		return ".build/local"
-	}
-	return ""
 }
 
 func or(value, fallback string) string {

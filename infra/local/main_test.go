@@ -13,37 +13,41 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"example.com/registrar/infra/local/client"
 	"example.com/registrar/infra/local/cloud"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The test binary is also `make run`: with LOCAL in its environment it is that.
+// The test binary is also `make run`: with LOCAL in its environment it is that. And it is a function, if the Runtime API calls.
 func TestMain(m *testing.M) {
-	if os.Getenv("LOCAL") == "" {
+	switch {
+	case os.Getenv("AWS_LAMBDA_RUNTIME_API") != "":
+		awslambda.Start(standIn)
+	case os.Getenv("LOCAL") != "":
+		main()
+	default:
 		os.Exit(m.Run())
-	}
-	if err := run(context.Background(), os.Getenv, io.Discard, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
 	}
 }
 
 // start runs the local cloud as a process of its own and waits until it answers.
-func start(t *testing.T, port int, dataDir string) *exec.Cmd {
+func start(t *testing.T, port int, env ...string) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), "LOCAL=1", "SEED=none", "PORT="+strconv.Itoa(port), "DATA_DIR="+dataDir)
+	cmd.Env = append(os.Environ(), append(env, "LOCAL=1", "SEED=none", "PORT="+strconv.Itoa(port))...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as in a terminal's foreground
 	logs, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +160,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	})
 	var urls []string
 	for round := range rounds {
-		cmd := start(t, port, dataDir)
+		cmd := start(t, port, "DATA_DIR="+dataDir)
 		api := client.New(fmt.Sprintf("http://127.0.0.1:%d", port), clients)
 		urls = makeQueues(t, queues)
 		var wg sync.WaitGroup
@@ -177,7 +181,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		wg.Wait()
 		_ = cmd.Wait() // it was killed
 	}
-	cmd := start(t, port, dataDir)
+	cmd := start(t, port, "DATA_DIR="+dataDir)
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	book.checkStudents(t, client.New(fmt.Sprintf("http://127.0.0.1:%d", port), 1))
 	found := book.checkMessages(t, queues, urls)
@@ -296,6 +300,7 @@ func asProblem(err error, into **client.Problem) bool {
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for name, wrong := range map[string]string{
 		"PORT": "65535", "FAULTS": "dynamo conflict=1%", "LAMBDA_CONCURRENCY": "-1", "VISIBILITY": "1500ms", "DATA_SYNC": "no",
+		"LAMBDA": "process", "SEED": "nothing",
 	} {
 		err := run(t.Context(), func(of string) string {
 			if of == name {
@@ -306,5 +311,36 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), strings.ToLower(name[:4])) && !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%s: %v", name, wrong, err)
 		}
+	}
+}
+
+// What is printed and told to functions is an address that leads there.
+func TestHost(t *testing.T) {
+	for host, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1", "192.168.178.20": "192.168.178.20", "::1": "::1", "localhost": "localhost", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1",
+	} {
+		if got := reachable(host); got != want {
+			t.Errorf("what listens at %s is reached at %s, want %s", host, got, want)
+		}
+	}
+	environment := map[string]string{"PORT": strconv.Itoa(20_000 + rand.IntN(20_000)), "SEED": "none", "HOST": "localhost"}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out printed
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, func(name string) string { return environment[name] }, &out, io.Discard) }()
+	for !strings.Contains(out.String(), "Registrar runs") {
+		select {
+		case err := <-ended:
+			t.Fatal(err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if text := out.String(); !strings.Contains(text, "http://localhost:") || strings.Contains(text, "127.0.0.1") {
+		t.Errorf("it says\n%s", text)
 	}
 }

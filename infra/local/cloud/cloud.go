@@ -4,7 +4,8 @@
 //
 // Engines are reached by the SDK over their wire protocols, without a socket while they are this process's own. Where the
 // environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2), that engine is used instead, and its table,
-// queues and bucket are made if they are missing; of an SES, sender and configuration set must be there.
+// queues and bucket are made if they are missing, unless [Options].FindOnly leaves it alone; of an SES, sender and configuration
+// set must be there.
 package cloud
 
 import (
@@ -64,10 +65,12 @@ const (
 
 // Options configure a local cloud.
 type Options struct {
-	Getenv func(string) string  // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
-	Log    *slog.Logger         // nil: nobody is told
-	Debug  telemetry.DebugLines // what becomes of the functions' debug lines
-	System api.System
+	Getenv func(string) string // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
+	// FindOnly leaves the engines that the environment names as they are: table, queues and bucket must be there.
+	FindOnly bool
+	Log      *slog.Logger         // nil: nobody is told
+	Debug    telemetry.DebugLines // what becomes of the functions' debug lines
+	System   api.System
 	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example
 	// "http://127.0.0.1:8082": they stand in queue URLs and upload addresses.
 	SQSAddress, S3Address string
@@ -104,6 +107,11 @@ type Options struct {
 	Stretch int
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
+}
+
+// finds tells whether an engine is to be left as it is.
+func (o Options) finds(service string) bool {
+	return o.FindOnly && o.Getenv("AWS_ENDPOINT_URL_"+service) != ""
 }
 
 // Engines are the embedded engines, without the faults before them, and how far mappings of the table's stream got.
@@ -166,8 +174,15 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 	}
 	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)}, o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
-	if err := errors.Join(makeTable(ctx, clients.dynamodb), makeBucket(ctx, clients.s3)); err != nil {
-		return err
+	if !o.finds("DYNAMODB") {
+		if err := makeTable(ctx, clients.dynamodb); err != nil {
+			return err
+		}
+	}
+	if !o.finds("S3") {
+		if err := makeBucket(ctx, clients.s3); err != nil {
+			return err
+		}
 	}
 	c.carrier = mail.New(clients.ses, mail.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
 	c.links = unsubscribe.Links{Tokens: unsubscribe.New(UnsubscribeKey), API: o.APIAddress}
@@ -175,7 +190,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 		return err
 	}
 	c.sqs = clients.sqs
-	if c.queues, err = c.makeQueues(ctx, clients.sqs); err != nil {
+	if c.queues, err = c.openQueues(ctx, clients.sqs); err != nil {
 		return err
 	}
 	routes, err := c.wire(ctx, clients, o)
@@ -363,15 +378,20 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 }
 
 // announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told. Both do so
-// at least once (S3 user guide, "Amazon S3 Event Notifications"): a queue that fails is tried for long.
-func (c *Cloud) announce(ctx context.Context, notification []byte, to func(functions.Queue) bool) error {
+// at least once (S3 user guide, "Amazon S3 Event Notifications"), whatever became of whom they tell of: a queue that fails is
+// tried for long, and neither a client that hangs up nor a function that is killed, which package faults knows by its context,
+// takes the announcement with it.
+func (c *Cloud) announce(_ context.Context, notification []byte, to func(functions.Queue) bool) error {
+	const long = 5 * time.Minute // for all attempts, with the SDK's pauses of up to twenty seconds
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
 	patiently := func(o *sdksqs.Options) { o.RetryMaxAttempts = 10 }
 	for _, f := range functions.All() {
 		if f.Queue == nil || !to(*f.Queue) {
 			continue
 		}
 		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url), MessageBody: aws.String(string(notification))}
-		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil {
+		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil { //nolint:contextcheck // see above
 			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
 	}

@@ -101,8 +101,8 @@ func concurrency(f functions.Function) int {
 	return 0
 }
 
-// Environment is what a function's process finds the local cloud by, and the logging settings that it has on AWS. Endpoints
-// that the environment names stand before the addresses of embedded engines.
+// Environment is what a function's process finds the local cloud by, the logging settings that it has on AWS, and what the
+// environment says to OpenTelemetry. Endpoints that the environment names stand before the addresses of embedded engines.
 func (c *Cloud) Environment(f functions.Function) []string {
 	env := []string{
 		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
@@ -122,21 +122,14 @@ func (c *Cloud) Environment(f functions.Function) []string {
 		name := "AWS_ENDPOINT_URL_" + service
 		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
 	}
-	for _, name := range openTelemetry() {
-		if value := c.options.Getenv(name); value != "" {
+	for _, variable := range os.Environ() { // for functions that were built with it (`make build-local TAGS=otel`)
+		name, _, _ := strings.Cut(variable, "=")
+		if value := c.options.Getenv(name); strings.HasPrefix(name, "OTEL_") && value != "" {
 			env = append(env, name+"="+value)
 		}
 	}
 	slices.Sort(env)
 	return env
-}
-
-// openTelemetry are the variables that go on to functions that were built with OpenTelemetry (`make build-local TAGS=otel`).
-func openTelemetry() []string {
-	return []string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
-		"OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED",
-	}
 }
 
 func (c *Cloud) value(v functions.Value) string {
@@ -260,18 +253,24 @@ func (c *Cloud) visibility(f functions.Function) time.Duration {
 	return cmp.Or(c.options.Visibility, f.Visibility())
 }
 
-// makeQueues makes the queues of all consumers, with their dead letters.
-func (c *Cloud) makeQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
+// openQueues makes the queues of all consumers, with their dead letters, or finds them.
+func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
+	open := makeQueue
+	if c.options.finds("SQS") {
+		open = func(ctx context.Context, client *sdksqs.Client, name string, _ map[string]string) (url, arn string, err error) {
+			return findQueue(ctx, client, name)
+		}
+	}
 	all := map[string]queueOf{}
 	for _, f := range functions.All() {
 		if f.Queue == nil {
 			continue
 		}
-		dead, deadARN, err := makeQueue(ctx, client, f.Queue.Name+"-dead", map[string]string{"MessageRetentionPeriod": "1209600"})
+		dead, deadARN, err := open(ctx, client, f.Queue.Name+"-dead", map[string]string{"MessageRetentionPeriod": "1209600"})
 		if err != nil {
 			return nil, err
 		}
-		url, arn, err := makeQueue(ctx, client, f.Queue.Name, map[string]string{
+		url, arn, err := open(ctx, client, f.Queue.Name, map[string]string{
 			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())),
 			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
 		})
@@ -286,23 +285,30 @@ func (c *Cloud) makeQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 // makeQueue makes a queue if there is none of that name. One that is there, in an engine that outlives this program, may have
 // been made for other settings: it gets these.
 func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string) (url, arn string, err error) {
-	made, err := client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
+	_, err = client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
 	var exists *sqstypes.QueueNameExists
-	if errors.As(err, &exists) {
-		var found *sdksqs.GetQueueUrlOutput
-		if found, err = client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: aws.String(name)}); err == nil {
-			made = &sdksqs.CreateQueueOutput{QueueUrl: found.QueueUrl}
-			_, err = client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: found.QueueUrl, Attributes: attributes})
-		}
-	}
-	if err != nil {
+	if err != nil && !errors.As(err, &exists) {
 		return "", "", fmt.Errorf("make queue %s: %w", name, err)
 	}
+	if url, arn, err = findQueue(ctx, client, name); err != nil || exists == nil {
+		return url, arn, err
+	}
+	if _, err := client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: aws.String(url), Attributes: attributes}); err != nil {
+		return "", "", fmt.Errorf("set queue %s: %w", name, err)
+	}
+	return url, arn, nil
+}
+
+func findQueue(ctx context.Context, client *sdksqs.Client, name string) (url, arn string, err error) {
+	found, err := client.GetQueueUrl(ctx, &sdksqs.GetQueueUrlInput{QueueName: aws.String(name)})
+	if err != nil {
+		return "", "", fmt.Errorf("find queue %s: %w", name, err)
+	}
 	got, err := client.GetQueueAttributes(ctx, &sdksqs.GetQueueAttributesInput{
-		QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
+		QueueUrl: found.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameQueueArn},
 	})
 	if err != nil {
 		return "", "", fmt.Errorf("look at queue %s: %w", name, err)
 	}
-	return aws.ToString(made.QueueUrl), got.Attributes["QueueArn"], nil
+	return aws.ToString(found.QueueUrl), got.Attributes["QueueArn"], nil
 }

@@ -186,12 +186,11 @@ func (e *Engine) admit(item target, demands []demand) error {
 }
 
 // transact has a transaction in flight for its time.
-func (c *contention) transact(t *transaction) (again bool, err error) {
+func (c *contention) transact(t *transaction) error {
 	whole := c.draw(c.settings.Transaction)
-	again, err = c.begin(t)
-	if again || err != nil {
+	if again, err := c.begin(t); again || err != nil {
 		time.Sleep(whole / 2)
-		return again, err
+		return err
 	}
 	time.Sleep(whole)
 	e := t.engine
@@ -202,13 +201,14 @@ func (c *contention) transact(t *transaction) (again bool, err error) {
 	}
 	delete(e.tokens, t.token)
 	if err := t.plan(nil); err != nil { // a table may have gone or got another index meanwhile
-		return false, err
+		return err
 	}
 	t.commit()
-	return false, nil
+	return nil
 }
 
-// begin prepares a transaction, and puts it in flight if nothing speaks against it.
+// begin prepares a transaction, and puts it in flight if nothing speaks against it. It tells whether the token was used for the
+// same request before.
 func (c *contention) begin(t *transaction) (again bool, err error) {
 	e := t.engine
 	e.mu.Lock()

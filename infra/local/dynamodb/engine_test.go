@@ -229,15 +229,20 @@ func TestTransactWrite_AllOrNothing(t *testing.T) {
 // A client request token makes a repeated transaction one, for ten minutes, and is refused for another transaction.
 func TestTransactWrite_Token(t *testing.T) {
 	now := time.Date(2024, 8, 1, 9, 0, 0, 0, time.UTC)
-	c := client(t, local.Options{Now: func() time.Time { return now }})
+	ledger := local.NewLedger(nil)
+	c := client(t, local.Options{Now: func() time.Time { return now }, Observe: ledger.Observe})
+	var consumed []types.ConsumedCapacity
 	send := func(by string) error {
-		_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{
-			ClientRequestToken: aws.String("token"),
+		out, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{
+			ClientRequestToken: aws.String("token"), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 			TransactItems: []types.TransactWriteItem{{Update: &types.Update{
 				TableName: aws.String("records"), Key: item{"PK": s("a"), "SK": n("1")}, UpdateExpression: aws.String("ADD n :by"),
 				ExpressionAttributeValues: item{":by": n(by)},
 			}}},
 		})
+		if err == nil {
+			consumed = append(consumed, out.ConsumedCapacity...)
+		}
 		return err
 	}
 	value := func() string {
@@ -254,6 +259,17 @@ func TestTransactWrite_Token(t *testing.T) {
 	}
 	if got := value(); got != "1" {
 		t.Errorf("n = %s after the same transaction three times", got)
+	}
+	for i, c := range consumed { // a repeated one reads what it had written
+		written, read := aws.ToFloat64(c.WriteCapacityUnits), aws.ToFloat64(c.ReadCapacityUnits)
+		if first := i == 0; first && (written != 2 || read != 0) || !first && (written != 0 || read != 2) {
+			t.Errorf("time %d used %g write and %g read units", i+1, written, read)
+		}
+	}
+	for _, o := range ledger.Report().Operations {
+		if o.Name == "TransactWriteItems" && (o.WriteUnits != 2 || o.ReadUnits != 4) {
+			t.Errorf("the ledger has %+v", o)
+		}
 	}
 	var mismatch *types.IdempotentParameterMismatchException
 	if err := send("2"); !errors.As(err, &mismatch) {

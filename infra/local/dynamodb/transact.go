@@ -145,8 +145,7 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 		return nil, err
 	}
 	cost := &meter{}
-	again, err := e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: fingerprint, cost: cost})
-	cost.read = again // a repeated request is charged for reading what it had written
+	err = e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: fingerprint, cost: cost})
 	capacities := cost.list()
 	e.observe("TransactWriteItems", cost, capacities)
 	if err != nil {
@@ -185,22 +184,23 @@ type transaction struct {
 	plans []planned
 }
 
-// transact decides all writes against what is stored and commits all of them or none. It tells whether the token was used
+// transact decides all writes against what is stored and commits all of them or none; it does nothing when the token was used
 // for the same request before.
-func (e *Engine) transact(t *transaction) (again bool, err error) {
+func (e *Engine) transact(t *transaction) error {
 	if e.contention != nil {
 		return e.contention.transact(t)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if again, err = t.prepare(); again || err != nil {
-		return again, err
+	if again, err := t.prepare(); again || err != nil {
+		return err
 	}
 	t.commit()
-	return false, nil
+	return nil
 }
 
-// prepare decides the writes, and charges for them whatever comes of it. The engine's lock must be held.
+// prepare decides the writes, and charges for them whatever comes of it, unless the token was used for the same request before.
+// The engine's lock must be held.
 func (t *transaction) prepare() (again bool, err error) {
 	if again, err = t.repeats(); again || err != nil {
 		return again, err
@@ -238,6 +238,7 @@ func (t *transaction) repeats() (bool, error) {
 	case use.inFlight:
 		return false, newFault("TransactionInProgressException", "The transaction with the given request token is already in progress.")
 	}
+	t.cost.read = true // it is charged for reading what it had written
 	for _, w := range t.writes {
 		if table, key, err := w.locate(e); err == nil {
 			t.cost.table(table.name, 2*readUnits(table.get(key).bytes(), true))

@@ -1,6 +1,7 @@
 // Command invoke is `make invoke FN=…`: it runs one function's real binary, as built for Lambda, under a local Runtime API,
-// gives it an event, and prints the answer. No Docker. The function finds the engines that AWS_ENDPOINT_URL_* name, or else
-// engines of its own with the sample data, which end with it. A function that a schedule starts is told that it is due now.
+// gives it an event, and prints the answer. No Docker. The function finds the engines that AWS_ENDPOINT_URL_* name, with what
+// `make run` made in them, or else engines of its own with the sample data, which end with it. A function that a schedule starts
+// is told that it is due now.
 package main
 
 import (
@@ -125,7 +126,7 @@ func (s *surroundings) close() {
 }
 
 // surround makes engines of its own in place of those that the environment does not name, and the sample data when the table
-// is its own.
+// is its own. Those that the environment names stay as they are: a system may run on them.
 func surround(ctx context.Context, getenv func(string) string) (*surroundings, error) {
 	s := &surroundings{}
 	var addresses [4]string
@@ -138,7 +139,7 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 		listeners[i], addresses[i] = l, "http://"+l.Addr().String()
 	}
 	c, err := cloud.Open(ctx, cloud.Options{
-		Getenv: getenv, Log: slog.New(slog.DiscardHandler), System: api.RealSystem(),
+		Getenv: getenv, FindOnly: true, Log: slog.New(slog.DiscardHandler), System: api.RealSystem(),
 		DynamoDBAddress: addresses[0], SQSAddress: addresses[1], S3Address: addresses[2], SESAddress: addresses[3],
 		APIAddress: "http://127.0.0.1:8080",
 	})
@@ -161,6 +162,9 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 	}
 	if err := sample.Fill(ctx, c.Store); err != nil {
 		return nil, err
+	}
+	if c.S3 == nil || c.SQS == nil { // what is uploaded or buried comes to a queue
+		return s, nil
 	}
 	if err := sample.Upload(ctx, c.Bucket); err != nil {
 		return nil, err

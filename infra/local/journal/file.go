@@ -137,7 +137,7 @@ func (f *file) end() int64 {
 	return f.size
 }
 
-// sync waits until the file is on disk up to the place. One goes for all who wait.
+// sync waits until the file is on disk up to the place, and fails once something could not be written. One goes for all who wait.
 func (f *file) sync(place int64) error {
 	if f.noSync || place <= f.durable.Load() {
 		return f.broken()
@@ -145,14 +145,14 @@ func (f *file) sync(place int64) error {
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
 	if place <= f.durable.Load() {
-		return nil
+		return f.broken()
 	}
 	size := f.end()
 	if err := f.disk.Sync(); err != nil {
 		return f.fail(err)
 	}
 	f.durable.Store(size)
-	return nil
+	return f.broken() // an entry that could not be written has no place of its own: who waits for it waits for the one before
 }
 
 func (f *file) close() error { return f.disk.Close() }

@@ -3,9 +3,11 @@
 //
 // It knows requests and files, and nothing of what an engine does. There are two ways. A [Journal] keeps the requests
 // themselves and makes them again at the times that they had; it asks of an engine that equal requests at equal times make
-// equal states, and carries changes out one after the other, so that the journal has their order; reads go past it. A
-// [Chronicle] keeps what an engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by
-// side. A journal only grows: `make run` with a new DATA_DIR begins anew. A chronicle is rewritten when it is opened.
+// equal states, and carries changes out one after the other, so that the journal has their order. A [Chronicle] keeps what an
+// engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by side. With both every
+// answer, to a read too, waits until all that it may tell of is on disk, so that nobody sees what might yet be lost: what a relay
+// read of a stream cannot be called back. Reads go past a journal but for that, and wait only while others write. A journal only
+// grows: `make run` with a new DATA_DIR begins anew. A chronicle is rewritten when it is opened.
 //
 // Start with [Open].
 package journal
@@ -115,28 +117,34 @@ func (j *Journal) repeat(ctx context.Context, e entry) error {
 	return nil
 }
 
-// ServeHTTP implements [http.Handler].
+// ServeHTTP implements [http.Handler]. An answer waits until all that was changed before it is on disk.
 func (j *Journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !j.options.Changes(r) {
-		j.engine.ServeHTTP(w, r)
-		return
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the client went away, and nothing was done
-	}
 	out := newAnswer()
-	served := r.Clone(context.WithoutCancel(r.Context())) // a change is done or not, whoever waits for it
-	served.Body, served.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	err = j.change(entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}, func() bool {
-		j.engine.ServeHTTP(out, served)
-		return out.status < http.StatusMultipleChoices // otherwise it was refused, and nothing changed
-	})
-	if err != nil {
+	if err := j.serve(out, r); err != nil {
 		broken(w)
 		return
 	}
 	out.sendTo(w)
+}
+
+func (j *Journal) serve(out *answer, r *http.Request) error {
+	if !j.options.Changes(r) {
+		j.engine.ServeHTTP(out, r)
+		j.changing.Lock() // a change that is under way may have been seen, and takes its place in the file first
+		place := j.file.end()
+		j.changing.Unlock()
+		return j.file.sync(place)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err // the client went away, and nothing was done
+	}
+	served := r.Clone(context.WithoutCancel(r.Context())) // a change is done or not, whoever waits for it
+	served.Body, served.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return j.change(entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}, func() bool {
+		j.engine.ServeHTTP(out, served)
+		return out.status < http.StatusMultipleChoices // otherwise it was refused, and nothing changed
+	})
 }
 
 // expirer is an engine that deletes what has expired when it is asked to.
@@ -158,8 +166,8 @@ func (j *Journal) Expire(limit int) int {
 	return deleted
 }
 
-// change carries a change out, writes it down if it did anything, and returns when it is on disk. When writing fails the
-// engine is ahead of its journal, and nothing is acknowledged any more.
+// change carries a change out, writes it down if it did anything, and returns when it is on disk, with all before it: a refusal
+// tells of those. When writing fails the engine is ahead of its journal, and nothing is answered any more.
 func (j *Journal) change(e entry, do func() (changed bool)) error {
 	place, err := j.inOrder(e, do)
 	if err != nil {
@@ -179,7 +187,7 @@ func (j *Journal) inOrder(e entry, do func() (changed bool)) (int64, error) {
 	j.options.Clock.then.Store(&e.At)
 	defer j.options.Clock.then.Store(nil)
 	if !do() {
-		return 0, nil
+		return j.file.end(), nil
 	}
 	text, err := json.Marshal(e)
 	if err != nil {

@@ -165,7 +165,7 @@ func (c *campus) start() {
 	c.Fatalf("it does not start:\n%s", text[max(0, len(text)-4000):])
 }
 
-// kill ends the whole at once, and all functions with it, as a power cut does.
+// kill ends the whole at once, and all functions with it, as a power cut does: they end with who started them (package lambda).
 func (c *campus) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -98,6 +98,9 @@ func TestProcessesEndWithTheirParent(t *testing.T) {
 	if err := syscall.Kill(pid, 0); err != nil {
 		t.Errorf("the function is gone before its parent: %v", err)
 	}
+	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("the function is in group %d, where Ctrl-C reaches it: %v", group, err)
+	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +138,8 @@ func behave(ctx context.Context, event struct {
 		return map[string]any{"statusCode": "many"}, nil
 	case "fail":
 		return nil, fmt.Errorf("register: %w", errors.New("no seat"))
+	case "fail at length":
+		return nil, errors.New(strings.Repeat("x", lambda.MaxPayload))
 	case "fail as told":
 		return nil, messages.InvokeResponse_Error{Type: "Registrar.Closed", Message: "too late"}
 	case "panic":
@@ -308,6 +313,7 @@ func TestProcessErrors(t *testing.T) {
 		{"exit", lambda.TypeExit, "RequestId: " + id + " Error: Runtime exited with error: exit status 3"},
 		{"exit well", lambda.TypeExit, "RequestId: " + id + " Error: Runtime exited without providing a reason"},
 		{"large", lambda.TypeResponseTooLarge, `Response payload size exceeded maximum allowed payload size \(6291456 bytes\)\.`},
+		{"fail at length", lambda.TypeResponseTooLarge, `Response payload size exceeded maximum allowed payload size \(6291456 bytes\)\.`},
 	} {
 		before := look(t, p).PID
 		_, err := do(t, p, c.do)

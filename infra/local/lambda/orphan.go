@@ -4,6 +4,6 @@ package lambda
 
 import "syscall"
 
-// attributes are none: other systems have no way to end a process with the one that started it, and a local cloud that is
-// killed leaves its functions' processes behind.
-func attributes() *syscall.SysProcAttr { return nil }
+// attributes put a process in a group of its own, so that Ctrl-C in a terminal does not end it in the middle of a call. Other
+// systems have no way to end it with the one that started it: a local cloud that is killed may leave processes behind.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -123,21 +123,23 @@ func (p *Pool) InvokeAndKill(ctx context.Context, payload []byte, after time.Dur
 
 const errKilled = textError("signal: killed")
 
-// invoke has a call done by an environment; before it begins, and what that returns after it has ended, befall its process.
+// invoke has a call done by an environment; before it begins, and what that returns after it has ended, befall its process. The
+// environment and its room in the account are the call's until it has ended, though its caller may be gone long before.
 func (p *Pool) invoke(ctx context.Context, payload []byte, before func(*Process) (after func())) ([]byte, error) {
 	if !p.options.Account.begin() {
 		return nil, throttled()
 	}
-	defer p.options.Account.end()
 	e, err := p.take(ctx)
 	if err != nil {
+		p.options.Account.end()
 		return nil, err
 	}
 	after := before(e.process)
-	answer, err := e.process.Invoke(ctx, payload)
-	after()
-	p.give(e)
-	return answer, err
+	return e.process.invoke(ctx, payload, func() {
+		after()
+		p.give(e)
+		p.options.Account.end()
+	})
 }
 
 // take gives an idle environment, or a new one.

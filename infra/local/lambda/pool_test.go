@@ -129,6 +129,42 @@ func TestAccountIsShared(t *testing.T) {
 	pidOf(t, other)
 }
 
+// A caller that goes away does not stop the call: its environment is not frozen, and it counts, until it has ended.
+func TestPoolGoesOnWithoutItsCaller(t *testing.T) {
+	account := lambda.NewAccount(1)
+	printed := make(lines, 1)
+	p := pool(t, lambda.PoolOptions{Account: account, Process: lambda.ProcessOptions{Timeout: 2 * time.Second, Stdout: printed}})
+	pid := pidOf(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		_, err := p.Invoke(ctx, []byte(`{"Do":"hang"}`))
+		gone <- err
+	}()
+	<-printed
+	cancel()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("the caller that went away got %v", err)
+	}
+	_, err := p.Invoke(t.Context(), []byte(`{}`))
+	wantError(t, err, lambda.TypeThrottled, `Rate Exceeded\.`)
+	for range 20 { // a signal would be on its way
+		if got := state(t, pid); got == "T" {
+			t.Fatal("a call that goes on is frozen")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for range 500 { // until its timeout
+		if _, err = p.Invoke(t.Context(), []byte(`{}`)); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil || p.Environments() != 1 {
+		t.Errorf("after its end there are %d environments: %v", p.Environments(), err)
+	}
+}
+
 // A process that is killed in the middle, or after it has answered: the caller cannot tell which. The next call has a new one,
 // and each start shows in the log.
 func TestPoolKillsInTheMiddle(t *testing.T) {

@@ -124,17 +124,26 @@ func (p *Process) Close() error {
 
 // Invoke implements [Function].
 func (p *Process) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return p.invoke(ctx, payload, func() {})
+}
+
+// invoke does so, and calls ended when the call has ended, before a caller who waited for it is told. When it did not even
+// begin it has ended, too.
+func (p *Process) invoke(ctx context.Context, payload []byte, ended func()) ([]byte, error) {
 	select {
 	case p.turn <- struct{}{}:
 	case <-ctx.Done():
+		ended()
 		return nil, fmt.Errorf("wait for function %s: %w", p.options.Name, ctx.Err())
 	case <-p.closing:
+		ended()
 		return nil, ErrClosed
 	}
 	done := make(chan outcome, 1)
 	go func() {
 		answer, err := p.run(ctx, payload)
 		<-p.turn
+		ended()
 		done <- outcome{answer, err}
 	}()
 	select {

@@ -140,13 +140,20 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 
 func (a *runtimeAPI) failure(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPayload))
-	p := a.take(r.PathValue("id"))
-	if p == nil || err != nil {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
-		return
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return // as in response
 	}
-	accept(w)
-	p.done <- outcome{err: parseFunctionError(body, errorType(r))}
+	switch p := a.take(r.PathValue("id")); {
+	case p == nil:
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+	case tooLarge != nil:
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", responseTooLarge().Message)
+		p.done <- outcome{err: responseTooLarge()}
+	default:
+		accept(w)
+		p.done <- outcome{err: parseFunctionError(body, errorType(r))}
+	}
 }
 
 func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {

@@ -85,9 +85,6 @@ func Str(s string) Value { return Value{Kind: String, Str: s} }
 // Bytes makes a binary value.
 func Bytes(b []byte) Value { return Value{Kind: Binary, Str: string(b)} }
 
-// Truth makes a boolean value.
-func Truth(b bool) Value { return Value{Kind: Bool, Bool: b} }
-
 // Int makes a number value.
 func Int(n int64) Value {
 	v, _ := NewNumber(fmt.Sprint(n)) // every int64 has at most 19 digits

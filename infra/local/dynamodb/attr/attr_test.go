@@ -122,7 +122,7 @@ func TestValue_RoundTrip(t *testing.T) {
 }
 
 func TestItem_Size(t *testing.T) {
-	item := attr.Item{"name": attr.Str("é"), "n": number(t, "1234"), "b": attr.Truth(true),
+	item := attr.Item{"name": attr.Str("é"), "n": number(t, "1234"), "b": {Kind: attr.Bool, Bool: true},
 		"l": {Kind: attr.List, List: []attr.Value{attr.Str("ab")}}, "m": {Kind: attr.Map, Map: attr.Item{"k": attr.Str("v")}}}
 	// names 4+1+1+1+1; é 2; 1234: two pairs and one; true 1; list 3+1+2; map 3+1+(1+1)
 	if got, want := item.Size(), 8+2+3+1+6+6; got != want {

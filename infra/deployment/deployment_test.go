@@ -49,7 +49,7 @@ func TestStack_FindsThingsByTheCDKsAndBySAMsIDs(t *testing.T) {
 		if _, _, err := d.Queue(t.Context(), "audit"); err == nil || !strings.Contains(err.Error(), "has no AuditQueue") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, _, err := d.Queue(t.Context(), "exports"); err == nil || !strings.Contains(err.Error(), "there are imports") {
+		if _, _, err := d.Queue(t.Context(), "exports"); err == nil || !strings.Contains(err.Error(), "there is no queue") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

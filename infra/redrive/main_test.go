@@ -97,7 +97,7 @@ func TestRun_AnInterruptLeavesTheRest(t *testing.T) {
 
 func TestRun_SaysWhatItCannotDo(t *testing.T) {
 	d := imports(t, 0)
-	for name, want := range map[string]string{"": "QUEUE is not set", "exports": "there are imports", "audit": "make run"} {
+	for name, want := range map[string]string{"": "QUEUE is not set", "exports": "there is no queue", "audit": "make run"} {
 		if err := run(t.Context(), d, name, 0, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("queue %q: %v, want %q", name, err, want)
 		}

@@ -134,6 +134,7 @@ type Queue struct {
 	Window      time.Duration // how long a batch may wait for more: whole seconds, 0 to 300
 	Concurrency int           // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
 	Receives    int           // attempts before a message goes to the dead-letter queue
+	Delay       time.Duration // of each message, before it is handed out: whole seconds, 0 to 15 minutes
 	// Late is the age of the oldest message, and Deep the number of waiting messages, from which on somebody should look.
 	Late time.Duration
 	Deep int
@@ -367,7 +368,8 @@ func queues() []Queue {
 			},
 		},
 		{
-			Name: "copies", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 10_000,
+			// By then the roster's index has caught up, and who decided on what was copied before has ended.
+			Name: "copies", Delay: 30 * time.Second, BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 10_000,
 			Events: []registrar.EventType{registrar.KindSection.Updated(), registrar.KindStudent.Updated()},
 		},
 		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},

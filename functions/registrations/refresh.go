@@ -19,8 +19,10 @@ type RefreshStore interface {
 
 // Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section or a
 // student follows its change. It reads what the records say now, so that events may come late, twice and out of order; and
-// what is fresh is left alone, so that one delivery goes on where another was killed.
+// what is fresh is left alone, so that one delivery goes on where another was killed. It needs no claims: doing it twice is as good
+// as once. A registration that was dropped keeps the CRN that it had.
 func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
+	s.Claims = nil
 	return consumer.Events(s, consumer.EventWork{
 		Name: "registrations-refresh",
 		Do: map[registrar.EventType]func(context.Context, registrar.Event) error{
@@ -45,8 +47,8 @@ func changed(e registrar.Event, fields ...string) bool {
 	return slices.ContainsFunc(e.Changed(), func(field string) bool { return slices.Contains(fields, field) })
 }
 
-// refreshRoster goes through everybody who is enrolled in a section. The roster is an index; whoever enrolled before the section
-// changed stands on it by the time that the change was told.
+// refreshRoster goes through everybody who is enrolled in a section. The roster is an index, and lags a little; the queue holds
+// each change back for longer than that.
 func refreshRoster(ctx context.Context, store RefreshStore, section registrar.SectionID) error {
 	for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
 		roster, err := store.Roster(ctx, section, page)

@@ -377,8 +377,8 @@ func (s system) testBucket(t *testing.T) {
 // testQueues holds every queue to the project's rule: a dead-letter queue of its own.
 func (s system) testQueues(t *testing.T) {
 	type attributes struct {
-		VisibilityTimeout, MessageRetentionPeriod int
-		RedrivePolicy                             *struct {
+		VisibilityTimeout, MessageRetentionPeriod, DelaySeconds int
+		RedrivePolicy                                           *struct {
 			DeadLetterTargetArn reference
 			MaxReceiveCount     int
 		}
@@ -408,7 +408,8 @@ func (s system) testQueues(t *testing.T) {
 		var sam attributes
 		convert(t, s.sam[id].Properties, &sam)
 		for place, q := range map[string]attributes{"the CDK app": queues[id], "template.yaml": sam} {
-			if q.RedrivePolicy == nil || q.RedrivePolicy.MaxReceiveCount != f.Queue.Receives || q.VisibilityTimeout != int(f.Visibility().Seconds()) {
+			if q.RedrivePolicy == nil || q.RedrivePolicy.MaxReceiveCount != f.Queue.Receives || q.VisibilityTimeout != int(f.Visibility().Seconds()) ||
+				q.DelaySeconds != int(f.Queue.Delay.Seconds()) {
 				t.Errorf("queue %s in %s is %+v, the manifest says %+v and hidden for %v", f.Queue.Name, place, q, *f.Queue, f.Visibility())
 			}
 		}

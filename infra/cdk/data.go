@@ -90,7 +90,7 @@ func newQueue(stack awscdk.Stack, f functions.Function) queue {
 		RetentionPeriod: seconds(functions.DeadLettersKept), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
 	return queue{dead: dead, messages: awssqs.NewQueue(stack, jsii.String(id+"Queue"), &awssqs.QueueProps{
-		VisibilityTimeout: seconds(f.Visibility()), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		VisibilityTimeout: seconds(f.Visibility()), DeliveryDelay: seconds(f.Queue.Delay), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		DeadLetterQueue: &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(f.Queue.Receives)},
 	})}
 }

@@ -40,8 +40,8 @@ type Resources interface {
 }
 
 // Open finds the deployment of a stack: of the CDK app the one with the data ("registrar-prod-data"), of SAM the only one.
-// Region and credentials are those that every AWS SDK finds. Without a stack it is `make run` on this machine, on its usual
-// ports, or where AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL_DYNAMODB say.
+// Region and credentials are those that every AWS SDK finds. Without a stack it is `make run` on this machine, where
+// AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL_DYNAMODB say, which the Makefile sets from PORT; without them on the usual ports.
 func Open(ctx context.Context, stack string, getenv func(string) string) (*Deployment, error) {
 	if stack == "" {
 		local := aws.Config{Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()}}

@@ -78,7 +78,9 @@ type queue struct {
 	functions.Queue
 	ID         string // the first part of its resources' logical ids
 	Visibility int    // seconds
-	WindowSecs int
+
+	DelaySeconds int
+	WindowSecs   int
 }
 
 type function struct {
@@ -112,7 +114,7 @@ func Template(all []functions.Function) ([]byte, error) {
 			continue
 		}
 		q := queue{
-			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()), WindowSecs: int(f.Queue.Window.Seconds()),
+			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()), DelaySeconds: int(f.Queue.Delay.Seconds()), WindowSecs: int(f.Queue.Window.Seconds()),
 		}
 		v.Queues = append(v.Queues, q)
 		if q.Uploads != "" {

@@ -21,7 +21,7 @@ type EventWork struct {
 	Subject func(registrar.Event) string
 }
 
-// Events makes a handler of domain events: each is handled once, by its id.
+// Events makes a handler of domain events: each is handled once, by its id, if there are claims.
 func Events(s Settings, w EventWork) Handler {
 	return Each(s, Work[registrar.Event]{
 		Name: w.Name,

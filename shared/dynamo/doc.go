@@ -55,11 +55,15 @@
 //	create a section                    TransactWriteItems of 9, and 2 for each instructor                18 w + 4 w each, 2 w GSI
 //	update                              TransactWriteItems                                                2–4 w a changed item, 2 w the event, GSIs
 //	delete                              UpdateItem (mark), Query c (dependents), TransactWriteItems       1 w, 0.5 r, 6 w, GSIs
+//	…refused, for others depend on it   UpdateItem (mark), Query c, UpdateItem                            1 w, 0.5 r, 1 w
 //	facts of an enrolment               BatchGetItem c of 4 or 5; section and term from a cache           4–5 r
 //	enrol                               TransactWriteItems of 4; 5 with an idempotency key; 6 in the
 //	                                    student's first registration of a term                            11 w, 13 w, 16 w with GSIs
 //	…after a conflict or a throttle     GetItem c of the seats, and the transaction again if one is left  1 r, and the same
 //	drop                                TransactWriteItems of 4 or 5                                      12–16 w with GSIs
+//	another name, or inactive           GetItem c, Query c STUDENT#id, begins_with(TERM#), and with the
+//	                                    update an UpdateItem a term record in its transaction             1 r, 0.5 r, 2 w a term
+//	all registrations of a student      Query c STUDENT#id, begins_with(REG#)                             1 r for each 4 KB
 //	refresh the copies of a registration facts of an enrolment, TransactWriteItems of 4                   4 r, 16 w with GSI
 //	refused attempts                    BatchWriteItem of 25 (from the audit queue)                       3 w each with GSIs
 //	events of a record or a student     Query GSI1 of 1 partition, a section's of 8; Query GSI2           0.5 r for each 4 KB and partition

@@ -53,8 +53,8 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 	return found, err
 }
 
-// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive
-// the versions of all their term records move, so that no enrolment commits that was decided before.
+// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive, or
+// gets another name, the versions of all their term records move, so that no enrolment commits that was decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
 	for attempt := 1; ; attempt++ {
 		err := s.updateStudent(ctx, before, after)
@@ -72,8 +72,9 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 	record := s.overwrite(studentItem(after), "student", "email")
 	actions := append(s.rename(studentNumber, string(before.Number), string(after.Number), id, "number"),
 		s.rename(studentEmail, string(before.Email), string(after.Email), id, "email")...)
-	if before.Active && !after.Active {
-		terms, err := s.termRecords(ctx, after.ID)
+	renamed := before.GivenName != after.GivenName || before.FamilyName != after.FamilyName
+	if before.Active && !after.Active || renamed {
+		student, terms, err := s.termRecords(ctx, after.ID)
 		if err != nil {
 			return err
 		}
@@ -81,11 +82,11 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 			actions = append(actions, s.updateAction(k, "ADD version :one", "attribute_exists(PK)", item{":one": num(1)}, always(registrar.ErrStale)))
 		}
 		update := record.write.Update
-		if len(terms) == 0 {
+		if student["terms"] == nil {
 			update.ConditionExpression = aws.String(isVersion + " AND attribute_not_exists(terms)")
 		} else {
 			update.ConditionExpression = aws.String(isVersion + " AND terms = :terms")
-			update.ExpressionAttributeValues[":terms"] = num(len(terms))
+			update.ExpressionAttributeValues[":terms"] = student["terms"]
 		}
 		record.refused = func(old item) error {
 			if integer(old["version"]) == int64(before.Version) {
@@ -98,21 +99,23 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 		s.updated(ctx, recordOf(registrar.KindStudent, id), studentItem(before), studentItem(after))), registrar.Answer{})
 }
 
-// termRecords are the keys of a student's term records.
-func (s *Store) termRecords(ctx context.Context, id registrar.StudentID) ([]item, error) {
-	var keys []item
+// termRecords are a student's item and, read after it, the keys of their term records.
+func (s *Store) termRecords(ctx context.Context, id registrar.StudentID) (student item, keys []item, err error) {
+	if student, err = s.getItem(ctx, studentKey(id), "student", string(id)); err != nil {
+		return nil, nil, err
+	}
 	in := s.beginning(text(studentKey(id)["PK"]), "TERM#")
 	in.ConsistentRead = aws.Bool(true)
 	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
+			return nil, nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
 		}
 		for _, i := range page.Items {
 			keys = append(keys, item{"PK": i["PK"], "SK": i["SK"]})
 		}
 	}
-	return keys, nil
+	return student, keys, nil
 }
 
 // DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. The first

@@ -23,7 +23,6 @@ const (
 	isNew          = "attribute_not_exists(PK)"
 	isVersion      = "version = :before"
 	countTerm      = "ADD terms :one"
-	isActive       = "attribute_exists(PK) AND active = :true"
 	rosterEnrolled = "GSI1PK = :roster AND begins_with(GSI1SK, :state)"
 )
 
@@ -128,8 +127,8 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	if c.Record.Version == 0 {
 		items = append(items, types.TransactWriteItem{Update: &types.Update{
 			TableName: aws.String(s.table), Key: studentKey(reg.Student),
-			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(isActive),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":true": &types.AttributeValueMemberBOOL{Value: true}},
+			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(isVersion),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":before": num(c.Student)},
 		}})
 	}
 	answerAt := -1

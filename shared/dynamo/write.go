@@ -281,16 +281,16 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 ) error {
 	kind := string(of.Kind)
 	mark := item{":mark": str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())}
-	record, err := s.mark(ctx, k, kind, version, mark)
-	if err != nil {
-		return err
-	}
 	removed := false
 	defer func() {
 		if !removed {
 			s.unmark(ctx, k, kind, mark)
 		}
 	}()
+	record, err := s.mark(ctx, k, kind, version, mark)
+	if err != nil {
+		return err
+	}
 	used, err := dependents(ctx)
 	if err != nil {
 		return err
@@ -299,7 +299,12 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 		return registrar.Refuse(registrar.InUse, "", "other records depend on the %s", kind).ClearedBy("deleting those first")
 	}
 	actions := []action{
-		s.deleteAction(k, "deleting = :mark", mark, func(old item) error { return gone(old, kind) }),
+		s.deleteAction(k, "deleting = :mark", mark, func(old item) error {
+			if version == 0 && len(old) > 0 {
+				return fmt.Errorf("%w: another deletion of the %s, or a change, came between", registrar.ErrBusy, kind)
+			}
+			return gone(old, kind)
+		}),
 		s.deleted(ctx, of, registrar.Version(integer(record["version"]))),
 	}
 	err = s.act(ctx, append(actions, with(record)...), registrar.Answer{})

@@ -130,9 +130,7 @@ func (r *YACS) entry(rows []tableRow) Entry {
 		case !slices.Contains(e.Section.Meetings, *meeting):
 			e.Section.Meetings = append(e.Section.Meetings, *meeting)
 		}
-		if problem := e.addInstructors(row.values["course_instructor"]); problem != nil {
-			e.Problems = append(e.Problems, Problem{Row: row.number, Field: problem.Field, Reason: problem.Reason})
-		}
+		e.addInstructors(row.number, row.values["course_instructor"])
 	}
 	registrar.SortMeetings(e.Section.Meetings)
 	slices.Sort(e.Instructors)
@@ -141,8 +139,9 @@ func (r *YACS) entry(rows []tableRow) Entry {
 
 // addInstructors adds those whom a cell names. Names that the domain refuses, and those of more instructors than a section may
 // have, are told and left out.
-func (e *Entry) addInstructors(cell string) (problem *Problem) {
+func (e *Entry) addInstructors(row int, cell string) {
 	const column = "course_instructor"
+	tell := func(reason string) { e.Problems = append(e.Problems, Problem{Row: row, Field: column, Reason: reason}) }
 	for name := range strings.SplitSeq(cell, "/") {
 		name = strings.TrimSpace(name)
 		if name == "" || name == "TBA" || name == "Staff" || slices.Contains(e.Instructors, name) {
@@ -151,15 +150,14 @@ func (e *Entry) addInstructors(cell string) (problem *Problem) {
 		wrong := firstWrong(registrar.Instructor{Name: registrar.Personal(name)}.Validate(), map[string]string{"name": column})
 		switch {
 		case wrong != nil:
-			problem = &Problem{Field: wrong.Field, Reason: wrong.Reason + ": the name is left out"}
+			tell(wrong.Reason + ": the name is left out")
 		case len(e.Instructors) == registrar.MaxInstructors:
-			reason := fmt.Sprintf("the section has more than %d instructors: the others are left out", registrar.MaxInstructors)
-			return &Problem{Field: column, Reason: reason}
+			tell(fmt.Sprintf("the section has more than %d instructors: the others are left out", registrar.MaxInstructors))
+			return
 		default:
 			e.Instructors = append(e.Instructors, name)
 		}
 	}
-	return problem
 }
 
 // yacsHead reads what the course and the section are.

@@ -35,6 +35,7 @@ type RegistrationChange struct {
 	Record       TermRecord   // after, still with the version that was read
 	Seats        Seats        // as read: for the conditions, which compare status and section version
 	SeatDelta    int          // -1 takes a free seat, +1 gives it back
+	Student      Version      // of the student, as read
 	Event        Event
 }
 
@@ -93,7 +94,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	reg.Stamp = reg.Next(r.At)
 	record := f.Record.with(holdingOf(f.Section, credits))
 	return RegistrationChange{
-		Registration: reg, Record: record, Seats: f.Seats, SeatDelta: -1,
+		Registration: reg, Record: record, Seats: f.Seats, SeatDelta: -1, Student: f.Student.Version,
 		Event: registrationEvent(RegistrationEnrolled, reg, r.Actor, r.At, newID),
 	}, nil
 }
@@ -124,7 +125,7 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	reg.State, reg.DroppedAt = Dropped, Instant(r.At)
 	reg.Stamp = reg.Next(r.At)
 	return RegistrationChange{
-		Registration: reg, Record: f.Record.without(r.Section), Seats: f.Seats, SeatDelta: +1,
+		Registration: reg, Record: f.Record.without(r.Section), Seats: f.Seats, SeatDelta: +1, Student: f.Student.Version,
 		Event: registrationEvent(RegistrationDropped, reg, r.Actor, r.At, newID),
 	}, nil
 }

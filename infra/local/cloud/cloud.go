@@ -65,7 +65,9 @@ const (
 
 // Options configure a local cloud.
 type Options struct {
-	Getenv func(string) string // for AWS_ENDPOINT_URL_*; nil: all engines are embedded
+	// Getenv is for AWS_ENDPOINT_URL_*, and what functions in processes get of OTEL_*, of those names that stand in the process's
+	// environment; nil: all engines are embedded.
+	Getenv func(string) string
 	// FindOnly leaves the engines that the environment names as they are: table, queues and bucket must be there.
 	FindOnly bool
 	Log      *slog.Logger         // nil: nobody is told

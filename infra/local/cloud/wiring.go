@@ -122,7 +122,7 @@ func (c *Cloud) Environment(f functions.Function) []string {
 		name := "AWS_ENDPOINT_URL_" + service
 		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
 	}
-	for _, variable := range os.Environ() { // for functions that were built with it (`make build-local TAGS=otel`)
+	for _, variable := range os.Environ() { // names of which there is no list, for functions that were built with it (`make build-local TAGS=otel`)
 		name, _, _ := strings.Cut(variable, "=")
 		if value := c.options.Getenv(name); strings.HasPrefix(name, "OTEL_") && value != "" {
 			env = append(env, name+"="+value)
@@ -271,8 +271,8 @@ func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 			return nil, err
 		}
 		url, arn, err := open(ctx, client, f.Queue.Name, map[string]string{
-			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())),
-			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
+			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())), "DelaySeconds": strconv.Itoa(int(f.Queue.Delay.Seconds())),
+			"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
 		})
 		if err != nil {
 			return nil, err

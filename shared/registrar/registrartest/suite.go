@@ -36,7 +36,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"of many who claim an event one gets it":         claimRace,
 		"a changed section overtakes a decision":         overtaken,
 		"a changed section overtakes a drop":             overtakenDrop,
-		"a student who left overtakes a decision":        deactivated,
+		"a student who changed overtakes a decision":     overtakenByStudent,
 		"copies follow what they are copied from":        refreshed,
 		"many deliveries send one mail":                  manyDeliveries,
 		"what becomes of a mail":                         outcomes,
@@ -574,22 +574,23 @@ func refreshed(t *testing.T, u *University) {
 	same(t, "registrations", all, []registrar.Registration{want})
 	facts, err = u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
 	u.must(err)
-	if _, stale := registrar.DecideRefresh(facts); stale || facts.Record.Version != 2 {
+	if _, stale := registrar.DecideRefresh(facts); stale || facts.Record.Version != 3 { // enrolled, renamed, refreshed
 		t.Errorf("after the refresh the term record is %+v", facts.Record)
 	}
 	CheckSeats(t, u.Store, early.ID)
 }
 
-// deactivated decides on an enrolment before the student becomes inactive: in a term where they hold something, and in one
-// where they do not yet.
-func deactivated(t *testing.T, u *University) {
+// overtakenByStudent decides on an enrolment before the student leaves, or gets another name: in a term where they hold
+// something, and in one where they do not yet.
+func overtakenByStudent(t *testing.T, u *University) {
 	ctx := t.Context()
 	course := u.NewCourse("CSCI", "1100", "One")
 	held, next := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("MATH", "1010", "Two"), "100", 5), u.NewSection(u.NewTerm("2025-FALL"), course, "200", 5)
 	beside := u.SectionOf(registrar.Term{ID: held.Term}, course, "300", 5)
 	u.must(u.CreateSection(ctx, beside, registrar.Answer{}))
-	for _, holds := range []bool{false, true} {
-		student := u.NewStudent(fmt.Sprint("U", holds), "Ann", "Able")
+	for n := range 4 {
+		holds, leaves := n&1 != 0, n&2 != 0
+		student := u.NewStudent(fmt.Sprint("U", n), "Ann", "Able")
 		if holds {
 			_, err := u.Enrol(held.ID, student.ID)
 			u.must(err)
@@ -602,16 +603,23 @@ func deactivated(t *testing.T, u *University) {
 			u.must(err)
 			changes = append(changes, change)
 		}
-		gone := student
-		gone.Active, gone.Stamp = false, student.Next(u.at)
-		u.must(u.UpdateStudent(ctx, student, gone))
+		now := student
+		now.Stamp = student.Next(u.at)
+		if now.FamilyName = "Zeta"; leaves {
+			now.FamilyName, now.Active = student.FamilyName, false
+		}
+		u.must(u.UpdateStudent(ctx, student, now))
 		for _, change := range changes {
 			if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
-				t.Errorf("commit for a student who left meanwhile (who held something: %t): %v, want ErrStale", holds, err)
+				t.Errorf("commit for a student who changed meanwhile (who held something: %t, left: %t): %v, want ErrStale", holds, leaves, err)
 			}
 		}
-		_, err := u.Enrol(next.ID, student.ID)
-		refused(t, "an inactive student", err, registrar.StateForbids)
+		reg, err := u.Enrol(next.ID, student.ID)
+		if leaves {
+			refused(t, "an inactive student", err, registrar.StateForbids)
+		} else if u.must(err); reg.StudentName != "Zeta, Ann" {
+			t.Errorf("a renamed student stands on the roster as %q", string(reg.StudentName))
+		}
 		account, err := u.StudentAccount(ctx, student.ID, true)
 		u.must(err)
 		if differences := account.Differences(); len(differences) > 0 {

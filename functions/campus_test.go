@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,7 +55,7 @@ type campus struct {
 
 	mu    sync.Mutex // guards the rest
 	ids   int
-	wrote bool // since the table was made or restored
+	wrote map[string]item // keys of what was written since the table was made or restored
 	logs  bytes.Buffer
 }
 
@@ -87,7 +88,7 @@ func openCampus(t *testing.T) *campus {
 		Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
 	})
 	c.fillQueues()
-	c.fresh, c.wrote = c.table(), false
+	c.fresh, c.wrote = c.table(), map[string]item{}
 	return c
 }
 
@@ -121,7 +122,12 @@ func (c *campus) fillQueues() {
 func (c *campus) observe(u localdynamodb.Usage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wrote = c.wrote || slices.ContainsFunc(u.Capacity, func(of localdynamodb.Capacity) bool { return !of.Read })
+	for _, k := range u.Keys {
+		if k.WriteUnits > 0 && k.Index == "" && c.wrote != nil {
+			i := item{"PK": &types.AttributeValueMemberS{Value: k.Key["PK"].Str}, "SK": &types.AttributeValueMemberS{Value: k.Key["SK"].Str}}
+			c.wrote[keyOf(i)] = i
+		}
+	}
 }
 
 // serve makes operations a function that logs all lines, those of level Debug too.
@@ -200,22 +206,22 @@ func keyOf(i item) string {
 func (c *campus) restore() (changed []string) {
 	c.Helper()
 	c.fillQueues()
-	if c.ids = 0; !c.wrote {
-		return nil
-	}
-	present := c.table()
+	c.ids = 0
 	var requests []types.WriteRequest
-	for key, i := range present {
-		if c.fresh[key] == nil {
-			changed = append(changed, key)
-			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: item{"PK": i["PK"], "SK": i["SK"]}}})
+	for name, key := range maps.Clone(c.wrote) {
+		out, err := c.client.GetItem(c.Context(), &dynamodb.GetItemInput{TableName: aws.String(cloud.Table), Key: key, ConsistentRead: aws.Bool(true)})
+		if err != nil {
+			c.Fatal(err)
 		}
-	}
-	for key, i := range c.fresh {
-		if !reflect.DeepEqual(present[key], i) {
-			changed = append(changed, key)
-			requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: i}})
+		switch fresh := c.fresh[name]; {
+		case fresh == nil && len(out.Item) == 0, reflect.DeepEqual(fresh, out.Item):
+			continue
+		case fresh == nil:
+			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}})
+		default:
+			requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: fresh}})
 		}
+		changed = append(changed, name)
 	}
 	for ; len(requests) > 0; requests = requests[min(len(requests), 25):] {
 		if _, err := c.client.BatchWriteItem(c.Context(), &dynamodb.BatchWriteItemInput{
@@ -224,7 +230,7 @@ func (c *campus) restore() (changed []string) {
 			c.Fatal(err)
 		}
 	}
-	c.wrote = false
+	c.wrote = map[string]item{}
 	return changed
 }
 

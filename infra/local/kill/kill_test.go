@@ -83,6 +83,11 @@ func TestNothingIsLost(t *testing.T) {
 	}
 	t.Logf("%d registrations were confirmed, while the whole was killed %d times", confirmed, kills)
 	c.settle()
+	c.redrive()
+	c.settle()
+	if dead := c.dead(); len(dead) > 0 {
+		t.Errorf("there are dead letters after all were moved back once: %v", dead)
+	}
 	c.audit(section, confirmed, refused)
 }
 
@@ -298,13 +303,61 @@ func (c *campus) table() *dynamodb.Client {
 	})
 }
 
-// settle waits until no queue holds anything, and the relay has had time to look at the stream again.
-func (c *campus) settle() {
-	c.Helper()
-	client := sqs.New(sqs.Options{
+func (c *campus) queues() *sqs.Client {
+	return sqs.New(sqs.Options{
 		Region: cloud.Region, BaseEndpoint: aws.String(c.at(2)), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
 		RetryMaxAttempts: 10,
 	})
+}
+
+// depth tells what a queue holds: nothing when it is empty.
+func (c *campus) depth(client *sqs.Client, queue string) (held []string) {
+	c.Helper()
+	url := c.at(2) + "/" + cloud.Account + "/" + queue
+	out, err := client.GetQueueAttributes(c.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
+		if n := out.Attributes[name]; n != "0" {
+			held = append(held, queue+" "+name+" "+n)
+		}
+	}
+	return held
+}
+
+// dead tells which queues have dead letters.
+func (c *campus) dead() (held []string) {
+	client := c.queues()
+	for _, f := range functions.All() {
+		if f.Queue != nil {
+			held = append(held, c.depth(client, f.Queue.Name+"-dead")...)
+		}
+	}
+	return held
+}
+
+// redrive is what an operator does with messages whose consumer was killed at each of their attempts: nobody knows a reason.
+func (c *campus) redrive() {
+	c.Helper()
+	c.Logf("dead letters: %v", c.dead())
+	client := c.queues()
+	for _, f := range functions.All() {
+		if f.Queue == nil {
+			continue
+		}
+		arn := "arn:aws:sqs:" + cloud.Region + ":" + cloud.Account + ":" + f.Queue.Name
+		_, err := client.StartMessageMoveTask(c.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "-dead"), DestinationArn: &arn})
+		if err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// settle waits until no queue holds anything, and the relay has had time to look at the stream again.
+func (c *campus) settle() {
+	c.Helper()
+	client := c.queues()
 	quiet := 0
 	const patience, enough = 15 * time.Minute, 8
 	var depths []string
@@ -314,16 +367,7 @@ func (c *campus) settle() {
 			if f.Queue == nil {
 				continue
 			}
-			url := c.at(2) + "/" + cloud.Account + "/" + f.Queue.Name
-			out, err := client.GetQueueAttributes(c.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
-			if err != nil {
-				c.Fatal(err)
-			}
-			for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
-				if n := out.Attributes[name]; n != "0" {
-					depths = append(depths, f.Queue.Name+" "+name+" "+n)
-				}
-			}
+			depths = append(depths, c.depth(client, f.Queue.Name)...)
 		}
 		if quiet++; len(depths) > 0 {
 			quiet = 0
@@ -389,6 +433,9 @@ func (c *campus) audit(section []string, confirmed, refused int) {
 		if mails[e] != 1 {
 			c.Errorf("event %s has %d mails on record, want one: it was not handled, or twice", e, mails[e])
 		}
+	}
+	if n := states[string(registrar.MailClaimed)]; n > 0 {
+		c.Errorf("%d mails are claimed, and nobody sends them", n)
 	}
 	if twice > 0 {
 		c.Errorf("%d events were told twice", twice)

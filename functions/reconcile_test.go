@@ -237,6 +237,20 @@ func TestTheNightlyAuditFindsEveryCountThatIsWrong(t *testing.T) {
 					})
 				}, func(p place) []string { return []string{holding(p)} },
 			},
+			{ // a holding that meets at another hour than its section
+				func(p place) {
+					c.edit("STUDENT#"+p.student, "TERM#"+p.term, func(i item) item {
+						for _, h := range i["holdings"].(*types.AttributeValueMemberL).Value {
+							if text := h.(*types.AttributeValueMemberS); strings.HasPrefix(text.Value, p.section) {
+								fields := strings.Split(text.Value, "|")
+								fields[4] = "M,1,2,2027-01-11,2027-04-30"
+								text.Value = strings.Join(fields, "|")
+							}
+						}
+						return i
+					})
+				}, func(p place) []string { return []string{"student/" + p.student + " termRecord.copies " + p.section} },
+			},
 			{ // a term record that cannot be read
 				func(p place) {
 					c.edit("STUDENT#"+p.student, "TERM#"+p.term, func(i item) item { delete(i, "holdings"); return i })

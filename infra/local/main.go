@@ -36,6 +36,7 @@ import (
 	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/telemetry"
 )
 
@@ -83,6 +84,9 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	if o.Contention, err = contended(getenv); err != nil {
 		return err
 	}
+	if seeded {
+		o.Before = func(ctx context.Context, store *dynamo.Store) error { return sample.Fill(ctx, store) }
+	}
 	o.Output = lines
 	o.APIAddress, o.DynamoDBAddress, o.SQSAddress, o.S3Address, o.SESAddress = reached(0), reached(1), reached(2), reached(3), reached(4)
 	c, err := cloud.Open(ctx, o)
@@ -90,11 +94,6 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if seeded {
-		if err := sample.Fill(ctx, c.Store); err != nil {
-			return err
-		}
-	}
 	sites := []site{
 		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3, at(3)},
 		{"SES and mailbox page", c.SES, at(4)},

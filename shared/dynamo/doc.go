@@ -80,7 +80,7 @@
 //	reconcile a section's seats         BatchGetItem of 4, Query (count) GSI1 ROSTER#section              2 r, 0.5 r for each 4 KB
 //	reconcile a course's offerings      Query COURSE#id, begins_with(OFFERING#), and for each term
 //	                                    Query (count) TERM#t, and GSI1 TERM#t#SUBJECT#s                   0.5 r for each 4 KB
-//	reconcile a student                 Query STUDENT#id                                                  0.5 r for each 4 KB
+//	reconcile a student                 Query STUDENT#id; the sections held come from a cache             0.5 r for each 4 KB
 //	reconcile: what, and lists of it    Query GSI1 TERMS, TERM#t, GSI2 COURSES, GSI2 STUDENTS             0.5 r for each 4 KB
 //	reconcile: look again               the same, c                                                       twice that, but for indexes
 //	reconcile: save progress            BatchWriteItem of 25 differences at most, PutItem (conditional)   1 w a difference, 1 w

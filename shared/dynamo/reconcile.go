@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -128,7 +129,30 @@ func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, cons
 			}
 		}
 	}
-	return a, nil
+	var err error
+	a.Sections, err = s.heldSections(ctx, a.Records, consistent)
+	return a, err
+}
+
+// heldSections are the sections of term records, but for those that changed of late, are gone, or cannot be read: of these the
+// accounts of sections tell.
+func (s *Store) heldSections(ctx context.Context, records []registrar.TermRecord, consistent bool) (map[registrar.SectionID]registrar.Section, error) {
+	held := map[registrar.SectionID]registrar.Section{}
+	for _, record := range records {
+		for _, h := range record.Holdings {
+			if consistent {
+				s.forgetSection(h.Section)
+			}
+			section, err := s.cachedSection(ctx, h.Section)
+			switch {
+			case errors.Is(err, registrar.ErrBusy):
+				return nil, fmt.Errorf("read the sections that a student holds: %w", err)
+			case err == nil && s.now().Sub(section.UpdatedAt) > registrar.RefreshTime:
+				held[h.Section] = section
+			}
+		}
+	}
+	return held, nil
 }
 
 // findingsLifetime is how long is kept what a reconciliation found, and what was wrong in the rows of an import: somebody may

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ const (
 	CountOfferingSections Count = "offering.sections"    // against the term's list
 	CountStudentTerms     Count = "student.terms"        // against the term records
 	CountHoldings         Count = "termRecord.holdings"  // against ENROLLED registrations
+	CountCopies           Count = "termRecord.copies"    // what was copied of a section against the section
 	CountRoster           Count = "section.roster"       // where a registration stands on it against its state
 	CountImportRows       Count = "import.rows"          // read against applied and refused
 	CountReadable         Count = "record"               // that a record can be read at all
@@ -140,7 +142,13 @@ type StudentAccount struct {
 	Registrations []Registration
 	Misplaced     []SectionID // whose registrations do not stand on the roster where their state has them
 	Unreadable    []TermID    // whose term records are there and cannot be read
+	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not have been
+	// refreshed yet; see [Refresh].
+	Sections map[SectionID]Section
 }
+
+// RefreshTime is how long copies may take to be refreshed before that is a difference.
+const RefreshTime = time.Hour
 
 // Differences compares. A student who was deleted has none.
 func (a StudentAccount) Differences() []Difference {
@@ -164,6 +172,9 @@ func (a StudentAccount) Differences() []Difference {
 		for _, h := range record.Holdings {
 			one := of(h.Section)
 			one.kept = append(one.kept, heldAs(record.Term, h.Course, h.Credits))
+			if section, ok := a.Sections[h.Section]; ok {
+				d.unlessSame(CountCopies, string(h.Section), h.copied(), holdingOf(section, h.Credits).copied())
+			}
 		}
 	}
 	for _, r := range a.Registrations {
@@ -187,6 +198,15 @@ func (a StudentAccount) Differences() []Difference {
 // heldAs is what a holding and its registration have in common.
 func heldAs(term TermID, course CourseID, credits Credits) string {
 	return credits.String() + " credits of " + string(OfferingOf(term, course))
+}
+
+// copied is what a holding has of its section.
+func (h Holding) copied() string {
+	text := h.CRN + " " + h.Component
+	for _, m := range h.Meetings {
+		text += fmt.Sprintf(" %s %s-%s from %s to %s", m.Days, m.Start, m.End, m.From, m.To)
+	}
+	return text
 }
 
 func listed(all []string) string {

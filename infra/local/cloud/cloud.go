@@ -79,6 +79,9 @@ type Options struct {
 	DynamoDBAddress       string
 	// APIAddress stands in the links of mails, and SESAddress, where the mailbox page is too, in the log.
 	APIAddress, SESAddress string
+	// Before fills the table with what happened before its stream begins, which nobody is told of any more. An engine that the
+	// environment names has the stream from the beginning. Nil: nothing did.
+	Before func(context.Context, *dynamo.Store) error
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
@@ -177,7 +180,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)}, o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
 	if !o.finds("DYNAMODB") {
-		if err := makeTable(ctx, clients.dynamodb); err != nil {
+		if err := c.makeTable(ctx, clients.dynamodb); err != nil {
 			return err
 		}
 	}
@@ -400,8 +403,13 @@ func (c *Cloud) announce(_ context.Context, notification []byte, to func(functio
 	return nil
 }
 
-func makeTable(ctx context.Context, client *sdkdynamodb.Client) error {
-	_, err := client.CreateTable(ctx, dynamo.TableDefinition(Table))
+func (c *Cloud) makeTable(ctx context.Context, client *sdkdynamodb.Client) error {
+	definition := dynamo.TableDefinition(Table)
+	stream := definition.StreamSpecification
+	if ours := c.DynamoDB != nil; ours && c.options.Before != nil {
+		definition.StreamSpecification = nil
+	}
+	_, err := client.CreateTable(ctx, definition)
 	var exists *ddbtypes.ResourceInUseException
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("make the table: %w", err)
@@ -416,6 +424,21 @@ func makeTable(ctx context.Context, client *sdkdynamodb.Client) error {
 	})
 	if err != nil && exists == nil {
 		return fmt.Errorf("set the table's time to live: %w", err)
+	}
+	if c.options.Before != nil {
+		if err := c.options.Before(ctx, c.Store); err != nil {
+			return err
+		}
+	}
+	described, err := client.DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
+	if err != nil {
+		return fmt.Errorf("look at the table: %w", err)
+	}
+	if described.Table.LatestStreamArn != nil {
+		return nil
+	}
+	if _, err := client.UpdateTable(ctx, &sdkdynamodb.UpdateTableInput{TableName: aws.String(Table), StreamSpecification: stream}); err != nil {
+		return fmt.Errorf("begin the table's stream: %w", err)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ func (w *world) night(ctx context.Context, n int) error {
 	}
 	time.Sleep(time.Until(begin)) // nothing runs, and what falls due meanwhile is missed
 	w.note("a night begins")
+	w.resting = true
 	night, stop := context.WithDeadline(ctx, end)
 	defer stop()
 	var kept, acting sync.WaitGroup

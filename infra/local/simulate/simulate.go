@@ -79,6 +79,7 @@ type world struct {
 
 	oversold  []error            // sections that had fewer seats than were taken
 	forgotten registrar.ImportID // whose file nobody uploads
+	resting   bool               // no consumer runs, and so no meetings are moved: nobody would refresh the copies
 }
 
 // Run simulates. The error tells what was wrong afterwards, with the last events before.
@@ -317,7 +318,7 @@ func (w *world) widen(ctx context.Context, section registrar.SectionID, random *
 	if capacity < 6 {
 		change["capacity"] = int(capacity) + random.IntN(2)
 	}
-	if hour := 8 + slices.Index(w.sections, section); random.IntN(2) == 0 && hour < 22 {
+	if hour := 8 + slices.Index(w.sections, section); random.IntN(2) == 0 && hour < 22 && !w.resting {
 		change["meetings"] = []map[string]any{{
 			"days": "MW", "start": fmt.Sprintf("%02d:%02d", hour, random.IntN(5)), "end": fmt.Sprintf("%02d:50", hour), "from": "2027-01-11", "to": "2027-04-30",
 		}}

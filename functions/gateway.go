@@ -54,7 +54,7 @@ func API() Gateway {
 		CORS: CORS{
 			Origins: []string{"*"}, Methods: slices.Sorted(maps.Keys(methods)),
 			Headers: []string{"Content-Type", "Idempotency-Key", "If-Match", "X-Correlation-Id"},
-			Expose:  []string{"Apigw-Requestid", "ETag", "Link", "Location", "X-Correlation-Id"},
+			Expose:  []string{"Apigw-Requestid", "ETag", "Link", "Location", "Retry-After", "X-Correlation-Id"},
 			MaxAge:  time.Hour,
 		},
 		Throttle: Throttle{Rate: 4000, Burst: 500},

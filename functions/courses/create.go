@@ -22,7 +22,8 @@ type createInput struct {
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "courses-create", Method: http.MethodPost, Path: "/v1/courses", Summary: "Create a course of the catalogue", Tag: "courses",
-		Access: api.Registrar, Status: http.StatusCreated,
+		Description: "Subject and number together are its code, which no other course has.",
+		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Course], error) {
 		c := in.Body.course()

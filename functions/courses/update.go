@@ -24,7 +24,8 @@ type updateInput struct {
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "courses-update", Method: http.MethodPatch, Path: "/v1/courses/{id}", Summary: "Change a course of the catalogue", Tag: "courses",
-		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
+		Description: "What is absent stays. The code is the course's for life.",
+		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Course], error) {
 		after, err := api.Change(in.IfMatchInput,
 			func() (registrar.Course, error) { return store.Course(ctx, registrar.CourseID(in.ID)) },

@@ -40,7 +40,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 func openAPI() api.Operation {
 	return api.Define(api.Spec{
 		ID: "docs-openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document", Tag: "docs", Access: api.Public,
-		Media: []string{"application/json"},
+		Description: "OpenAPI 3.1, made from the operations themselves; its server is the deployment that it comes from.",
+		Media:       []string{"application/json"},
 	}, func(context.Context, *struct{}) (*file, error) {
 		return &file{ContentType: "application/json", CacheControl: "no-cache", Policy: policy, Body: document}, nil
 	})
@@ -49,7 +50,8 @@ func openAPI() api.Operation {
 func page() api.Operation {
 	return api.Define(api.Spec{
 		ID: "docs-page", Method: http.MethodGet, Path: "/docs", Summary: "Open the interactive documentation", Tag: "docs", Access: api.Public,
-		Media: []string{"text/html"},
+		Description: "Swagger UI over the OpenAPI document. It calls the API that it comes from.",
+		Media:       []string{"text/html"},
 	}, func(context.Context, *struct{}) (*file, error) { return read("page.html", "no-cache") })
 }
 
@@ -60,7 +62,8 @@ type assetInput struct {
 func asset() api.Operation {
 	return api.Define(api.Spec{
 		ID: "docs-asset", Method: http.MethodGet, Path: "/docs/{name}", Summary: "Get a file of the documentation page", Tag: "docs",
-		Access: api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html", "text/javascript", "text/css", "image/png"},
+		Description: "What the page loads: its script, its style, its icon.",
+		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html", "text/javascript", "text/css", "image/png"},
 	}, func(_ context.Context, in *assetInput) (*file, error) { return read(in.Name, "max-age=3600") })
 }
 

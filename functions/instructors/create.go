@@ -22,7 +22,8 @@ type createInput struct {
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "instructors-create", Method: http.MethodPost, Path: "/v1/instructors", Summary: "Create an instructor", Tag: "instructors",
-		Access: api.Registrar, Status: http.StatusCreated,
+		Description: "No other instructor has the same e-mail address; namesakes are possible.",
+		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Instructor], error) {
 		p := in.Body.instructor()

@@ -17,7 +17,8 @@ type GetStore interface {
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "instructors-get", Method: http.MethodGet, Path: "/v1/instructors/{id}", Summary: "Get an instructor", Tag: "instructors",
-		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
+		Description: "The ETag is the version, which a change has to name.",
+		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Instructor], error) {
 		p, err := store.Instructor(ctx, registrar.InstructorID(in.ID))
 		if err != nil {

@@ -24,7 +24,8 @@ type updateInput struct {
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "instructors-update", Method: http.MethodPatch, Path: "/v1/instructors/{id}", Summary: "Change an instructor", Tag: "instructors",
-		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
+		Description: "What is absent stays.",
+		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Instructor], error) {
 		after, err := api.Change(in.IfMatchInput,
 			func() (registrar.Instructor, error) { return store.Instructor(ctx, registrar.InstructorID(in.ID)) },

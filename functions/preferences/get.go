@@ -12,7 +12,8 @@ import (
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "preferences-get", Method: http.MethodGet, Path: "/v1/students/{id}/mail-preferences", Summary: "Tell what mail a student wants",
-		Tag: "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
+		Description: "A student who never said gets all mail.",
+		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Preferences], error) {
 		p, err := store.MailPreferences(ctx, registrar.OfStudent(registrar.StudentID(in.ID)))
 		if err != nil {

@@ -24,7 +24,8 @@ type updateInput struct {
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "sections-update", Method: http.MethodPatch, Path: "/v1/sections/{id}", Summary: "Change a section", Tag: "sections",
-		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
+		Description: "What is absent stays; lists, credits and deadlines are replaced whole. Term and course are the section's for life.",
+		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Section], error) {
 		after, err := api.Change(in.IfMatchInput,
 			func() (registrar.SectionView, error) { return store.Section(ctx, registrar.SectionID(in.ID)) },

@@ -22,7 +22,8 @@ type createInput struct {
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "students-create", Method: http.MethodPost, Path: "/v1/students", Summary: "Create a student", Tag: "students",
-		Access: api.Registrar, Status: http.StatusCreated,
+		Description: "No other student has the same number or e-mail address.",
+		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Student], error) {
 		p := in.Body.student()

@@ -17,7 +17,8 @@ type GetStore interface {
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "students-get", Method: http.MethodGet, Path: "/v1/students/{id}", Summary: "Get a student", Tag: "students",
-		Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
+		Description: "The ETag is the version, which a change has to name.",
+		Access:      api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Student], error) {
 		p, err := store.Student(ctx, registrar.StudentID(in.ID))
 		if err != nil {

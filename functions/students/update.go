@@ -24,7 +24,8 @@ type updateInput struct {
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "students-update", Method: http.MethodPatch, Path: "/v1/students/{id}", Summary: "Change a student", Tag: "students",
-		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
+		Description: "What is absent stays.",
+		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Student], error) {
 		after, err := api.Change(in.IfMatchInput,
 			func() (registrar.Student, error) { return store.Student(ctx, registrar.StudentID(in.ID)) },

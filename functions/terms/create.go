@@ -22,7 +22,8 @@ type createInput struct {
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "terms-create", Method: http.MethodPost, Path: "/v1/terms", Summary: "Create an academic term", Tag: "terms",
-		Access: api.Registrar, Status: http.StatusCreated,
+		Description: "No other term has the same code. Deadlines are for sections that state none.",
+		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Term], error) {
 		t := in.Body.term()

@@ -17,7 +17,8 @@ type GetStore interface {
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "terms-get", Method: http.MethodGet, Path: "/v1/terms/{id}", Summary: "Get an academic term", Tag: "terms",
-		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
+		Description: "The ETag is its version, which a change has to name.",
+		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Term], error) {
 		t, err := store.Term(ctx, registrar.TermID(in.ID))
 		if err != nil {

@@ -49,7 +49,7 @@ func Document(root string) ([]byte, error) {
 		}
 		examples[f.Name] = api.Examples{Request: request, Answer: answer}
 	}
-	document, err := api.Document(operations, examples)
+	document, err := api.Document(about(), operations, examples)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,32 @@ func Document(root string) ([]byte, error) {
 	}
 	pretty.WriteByte('\n')
 	return pretty.Bytes(), nil
+}
+
+// about is what the document says of the API as a whole, and of each resource.
+func about() api.About {
+	return api.About{
+		Description: "Course registration: a catalogue, its sections, and who is enrolled in them.\n\n" +
+			"Every refusal is a problem (RFC 9457) whose `code` says which rule it was. A change of a record needs its version, the " +
+			"`ETag`, in `If-Match`. A request with an `Idempotency-Key` may be sent again without a second effect. Lists come in pages: " +
+			"`Link` has the next one (RFC 8288).\n\n" +
+			"API Gateway answers for what is not in this document, a path or a method of a path: 404 with `{\"message\":\"Not Found\"}`, " +
+			"whatever the method.",
+		Tags: map[string]string{
+			"audit":         "What was done, what was refused, and what the nightly reconciliation found.",
+			"courses":       "The catalogue: what can be taught, in any term.",
+			"docs":          "This document, and an interactive page over it.",
+			"health":        "Whether the system can answer.",
+			"imports":       "Files that change many records at once: a term's schedule, or its registrations.",
+			"instructors":   "Who teaches.",
+			"mail":          "Mails to students, what each student wants to be told by mail, and how to be told no more.",
+			"operations":    "Queues and their dead letters, for those who look after the system.",
+			"registrations": "Who is enrolled in which section.",
+			"sections":      "Courses as they are taught in one term: when, by whom, and for how many.",
+			"students":      "Who can enrol.",
+			"terms":         "Terms, with their registration windows and deadlines.",
+		},
+	}
 }
 
 // bodyOf is the body of an event, nil when it has none, or a form, whose example is in its declaration.

@@ -8,12 +8,9 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -61,7 +58,7 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 	return Operation{Spec: spec, register: func(api huma.API) {
 		huma.Register(api, huma.Operation{
 			OperationID: spec.ID, Method: spec.Method, Path: spec.Path, Summary: spec.Summary, Description: spec.Description,
-			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Errors: statuses(spec), Responses: files(spec), MaxBodyBytes: maxBody + 1,
+			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Responses: files(spec), MaxBodyBytes: maxBody + 1,
 			RejectUnknownQueryParameters: true, Extensions: map[string]any{"x-access": string(spec.Access)},
 		}, func(ctx context.Context, in *I) (*O, error) {
 			out, err := handle(ctx, in)
@@ -83,28 +80,6 @@ func files(spec Spec) map[string]*huma.Response {
 		content[media] = &huma.MediaType{Schema: &huma.Schema{}} // anything
 	}
 	return map[string]*huma.Response{strconv.Itoa(http.StatusOK): {Content: content}}
-}
-
-// statuses are those of the operation's own refusals and of what every operation can answer.
-func statuses(spec Spec) []int {
-	all := []int{http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if spec.Method != http.MethodGet {
-		all = append(all, http.StatusRequestEntityTooLarge)
-	}
-	if spec.Method == http.MethodPost || spec.Method == http.MethodPatch {
-		all = append(all, http.StatusUnsupportedMediaType)
-	}
-	if spec.Method == http.MethodPatch || spec.Method == http.MethodDelete {
-		all = append(all, http.StatusPreconditionFailed)
-	}
-	if spec.Method == http.MethodPatch {
-		all = append(all, http.StatusPreconditionRequired)
-	}
-	for _, code := range spec.Codes {
-		all = append(all, statusOf(code))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // System is what operations need besides their store.
@@ -143,67 +118,4 @@ func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 		}
 	}
 	return f
-}
-
-// Examples are an exchange that an operation has: the bodies of a request and of its answer, nil where there is none.
-type Examples struct {
-	Request, Answer any
-}
-
-// Document is the OpenAPI 3.1 document of the operations, with examples by operation id.
-func Document(operations []Operation, examples map[string]Examples) ([]byte, error) {
-	api := newAPI(http.NewServeMux())
-	for _, o := range operations {
-		o.register(api)
-	}
-	doc := api.OpenAPI()
-	doc.Info.Description = "Course registration: a catalogue, its sections, and who is enrolled in them. Every refusal is a " +
-		"problem (RFC 9457) whose `code` says which rule it was."
-	for _, o := range operations {
-		described := operationIn(doc, o.Method, o.Path)
-		if described == nil {
-			return nil, fmt.Errorf("operation %s is not in the document", o.ID)
-		}
-		if o.Form != nil {
-			o.Form.describe(described)
-		}
-		explainProblems(described, o.Spec)
-		example := examples[o.ID]
-		if described.RequestBody != nil {
-			showExample(described.RequestBody.Content, example.Request)
-		}
-		for status, response := range described.Responses {
-			if strings.HasPrefix(status, "2") {
-				showExample(response.Content, example.Answer)
-			}
-		}
-	}
-	return doc.MarshalJSON()
-}
-
-func showExample(content map[string]*huma.MediaType, example any) {
-	if example == nil { // a form has its own
-		return
-	}
-	for _, media := range content {
-		media.Example = example
-	}
-}
-
-func operationIn(doc *huma.OpenAPI, method, path string) *huma.Operation {
-	item := doc.Paths[path]
-	if item == nil {
-		return nil
-	}
-	switch method {
-	case http.MethodGet:
-		return item.Get
-	case http.MethodPost:
-		return item.Post
-	case http.MethodPatch:
-		return item.Patch
-	case http.MethodDelete:
-		return item.Delete
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -196,10 +195,11 @@ func refused(refusals registrar.Refusals) *Problem {
 	return p
 }
 
-// useProblems makes huma answer with problems of ours, and know a field by its exact name alone. These are the only package
+// useProblems makes huma answer with problems of ours, know a field by its exact name alone, and take no null for a list. These are the only package
 // variables of another that this project sets: huma offers no other way.
 var useProblems = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false // no list of ours is null, sent or taken
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return fromHuma(status, message, errs)
 	}
@@ -292,38 +292,3 @@ func shortened(field string) string {
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
-
-// explainProblems adds an example of each problem that the operation can answer with to its documentation.
-func explainProblems(o *huma.Operation, spec Spec) {
-	add := func(status int, code, detail string) {
-		response := o.Responses[strconv.Itoa(status)]
-		if response == nil || response.Content["application/problem+json"] == nil {
-			return
-		}
-		content := response.Content["application/problem+json"]
-		if content.Examples == nil {
-			content.Examples = map[string]*huma.Example{}
-		}
-		content.Examples[code] = &huma.Example{Summary: code, Value: newProblem(status, code, detail)}
-	}
-	for _, code := range spec.Codes {
-		add(statusOf(code), string(code), fmt.Sprintf("the request was refused: %s", code))
-	}
-	for _, common := range []struct {
-		status       int
-		code, detail string
-	}{
-		{http.StatusBadRequest, codeBadRequest, "the body is not valid JSON"},
-		{http.StatusBadRequest, codeBadCursor, "the cursor is not one of this list"},
-		{http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid"},
-		{http.StatusRequestEntityTooLarge, codeTooLarge, "the body is larger than 256 KiB"},
-		{http.StatusUnsupportedMediaType, codeMediaType, "the body must be application/json"},
-		{http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match"},
-		{http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match"},
-		{http.StatusServiceUnavailable, codeBusy, "too busy to decide in time; nothing was done, try again"},
-		{http.StatusServiceUnavailable, codeOutcomeUnknown, outcomeUnknown},
-		{http.StatusInternalServerError, codeInternal, "something went wrong on our side"},
-	} {
-		add(common.status, common.code, common.detail)
-	}
-}

@@ -5,8 +5,8 @@ import "slices"
 // Course is a catalogue entry. It lives across terms.
 type Course struct {
 	ID            CourseID
-	Subject       string // for example "CSCI"; with Number the natural key, unique
-	Number        string // for example "1100"
+	Subject       string // for example "CSCI" or "CHC/LAT"; with Number the natural key, unique as [FoldCode] has it
+	Number        string // for example "1100" or "051-0003-00"
 	Title         string
 	Description   string
 	Credits       CreditRange
@@ -19,7 +19,7 @@ type Course struct {
 // Code is the natural key as people write it: "CSCI 1100".
 func (c Course) Code() string { return c.Subject + " " + c.Number }
 
-// SameFacts tells whether two courses state the same, whatever their ids and stamps.
+// SameFacts reports whether two courses state the same, whatever their ids and stamps.
 func (c Course) SameFacts(o Course) bool {
 	return c.Subject == o.Subject && c.Number == o.Number && c.Title == o.Title && c.Description == o.Description &&
 		c.Credits == o.Credits && c.School == o.School && c.Prerequisites == o.Prerequisites && slices.Equal(c.Requires, o.Requires)
@@ -28,17 +28,17 @@ func (c Course) SameFacts(o Course) bool {
 // Validate checks the form of a course: [FieldErrors].
 func (c Course) Validate() error {
 	var fe FieldErrors
-	code(&fe, "subject", c.Subject, 8)
-	code(&fe, "number", c.Number, 8)
-	text(&fe, "title", c.Title, 1, 200)
-	text(&fe, "description", c.Description, 0, 8000)
-	text(&fe, "school", c.School, 0, 200)
-	text(&fe, "prerequisites", c.Prerequisites, 0, 4000)
+	code(&fe, "subject", c.Subject)
+	code(&fe, "number", c.Number)
+	line(&fe, "title", c.Title, 1, 200)
+	prose(&fe, "description", c.Description, 8000)
+	line(&fe, "school", c.School, 0, 200)
+	prose(&fe, "prerequisites", c.Prerequisites, 4000)
 	if len(c.Requires) > 50 {
 		fe.add("requires", FieldTooLong, "at most 50 course codes")
 	}
 	for i, r := range c.Requires {
-		text(&fe, indexed("requires", i), r, 1, 32)
+		line(&fe, indexed("requires", i), r, 1, 2*MaxCode+1)
 	}
 	c.Credits.validate(&fe, "credits")
 	return fe.OrNil()

@@ -16,10 +16,18 @@ func ParseDate(text string) (Date, error) {
 	return Date(text), nil
 }
 
-// Valid tells whether d is a day of the calendar.
+// Valid reports whether d is a day of the calendar.
 func (d Date) Valid() bool {
 	_, err := time.Parse(time.DateOnly, string(d))
 	return err == nil
+}
+
+// inRange reports whether a valid d can be stored and shown: see [EarliestInstant].
+func (d Date) inRange() bool { return d >= "1900-01-01" && d <= "9999-12-31" }
+
+// in is the first moment of the day in a zone.
+func (d Date) in(zone *time.Location) (time.Time, error) {
+	return time.ParseInLocation(time.DateOnly, string(d), zone)
 }
 
 // days is the number of days since the Unix epoch.
@@ -51,5 +59,5 @@ func (c ClockTime) String() string {
 	return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60)
 }
 
-// Valid tells whether c is within a day; 24:00 is allowed as an end.
+// Valid reports whether c is within a day; 24:00 is allowed as an end.
 func (c ClockTime) Valid() bool { return c >= 0 && c <= 24*60 }

@@ -4,7 +4,7 @@ package registrar
 type Student struct {
 	ID         StudentID
 	Number     Personal // student number, the natural key; unique
-	GivenName  Personal
+	GivenName  Personal // one of the two names may be empty: many people have one
 	FamilyName Personal
 	Email      Personal // unique; may be empty
 	Active     bool     // an inactive student may not register
@@ -14,11 +14,20 @@ type Student struct {
 // Validate checks the form of a student: [FieldErrors].
 func (s Student) Validate() error {
 	var fe FieldErrors
-	code(&fe, "number", string(s.Number), 20)
-	text(&fe, "givenName", string(s.GivenName), 1, 100)
-	text(&fe, "familyName", string(s.FamilyName), 1, 100)
+	code(&fe, "number", string(s.Number))
+	line(&fe, "givenName", string(s.GivenName), 0, 100)
+	line(&fe, "familyName", string(s.FamilyName), 0, 100)
+	if s.GivenName == "" && s.FamilyName == "" {
+		fe.add("familyName", FieldRequired, "a family name, a given name or both are needed")
+	}
 	email(&fe, "email", string(s.Email))
 	return fe.OrNil()
+}
+
+// SameFacts reports whether two students are stated alike, whatever their ids and stamps.
+func (s Student) SameFacts(o Student) bool {
+	s.ID, s.Stamp = o.ID, o.Stamp
+	return s == o
 }
 
 // Instructor is a person who teaches sections.
@@ -32,7 +41,16 @@ type Instructor struct {
 // Validate checks the form of an instructor: [FieldErrors].
 func (i Instructor) Validate() error {
 	var fe FieldErrors
-	text(&fe, "name", string(i.Name), 1, 200)
+	line(&fe, "name", string(i.Name), 1, 200)
+	if Visible(string(i.Name)) && IsPlaceholder(string(i.Name)) {
+		fe.add("name", FieldFormat, "names nobody: a section whose instructor is not known has none")
+	}
 	email(&fe, "email", string(i.Email))
 	return fe.OrNil()
+}
+
+// SameFacts reports whether two instructors are stated alike, whatever their ids and stamps.
+func (i Instructor) SameFacts(o Instructor) bool {
+	i.ID, i.Stamp = o.ID, o.Stamp
+	return i == o
 }

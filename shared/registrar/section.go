@@ -57,7 +57,7 @@ type Section struct {
 // Offering is the id of the section's offering.
 func (s Section) Offering() OfferingID { return OfferingOf(s.Term, s.Course) }
 
-// SameFacts tells whether two sections state the same, whatever their ids and stamps.
+// SameFacts reports whether two sections state the same, whatever their ids and stamps.
 func (s Section) SameFacts(o Section) bool {
 	return s.Term == o.Term && s.Course == o.Course && s.Subject == o.Subject && s.Number == o.Number && s.Title == o.Title &&
 		s.CRN == o.CRN && s.Label == o.Label && s.Component == o.Component && s.Credits == o.Credits &&
@@ -68,9 +68,10 @@ func (s Section) SameFacts(o Section) bool {
 // Validate checks the form of a section: [FieldErrors].
 func (s Section) Validate() error {
 	var fe FieldErrors
-	code(&fe, "crn", s.CRN, 16)
-	text(&fe, "label", s.Label, 0, 16)
-	text(&fe, "component", s.Component, 1, 32)
+	code(&fe, "crn", s.CRN)
+	line(&fe, "label", s.Label, 0, MaxCode)
+	line(&fe, "component", s.Component, 1, 32)
+	s.Deadlines.validate(&fe)
 	s.Credits.validate(&fe, "credits")
 	if s.Capacity < 0 || s.Capacity > MaxCapacity {
 		fe.add("capacity", FieldOutOfRange, "must be between 0 and 10000")
@@ -89,11 +90,20 @@ func (s Section) Validate() error {
 	}
 	seen := make(map[InstructorID]bool, len(s.Instructors))
 	for i, id := range s.Instructors {
-		code(&fe, indexed("instructors", i), string(id), 64) // it stands in keys
+		identifier(&fe, indexed("instructors", i), string(id))
 		if seen[id] {
 			fe.add(indexed("instructors", i), FieldDuplicate, "the instructor is named twice")
 		}
 		seen[id] = true
+	}
+	return fe.OrNil()
+}
+
+// FitsIn checks that the section's meetings lie in its term: [FieldErrors].
+func (s Section) FitsIn(t Term) error {
+	var fe FieldErrors
+	for i, m := range s.Meetings {
+		m.fitsIn(&fe, indexed("meetings", i)+".", t)
 	}
 	return fe.OrNil()
 }
@@ -145,18 +155,38 @@ func (m Meeting) Validate() error {
 
 // validate names the fields with what stands before them.
 func (m Meeting) validate(fe *FieldErrors, before string) {
-	if m.Days == 0 || m.Days >= 1<<len(dayLetters) {
+	known := m.Days != 0 && m.Days < 1<<len(dayLetters)
+	if !known {
 		fe.add(before+"days", FieldFormat, "must name at least one of M T W R F S U, each once")
 	}
 	if !m.Start.Valid() || !m.End.Valid() || m.End <= m.Start {
-		fe.add(before+"end", FieldOutOfRange, "the end must be after the start")
+		fe.add(before+"end", FieldOutOfRange, "the end must be after the start; a meeting over midnight is two")
 	}
 	date(fe, before+"from", m.From)
 	date(fe, before+"to", m.To)
 	if m.From.Valid() && m.To.Valid() && m.To < m.From {
 		fe.add(before+"to", FieldOutOfRange, "the last day must not be before the first")
 	}
-	text(fe, before+"room", m.Room, 0, 100)
+	if known && m.From.Valid() && m.To.Valid() && m.From <= m.To && !occurs(m.Days, m.From, m.To) {
+		fe.add(before+"days", FieldOutOfRange, "none of the days is between the first and the last date")
+	}
+	line(fe, before+"room", m.Room, 0, 100)
+}
+
+// FitsIn checks that the meeting lies in a term, whose last day is the one before its end: [FieldErrors].
+func (m Meeting) FitsIn(t Term) error {
+	var fe FieldErrors
+	m.fitsIn(&fe, "", t)
+	return fe.OrNil()
+}
+
+func (m Meeting) fitsIn(fe *FieldErrors, before string, t Term) {
+	if m.From.Valid() && (m.From < t.Start || m.From >= t.End) {
+		fe.add(before+"from", FieldOutOfRange, "must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
+	}
+	if m.To.Valid() && (m.To < t.Start || m.To >= t.End) {
+		fe.add(before+"to", FieldOutOfRange, "must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
+	}
 }
 
 // ConflictsWith tells whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges falls
@@ -170,11 +200,16 @@ func (m Meeting) ConflictsWith(o Meeting) bool {
 	if common == 0 || from > to {
 		return false
 	}
+	return occurs(common, from, to)
+}
+
+// occurs reports whether one of the weekdays is among the dates, the first and the last included.
+func occurs(days Days, from, to Date) bool {
 	first, last := from.days(), to.days()
 	for day := first; day <= last && day < first+len(dayLetters); day++ {
 		const thursday = 3 // the weekday of day 0, 1 January 1970; days before it are negative
 		weekday := ((day+thursday)%len(dayLetters) + len(dayLetters)) % len(dayLetters)
-		if common&(1<<weekday) != 0 {
+		if days&(1<<weekday) != 0 {
 			return true
 		}
 	}

@@ -11,20 +11,49 @@ type Term struct {
 	Title        string
 	Start, End   Date
 	TimeZone     string  // IANA name of the campus zone, for example "America/New_York"
-	Registration Window  // when students may act; a zero bound is open
+	Registration Window  // when students may act; see [Term.Open]
 	CreditLimit  Credits // most credits that a student may hold in the term; 0: no limit
 	Deadlines    Deadlines
 	Stamp
 }
 
-// Window is the half-open range of instants [Open, Close). A zero bound does not bind.
+// Window is the half-open range of instants [Open, Close). One bound may be zero: without Open it began before all time, and
+// without Close it lasts as long as the term.
 type Window struct {
 	Open, Close time.Time
 }
 
-// Contains tells whether t lies in the window.
+// Contains reports whether t lies in the window.
 func (w Window) Contains(t time.Time) bool {
-	return (w.Open.IsZero() || !t.Before(w.Open)) && (w.Close.IsZero() || t.Before(w.Close))
+	return !t.Before(w.Open) && (w.Close.IsZero() || t.Before(w.Close))
+}
+
+// Equal reports whether both are the same window.
+func (w Window) Equal(o Window) bool { return w.Open.Equal(o.Open) && w.Close.Equal(o.Close) }
+
+// Open reports whether students may register at t: in the term's registration window, and before the term has ended in its
+// own time zone.
+func (t Term) Open(at time.Time) bool { return t.Registration.Contains(at) && !t.over(at) }
+
+// over reports whether the term has ended. Loading a zone costs a file, so it is only done in the hours in which the zone
+// matters. When the term ends cannot be known, it has.
+func (t Term) over(at time.Time) bool {
+	const east, west = 14 * time.Hour, 12 * time.Hour // the zones that are furthest from UTC
+	end, err := t.End.in(time.UTC)
+	switch {
+	case err != nil:
+		return true
+	case at.Before(end.Add(-east)):
+		return false
+	case !at.Before(end.Add(west)):
+		return true
+	}
+	zone, err := time.LoadLocation(t.TimeZone)
+	if err != nil {
+		return true
+	}
+	end, err = t.End.in(zone)
+	return err != nil || !at.Before(end)
 }
 
 // Deadlines are the last instants for an act; a zero one does not bind. Each section resolves its own value, else the
@@ -44,16 +73,27 @@ func (d Deadlines) Or(fallback Deadlines) Deadlines {
 	return d
 }
 
-// Equal tells whether both name the same instants.
+// Equal reports whether both name the same instants.
 func (d Deadlines) Equal(o Deadlines) bool {
 	return d.LastAdd.Equal(o.LastAdd) && d.LastDrop.Equal(o.LastDrop)
+}
+
+func (d Deadlines) validate(fe *FieldErrors) {
+	moment(fe, "deadlines.lastAdd", d.LastAdd)
+	moment(fe, "deadlines.lastDrop", d.LastDrop)
+}
+
+// SameFacts reports whether two terms state the same, whatever their ids and stamps.
+func (t Term) SameFacts(o Term) bool {
+	return t.Code == o.Code && t.Title == o.Title && t.Start == o.Start && t.End == o.End && t.TimeZone == o.TimeZone &&
+		t.Registration.Equal(o.Registration) && t.CreditLimit == o.CreditLimit && t.Deadlines.Equal(o.Deadlines)
 }
 
 // Validate checks the form of a term: [FieldErrors].
 func (t Term) Validate() error {
 	var fe FieldErrors
-	text(&fe, "code", t.Code, 1, 32)
-	text(&fe, "title", t.Title, 1, 200)
+	code(&fe, "code", t.Code)
+	line(&fe, "title", t.Title, 1, 200)
 	date(&fe, "start", t.Start)
 	date(&fe, "end", t.End)
 	if t.Start.Valid() && t.End.Valid() && t.End <= t.Start {
@@ -62,6 +102,9 @@ func (t Term) Validate() error {
 	if _, err := time.LoadLocation(t.TimeZone); err != nil || t.TimeZone == "" || t.TimeZone == "Local" {
 		fe.add("timeZone", FieldFormat, "must be an IANA time zone name")
 	}
+	moment(&fe, "registration.open", t.Registration.Open)
+	moment(&fe, "registration.close", t.Registration.Close)
+	t.Deadlines.validate(&fe)
 	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() && !t.Registration.Open.Before(t.Registration.Close) {
 		fe.add("registration.close", FieldOutOfRange, "registration must close after it opens")
 	}

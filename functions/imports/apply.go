@@ -20,8 +20,8 @@ type Store interface {
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
-	// SaveImport writes progress if the import's version is still the one before, and adds the problems.
-	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
+	// SaveImport writes progress if the import's version is still the one before, and adds to its report.
+	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
 	CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error)
 	SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error)
 	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing.
@@ -178,7 +178,7 @@ func (a Applier) save(ctx context.Context, im *registrar.Import, problems []regi
 	problems = problems[:min(len(problems), registrar.MaxImportProblems-im.Problems)]
 	im.Problems += len(problems)
 	im.Stamp = im.Next(a.Clock())
-	if err := a.Store.SaveImport(ctx, *im, problems); err != nil {
+	if err := a.Store.SaveImport(ctx, *im, registrar.ImportReport{Problems: problems}); err != nil {
 		return fmt.Errorf("import %s: save progress: %w", im.ID, err)
 	}
 	return nil

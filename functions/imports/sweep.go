@@ -14,7 +14,7 @@ import (
 type SweepStore interface {
 	// Imports lists imports that have ended, or those that have not, and may lag.
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
-	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
+	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
 }
 
 // Queue is the queue that feeds the workers.
@@ -49,7 +49,7 @@ func sweepOne(ctx context.Context, settings schedule.Settings, store SweepStore,
 	if next.Version == im.Version {
 		return nil
 	}
-	err := store.SaveImport(ctx, next, nil)
+	err := store.SaveImport(ctx, next, registrar.ImportReport{})
 	switch {
 	case errors.Is(err, registrar.ErrVersionMismatch): // it does not stand still
 		return nil

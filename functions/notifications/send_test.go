@@ -241,7 +241,7 @@ func TestTheEndOfAnImportIsTold(t *testing.T) {
 		if state == registrar.ImportFailed {
 			im.Reason = "the file is no CSV"
 		}
-		if err := m.SaveImport(t.Context(), im, nil); err != nil {
+		if err := m.SaveImport(t.Context(), im, registrar.ImportReport{}); err != nil {
 			t.Fatal(err)
 		}
 		return m.told(registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}}, registrar.ImportEnded)

@@ -24,8 +24,9 @@
 //	natural key       NAME#kind#name            NAME
 //	claim             CLAIM#consumer#event      CLAIM
 //	newest seen       SEEN#consumer#subject     SEEN
-//	import            IMPORT#id                 IMPORT                 IMPORTS#OPEN or #ENDED / time#id
+//	import            IMPORT#id                 IMPORT                 IMPORTS#OPEN or #ENDED / time#id      IMPORTS / time#id
 //	import problem    IMPORT#id                 PROBLEM#run#row#n
+//	import foretold   IMPORT#id                 CHANGE#run#row#n
 //	job               JOB#name                  JOB
 //	reconciliation    RECONCILIATIONS           time#id
 //	difference        RECONCILIATION#id         DIFFERENCE#record#count#of
@@ -73,8 +74,9 @@
 //	schedule of a student in a term     Query c STUDENT#id, begins_with(REG#term#)                        1 r for each 4 KB
 //	claim an event, complete, release   PutItem, UpdateItem (conditional)                                 1 w each
 //	newest version seen                 GetItem c, UpdateItem (conditional)                               1 r, 1 w
-//	import: save progress               BatchWriteItem of 25 problems at most, TransactWriteItems of 1    1 w a problem, 2 w, 1 w GSI; at its end 6 w + 3 w GSI
-//	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#run#)             1 r, 0.5 r for each 4 KB
+//	import: save progress               BatchWriteItem of 25 lines at most, TransactWriteItems of 1       1 w a line, 2 w, 2 w GSI; at its end 6 w + 4 w GSI
+//	import: where it stands             GetItem c, Query IMPORT#id, begins_with(PROBLEM#run# or CHANGE#)  1 r, 0.5 r for each 4 KB
+//	imports, the newest first           Query GSI2 IMPORTS, backwards                                     0.5 r for each 4 KB
 //	imports that have (not) ended       Query GSI1 IMPORTS#OPEN or #ENDED                                 0.5 r for each 4 KB
 //	job: begin and end a run            GetItem c, PutItem (conditional) twice                            1 r, 2 w
 //	reconcile a section's seats         BatchGetItem of 4, Query (count) GSI1 ROSTER#section              2 r, 0.5 r for each 4 KB

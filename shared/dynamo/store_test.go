@@ -76,7 +76,7 @@ func TestTheProblemsOfAnImportExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	im.State, im.StartedAt, im.Stamp = registrar.ImportRunning, u.Now(), im.Next(u.Now())
-	if err := u.SaveImport(t.Context(), im, []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x"}}); err != nil {
+	if err := u.SaveImport(t.Context(), im, registrar.ImportReport{Problems: []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.Query(t.Context(), &dynamodb.QueryInput{

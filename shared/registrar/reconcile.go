@@ -30,7 +30,7 @@ const (
 	CountHoldings         Count = "termRecord.holdings"  // against ENROLLED registrations
 	CountCopies           Count = "termRecord.copies"    // what was copied of a section against the section
 	CountRoster           Count = "section.roster"       // where a registration stands on it against its state
-	CountImportRows       Count = "import.rows"          // read against applied and refused
+	CountImportRows       Count = "import.rows"          // read against applied, refused and skipped
 	CountReadable         Count = "record"               // that a record can be read at all
 )
 
@@ -224,7 +224,7 @@ func listed(all []string) string {
 func (im Import) Differences() []Difference {
 	d := differences{record: Record{Kind: KindImport, ID: string(im.ID)}}
 	if im.State == ImportFinished {
-		d.unlessEqual(CountImportRows, "", im.Rows.Read, im.Rows.Applied+im.Rows.Refused)
+		d.unlessEqual(CountImportRows, "", im.Rows.Read, im.Rows.Applied+im.Rows.Refused+im.Rows.Skipped)
 	}
 	return d.found
 }

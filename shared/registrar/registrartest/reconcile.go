@@ -26,7 +26,7 @@ func openImports(t *testing.T, u *University) {
 	save := func(n int, change func(*registrar.Import)) {
 		change(&all[n])
 		all[n].Stamp = all[n].Next(u.at.Add(time.Hour))
-		u.must(u.SaveImport(ctx, all[n], nil))
+		u.must(u.SaveImport(ctx, all[n], registrar.ImportReport{}))
 	}
 	list := func(ended bool) []registrar.Import {
 		return All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Import], error) {

@@ -66,9 +66,11 @@ type Store interface {
 
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
-	SaveImport(ctx context.Context, im registrar.Import, problems []registrar.ImportProblem) error
+	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
 	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
 
+	ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error)
+	NewestImports(ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
 
 	Job(ctx context.Context, name string) (registrar.Job, error)

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"a key is answered once":                         idempotency,
 		"an import and its problems":                     imports,
 		"imports are found by whether they have ended":   openImports,
+		"imports are listed, and what one foretells":     importLists,
 		"a job is begun by one of many":                  jobs,
 		"what is counted, beside what it counts":         accounts,
 		"a reconciliation and its differences":           reconciliations,
@@ -450,8 +451,8 @@ func imports(t *testing.T, u *University) {
 	for n := range 60 {
 		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1), Refused: n%2 == 0})
 	}
-	u.must(u.SaveImport(ctx, next, problems))
-	if err := u.SaveImport(ctx, next, problems); !errors.Is(err, registrar.ErrVersionMismatch) {
+	u.must(u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems}))
+	if err := u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems}); !errors.Is(err, registrar.ErrVersionMismatch) {
 		t.Errorf("saving over a newer version: %v", err)
 	}
 	got, err := u.Import(ctx, "m1")
@@ -467,16 +468,67 @@ func imports(t *testing.T, u *University) {
 	again := next
 	again.Run, again.Stamp = 2, next.Next(u.at)
 	row := []registrar.ImportProblem{{Row: 9, Field: "crn", Reason: "one"}, {Row: 9, Field: "crn", Reason: "another", Refused: true}}
-	u.must(u.SaveImport(ctx, again, row))
+	u.must(u.SaveImport(ctx, again, registrar.ImportReport{Problems: row}))
 	twentieth := again
 	twentieth.Run, twentieth.Stamp = 20, again.Next(u.at)
-	u.must(u.SaveImport(ctx, twentieth, problems[:1]))
+	u.must(u.SaveImport(ctx, twentieth, registrar.ImportReport{Problems: problems[:1]}))
 	same(t, "problems of the second run", problemsOf(again), row)
 	same(t, "problems of the twentieth run", problemsOf(twentieth), problems[:1])
 	first, err := u.ImportProblems(ctx, next, registrar.PageRequest{Limit: 7})
 	u.must(err)
 	if _, err := u.ImportProblems(ctx, again, registrar.PageRequest{Limit: 7, Cursor: first.Next}); !errors.Is(err, registrar.ErrBadCursor) {
 		t.Errorf("a cursor of another run: %v", err)
+	}
+}
+
+// importLists looks for imports: the newest first, of any state, by what a filter asks for, and with what a dry run foretells.
+func importLists(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, percent := u.NewTerm("2025-SPRING"), 5
+	var all []registrar.Import // the newest first
+	for n := range 9 {
+		im := registrar.Import{
+			ID: registrar.ImportID(fmt.Sprintf("m%d", n)), Kind: registrar.ImportRegistrations, Format: "registrations-csv", Term: term.ID,
+			State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.at.Add(time.Duration(n) * time.Second)),
+		}
+		if n%3 == 0 {
+			im.Kind, im.Term, im.DryRun, im.MaxRefusedPercent = registrar.ImportStudents, "", true, &percent
+		}
+		u.must(u.CreateImport(ctx, im, registrar.Answer{}))
+		if n%2 == 0 {
+			im.State, im.Checked, im.Rows.Skipped, im.Stamp = registrar.ImportFinished, true, 4, im.Next(u.at.Add(time.Minute))
+			u.must(u.SaveImport(ctx, im, registrar.ImportReport{}))
+		}
+		all = slices.Insert(all, 0, im)
+	}
+	for _, filter := range []registrar.ImportFilter{
+		{}, {State: registrar.ImportFinished}, {Kind: registrar.ImportStudents}, {Term: term.ID},
+		{State: registrar.ImportWaiting, Kind: registrar.ImportStudents}, {Term: "another"},
+	} {
+		var want []registrar.Import
+		for _, im := range all {
+			if filter.Has(im) {
+				want = append(want, im)
+			}
+		}
+		same(t, fmt.Sprintf("imports with %+v", filter), All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+			return u.NewestImports(ctx, filter, p)
+		}), want)
+	}
+	dry := all[0] // the ninth, of students, and finished
+	dry.Run, dry.Listed, dry.Stamp = 1, 3, dry.Next(u.at.Add(2*time.Minute))
+	changes := []registrar.ImportChange{
+		{Row: 2, Record: "student", Effect: registrar.EffectCreated}, {Row: 3, Record: "student", Effect: registrar.EffectUpdated, Fields: []string{"email", "givenName"}},
+		{Row: 11, Record: "student", Effect: registrar.EffectCreated},
+	}
+	u.must(u.SaveImport(ctx, dry, registrar.ImportReport{Changes: changes}))
+	same(t, "changes that a dry run foretells", All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
+		return u.ImportChanges(ctx, dry, p)
+	}), changes)
+	later := dry
+	later.Run = 2
+	if of, err := u.ImportChanges(ctx, later, registrar.PageRequest{Limit: 2}); err != nil || len(of.Items) > 0 {
+		t.Errorf("changes of another run: %v, %v", of, err)
 	}
 }
 

@@ -211,7 +211,7 @@ func TestTheNightlyAuditFindsEveryCountThatIsWrong(t *testing.T) {
 				},
 			},
 			{ // a student with a term too many
-				func(p place) { c.edit("STUDENT#"+p.student, "STUDENT", with("terms", 2)) },
+				func(p place) { c.edit("STUDENT#"+p.student, "TERMS", with("terms", 2)) },
 				func(p place) []string { return []string{"student/" + p.student + " student.terms "} },
 			},
 			{ // a holding too few

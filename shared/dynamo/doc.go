@@ -16,6 +16,7 @@
 //	section taught    INSTRUCTOR#id             SECTION#term#id
 //	student           STUDENT#id                STUDENT                                                      STUDENTS / name#id
 //	instructor        INSTRUCTOR#id             INSTRUCTOR                                                   INSTRUCTORS / name#id
+//	terms of a student STUDENT#id               TERMS
 //	term record       STUDENT#id                TERM#term
 //	registration      STUDENT#id                REG#term#section       ROSTER#section / state#name#id
 //	event             EVENT#day#shard           time#id                AUDIT#kind#record#shard / time#id     PERSON#student / time#id
@@ -59,11 +60,12 @@
 //	…refused, for others depend on it   UpdateItem (mark), Query c, UpdateItem                            1 w, 0.5 r, 1 w
 //	facts of an enrolment               BatchGetItem c of 4 or 5; section and term from a cache           4–5 r
 //	enrol                               TransactWriteItems of 4; 5 with an idempotency key; 6 in the
-//	                                    student's first registration of a term                            11 w, 13 w, 16 w with GSIs
+//	                                    student's first registration of a term                            11 w, 13 w, 15 w with GSIs
 //	…after a conflict or a throttle     GetItem c of the seats, and the transaction again if one is left  1 r, and the same
 //	drop                                TransactWriteItems of 4 or 5                                      12–16 w with GSIs
 //	another name, or inactive           GetItem c, Query c STUDENT#id, begins_with(TERM#), and with the
-//	                                    update an UpdateItem a term record in its transaction             1 r, 0.5 r, 2 w a term
+//	                                    update an UpdateItem of the count of terms and of each term
+//	                                    record in its transaction                                         1 r, 0.5 r, 2 w, 2 w a term
 //	all registrations of a student      Query c STUDENT#id, begins_with(REG#)                             1 r for each 4 KB
 //	refresh the copies of a registration facts of an enrolment, TransactWriteItems of 4                   4 r, 16 w with GSI
 //	refused attempts                    BatchWriteItem of 25 (from the audit queue)                       3 w each with GSIs
@@ -100,10 +102,56 @@
 //
 // No Scan stands on a request's path.
 //
+// # Heat
+//
+// A partition takes 1,000 write and gives 3,000 read units a second, and so does an index's, whatever the table as a whole can
+// do; a write waits for the indexes that it changes. So no key may stand for a whole campus in what a registration writes. The
+// shares are of a partition's second, in the peak seconds of two loads: 242 adds, each in another second of 120 with 60 on
+// average, and 1,800 adds, which a large university has at most. TestNoPartitionIsHotButTheSeats holds what an enrolment writes.
+//
+//	partition key                  written by                                       how often, and by how many            242/s  1,800/s
+//	SEATS#section                  an enrolment, a drop: 2 w                        all who want the section: the one     hot by nature;
+//	                                                                                item where they meet                  500/s at most
+//	STUDENT#id                     an enrolment: 4 w, the first of a term 6 w       one student's requests                1 %    1 %
+//	ANSWER#principal#key           an enrolment with a key: 2 w                     once                                  0.2 %  0.2 %
+//	EVENT#day#shard, of 16         each change of a record: 2 w                     everybody's changes, spread by id     3 %    30 %
+//	REFUSED#day#shard, of 16       each refused attempt, from a queue: 1 w          everybody's refusals, spread by id    2 %    12 %
+//	GSI1 AUDIT#section#id#shard    each change and refusal of a section: 1 w        all who want the section, by 8        3 %    23 %
+//	GSI1 AUDIT#kind#id#0           each change of another record: 1 w               its editors
+//	GSI1 ROSTER#section            an enrolment 1 w, a drop 2 w                     no more than the seats item takes     13 %   13 %
+//	GSI2 PERSON#student            each event of a student: 1 w                     one student's requests                0.1 %  0.1 %
+//	GSI2 STUDENTS                  a student who comes, goes or changes: 1–2 w      an office, or an import: no
+//	                                                                                registration
+//	GSI2 INSTRUCTORS, COURSES      the same of instructors and courses              an office, or an import
+//	GSI1 SUBJECT#s, TERMS,         the same of courses, terms and sections; the     an office, or an import
+//	TERM#term#SUBJECT#s, TERM#id   list of a term
+//	GSI1 MAILS#UNKNOWN             a mail, claimed and sent: 2 w                    four senders, each with one mail at a 8 %    8 %
+//	                                                                                time: 40 a second
+//	MAIL#id, CLAIM#…, SEEN#…       a mail; a message: 2–4 w                         one event, one record
+//	GSI1 IMPORTS#…, IMPORT#id,     a step of an import, a run of a job              a few workers
+//	JOB#name, RECONCILIATIONS
+//
+// What is read by everybody, with 20 reads to a write (4,840 a second in the first load's peak), of which a tenth each asks for
+// the terms, one term and the courses, a fifth for a subject's sections (a quarter of these for one subject), and the rest for
+// single sections and schedules:
+//
+//	partition key                  read by                                          units of a page of 50                 242/s
+//	TERM#id                        a term 1 r; an enrolment's comes from a cache,   1                                     16 %
+//	                               which asks once in ten seconds a function
+//	GSI1 TERMS                     the list of terms                                1 (twenty terms)                      16 %
+//	GSI1 TERM#term#SUBJECT#s       the sections of a subject, a quarter for one     3.5, eventually consistent            28 %
+//	GSI2 COURSES                   a third of who asks for courses: by title        4.5, eventually consistent            24 %
+//	GSI1 SUBJECT#s                 the other two thirds: by subject, a quarter one  4.5, eventually consistent            12 %
+//	SECTION#id                     a section; an enrolment's comes from a cache     1                                     few of a campus
+//
 // # Who waits for whom
 //
 // A record that others depend on is deleted in three steps, so that no dependent can come into being meanwhile: it is
 // marked, its dependents are looked for, and it is removed if there are none and the mark is still this one's, else the mark
 // is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not marked. A mark
 // runs out after five minutes, for a function that was killed cannot take it away.
+//
+// A student is deleted in one step. A first registration in a term may not write the student's item, for the heat of the index
+// by name: it meets an item beside it that stands in no index, and counts the terms there. A deletion, a new name and the end
+// of being active write that item, too: so of the two one comes first, and the other notices; see termsKey.
 package dynamo

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -74,52 +75,49 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 		s.rename(studentEmail, string(before.Email), string(after.Email), id, "email")...)
 	renamed := before.GivenName != after.GivenName || before.FamilyName != after.FamilyName
 	if before.Active && !after.Active || renamed {
-		student, terms, err := s.termRecords(ctx, after.ID)
+		overtaking, err := s.overtake(ctx, after)
 		if err != nil {
 			return err
 		}
-		for _, k := range terms {
-			actions = append(actions, s.updateAction(k, "ADD version :one", "attribute_exists(PK)", item{":one": num(1)}, always(registrar.ErrStale)))
-		}
-		update := record.write.Update
-		if student["terms"] == nil {
-			update.ConditionExpression = aws.String(isVersion + " AND attribute_not_exists(terms)")
-		} else {
-			update.ConditionExpression = aws.String(isVersion + " AND terms = :terms")
-			update.ExpressionAttributeValues[":terms"] = student["terms"]
-		}
-		record.refused = func(old item) error {
-			if integer(old["version"]) == int64(before.Version) {
-				return registrar.ErrStale
-			}
-			return gone(old, "student")
-		}
+		actions = append(actions, overtaking...)
 	}
 	return s.act(ctx, append(actions, record,
 		s.updated(ctx, recordOf(registrar.KindStudent, id), studentItem(before), studentItem(after))), registrar.Answer{})
 }
 
-// termRecords are a student's item and, read after it, the keys of their term records.
-func (s *Store) termRecords(ctx context.Context, id registrar.StudentID) (student item, keys []item, err error) {
-	if student, err = s.getItem(ctx, studentKey(id), "student", string(id)); err != nil {
-		return nil, nil, err
+// overtake lets no registration commit that was decided on a version of the student before this one: each of the student's
+// term records gets another version, and a first registration in a term meets the new version of the student. The count of
+// term records is read before they are, and must be the same at the end: so there is no other.
+func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.table), Key: termsKey(after.ID), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, busyOr(ctx, fmt.Errorf("read how many terms a student has: %w", err))
 	}
-	in := s.beginning(text(studentKey(id)["PK"]), "TERM#")
+	stale := always(registrar.ErrStale)
+	condition, values := "attribute_not_exists(terms)", item{":since": num(after.Version)}
+	if terms := out.Item["terms"]; terms != nil {
+		condition, values[":terms"] = "terms = :terms", terms
+	}
+	actions := []action{s.updateAction(termsKey(after.ID), "SET since = :since", condition, values, stale)}
+	in := s.beginning(text(studentKey(after.ID)["PK"]), "TERM#")
 	in.ConsistentRead = aws.Bool(true)
 	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
+			return nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
 		}
 		for _, i := range page.Items {
-			keys = append(keys, item{"PK": i["PK"], "SK": i["SK"]})
+			actions = append(actions, s.updateAction(item{"PK": i["PK"], "SK": i["SK"]}, "ADD version :one", "attribute_exists(PK)",
+				item{":one": num(1)}, stale))
 		}
 	}
-	return student, keys, nil
+	return actions, nil
 }
 
-// DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. The first
-// registration in a term counts on the student's own record, so one condition decides.
+// DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. What a first
+// registration in a term counts on is an item of the deletion's transaction, so one condition decides.
 func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error {
 	p, err := s.Student(ctx, id)
 	if err != nil {
@@ -129,15 +127,14 @@ func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, versi
 		return registrar.ErrVersionMismatch
 	}
 	actions := append(s.rename(studentNumber, string(p.Number), "", string(id), ""), s.rename(studentEmail, string(p.Email), "", string(id), "")...)
-	actions = append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version),
-		s.deleteAction(preferencesKey(registrar.OfStudent(id)), "", nil, nil))
-	return s.act(ctx, append(actions, s.deleteAction(studentKey(id), isVersion+" AND attribute_not_exists(terms)",
-		item{":before": num(p.Version)}, func(old item) error {
-			if old["terms"] != nil {
-				return registrar.Refuse(registrar.InUse, string(id), "the student has registrations")
-			}
-			return gone(old, "student")
-		})), registrar.Answer{})
+	tombstone := termsKey(id)
+	tombstone["since"] = num(int64(math.MaxInt64))
+	tombstone[TimeToLive] = num(s.now().Add(tombstoneTime).Unix())
+	return s.act(ctx, append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version),
+		s.deleteAction(preferencesKey(registrar.OfStudent(id)), "", nil, nil),
+		s.putAction(tombstone, "attribute_not_exists(terms)", always(registrar.Refuse(registrar.InUse, string(id), "the student has registrations"))),
+		s.deleteAction(studentKey(id), isVersion, item{":before": num(p.Version)}, func(old item) error { return gone(old, "student") }),
+	), registrar.Answer{})
 }
 
 // sortName is what lists of students are ordered by and searched in.

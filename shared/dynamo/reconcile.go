@@ -112,7 +112,9 @@ func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, cons
 			term, isRecord := strings.CutPrefix(sk, "TERM#")
 			switch {
 			case sk == "STUDENT":
-				a.Present, a.Terms = true, int(integer(i["terms"]))
+				a.Present = true
+			case sk == text(termsKey(id)["SK"]):
+				a.Terms = int(integer(i["terms"]))
 			case isRecord:
 				record, err := termRecordFrom(i, id, registrar.TermID(term))
 				if err != nil {

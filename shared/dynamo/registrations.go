@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,6 +24,7 @@ const (
 	isNew          = "attribute_not_exists(PK)"
 	isVersion      = "version = :before"
 	countTerm      = "ADD terms :one"
+	studentAsRead  = "attribute_not_exists(since) OR since <= :student"
 	rosterEnrolled = "GSI1PK = :roster AND begins_with(GSI1SK, :state)"
 )
 
@@ -37,6 +39,19 @@ func seatsKey(id registrar.SectionID) map[string]types.AttributeValue {
 func studentKey(id registrar.StudentID) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(id), "STUDENT")
 }
+
+// termsKey is the item that a student's first registration in a term meets, instead of the student's own item: that stands in
+// an index by name, whose one partition a whole campus would write. It stands in no index, and says
+//
+//   - terms: how many term records the student has;
+//   - since: the version of the student from which on decisions hold. A new name, an end of being active and a deletion raise
+//     it. A deletion leaves the item behind for tombstoneTime, with a version that no student reaches.
+func termsKey(id registrar.StudentID) map[string]types.AttributeValue {
+	return key("STUDENT#"+string(id), "TERMS")
+}
+
+// tombstoneTime is longer than any request lasts that has read a student before the deletion.
+const tombstoneTime = 24 * time.Hour
 
 func termRecordKey(student registrar.StudentID, term registrar.TermID) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(student), "TERM#"+string(term))
@@ -126,9 +141,9 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	}
 	if c.Record.Version == 0 {
 		items = append(items, types.TransactWriteItem{Update: &types.Update{
-			TableName: aws.String(s.table), Key: studentKey(reg.Student),
-			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(isVersion),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":before": num(c.Student)},
+			TableName: aws.String(s.table), Key: termsKey(reg.Student),
+			UpdateExpression: aws.String(countTerm), ConditionExpression: aws.String(studentAsRead),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":student": num(c.Student)},
 		}})
 	}
 	answerAt := -1

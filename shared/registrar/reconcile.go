@@ -137,7 +137,7 @@ func (a OfferingAccount) Differences() []Difference {
 type StudentAccount struct {
 	Student       StudentID
 	Present       bool // whether there is such a student
-	Terms         int  // as the student's record says
+	Terms         int  // as is counted beside the student, for the first registrations of terms
 	Records       []TermRecord
 	Registrations []Registration
 	Misplaced     []SectionID // whose registrations do not stand on the roster where their state has them

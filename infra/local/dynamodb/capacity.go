@@ -34,7 +34,7 @@ func (m *meter) use(demands []demand, refused error) {
 		demands = reached(demands)
 	}
 	for _, d := range demands {
-		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key}
+		u := KeyUsage{Table: d.table, Index: d.index, Key: d.key, PartitionKey: d.attribute}
 		switch {
 		case lacking == nil && d.write:
 			u.WriteUnits = d.units

@@ -388,6 +388,9 @@ func (p *page) charge(e *Engine, key attr.Item, partition string) error {
 	units := readUnits(p.bytes, p.in.ConsistentRead)
 	if e.watched() {
 		d := demand{resource: resource{table: p.table.name}, key: key, partition: partition, units: units, limits: p.table.limits(false)}
+		for name := range key { // none of a scan
+			d.attribute = name
+		}
 		if p.index != nil && p.index.local {
 			d.units += p.fetchedUnits
 		} else if p.index != nil {

@@ -11,6 +11,7 @@ import (
 type demand struct {
 	resource
 	key       attr.Item // its primary key, or the partition key alone
+	attribute string    // the name of the partition key in it
 	partition string    // encoded
 	units     float64
 	limits    limits
@@ -42,8 +43,8 @@ func (t *table) limits(write bool) limits {
 // demandOf asks units of a key of the table, of which no more than the partition key need be there.
 func (t *table) demandOf(key attr.Item, units float64, write bool) demand {
 	return demand{
-		resource: resource{table: t.name, write: write}, key: key, partition: string(key[t.keys.partition].AppendKey(nil)), units: units,
-		limits: t.limits(write),
+		resource: resource{table: t.name, write: write}, key: key, attribute: t.keys.partition,
+		partition: string(key[t.keys.partition].AppendKey(nil)), units: units, limits: t.limits(write),
 	}
 }
 
@@ -98,7 +99,8 @@ func (x *index) demands(t *table, m move) []demand {
 	ask := func(r *record, units float64) {
 		list = append(list, demand{
 			resource: resource{table: t.name, index: x.name, write: true}, key: attr.Item{x.keys.partition: r.item[x.keys.partition]},
-			partition: string(r.item[x.keys.partition].AppendKey(nil)), units: units, limits: limits{provisioned: t.billing == "PROVISIONED"},
+			attribute: x.keys.partition, partition: string(r.item[x.keys.partition].AppendKey(nil)), units: units,
+			limits: limits{provisioned: t.billing == "PROVISIONED"},
 		})
 	}
 	switch {

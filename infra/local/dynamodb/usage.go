@@ -28,6 +28,7 @@ type Usage struct {
 type KeyUsage struct {
 	Table, Index          string    // Index is empty for the table
 	Key                   attr.Item // the primary key, or the partition key alone
+	PartitionKey          string    // the attribute in Key that is the partition key
 	WriteUnits, ReadUnits float64
 	Conflict              bool // a transaction had the item, or another's write the item of a transaction that reads
 	Throttled             bool // there was too little throughput; nothing was used
@@ -59,6 +60,18 @@ type Report struct {
 	Operations []Tally   `json:"operations"` // by name
 	// Hottest are the keys that were asked for the most, as parts of what a partition gives in a second.
 	Hottest []Tally `json:"hottest"`
+	// Busiest are the partition keys with the busiest seconds: the most of what a partition gives in one.
+	Busiest []Peak `json:"busiest"`
+}
+
+// Peak is the busiest second of one partition key, of a table or of a global index.
+type Peak struct {
+	Name       string    `json:"name"` // of the table or index, and of the partition key
+	Second     time.Time `json:"second"`
+	WriteUnits float64   `json:"writeUnits"` // in that second
+	ReadUnits  float64   `json:"readUnits"`
+	Share      float64   `json:"share"`     // of the units that a partition gives in a second: 1 is all of them
+	Throttles  int       `json:"throttles"` // of the partition key in all
 }
 
 // Ledger adds up what an engine is used for, in all and by operation and key. It is safe for concurrent use.
@@ -69,6 +82,38 @@ type Ledger struct {
 	from       time.Time
 	operations map[string]*Tally
 	keys       map[string]*Tally
+	partitions map[partitionKey]*seconds
+}
+
+// partitionKey is a partition key's value, in a table or index.
+type partitionKey struct {
+	table, index, attribute string
+	kind                    attr.Kind
+	value                   string
+}
+
+// seconds is what one partition key was asked for in the second under way, and in its busiest one.
+type seconds struct {
+	now, busiest  int64 // since 1970
+	writes, reads float64
+	peak          Peak
+}
+
+// count adds a use to the second in which it was.
+func (s *seconds) count(second int64, k KeyUsage) {
+	if s.now != second {
+		s.now, s.writes, s.reads = second, 0, 0
+	}
+	s.writes += k.WriteUnits
+	s.reads += k.ReadUnits
+	if k.Throttled {
+		s.peak.Throttles++
+	}
+	// Writes and reads have limits of their own: the nearer one counts.
+	if share := max(s.writes/partitionWrites, s.reads/partitionReads); share > s.peak.Share {
+		s.busiest = second
+		s.peak.WriteUnits, s.peak.ReadUnits, s.peak.Share = s.writes, s.reads, share
+	}
 }
 
 // NewLedger makes a ledger that begins now. A nil clock is the system's.
@@ -76,7 +121,7 @@ func NewLedger(now func() time.Time) *Ledger {
 	if now == nil {
 		now = time.Now
 	}
-	return &Ledger{now: now, from: now(), operations: map[string]*Tally{}, keys: map[string]*Tally{}}
+	return &Ledger{now: now, from: now(), operations: map[string]*Tally{}, keys: map[string]*Tally{}, partitions: map[partitionKey]*seconds{}}
 }
 
 // Observe enters a usage: it is for [Options].Observe.
@@ -89,6 +134,7 @@ func (l *Ledger) Observe(u Usage) {
 		l.operations[u.Operation] = operation
 	}
 	operation.Requests++
+	second := l.now().Unix()
 	for _, c := range u.Capacity {
 		if c.Read {
 			operation.ReadUnits += c.Units
@@ -106,6 +152,7 @@ func (l *Ledger) Observe(u Usage) {
 		key.WriteUnits += k.WriteUnits
 		key.ReadUnits += k.ReadUnits
 		key.met(k)
+		l.partition(k).count(second, k)
 	}
 }
 
@@ -118,21 +165,67 @@ func (t *Tally) met(k KeyUsage) {
 	}
 }
 
+// mostKeys is of how many keys, and of how many partition keys, a ledger keeps apart what they were asked for.
+const mostKeys = 1 << 15
+
 // key finds the tally of a key. When there are too many keys, the cooler half is forgotten.
 func (l *Ledger) key(k KeyUsage) *Tally {
 	name := k.name()
 	if t := l.keys[name]; t != nil {
 		return t
 	}
-	const most = 1 << 15
-	if len(l.keys) >= most {
-		for _, t := range byHeat(l.keys)[most/2:] {
+	if len(l.keys) >= mostKeys {
+		for _, t := range byHeat(l.keys)[mostKeys/2:] {
 			delete(l.keys, t.Name)
 		}
 	}
 	t := &Tally{Name: name}
 	l.keys[name] = t
 	return t
+}
+
+// partition finds the seconds of a partition key. When there are too many, the half with the calmer peaks is forgotten.
+func (l *Ledger) partition(k KeyUsage) *seconds {
+	v := k.Key[k.PartitionKey]
+	p := partitionKey{k.Table, k.Index, k.PartitionKey, v.Kind, v.Str}
+	if s := l.partitions[p]; s != nil {
+		return s
+	}
+	if len(l.partitions) >= mostKeys {
+		for _, p := range l.byPeak()[mostKeys/2:] {
+			delete(l.partitions, p)
+		}
+	}
+	s := &seconds{}
+	l.partitions[p] = s
+	return s
+}
+
+func (l *Ledger) byPeak() []partitionKey {
+	return slices.SortedFunc(maps.Keys(l.partitions), func(a, b partitionKey) int {
+		x, y := l.partitions[a].peak, l.partitions[b].peak
+		return cmp.Or(cmp.Compare(y.Share, x.Share), cmp.Compare(y.Throttles, x.Throttles), cmp.Compare(a.value, b.value),
+			cmp.Compare(a.table+a.index, b.table+b.index))
+	})
+}
+
+// Peaks are the busiest seconds of all partition keys, the busiest first.
+func (l *Ledger) Peaks() []Peak {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.peaks(len(l.partitions))
+}
+
+func (l *Ledger) peaks(most int) []Peak {
+	peaks := []Peak{}
+	for _, p := range l.byPeak()[:min(most, len(l.partitions))] {
+		s := l.partitions[p]
+		peak := s.peak
+		k := KeyUsage{Table: p.table, Index: p.index, Key: attr.Item{p.attribute: {Kind: p.kind, Str: p.value}}}
+		peak.Name, peak.Second = k.name(), time.Unix(s.busiest, 0).UTC()
+		peaks = append(peaks, peak)
+	}
+	return peaks
 }
 
 // name is, for example, "registrar PK=SEATS#7 SK=SEATS" or "registrar.GSI1 GSI1PK=TERMS".
@@ -188,6 +281,7 @@ func (l *Ledger) Report() Report {
 	for _, t := range all[:min(len(all), hottest)] {
 		r.Hottest = append(r.Hottest, priced(*t))
 	}
+	r.Busiest = l.peaks(hottest)
 	return r
 }
 
@@ -215,6 +309,10 @@ func (r Report) WriteText(out io.Writer) error {
 		for _, t := range table.rows {
 			fmt.Fprintf(w, "%s\t%d\t%g\t%g\t%d\t%d\t%.6f\n", t.Name, t.Requests, t.WriteUnits, t.ReadUnits, t.Conflicts, t.Throttles, t.Dollars)
 		}
+	}
+	fmt.Fprint(w, "\nbusiest seconds\tsecond\twrite units\tread units\tof a partition\tthrottles\n")
+	for _, p := range r.Busiest {
+		fmt.Fprintf(w, "%s\t%s\t%g\t%g\t%.0f %%\t%d\n", p.Name, p.Second.Format(time.TimeOnly), p.WriteUnits, p.ReadUnits, 100*p.Share, p.Throttles)
 	}
 	return w.Flush()
 }

@@ -72,6 +72,23 @@ func TestLedger(t *testing.T) {
 		if got := report.Hottest[0].Name; got != "records PK=a SK=2" {
 			t.Errorf("the hottest key is %s", got)
 		}
+		peaks := map[string]local.Peak{}
+		for _, p := range report.Busiest {
+			p.Second = time.Time{}
+			peaks[p.Name] = p
+		}
+		for _, want := range []local.Peak{
+			{Name: "records PK=hot", WriteUnits: 10, Share: 0.01, Throttles: 2}, // its reads came later, and were fewer
+			{Name: "records PK=a", WriteUnits: 7, Share: 0.007},
+			{Name: "records.all G=g", WriteUnits: 1, Share: 0.001},
+		} {
+			if got := peaks[want.Name]; got != want {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+		}
+		if got := report.Busiest[0].Name; got != "records PK=hot" {
+			t.Errorf("the busiest second is of %s", got)
+		}
 		total := report.Total
 		if total.Requests != 19 || total.WriteUnits != 22 || total.ReadUnits != 2 || total.Conflicts != 2 || total.Throttles != 2 {
 			t.Errorf("in all: %+v", total)
@@ -100,7 +117,7 @@ func TestLedger_HTTP(t *testing.T) {
 		return w
 	}
 	text := get("/_report").Body.String()
-	for _, part := range []string{"PutItem", "TransactWriteItems", "all", "records PK=a SK=1", "0.000002", "us-east-1 since 2024-11-01"} {
+	for _, part := range []string{"PutItem", "TransactWriteItems", "all", "records PK=a SK=1", "records PK=a  ", "0 %", "0.000002", "us-east-1 since 2024-11-01"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the report does not say %q:\n%s", part, text)
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
+	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/objects"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -121,6 +123,80 @@ func TestCORSCoversUploads(t *testing.T) {
 	}
 	if !slices.Equal(cors.Origins, functions.API().CORS.Origins) {
 		t.Errorf("pages of %v may upload, those of %v may ask for an address", cors.Origins, functions.API().CORS.Origins)
+	}
+}
+
+// What no route matches is API Gateway's to answer, before any function is asked: another method of a known path too.
+func TestWhatNoRouteMatchesIsTheGatewaysAnswer(t *testing.T) {
+	c := openCampus(t)
+	term := "/v1/terms/" + sample.ID(sample.KindTerm, 1)
+	for _, ask := range []struct{ method, path string }{
+		{http.MethodHead, term}, {http.MethodPut, term}, {http.MethodPost, term}, {http.MethodOptions, term}, {"QUERY", term},
+		{http.MethodGet, term + "/"}, {http.MethodGet, "/v1/terms/"}, {http.MethodGet, "/" + term}, {http.MethodGet, strings.Replace(term, "/terms", "//terms", 1)},
+		{http.MethodGet, strings.Replace(term, "terms", "Terms", 1)}, {http.MethodGet, strings.Replace(term, "terms/", "terms%2Fx%2F", 1)}, {http.MethodGet, "/"},
+	} {
+		w := httptest.NewRecorder()
+		c.cloud.API.ServeHTTP(w, httptest.NewRequest(ask.method, ask.path, http.NoBody))
+		want := `{"message":"Not Found"}`
+		if ask.method == http.MethodHead {
+			want = ""
+		}
+		if w.Code != http.StatusNotFound || w.Body.String() != want || w.Header().Get("X-Correlation-Id") != "" {
+			t.Errorf("%s %s: %d %s", ask.method, ask.path, w.Code, w.Body)
+		}
+	}
+}
+
+// Location and Link lead to the right address wherever the API is: they are relative to the request's.
+func TestReferencesLeadThereUnderAMapping(t *testing.T) {
+	c := openCampus(t)
+	const prefix = "/registrar"
+	mapped := http.StripPrefix(prefix, c.cloud.API) // as API Gateway takes a mapping off
+	ask := func(method, address, body string) *httptest.ResponseRecorder {
+		t.Helper()
+		r := httptest.NewRequest(method, address, strings.NewReader(body))
+		if body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		w := httptest.NewRecorder()
+		mapped.ServeHTTP(w, r)
+		if w.Code >= http.StatusMultipleChoices {
+			t.Fatalf("%s %s: %d %s", method, address, w.Code, w.Body)
+		}
+		return w
+	}
+	resolve := func(base, reference string) string {
+		t.Helper()
+		from, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := from.Parse(reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return to.String()
+	}
+	section := "/v1/sections/" + sample.ID(sample.KindSection, 11)
+	for address, body := range map[string]string{
+		"/v1/terms":                `{"code": "X", "title": "X", "start": "2028-01-10", "end": "2028-05-06", "timeZone": "America/New_York"}`,
+		section + "/registrations": `{"student": "` + sample.ID(sample.KindStudent, 499) + `"}`,
+		"/v1/imports":              `{"kind": "sections", "term": "` + sample.ID(sample.KindTerm, 1) + `"}`,
+	} {
+		address = "http://courses.example.edu" + prefix + address
+		made := ask(http.MethodPost, address, body)
+		if read := ask(http.MethodGet, resolve(address, made.Header().Get("Location")), ""); read.Header().Get("ETag") != made.Header().Get("ETag") {
+			t.Errorf("%s: Location %s leads to %s", address, made.Header().Get("Location"), read.Body)
+		}
+	}
+	address := "http://courses.example.edu" + prefix + section[:len("/v1/sections")] + "?limit=2&term=" + sample.ID(sample.KindTerm, 1)
+	link := ask(http.MethodGet, address, "").Header().Get("Link")
+	reference, rel, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+	if rel != `; rel="next"` {
+		t.Fatalf("Link: %s", link)
+	}
+	if next := ask(http.MethodGet, resolve(address, reference), ""); !strings.Contains(next.Body.String(), `"items":[{`) {
+		t.Errorf("the next page: %s", next.Body)
 	}
 }
 

@@ -43,7 +43,7 @@ type Difference struct {
 }
 
 type differencesOutput struct {
-	Link string `header:"Link" doc:"Address of the next page, relation next (RFC 8288)"`
+	Link string `header:"Link" doc:"The next page, relation next (RFC 8288), relative to the address of the request"`
 	Body struct {
 		Reconciliation *Reconciliation `json:"reconciliation,omitempty" doc:"The latest; absent before the first"`
 		Items          []Difference    `json:"items" doc:"What it found, by record"`

@@ -32,7 +32,7 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err := c.Validate(); err != nil {
 			return nil, err
 		}
-		return api.Create(in.Key(ctx), "/v1/courses/"+string(c.ID), c.Version, show(c), func(answer registrar.Answer) error {
+		return api.Create(in.Key(ctx), "courses/"+string(c.ID), c.Version, show(c), func(answer registrar.Answer) error {
 			return store.CreateCourse(ctx, c, answer)
 		})
 	})

@@ -60,7 +60,7 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 			return nil, err
 		}
 		body := Asked{Import: show(im), Upload: Upload{Method: upload.Method, URL: upload.URL, Headers: upload.Headers, Until: upload.Until}}
-		return api.Create(in.Key(ctx), "/v1/imports/"+string(im.ID), im.Version, body, func(answer registrar.Answer) error {
+		return api.Create(in.Key(ctx), "imports/"+string(im.ID), im.Version, body, func(answer registrar.Answer) error {
 			return store.CreateImport(ctx, im, answer)
 		})
 	})

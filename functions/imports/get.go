@@ -28,7 +28,7 @@ type Report struct {
 
 type getOutput struct {
 	ETag string `header:"ETag"`
-	Link string `header:"Link" doc:"Address of the next page of problems, relation next (RFC 8288)"`
+	Link string `header:"Link" doc:"The next page of problems, relation next (RFC 8288), relative to the address of the request"`
 	Body Report
 }
 

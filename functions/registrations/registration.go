@@ -44,9 +44,8 @@ func arrival(ctx context.Context, clock registrar.Clock) time.Time {
 	return clock()
 }
 
-func location(r registrar.Registration) string {
-	return "/v1/sections/" + string(r.Section) + "/registrations/" + string(r.Student)
-}
+// location leads from the list that a registration was added to, which is where the request went, to the registration.
+func location(r registrar.Registration) string { return "registrations/" + string(r.Student) }
 
 // KeyInput is embedded in the input of operations on one registration.
 type KeyInput struct {

@@ -32,7 +32,7 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err := p.Validate(); err != nil {
 			return nil, err
 		}
-		return api.Create(in.Key(ctx), "/v1/students/"+string(p.ID), p.Version, show(p), func(answer registrar.Answer) error {
+		return api.Create(in.Key(ctx), "students/"+string(p.ID), p.Version, show(p), func(answer registrar.Answer) error {
 			return store.CreateStudent(ctx, p, answer)
 		})
 	})

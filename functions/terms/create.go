@@ -32,7 +32,7 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err := t.Validate(); err != nil {
 			return nil, err
 		}
-		return api.Create(in.Key(ctx), "/v1/terms/"+string(t.ID), t.Version, show(t), func(answer registrar.Answer) error {
+		return api.Create(in.Key(ctx), "terms/"+string(t.ID), t.Version, show(t), func(answer registrar.Answer) error {
 			return store.CreateTerm(ctx, t, answer)
 		})
 	})

@@ -30,7 +30,7 @@ func ActorOf(context.Context) registrar.Actor { return registrar.Anonymous() }
 
 // Created answers with a record that was made.
 type Created[T any] struct {
-	Location string `header:"Location" doc:"Path of the record"`
+	Location string `header:"Location" doc:"Where the record is, relative to the address of the request (RFC 9110 section 10.2.2)" example:"terms/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
 	ETag     string `header:"ETag" doc:"Version of the record"`
 	Body     T
 }
@@ -45,7 +45,9 @@ type Read[T any] struct {
 type Nothing struct{}
 
 // Create carries out an effect that makes a record. The effect stores the answer with what it does; when the key was
-// answered before, nothing was done and the stored answer is given instead.
+// answered before, nothing was done and the stored answer is given instead. The location is relative to the address that the
+// request went to, the list of such records: "terms/" and the id. What stands before it (a stage, a domain's mapping) may
+// differ from client to client, and need not be in the event.
 func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T, effect func(registrar.Answer) error) (*Created[T], error) {
 	out := &Created[T]{Location: location, ETag: ETag(version), Body: body}
 	answer := registrar.Answer{Key: key}

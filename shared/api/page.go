@@ -19,7 +19,7 @@ func (in PageInput) Request() registrar.PageRequest {
 
 // List answers with a page of records.
 type List[T any] struct {
-	Link string `header:"Link" doc:"Address of the next page, relation next (RFC 8288)"`
+	Link string `header:"Link" doc:"The next page, relation next (RFC 8288), relative to the address of the request" example:"<?cursor=bmV4dA&limit=50>; rel=\"next\""`
 	Body struct {
 		Items []T    `json:"items"`
 		Next  string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last"`
@@ -35,10 +35,9 @@ func ListOf[R, T any](ctx context.Context, page registrar.Page[R], show func(R) 
 	}
 	list.Body.Next = page.Next
 	if page.Next != "" {
-		next := exchangeOf(ctx).url
-		query := next.Query()
+		query := exchangeOf(ctx).url.Query()
 		query.Set("cursor", page.Next)
-		list.Link = "<" + next.Path + "?" + query.Encode() + `>; rel="next"`
+		list.Link = "<?" + query.Encode() + `>; rel="next"` // a query alone keeps the path that the client used (RFC 3986 section 5.2.2)
 	}
 	return list
 }

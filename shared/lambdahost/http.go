@@ -1,6 +1,8 @@
 package lambdahost
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -51,7 +53,13 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 		answer.Headers = map[string]string{}
 	}
 	answer.Headers["X-Correlation-Id"] = info.Correlation
-	return json.Marshal(answer)
+	var written bytes.Buffer
+	encoder := json.NewEncoder(&written)
+	encoder.SetEscapeHTML(false) // "<" as six characters would count against Lambda's limit
+	if err := encoder.Encode(answer); err != nil {
+		return nil, fmt.Errorf("write the answer: %w", err)
+	}
+	return bytes.TrimSuffix(written.Bytes(), []byte("\n")), nil
 }
 
 // infoOf is what the event tells of the request. API Gateway writes headers' names small.
@@ -91,18 +99,20 @@ func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPR
 	return answer, err
 }
 
-// requestOf makes the request that the client sent.
+// requestOf makes the request that the client sent, at the address that the route says ([addressOf]).
 func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http.Request, *fault) {
 	if event.IsBase64Encoded { // trap: the adapter prints what it cannot decode, and fails the invocation
 		if _, err := base64.StdEncoding.DecodeString(event.Body); err != nil {
 			return nil, &fault{field: "body", detail: "the body is not valid base64"}
 		}
 	}
-	if stage := event.RequestContext.Stage; stage != "$default" { // trap: a named stage stays in the raw path
-		event.RawPath = strings.TrimPrefix(event.RawPath, "/"+stage)
+	path, wrong := addressOf(event)
+	if wrong != nil {
+		return nil, wrong
 	}
-	// Trap: the raw path is decoded, and the adapter decodes it again; a "?" or "#" would end it.
-	event.RawPath = (&url.URL{Path: event.RawPath}).EscapedPath()
+	// Trap: the adapter takes the path as it stands in an address, so what is decoded is encoded again first.
+	event.RawPath = path
+	event.QueryStringParameters = nil                                                                 // trap: taken in place of an empty query; repeated ones are joined by commas there
 	if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil { // trap: printed, like the body
 		return nil, &fault{field: "query", detail: "the address is not valid"}
 	}
@@ -115,6 +125,45 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 		r.Header.Set(name, value)
 	}
 	return r, nil
+}
+
+// addressOf is the path of the request as the API declares it, percent-encoded: that of the event's route key, with the
+// values of its parameters. Where the API is reached (a stage such as /prod, a custom domain's mapping such as /registrar) may
+// stand in the event's raw path, and is no concern of a function. Without a route, which only a $default route or a
+// test gives, it is the raw path, which API Gateway has decoded, without the stage's name.
+func addressOf(event events.APIGatewayV2HTTPRequest) (string, *fault) {
+	_, template, routed := strings.Cut(event.RouteKey, " ")
+	if !routed {
+		path := event.RawPath
+		if stage := event.RequestContext.Stage; stage != "$default" {
+			if rest, ok := strings.CutPrefix(path, "/"+stage); ok && (rest == "" || rest[0] == '/') {
+				path = rest
+			}
+		}
+		return (&url.URL{Path: cmp.Or(path, "/")}).EscapedPath(), nil // an empty path would be requestContext's to the adapter
+	}
+	segments := strings.Split(template, "/")
+	for i, segment := range segments {
+		name, variable := strings.CutPrefix(segment, "{")
+		if !variable {
+			segments[i] = url.PathEscape(segment)
+			continue
+		}
+		name, greedy := strings.CutSuffix(strings.TrimSuffix(name, "}"), "+")
+		value := event.PathParameters[name] // decoded by API Gateway: "%252F" in the address is "%2F" here, and no slash
+		if value == "" {
+			return "", &fault{field: "path", detail: "the route's parameters are not in the event"}
+		}
+		parts := []string{value}
+		if greedy {
+			parts = strings.Split(value, "/")
+		}
+		for j, part := range parts {
+			parts[j] = url.PathEscape(part)
+		}
+		segments[i] = strings.Join(parts, "/")
+	}
+	return strings.Join(segments, "/"), nil
 }
 
 // fault is what is wrong with an event that is no HTTP request.

@@ -1,6 +1,24 @@
 // Package lambdahost runs Registrar's handlers on AWS Lambda: an [http.Handler] behind an API Gateway HTTP API (payload
 // format 2.0), a consumer behind an SQS queue, the relay behind the table's stream, and tasks behind a schedule.
 //
+// # What reaches a function, and as what
+//
+// API Gateway chooses the function, by method and path; on this machine infra/local/gateway does it by the same rules. What
+// matches no route it answers itself, with 404 and {"message":"Not Found"}, and no function is asked: an unknown path, a path
+// in other case, one with a slash too many ("/v1/terms/", "//v1/terms"), and a known path with another method. So clients
+// never see 405 (which package api has for who mounts its handler without a gateway), and HEAD, a method like any other, is 404
+// too: no route is declared for it. A preflight (OPTIONS) is the gateway's own, by its CORS configuration.
+//
+//   - The route is the event's routeKey with its pathParameters, not its rawPath: that may begin with the stage's name or with a
+//     custom domain's mapping, which the API does not know. For the same reason answers hold relative references only
+//     (Location, Link). Parameters are decoded once, by API Gateway: a slash, "%2F" in the address, parts two segments and so
+//     matches another route or none; "%252F" is the three characters "%2F" of a value.
+//   - Headers: names are in small letters, and lines of one name are joined by commas into one value, which stays whole here.
+//   - The query is rawQueryString. In queryStringParameters a=1&a=2 is "1,2", which is also what a=1%2C2 would be; so it is not
+//     used. Package api refuses a parameter that stands twice.
+//   - Cookies stand in a list of their own and become one Cookie header each. Nothing reads them.
+//   - A body that is no text, and each that is compressed, is base64 both ways (isBase64Encoded).
+//
 // It is the only package that knows aws-lambda-go-api-proxy and lambda.Start. The adapter is archived and has traps; each
 // is named in http.go where it is avoided, and pinned by a test. It knows nothing of the domain.
 //

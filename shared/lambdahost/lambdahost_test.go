@@ -122,6 +122,58 @@ func TestHTTP_StageIsNoPartOfThePath(t *testing.T) {
 	})
 }
 
+// The route is what API Gateway says it is; what its address begins with, a stage or a domain's mapping, is not looked at.
+func TestHTTP_TheRouteIsTheEventsOwn(t *testing.T) {
+	for _, c := range []struct {
+		key, raw, stage string
+		parameters      map[string]string
+		path, escaped   string
+	}{
+		{"GET /v1/things/{id}", "/v1/things/7", "$default", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
+		{"GET /v1/things/{id}", "/prod/v1/things/7", "prod", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
+		{"GET /v1/things/{id}", "/registrar/v1/things/7", "prod", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
+		{"ANY /v1/things/{id}", "/v1/v1/things/7", "v1", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
+		{"GET /v1/things/{id}/parts/{part}", "/x", "$default", map[string]string{"id": "a/b", "part": "%2F"}, "/v1/things/a/b/parts/%2F", "/v1/things/a%2Fb/parts/%252F"},
+		{"GET /files/{path+}", "/x", "$default", map[string]string{"path": "a b/c?d"}, "/files/a b/c?d", "/files/a%20b/c%3Fd"},
+		{"$default", "/production/v1", "prod", nil, "/production/v1", "/production/v1"}, // begins with the stage's letters only
+		{"$default", "/prod", "prod", nil, "/", "/"},
+	} {
+		e := event()
+		e.RouteKey, e.RawPath, e.PathParameters = c.key, c.raw, c.parameters
+		e.RequestContext.RouteKey, e.RequestContext.Stage = c.key, c.stage
+		e.RequestContext.HTTP.Method, e.RequestContext.HTTP.Path = http.MethodGet, c.raw
+		e.RawQueryString, e.QueryStringParameters = "", map[string]string{"a": "1,2"}
+		asked := false
+		invoke(t, e, func(_ http.ResponseWriter, r *http.Request) {
+			asked = true
+			if r.URL.Path != c.path || r.URL.EscapedPath() != c.escaped || r.URL.RawQuery != "" {
+				t.Errorf("%s with %v: path %q, encoded %q, query %q", c.key, c.parameters, r.URL.Path, r.URL.EscapedPath(), r.URL.RawQuery)
+			}
+		})
+		if !asked {
+			t.Errorf("%s with %v: the handler was not asked", c.key, c.parameters)
+		}
+	}
+	e := event()
+	e.RouteKey = "POST /v1/things/{id}" // and no parameter
+	if got := invoke(t, e, func(http.ResponseWriter, *http.Request) { t.Error("asked without the route's parameter") }); got.StatusCode != http.StatusBadRequest {
+		t.Errorf("status %d", got.StatusCode)
+	}
+}
+
+// What a body's characters cost in the answer's envelope is no more than they must.
+func TestHTTP_AnswersAreNotEscapedForHTML(t *testing.T) {
+	payload, err := json.Marshal(event())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = "<&>"
+	out, err := lambdahost.HTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }), nil).Invoke(t.Context(), payload)
+	if err != nil || !strings.Contains(string(out), `"body":"<&>"`) {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
 func TestHTTP_RepeatedHeadersAndCookiesOfTheAnswer(t *testing.T) {
 	got := invoke(t, event(), func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Link"] = []string{"<a>", "<b>"}

@@ -26,8 +26,9 @@ type Options struct {
 //
 // The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
 // address that mail comes from, its "identity" what SES has verified of it, the address or its domain. "alarmAddress" gets mail
-// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build TAGS=otel). With
-// another word in "keys" every function changes, and so has its secrets read anew, which CloudFormation does for no other.
+// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build TAGS=otel).
+// "publicUrl" is where people reach the API, with a custom domain's mapping if there is one: links in mails begin with it, and
+// without it with the API's own address. With another word in "keys" every function changes, and so has its secrets read anew, which CloudFormation does for no other.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -53,6 +54,9 @@ func New(o Options) (awscdk.App, error) {
 		functions: map[string]awslambda.Function{}, mappings: map[string]awslambda.EventSourceMapping{},
 	}
 	if site.otlp, err = endpointOf(app); err != nil {
+		return nil, err
+	}
+	if site.public, err = publicOf(app); err != nil {
 		return nil, err
 	}
 	if given := app.Node().TryGetContext(jsii.String("keys")); given != nil {
@@ -96,6 +100,19 @@ func endpointOf(app awscdk.App) (string, error) {
 	text := fmt.Sprint(given)
 	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return "", fmt.Errorf("otlpEndpoint %q is no address such as https://collector.example.edu", text)
+	}
+	return text, nil
+}
+
+// publicOf reads the context's "publicUrl", where people reach the API; empty without one.
+func publicOf(app awscdk.App) (string, error) {
+	given := app.Node().TryGetContext(jsii.String("publicUrl"))
+	if given == nil {
+		return "", nil
+	}
+	text := fmt.Sprint(given)
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", fmt.Errorf("publicUrl %q is no address such as https://courses.example.edu/registrar", text)
 	}
 	return text, nil
 }

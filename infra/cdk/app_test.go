@@ -85,6 +85,12 @@ func TestApp(t *testing.T) {
 			t.Errorf("spans may go to %q", endpoint)
 		}
 	}
+	for _, address := range []string{"courses.example.edu", "http://courses.example.edu", "https:///registrar", "https://courses.example.edu?a=1"} {
+		options.Context = map[string]any{"publicUrl": address}
+		if _, err := New(options); err == nil {
+			t.Errorf("people may reach the API at %q", address)
+		}
+	}
 	for _, stage := range []string{"Prod", "a-b", "1", "averyveryverylongstage"} {
 		options.Context = map[string]any{"stage": stage}
 		if _, err := New(options); err == nil {

@@ -23,7 +23,9 @@ type site struct {
 	api  awsapigatewayv2.HttpApi
 	code func(functions.Function) string
 	otlp string // where spans go; empty: functions are not told
-	keys string // a word in each function's description: see [New]
+	// public is where people reach the API, for the links in mails; empty: at the API's own address.
+	public string
+	keys   string // a word in each function's description: see [New]
 
 	functions map[string]awslambda.Function           // by name, as they are added
 	mappings  map[string]awslambda.EventSourceMapping // likewise, of what a stream feeds
@@ -177,6 +179,9 @@ func (s site) value(v functions.Value) *string {
 	case functions.UnsubscribeKey:
 		return s.data.unsubscribeKey.SecretValue().UnsafeUnwrap()
 	case functions.APIURL:
+		if s.public != "" {
+			return &s.public
+		}
 		return s.api.ApiEndpoint()
 	case functions.Text:
 	}

@@ -491,6 +491,10 @@ var (
 // name is a value as text, in which references stand as in template.yaml, whatever stack they are of: "Table", "Table.Arn".
 func name(value any) string {
 	switch v := value.(type) {
+	case []any:
+		if len(v) == 3 && v[0] == "HasPublicUrl" { // !If, read without its tag: an empty parameter is a context that is not there
+			return name(v[2])
+		}
 	case string:
 		return strings.ReplaceAll(sub.ReplaceAllString(v, "$1"), testSender, "MailSender")
 	case map[string]any:

@@ -227,7 +227,7 @@ func reference(v functions.Value) string {
 	case functions.UnsubscribeKey:
 		return "!Ref UnsubscribeKey"
 	case functions.APIURL:
-		return "!GetAtt Api.ApiEndpoint"
+		return "!If [HasPublicUrl, !Ref PublicUrl, !GetAtt Api.ApiEndpoint]"
 	case functions.Text:
 	}
 	return strconv.Quote(v.Of)

@@ -126,7 +126,7 @@ func TestManifestsToCome(t *testing.T) {
 	if events := lambdas(t, string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
 		t.Errorf("events of a consumer: %+v", events)
 	}
-	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:", "SES", "MailFeedback", "UnsubscribeKey", "MailSender"} {
+	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:", "SES", "MailFeedback", "UnsubscribeKey", "MailSender", "PublicUrl"} {
 		if strings.Contains(string(document), unwanted) {
 			t.Errorf("a queue that is told of no uploads, and a function that uses nothing, have %s", unwanted)
 		}

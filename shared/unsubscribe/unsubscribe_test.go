@@ -30,6 +30,12 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 	if got := (unsubscribe.Links{Tokens: tokens, API: "https://api.example.edu/"}).Address("student:1", registrar.MailImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+tokens.Make("student:1", registrar.MailImportFinished) {
 		t.Error(got)
 	}
+	// Behind a domain's mapping the setting has the mapping in it.
+	const public = "https://courses.example.edu/registrar"
+	links, err := unsubscribe.OpenLinks(func(name string) string { return map[string]string{"UNSUBSCRIBE_KEY": secret, "API_URL": public}[name] })
+	if got := links.Address("student:1", registrar.MailImportFinished); err != nil || !strings.HasPrefix(got, public+"/v1/unsubscribe/") {
+		t.Errorf("%s, %v", got, err)
+	}
 }
 
 func TestAForgedTokenIsNone(t *testing.T) {

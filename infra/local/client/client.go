@@ -56,7 +56,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	return c.send(r, out)
+	_, err = c.send(r, out)
+	return err
 }
 
 // Upload sends a file to an address that the API gave.
@@ -69,20 +70,21 @@ func (c *Client) Upload(ctx context.Context, method, address string, headers map
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
-	return c.send(r, nil)
+	_, err = c.send(r, nil)
+	return err
 }
 
-// once sends a request and reads the answer.
-func (c *Client) once(r *http.Request) (status int, body []byte, err error) {
-	answer, err := c.http.Do(r)
+// once sends a request and reads the answer, whose body is closed.
+func (c *Client) once(r *http.Request) (answer *http.Response, body []byte, err error) {
+	answer, err = c.http.Do(r)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	defer answer.Body.Close()
 	if body, err = io.ReadAll(answer.Body); err != nil {
-		return 0, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+		return nil, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	return answer.StatusCode, body, nil
+	return answer, body, nil
 }
 
 // again waits before a request that was throttled is sent once more, so that those who were throttled together do not come
@@ -102,47 +104,67 @@ func again(ctx context.Context, r *http.Request, attempt int) bool {
 	return err == nil
 }
 
-// send sends a request; one that is throttled (429) as often as it takes.
-func (c *Client) send(r *http.Request, out any) error {
-	status, body, err := c.once(r)
-	for attempt := 0; err == nil && status == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
-		status, body, err = c.once(r)
+// send sends a request; one that is throttled (429) as often as it takes. It returns the answer's headers.
+func (c *Client) send(r *http.Request, out any) (http.Header, error) {
+	answer, body, err := c.once(r)
+	for attempt := 0; err == nil && answer.StatusCode == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
+		answer, body, err = c.once(r)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if status >= http.StatusMultipleChoices {
-		problem := &Problem{Status: status, Detail: http.StatusText(status)}
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		problem := &Problem{Status: answer.StatusCode, Detail: http.StatusText(answer.StatusCode)}
 		_ = json.Unmarshal(body, problem) // some answers are the gateway's own, in another form
-		return problem
+		return nil, problem
 	}
 	if out == nil {
-		return nil
+		return answer.Header, nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("%s %s: read the answer: %w", r.Method, r.URL.Path, err)
+		return nil, fmt.Errorf("%s %s: read the answer: %w", r.Method, r.URL.Path, err)
 	}
-	return nil
+	return answer.Header, nil
 }
 
-// All reads every page of a list.
+// All reads every page of a list. It goes from page to page as the answers' Link headers say.
 func All[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	var all []T
 	query.Set("limit", "100")
-	for {
-		var page struct {
-			Items []T    `json:"items"`
-			Next  string `json:"next"`
+	at, err := url.Parse(c.address + path + "?" + query.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for all := []T(nil); ; {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		if err := c.Do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+		var page struct {
+			Items []T `json:"items"`
+		}
+		headers, err := c.send(r, &page)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, page.Items...)
-		if page.Next == "" {
+		next, more := nextOf(headers)
+		if !more {
 			return all, nil
 		}
-		query.Set("cursor", page.Next)
+		if at, err = at.Parse(next); err != nil { // relative to the page that it was given with
+			return nil, fmt.Errorf("%s: the next page: %w", path, err)
+		}
 	}
+}
+
+// nextOf is the reference to the next page in the headers of a list (RFC 8288), which this API gives alone.
+func nextOf(headers http.Header) (reference string, ok bool) {
+	link, ok := strings.CutPrefix(headers.Get("Link"), "<")
+	if !ok {
+		return "", false
+	}
+	reference, parameters, ok := strings.Cut(link, ">")
+	return reference, ok && strings.TrimSpace(parameters) == `; rel="next"`
 }
 
 // Term is what the commands need of a term.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,5 +47,33 @@ func TestThrottledRequestsAreSentAgain(t *testing.T) {
 	bodies = nil
 	if err := c.Do(ctx, http.MethodPut, "/x", map[string]int{"a": 1}, nil); err == nil {
 		t.Error("a request without end ended well")
+	}
+}
+
+// A list is read to its end where Link leads, whatever the API's address begins with.
+func TestAListIsReadAsLinkLeads(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.String())
+		switch r.URL.Query().Get("cursor") {
+		case "":
+			w.Header().Set("Link", `<?cursor=a%2Bb&limit=100&term=t>; rel="next"`)
+			_, _ = io.WriteString(w, `{"items":[1,2]}`)
+		case "a+b":
+			w.Header().Set("Link", `<../v1/things?cursor=c>; rel="next"`)
+			_, _ = io.WriteString(w, `{"items":[]}`)
+		default:
+			_, _ = io.WriteString(w, `{"items":[3]}`)
+		}
+	}))
+	defer server.Close()
+	all, err := client.All[int](t.Context(), client.New(server.URL+"/registrar/", 1), "/v1/things", url.Values{"term": {"t"}})
+	if err != nil || !slices.Equal(all, []int{1, 2, 3}) {
+		t.Errorf("%v, %v", all, err)
+	}
+	if want := []string{
+		"/registrar/v1/things?limit=100&term=t", "/registrar/v1/things?cursor=a%2Bb&limit=100&term=t", "/registrar/v1/things?cursor=c",
+	}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
 	}
 }

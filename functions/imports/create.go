@@ -2,7 +2,9 @@ package imports
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"example.com/registrar/shared/api"
@@ -47,9 +49,13 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		Access: api.Registrar, Status: http.StatusCreated, Codes: []registrar.Code{registrar.NotFound, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Asked], error) {
 		kind := registrar.ImportKind(in.Body.Kind)
+		format, mapping, err := in.Body.reading(kind)
+		if err != nil {
+			return nil, err
+		}
 		im := registrar.Import{
-			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: formatOf(kind), Term: registrar.TermID(in.Body.Term),
-			Notify: registrar.Personal(in.Body.Notify), State: registrar.ImportWaiting,
+			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: format, Mapping: mapping, Complete: in.Body.Complete,
+			Term: registrar.TermID(in.Body.Term), Notify: registrar.Personal(in.Body.Notify), State: registrar.ImportWaiting,
 		}
 		if err := registrar.ValidateAddress("notify", in.Body.Notify); err != nil {
 			return nil, err
@@ -64,4 +70,34 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 			return store.CreateImport(ctx, im, answer)
 		})
 	})
+}
+
+// reading is how the file is to be read: the name of a format, and the mapping of [registrar.FormatMapping].
+func (n NewImport) reading(kind registrar.ImportKind) (format, mapping string, err error) {
+	wrong := func(field, detail string) (string, string, error) {
+		return "", "", registrar.FieldErrors{{Field: field, Code: registrar.FieldFormat, Detail: detail}}
+	}
+	switch {
+	case kind != registrar.ImportSections && n.Mapping != nil:
+		return wrong("mapping", "is for files of sections")
+	case kind != registrar.ImportSections && n.Format != "":
+		return wrong("format", "is for files of sections")
+	case kind != registrar.ImportSections && n.Complete:
+		return wrong("complete", "is for files of sections")
+	case n.Mapping != nil && n.Format != "":
+		return wrong("mapping", "give either a format or a mapping")
+	case n.Mapping == nil && n.Format != "":
+		return n.Format, "", nil
+	case n.Mapping == nil:
+		return formatOf(kind), "", nil
+	}
+	var fields registrar.FieldErrors
+	if err := n.Mapping.Validate(); errors.As(err, &fields) {
+		for i := range fields {
+			fields[i].Field = strings.TrimSuffix("mapping."+fields[i].Field, ".")
+		}
+		return "", "", fields
+	}
+	mapping, err = n.Mapping.Text()
+	return registrar.FormatMapping, mapping, err
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -11,6 +12,10 @@ import (
 type NewImport struct {
 	Kind string `json:"kind" enum:"sections,registrations" doc:"What the file holds" example:"sections"`
 	Term string `json:"term" format:"uuid" maxLength:"36" doc:"Id of the term that it is about"`
+	// How a file of sections is read.
+	Format   string          `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
+	Mapping  *intake.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`
+	Complete bool            `json:"complete,omitempty" doc:"The file of sections is the whole truth about each section and course that it names: an empty cell empties what is there. Absent or false: an empty cell keeps it. What the file does not name stays, either way"`
 	// Accounts come later; then whoever asks is told.
 	Notify string `json:"notify,omitempty" maxLength:"254" doc:"E-mail address that is told when the import has ended; absent: nobody is" example:"registrar@example.edu"`
 }
@@ -19,7 +24,8 @@ type NewImport struct {
 type Import struct {
 	ID        string     `json:"id" format:"uuid"`
 	Kind      string     `json:"kind" enum:"sections,registrations"`
-	Format    string     `json:"format" doc:"How the file is read" example:"yacs-csv"`
+	Format    string     `json:"format" doc:"How the file is read; mapping: by the mapping that came with the import" example:"yacs-csv"`
+	Complete  bool       `json:"complete" doc:"Whether an empty cell empties what is there; otherwise it keeps it"`
 	Term      string     `json:"term" format:"uuid"`
 	Notify    string     `json:"notify,omitempty" example:"registrar@example.edu"`
 	State     string     `json:"state" enum:"WAITING,RUNNING,FINISHED,FAILED" doc:"WAITING for the upload" example:"FINISHED"`
@@ -55,7 +61,7 @@ type RowProblem struct {
 
 func show(im registrar.Import) Import {
 	return Import{
-		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Term: string(im.Term), Notify: string(im.Notify), State: string(im.State), Reason: im.Reason,
+		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Complete: im.Complete, Term: string(im.Term), Notify: string(im.Notify), State: string(im.State), Reason: im.Reason,
 		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused},
 		Changed:   Changed{Created: im.Changed.Created, Updated: im.Changed.Updated, Unchanged: im.Changed.Unchanged},
 		StartedAt: api.TimeOf(im.StartedAt), EndedAt: api.TimeOf(im.EndedAt), Stamp: api.StampOf(im.Stamp),

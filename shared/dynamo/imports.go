@@ -177,6 +177,10 @@ func importItem(im registrar.Import) item {
 		i["maxRefused"] = num(*im.MaxRefusedPercent)
 	}
 	put(i, "notify", im.Notify)
+	put(i, "mapping", im.Mapping)
+	if im.Complete {
+		i["complete"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
 	put(i, "reason", im.Reason)
 	i["rows"] = counts(im.Rows.Read, im.Rows.Applied, im.Rows.Refused, im.Rows.Skipped)
 	i["changed"] = counts(im.Changed.Created, im.Changed.Updated, im.Changed.Unchanged)
@@ -190,6 +194,7 @@ func importItem(im registrar.Import) item {
 func importFrom(i item) registrar.Import {
 	rows, changed := countsFrom(i["rows"]), countsFrom(i["changed"])
 	im := registrar.Import{
+		Mapping: text(i["mapping"]), Complete: truth(i["complete"]),
 		ID: registrar.ImportID(strings.TrimPrefix(text(i["PK"]), "IMPORT#")), Kind: registrar.ImportKind(text(i["kind"])),
 		Format: text(i["format"]), Term: registrar.TermID(text(i["term"])), State: registrar.ImportState(text(i["state"])),
 		Notify: registrar.Personal(text(i["notify"])), Reason: text(i["reason"]),

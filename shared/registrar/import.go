@@ -34,6 +34,9 @@ const (
 // Ended tells whether the import is over, either way.
 func (s ImportState) Ended() bool { return s == ImportFinished || s == ImportFailed }
 
+// FormatMapping is the format of a file that is read by the import's own mapping.
+const FormatMapping = "mapping"
+
 // MaxImportBytes bounds an uploaded file.
 const MaxImportBytes = 64 << 20
 
@@ -45,7 +48,12 @@ type Import struct {
 	ID     ImportID
 	Kind   ImportKind
 	Format string // which reader takes the file, for example "yacs-csv"
-	Term   TermID // empty for kinds that belong to no term
+	// Mapping is how a file of sections is read whose format is [FormatMapping]: JSON, as package intake has it.
+	Mapping string
+	// Complete: the file is the whole truth about each section and course that it names, so an empty cell empties. Otherwise an
+	// empty cell keeps what is there.
+	Complete bool
+	Term     TermID // empty for kinds that belong to no term
 	// DryRun: the file is read and decided on, and nothing but this import is written.
 	DryRun bool
 	// MaxRefusedPercent is the most rows, 0 to 100 in a hundred, that may be refused: when there are more, nothing is changed and

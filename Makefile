@@ -114,6 +114,8 @@ test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI o
 	.ci/tools/engines run $(MAKE) --no-print-directory test-engines
 	TOOLS=$$(.ci/tools/sam) go test -count=1 -run TestClients ./infra/local/cloud
 	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
+	NODE=$$(.ci/tools/openapi) go test -count=1 -run TestGeneratedClients ./infra/openapi
+	SCHEMATHESIS=$$(.ci/tools/schemathesis) go test -count=1 -v -run TestSchemathesis ./infra/openapi
 
 # The store, the API and the engines' suites, on the engines that AWS_ENDPOINT_URL_* name.
 .PHONY: test-engines
@@ -131,6 +133,18 @@ template-check: ## template.yaml and the OpenAPI document are what the manifest 
 	go test -count=1 ./infra/sam ./infra/openapi
 	.ci/tools/sam sam validate --lint
 	.ci/tools/sam sam build
+
+.PHONY: lint-openapi
+lint-openapi: ## Redocly and Spectral have nothing to say of the OpenAPI document, and are awake (needs Node)
+	@mkdir -p .build
+	@sed 's/"operationId": "courses-get"/"operationId": "courses-list"/' functions/docs/openapi.json > .build/planted.json
+	@if $(REDOCLY) .build/planted.json >/dev/null 2>&1; then echo "Redocly missed a planted fault"; exit 1; fi
+	@if $(SPECTRAL) .build/planted.json >/dev/null 2>&1; then echo "Spectral missed a planted fault"; exit 1; fi
+	$(REDOCLY) functions/docs/openapi.json
+	$(SPECTRAL) functions/docs/openapi.json
+
+REDOCLY = .ci/tools/openapi redocly lint --config infra/openapi/redocly.yaml
+SPECTRAL = .ci/tools/openapi spectral lint --ruleset infra/openapi/spectral.yaml --fail-severity hint
 
 .PHONY: cfn-lint
 cfn-lint: ## cfn-lint has nothing to say of the synthesized templates, and is awake (make synth first)

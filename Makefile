@@ -115,7 +115,6 @@ test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI o
 	TOOLS=$$(.ci/tools/sam) go test -count=1 -run TestClients ./infra/local/cloud
 	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
 	NODE=$$(.ci/tools/openapi) go test -count=1 -run TestGeneratedClients ./infra/openapi
-	SCHEMATHESIS=$$(.ci/tools/schemathesis) go test -count=1 -v -run TestSchemathesis ./infra/openapi
 
 # The store, the API and the engines' suites, on the engines that AWS_ENDPOINT_URL_* name.
 .PHONY: test-engines

@@ -133,7 +133,7 @@ func (c *campus) observe(u localdynamodb.Usage) {
 // serve makes operations a function that logs all lines, those of level Debug too.
 func (c *campus) serve(name string, operations ...api.Operation) lambda.Handler {
 	recorder := telemetry.New(telemetry.Options{Function: name, Log: c.log.Handler(), Debug: telemetry.WriteDebug})
-	return lambdahost.HTTP(api.Handler(recorder.Log(), operations...), recorder)
+	return lambdahost.HTTP(api.Handler(recorder.Log(), operations...), recorder, lambdahost.Clock(c.system().Clock))
 }
 
 // Write takes what is logged, and holds it to the format of metrics.

@@ -291,9 +291,10 @@ func (f Function) Visibility() time.Duration {
 func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
 	recorder := telemetry.New(telemetry.Options{Function: f.Name, Log: a.Log.Handler(), Debug: a.Debug})
 	a.Log, s.Log = recorder.Log(), recorder.Log()
+	clock := lambdahost.Clock(a.System.Clock)
 	switch {
 	case f.Consume != nil:
-		return lambdahost.SQS(f.Consume(a, s), recorder)
+		return lambdahost.SQS(f.Consume(a, s), recorder, clock)
 	case f.Relay != nil:
 		return lambdahost.Stream(f.Relay(a), recorder)
 	case f.Run != nil:
@@ -302,7 +303,7 @@ func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
 			Log: a.Log,
 		}), recorder)
 	}
-	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...), recorder)
+	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...), recorder, clock)
 }
 
 // Folder is where the function's main.go lies, for example "functions/courses/create".

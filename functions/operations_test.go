@@ -248,7 +248,11 @@ func requestText(t testing.TB, payload []byte) string {
 		text.WriteString("?" + event.RawQueryString)
 	}
 	for _, name := range []string{"content-type", "idempotency-key", "if-match"} {
-		if value, ok := event.Headers[name]; ok {
+		value, ok := event.Headers[name]
+		if !ok { // the SAM CLI's gateway does not write names small
+			value, ok = event.Headers[http.CanonicalHeaderKey(name)]
+		}
+		if ok {
 			text.WriteString("\n" + name + ": " + value)
 		}
 	}

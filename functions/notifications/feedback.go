@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/feedback"
@@ -15,6 +16,10 @@ import (
 type FeedbackStore interface {
 	Suppress(ctx context.Context, p registrar.Suppression) error
 }
+
+// oldestReport is how long ago a mail provider can have written what is read now: the longest time that a queue keeps a
+// message, and the same among the dead letters. Another time is not used.
+const oldestReport = 2 * 14 * 24 * time.Hour
 
 // Feedback makes the work of the function notifications-feedback. To suppress an address twice is as good as once, so reports
 // need no claim.
@@ -30,10 +35,17 @@ func Feedback(s consumer.Settings, store FeedbackStore) consumer.Handler {
 			return request.Info{Correlation: r.Correlation}
 		},
 		Do: func(ctx context.Context, r feedback.Report) error {
+			now, strange := s.Clock(), false
 			for _, p := range r.Suppressions {
+				if p.At.Before(now.Add(-oldestReport)) || p.At.After(now.Add(time.Minute)) {
+					p.At, strange = registrar.Instant(now), true
+				}
 				if err := store.Suppress(ctx, p); err != nil {
 					return fmt.Errorf("suppress an address: %w", err)
 				}
+			}
+			if strange {
+				s.Log.WarnContext(ctx, "the time of feedback is not near the function's clock, which is used instead", "kind", r.Kind, "mail", r.Mail)
 			}
 			s.Log.InfoContext(ctx, "feedback on a mail", "kind", r.Kind, "detail", r.Detail, "mail", r.Mail, "suppressed", len(r.Suppressions))
 			return nil

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/registrar"
 )
 
 // topic puts an event into the envelope of a topic.
@@ -37,5 +39,30 @@ func TestWhatIsNoFeedbackIsDead(t *testing.T) {
 	}
 	if log := m.log.String(); strings.Contains(log, "ann@") {
 		t.Errorf("the log has the address: %s", log)
+	}
+}
+
+// When an address was suppressed is what an operator goes by. A time that the mail provider cannot mean is not kept.
+func TestATimeOfFeedbackThatCannotBeTrueIsNotUsed(t *testing.T) {
+	m := openMailroom(t)
+	now := m.clock().UTC()
+	for _, c := range []struct {
+		told string
+		want time.Time
+	}{
+		{now.Add(-time.Hour).Format(time.RFC3339), now.Add(-time.Hour)},
+		{"1970-01-21T18:45:25Z", now}, {"9999-12-31T23:59:59-12:00", now}, {"0001-01-01T00:00:00Z", now}, {now.Add(time.Hour).Format(time.RFC3339), now},
+	} {
+		body := topic(t, `{"eventType":"Bounce","bounce":{"bounceType":"Permanent","bouncedRecipients":[{"emailAddress":"ann@example.edu"}],"timestamp":"`+c.told+`"}}`)
+		if failed := m.feedback.HandleBatch(t.Context(), []consumer.Message{{ID: c.told, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.buried[c.told] != "" {
+			t.Fatalf("%s: failed: %v %s", c.told, failed, m.buried[c.told])
+		}
+		facts, err := m.store.MailFacts(t.Context(), "m", registrar.OfStudent("s"), registrar.HashAddress("ann@example.edu"))
+		if err != nil || !facts.Suppression.At.Equal(c.want) {
+			t.Errorf("%s: suppressed at %v, want %v, %v", c.told, facts.Suppression.At, c.want, err)
+		}
+	}
+	if log := m.log.String(); strings.Count(log, "not near the function's clock") != 4 || strings.Contains(log, "ann@") {
+		t.Errorf("the log:\n%s", log)
 	}
 }

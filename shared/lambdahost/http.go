@@ -22,13 +22,14 @@ import (
 // HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a client
 // can do wrong is an answer. The recorder tells of each invocation, whose outcome the handler has to
 // conclude (package api's does); nil: nobody does.
-func HTTP(handler http.Handler, recorder *telemetry.Recorder) lambda.Handler {
-	return httpFunction{handler: handler, recorder: recorder}
+func HTTP(handler http.Handler, recorder *telemetry.Recorder, list ...Option) lambda.Handler {
+	return httpFunction{handler: handler, recorder: recorder, options: optionsOf(list)}
 }
 
 type httpFunction struct {
 	handler  http.Handler
 	recorder *telemetry.Recorder
+	options
 }
 
 // Invoke implements [lambda.Handler]. It is safe for concurrent use.
@@ -42,9 +43,16 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	}
 	ctx, cancel := withMargin(ctx)
 	defer cancel()
-	info := infoOf(ctx, event)
+	info, now := infoOf(ctx, event), f.clock()
+	told := info.ReceivedAt
+	if !near(told, now, oldestRequest) {
+		info.ReceivedAt = now.UTC()
+	}
 	ctx, invocation := f.recorder.Begin(request.With(ctx, info), telemetry.Request)
 	defer func() { invocation.End(ctx) }()
+	if !told.Equal(info.ReceivedAt) {
+		unused(ctx, f.recorder.Log(), "requestContext.timeEpoch", told, now)
+	}
 	answer, err := f.answer(ctx, event)
 	if err != nil {
 		return nil, err
@@ -62,11 +70,13 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	return bytes.TrimSuffix(written.Bytes(), []byte("\n")), nil
 }
 
-// infoOf is what the event tells of the request. API Gateway writes headers' names small.
+// infoOf is what the event tells of the request. API Gateway writes headers' names small, and the SAM CLI's gateway in the
+// canonical way.
 func infoOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) request.Info {
 	info := request.Info{
 		ID: event.RequestContext.RequestID, ReceivedAt: time.UnixMilli(event.RequestContext.TimeEpoch).UTC(),
-		Correlation: event.Headers["x-correlation-id"], Trace: event.Headers["x-amzn-trace-id"],
+		Correlation: cmp.Or(event.Headers["x-correlation-id"], event.Headers["X-Correlation-Id"]),
+		Trace:       cmp.Or(event.Headers["x-amzn-trace-id"], event.Headers["X-Amzn-Trace-Id"]),
 	}
 	if !request.ValidCorrelation(info.Correlation) {
 		info.Correlation = info.ID

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -32,9 +33,12 @@ func event() events.APIGatewayV2HTTPRequest {
 	e.RequestContext.DomainName = "api.example.com"
 	e.RequestContext.Stage = "$default"
 	e.RequestContext.RequestID = "req-1"
-	e.RequestContext.TimeEpoch = 1_732_000_000_123
+	e.RequestContext.TimeEpoch = received.UnixMilli()
 	return e
 }
+
+// received is when API Gateway received the events' request, and SQS the messages; clock, what the function's says then.
+var received, clock = time.UnixMilli(1_732_000_000_123).UTC(), lambdahost.Clock(func() time.Time { return time.UnixMilli(1_732_000_001_000).UTC() })
 
 func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) events.APIGatewayV2HTTPResponse {
 	t.Helper()
@@ -42,7 +46,7 @@ func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := lambdahost.HTTP(h, nil).Invoke(t.Context(), payload)
+	out, err := lambdahost.HTTP(h, nil, clock).Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatalf("the invocation failed: %v", err)
 	}
@@ -189,7 +193,7 @@ func TestHTTP_TwoInvocationsAtOnceKeepTheirOwn(t *testing.T) {
 	handler := lambdahost.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, request.From(r.Context()).ID+string(body))
-	}), nil)
+	}), nil, clock)
 	var wg sync.WaitGroup
 	for _, id := range []string{"a", "b", "c", "d"} {
 		wg.Go(func() {
@@ -228,7 +232,7 @@ func TestHTTP_CorrelationAndTraceAreTheClientsIfTheyAreProper(t *testing.T) {
 			if info := request.From(r.Context()); info.Correlation != c.correlation || info.Trace != c.passed {
 				t.Errorf("%q, %q: %+v", c.told, c.trace, info)
 			}
-		}), nil).Invoke(ctx, payload)
+		}), nil, clock).Invoke(ctx, payload)
 		var answer events.APIGatewayV2HTTPResponse
 		if err = errors.Join(err, json.Unmarshal(out, &answer)); err != nil || answer.Headers["X-Correlation-Id"] != c.correlation {
 			t.Errorf("%q: answer %+v, %v", c.told, answer, err)
@@ -249,7 +253,7 @@ func TestHTTP_TimeIsKeptForAnAnswer(t *testing.T) {
 		if at := request.From(r.Context()).ReceivedAt; at.UnixMilli() != 1_732_000_000_123 {
 			t.Errorf("received at %v", at)
 		}
-	}), nil).Invoke(ctx, payload)
+	}), nil, clock).Invoke(ctx, payload)
 	if err != nil {
 		t.Error(err)
 	}
@@ -290,7 +294,7 @@ func TestHTTP_TellsOfTheInvocation(t *testing.T) {
 		if _, err := lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			recorder.Log().DebugContext(r.Context(), "detail")
 			telemetry.Conclude(r.Context(), c.outcome)
-		}), recorder).Invoke(t.Context(), payload); err != nil {
+		}), recorder, clock).Invoke(t.Context(), payload); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -320,7 +324,7 @@ func TestHTTP_APanicIsToldOf(t *testing.T) {
 		_, _ = lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			telemetry.Debug(r.Context(), "detail")
 			panic("no")
-		}), recorder).Invoke(t.Context(), payload)
+		}), recorder, clock).Invoke(t.Context(), payload)
 	}()
 	if lines := told(t, &log); len(lines) != 2 || lines[1]["code"] != "FAILED" {
 		t.Errorf("lines: %v", lines)
@@ -350,10 +354,12 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 	attributes := map[string]string{
 		"ApproximateReceiveCount": "3", "SentTimestamp": "1732000000123", "MessageGroupId": "g", "AWSTraceHeader": "Root=1",
 	}
+	first := map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1732000000123"}
 	payload, _ := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{
-		{MessageId: "1", Body: "fail"}, {MessageId: "2", ReceiptHandle: "r", Body: "b", Attributes: attributes}, {MessageId: "3", Body: "fail"},
+		{MessageId: "1", Body: "fail", Attributes: first}, {MessageId: "2", ReceiptHandle: "r", Body: "b", Attributes: attributes},
+		{MessageId: "3", Body: "fail", Attributes: first},
 	}})
-	out, err := lambdahost.SQS(handler, recorder).Invoke(t.Context(), payload)
+	out, err := lambdahost.SQS(handler, recorder, clock).Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,6 +381,72 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 	}
 	if _, err := lambdahost.SQS(handler, nil).Invoke(t.Context(), []byte(`[]`)); err == nil {
 		t.Error("what is no event was taken for one")
+	}
+}
+
+// What the gateway of the SAM CLI does: timeEpoch in seconds. Nor is any other time used at which API Gateway cannot have
+// received the request. Each is logged, once.
+func TestHTTP_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
+	own := time.UnixMilli(1_732_000_001_000).UTC()
+	for _, c := range []struct {
+		epoch int64
+		want  time.Time
+	}{
+		{received.UnixMilli(), received},
+		{own.Add(-35 * time.Second).UnixMilli(), own.Add(-35 * time.Second)},
+		{own.Add(5 * time.Second).UnixMilli(), own.Add(5 * time.Second)},
+		{received.Unix(), own},
+		{received.UnixMicro(), own},
+		{0, own},
+		{-1, own},
+		{math.MaxInt64, own},
+		{math.MinInt64, own},
+		{own.Add(-36 * time.Second).UnixMilli(), own},
+		{own.Add(6 * time.Second).UnixMilli(), own},
+	} {
+		var log bytes.Buffer
+		recorder := telemetry.New(telemetry.Options{Function: "things", Log: slog.NewJSONHandler(&log, nil)})
+		e := event()
+		e.RequestContext.TimeEpoch = c.epoch
+		payload, _ := json.Marshal(e)
+		_, err := lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := request.From(r.Context()).ReceivedAt; !got.Equal(c.want) {
+				t.Errorf("timeEpoch %d: received at %v, want %v", c.epoch, got, c.want)
+			}
+		}), recorder, clock).Invoke(t.Context(), payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Count(log.String(), "requestContext.timeEpoch"), map[bool]int{true: 1}[c.want.Equal(own)]; got != want {
+			t.Errorf("timeEpoch %d: %d lines in the log, want %d:\n%s", c.epoch, got, want, log.String())
+		}
+	}
+}
+
+// A time at which a message cannot have been sent is not used, nor made into an age of half a century; of a batch it is logged once.
+func TestSQS_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
+	var log bytes.Buffer
+	recorder := telemetry.New(telemetry.Options{Function: "works", Log: slog.NewJSONHandler(&log, nil)})
+	handler := &batch{}
+	var records []events.SQSMessage
+	for _, sent := range []string{"1732000000", "", "soon", "-1", "9223372036854775807", "1732000000123"} {
+		records = append(records, events.SQSMessage{MessageId: sent, Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": sent}})
+	}
+	payload, _ := json.Marshal(events.SQSEvent{Records: records})
+	if _, err := lambdahost.SQS(handler, recorder, clock).Invoke(t.Context(), payload); err != nil {
+		t.Fatal(err)
+	}
+	for n, m := range handler.messages {
+		if want := time.UnixMilli(1_732_000_001_000); n < len(records)-1 && !m.SentAt.Equal(want) || n == len(records)-1 && !m.SentAt.Equal(received) {
+			t.Errorf("SentTimestamp %q: sent at %v", m.ID, m.SentAt)
+		}
+	}
+	lines := told(t, &log)
+	if len(lines) != 2 || lines[0]["field"] != "SentTimestamp" {
+		t.Fatalf("lines %v", lines)
+	}
+	if age, ok := lines[1]["queueAge"].(float64); !ok || age != 877 {
+		t.Errorf("ages in the queue: %v", lines[1]["queueAge"])
 	}
 }
 

@@ -1,6 +1,7 @@
 package lambdahost
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,13 +17,14 @@ import (
 
 // SQS makes a Lambda handler that hands over each batch of messages and reports those that are to come back (partial batch
 // response), so that the others are not handled again. The recorder tells of each invocation; nil: nobody does.
-func SQS(handler consumer.Handler, recorder *telemetry.Recorder) lambda.Handler {
-	return sqsFunction{handler, recorder}
+func SQS(handler consumer.Handler, recorder *telemetry.Recorder, list ...Option) lambda.Handler {
+	return sqsFunction{handler, recorder, optionsOf(list)}
 }
 
 type sqsFunction struct {
 	handler  consumer.Handler
 	recorder *telemetry.Recorder
+	options
 }
 
 // Invoke implements [lambda.Handler].
@@ -36,7 +38,8 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	ctx, invocation := f.recorder.Begin(request.With(ctx, request.Info{Trace: traceOf(ctx)}), telemetry.Batch)
 	defer func() { invocation.End(ctx) }()
 	telemetry.Count(ctx, telemetry.Messages, float64(len(event.Records)))
-	batch := make([]consumer.Message, len(event.Records))
+	batch, now := make([]consumer.Message, len(event.Records)), f.clock()
+	var strange *time.Time // the first time that cannot be true
 	for i, m := range event.Records {
 		receives, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]) // SQS writes numbers
 		sent, _ := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
@@ -44,9 +47,17 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 			ID: m.MessageId, Receipt: m.ReceiptHandle, Body: []byte(m.Body), Group: m.Attributes["MessageGroupId"],
 			Receives: max(receives, 1), SentAt: time.UnixMilli(sent).UTC(), Trace: m.Attributes["AWSTraceHeader"],
 		}
-		if batch[i].Receives == 1 { // afterwards it is the pauses between attempts that make it old
-			telemetry.Time(ctx, telemetry.QueueAge, time.Since(batch[i].SentAt))
+		if told := batch[i].SentAt; !near(told, now, oldestMessage) {
+			strange = cmp.Or(strange, &told)
+			batch[i].SentAt = now.UTC()
+			continue // how long it lay in the queue is not known
 		}
+		if batch[i].Receives == 1 { // afterwards it is the pauses between attempts that make it old
+			telemetry.Time(ctx, telemetry.QueueAge, max(0, now.Sub(batch[i].SentAt)))
+		}
+	}
+	if strange != nil {
+		unused(ctx, f.recorder.Log(), "SentTimestamp", *strange, now)
 	}
 	answer := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for _, id := range f.handler.HandleBatch(ctx, batch) {

@@ -11,8 +11,10 @@ import (
 
 // Info is what the edge knows of a request.
 type Info struct {
-	ID         string    // the gateway's, as its access log and its answer's header have it
-	ReceivedAt time.Time // when the gateway received it; deadlines and waitlists are decided on this
+	ID string // the gateway's, as its access log and its answer's header have it
+	// ReceivedAt is when the gateway received it, or the function's own time where what the gateway says cannot be true;
+	// deadlines and waitlists are decided on this.
+	ReceivedAt time.Time
 	// Correlation is the same for all that one request causes, here and behind every queue: the client's own, see
 	// [ValidCorrelation], or else the request's id. It goes into each log line, event and message.
 	Correlation string

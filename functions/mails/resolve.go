@@ -2,7 +2,6 @@ package mails
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"example.com/registrar/shared/api"
@@ -45,31 +44,31 @@ func Resolve(store ResolveStore, system api.System) api.Operation {
 	})
 }
 
-// resolve ends: whoever was faster settled the mail, and then it lies open no more.
+// resolve settles it, unless another was faster: then it lies open no more.
 func resolve(ctx context.Context, store ResolveStore, in *resolveInput, system api.System) (*api.Read[Mail], error) {
 	key := in.Key(ctx)
-	for {
-		m, err := store.Mail(ctx, registrar.MailID(in.ID), key)
-		if err != nil {
-			return nil, err
-		}
-		now := system.Clock()
-		m, event, err := registrar.DecideResolution(m, registrar.Resolution(in.Body.As), api.ActorOf(ctx), now, system.NewID)
-		if err != nil {
-			return nil, err
-		}
-		out := &api.Read[Mail]{ETag: api.ETag(m.Version), Body: show(m, now)}
-		answer := registrar.Answer{Key: key}
-		if !key.Zero() {
-			if answer.Reply, err = api.Reply(out); err != nil {
-				return nil, err
+	var out *api.Read[Mail]
+	err := registrar.Decision[registrar.Mail]{
+		Read: func(ctx context.Context) (registrar.Mail, error) { return store.Mail(ctx, registrar.MailID(in.ID), key) },
+		Commit: func(ctx context.Context, m registrar.Mail) error {
+			now := system.Clock()
+			m, event, err := registrar.DecideResolution(m, registrar.Resolution(in.Body.As), api.ActorOf(ctx), now, system.NewID)
+			if err != nil {
+				return err
 			}
-		}
-		switch err := store.ResolveMail(ctx, m, event, answer); {
-		case err == nil:
-			return out, nil
-		case !errors.Is(err, registrar.ErrStale) || ctx.Err() != nil:
-			return nil, err
-		}
+			out = &api.Read[Mail]{ETag: api.ETag(m.Version), Body: show(m, now)}
+			answer := registrar.Answer{Key: key}
+			if !key.Zero() {
+				if answer.Reply, err = api.Reply(out); err != nil {
+					return err
+				}
+			}
+			return store.ResolveMail(ctx, m, event, answer)
+		},
+		Same: func(before, now registrar.Mail) bool { return before.Version == now.Version },
+	}.Make(ctx)
+	if err != nil {
+		return nil, err
 	}
+	return out, nil
 }

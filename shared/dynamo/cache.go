@@ -8,78 +8,128 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// cacheAge bounds how old a cached section or term may be. A section's age does not matter for correctness, since a commit
-// compares its version; a change of a term's window, limit or deadlines takes effect everywhere after this long.
-const cacheAge = 10 * time.Second
+// How old a cached record may be, counted from before it was read.
+const (
+	// cacheAge is for whoever tells of a section or a term: a mail, a roster. A decision on a cached section compares its version
+	// when it commits.
+	cacheAge = 10 * time.Second
+	// termAge is for decisions. The version of a term is in no condition: every registration of a campus would meet at that one
+	// item, where of transactions about 125 a second are carried out one after the other, and a ConditionCheck costs two units
+	// of each registration's sixteen. So a change of a term's window, limit or deadlines takes effect everywhere within this time.
+	termAge = time.Second
+)
 
 // cacheSize bounds the records kept of one kind; a university's term has a few thousand sections.
 const cacheSize = 4096
 
-// cache keeps records of bounded age. It is safe for concurrent use.
+// cache keeps records of bounded age, and takes back none that is older than what it has known. It is safe for concurrent use.
 type cache[K comparable, V any] struct {
-	now registrar.Clock
+	now     registrar.Clock
+	version func(V) registrar.Version
 
 	mu      sync.Mutex
 	entries map[K]cacheEntry[V]
+	emptied time.Time // what was read before may be older than what was known then
 }
 
 type cacheEntry[V any] struct {
 	value V
-	until time.Time
+	read  time.Time         // when reading it began; zero: there is no value
+	least registrar.Version // that the record is known to have
 }
 
-func newCache[K comparable, V any](now registrar.Clock) *cache[K, V] {
-	return &cache[K, V]{now: now, entries: make(map[K]cacheEntry[V])}
+func newCache[K comparable, V any](now registrar.Clock, version func(V) registrar.Version) *cache[K, V] {
+	return &cache[K, V]{now: now, version: version, entries: make(map[K]cacheEntry[V])}
 }
 
-func (c *cache[K, V]) get(k K) (V, bool) {
+// get gives the record if it is younger than the age.
+func (c *cache[K, V]) get(k K, age time.Duration) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.entries[k]
-	if !ok || !c.now().Before(e.until) {
+	e := c.entries[k]
+	if e.read.IsZero() || c.now().Sub(e.read) >= age {
 		var none V
 		return none, false
 	}
 	return e.value, true
 }
 
-func (c *cache[K, V]) put(k K, v V) {
+// put keeps a record that was read just now.
+func (c *cache[K, V]) put(k K, v V) { c.putRead(k, v, c.now()) }
+
+// putRead keeps a record whose reading began at that time, unless a newer version, or a later reading of the same, is known.
+func (c *cache[K, V]) putRead(k K, v V, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.entries) >= cacheSize {
-		clear(c.entries) // rare, and cheaper than an order of use
+	version, e := c.version(v), c.entries[k]
+	if version < e.least || version == e.least && began.Before(e.read) || began.Before(c.emptied) {
+		return
 	}
-	c.entries[k] = cacheEntry[V]{value: v, until: c.now().Add(cacheAge)}
+	c.makeRoom()
+	c.entries[k] = cacheEntry[V]{value: v, read: began, least: version}
 }
 
+// outdate forgets a record that is older than the version, which the record is known to have.
+func (c *cache[K, V]) outdate(k K, least registrar.Version) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[k].least < least {
+		c.makeRoom()
+		c.entries[k] = cacheEntry[V]{least: least}
+	}
+}
+
+// forget forgets a record, and still takes no older one.
 func (c *cache[K, V]) forget(k K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.entries, k)
+	if e, ok := c.entries[k]; ok {
+		c.entries[k] = cacheEntry[V]{least: e.least}
+	}
+}
+
+func (c *cache[K, V]) makeRoom() {
+	if len(c.entries) >= cacheSize {
+		clear(c.entries) // rare, and cheaper than an order of use
+		c.emptied = c.now()
+	}
 }
 
 func (s *Store) cachedSection(ctx context.Context, id registrar.SectionID) (registrar.Section, error) {
-	if section, ok := s.sections.get(id); ok {
+	if section, ok := s.sections.get(id, cacheAge); ok {
 		return section, nil
 	}
+	began := s.now()
 	view, err := s.Section(ctx, id)
 	if err != nil {
 		return registrar.Section{}, err
 	}
-	s.sections.put(id, view.Section)
+	s.sections.putRead(id, view.Section, began)
+	s.sawSeats(view.Seats, began)
 	return view.Section, nil
 }
 
 func (s *Store) forgetSection(id registrar.SectionID) { s.sections.forget(id) }
 
+// sawSeats keeps seats as long as a section may be told to be full by them. Seats that can be had are not kept: whoever
+// takes one needs to know how it is now.
+func (s *Store) sawSeats(seats registrar.Seats, began time.Time) {
+	if seats.Takeable() {
+		s.full.forget(seats.Section)
+		return
+	}
+	s.full.putRead(seats.Section, seats, began)
+}
+
 func (s *Store) cachedTerm(ctx context.Context, id registrar.TermID) (registrar.Term, error) {
-	if term, ok := s.terms.get(id); ok {
+	if term, ok := s.terms.get(id, cacheAge); ok {
 		return term, nil
 	}
+	began := s.now()
 	term, err := s.Term(ctx, id)
 	if err != nil {
 		return registrar.Term{}, err
 	}
-	s.terms.put(id, term)
+	s.terms.putRead(id, term, began)
 	return term, nil
 }

@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 )
 
 // faulty is a client whose transactions go wrong as AWS's can: before they are carried out, or after, so that only the
-// reply is lost.
+// reply is lost. An error before that is no answer of the service is one of the connection, after the request was sent on it.
 type faulty struct {
 	*dynamodb.Client
 	before, after func(call int64) error
@@ -28,8 +29,13 @@ type faulty struct {
 func (f *faulty) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
 	call := f.calls.Add(1)
 	if f.before != nil {
-		if err := f.before(call); err != nil {
+		err := f.before(call)
+		var answer smithy.APIError
+		switch {
+		case errors.As(err, &answer):
 			return nil, err
+		case err != nil:
+			return f.Client.TransactWriteItems(ctx, in, append([]func(*dynamodb.Options){over(cutOff{err})}, o...)...)
 		}
 	}
 	out, err := f.Client.TransactWriteItems(ctx, in, o...)
@@ -37,6 +43,16 @@ func (f *faulty) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWr
 		err = f.after(call)
 	}
 	return out, err
+}
+
+// cutOff is an HTTP client that has only this error.
+type cutOff struct{ err error }
+
+func (b cutOff) Do(*http.Request) (*http.Response, error) { return nil, b.err }
+
+// over sends a request by another HTTP client.
+func over(c aws.HTTPClient) func(*dynamodb.Options) {
+	return func(o *dynamodb.Options) { o.HTTPClient = c }
 }
 
 // faultyUniversity has a section of one seat and a student, made while nothing goes wrong.

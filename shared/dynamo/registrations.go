@@ -61,71 +61,108 @@ func registrationKey(student registrar.StudentID, term registrar.TermID, section
 	return key("STUDENT#"+string(student), "REG#"+string(term)+"#"+string(section))
 }
 
-// RegistrationFacts implements [registrar.RegistrationStore]: one consistent BatchGetItem. The section and the term come
-// from a cache of bounded age; the section's version is compared with the one on the seats item, here and again by the
-// commit's condition, so a decision never rests on an outdated section.
-func (s *Store) RegistrationFacts(ctx context.Context, sectionID registrar.SectionID, student registrar.StudentID,
+// RegistrationFacts implements [registrar.RegistrationStore]: one consistent BatchGetItem. The section comes from a cache of
+// bounded age, and its version is compared with the one on the seats item, here and again by the commit's condition, so a
+// decision never rests on an outdated section. The term is at most [termAge] old.
+func (s *Store) RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID,
 	idempotency registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
+	return s.facts(ctx, section, student, idempotency, func(registrar.Section) (none registrar.Seats, full bool) { return none, false })
+}
+
+// EnrolmentFacts implements [registrar.RegistrationStore]: RegistrationFacts without the seats item, if that was seen full less
+// than [registrar.FullAge] ago under the section's version.
+func (s *Store) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID,
+	idempotency registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
+	return s.facts(ctx, section, student, idempotency, func(of registrar.Section) (registrar.Seats, bool) {
+		seats, full := s.full.get(of.ID, registrar.FullAge)
+		return seats, full && seats.SectionVersion == of.Version
+	})
+}
+
+func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, student registrar.StudentID, idempotency registrar.IdempotencyKey,
+	known func(registrar.Section) (registrar.Seats, bool),
 ) (registrar.EnrolFacts, error) {
 	section, err := s.cachedSection(ctx, sectionID)
 	if err != nil {
 		return registrar.EnrolFacts{}, err
 	}
-	term, err := s.cachedTerm(ctx, section.Term)
-	if err != nil {
-		return registrar.EnrolFacts{}, err
+	seats, full := known(section)
+	term, fresh := s.terms.get(section.Term, termAge)
+	keys := []item{studentKey(student), termRecordKey(student, section.Term), registrationKey(student, section.Term, sectionID)}
+	further := func(k item) int {
+		keys = append(keys, k)
+		return len(keys) - 1
 	}
-	keys := []map[string]types.AttributeValue{
-		seatsKey(sectionID), studentKey(student), termRecordKey(student, section.Term),
-		registrationKey(student, section.Term, sectionID),
-	}
+	answerAt, seatsAt, termAt := -1, -1, -1
 	if !idempotency.Zero() {
-		keys = append(keys, answerKey(idempotency))
+		answerAt = further(answerKey(idempotency))
 	}
+	if !full {
+		seatsAt = further(seatsKey(sectionID))
+	}
+	if !fresh {
+		termAt = further(termKey(section.Term))
+	}
+	began := s.now()
 	items, err := s.batchGet(ctx, keys)
 	if err != nil {
 		return registrar.EnrolFacts{}, fmt.Errorf("read the facts of a registration: %w", err)
 	}
-	if !idempotency.Zero() {
-		if err := s.answerIn(items[4], idempotency); err != nil {
+	if answerAt >= 0 {
+		if err := s.answerIn(items[answerAt], idempotency); err != nil {
 			return registrar.EnrolFacts{}, err
 		}
 	}
-	switch {
-	case items[0] == nil:
-		s.forgetSection(sectionID)
-		return registrar.EnrolFacts{}, notFound("section", string(sectionID))
-	case items[1] == nil:
+	if !full {
+		if items[seatsAt] == nil {
+			s.forgetSection(sectionID)
+			return registrar.EnrolFacts{}, notFound("section", string(sectionID))
+		}
+		seats = seatsFrom(items[seatsAt])
+		s.sawSeats(seats, began)
+	}
+	if !fresh {
+		if items[termAt] == nil {
+			return registrar.EnrolFacts{}, notFound("term", string(section.Term))
+		}
+		term = termFrom(items[termAt])
+		s.terms.putRead(term.ID, term, began)
+	}
+	if items[0] == nil {
 		return registrar.EnrolFacts{}, notFound("student", string(student))
 	}
 	facts := registrar.EnrolFacts{
-		Term: term, Section: section, Seats: seatsFrom(items[0]), Student: studentFrom(items[1]),
+		Term: term, Section: section, Seats: seats, Student: studentFrom(items[0]), SeatsFirst: full,
 		Record: registrar.TermRecord{Student: student, Term: section.Term},
 	}
-	if facts.Seats.SectionVersion != section.Version {
-		s.forgetSection(sectionID)
+	if seats.SectionVersion > section.Version {
+		s.sections.outdate(sectionID, seats.SectionVersion)
 		if facts.Section, err = s.cachedSection(ctx, sectionID); err != nil {
 			return registrar.EnrolFacts{}, err
 		}
 	}
-	if items[2] != nil {
-		if facts.Record, err = termRecordFrom(items[2], student, section.Term); err != nil {
+	if items[1] != nil {
+		if facts.Record, err = termRecordFrom(items[1], student, section.Term); err != nil {
 			return registrar.EnrolFacts{}, err
 		}
 	}
-	if items[3] != nil {
-		facts.Registration = registrationFrom(items[3])
+	if items[2] != nil {
+		facts.Registration = registrationFrom(items[2])
 	}
 	return facts, nil
 }
 
-// CommitRegistration implements [registrar.RegistrationStore]: one TransactWriteItems of at most six small items.
+// CommitRegistration implements [registrar.RegistrationStore]: one TransactWriteItems of at most six small items. The section's
+// version is compared at its seats, which carry it; the student's where a term record comes into being, and that record's
+// afterwards, because it moves with what rules read of the student.
 func (s *Store) CommitRegistration(ctx context.Context, c registrar.RegistrationChange, answer registrar.Answer) error {
 	reg := c.Registration
 	seats := &types.Update{
 		TableName: aws.String(s.table), Key: seatsKey(reg.Section),
 		UpdateExpression: aws.String(giveSeatBack), ConditionExpression: aws.String(seatIsTaken),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":sectionVersion": num(c.Seats.SectionVersion)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":one": num(1), ":sectionVersion": num(c.Section)},
 	}
 	if c.SeatDelta < 0 {
 		seats.UpdateExpression, seats.ConditionExpression = aws.String(takeSeat), aws.String(seatIsFree)
@@ -153,14 +190,17 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	}
 	var look func(context.Context) error
 	if c.SeatDelta < 0 {
-		look = func(ctx context.Context) error { return s.seatsAsRead(ctx, c.Seats) }
+		look = func(ctx context.Context) error { return s.seatsAsRead(ctx, reg.Section, c.Section) }
 	}
 	err := s.transact(ctx, items, look)
 	var lost *cancelled
-	if !errors.As(err, &lost) {
+	switch {
+	case err == nil && c.SeatDelta > 0:
+		s.full.forget(reg.Section)
+		return nil
+	case !errors.As(err, &lost):
 		return err
-	}
-	if answerAt >= 0 && lost.failed(answerAt) {
+	case answerAt >= 0 && lost.failed(answerAt):
 		if err := s.answered(ctx, answer.Key); err != nil {
 			return err
 		}
@@ -168,16 +208,25 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	return registrar.ErrStale
 }
 
-// seatsAsRead is [registrar.ErrStale] when no seat is left to take under the section as it was read. So a crowd that waits for
-// the seats item learns for one read unit each that the last seat is gone, without another write to it.
-func (s *Store) seatsAsRead(ctx context.Context, before registrar.Seats) error {
-	out, err := s.client.Client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(s.table), Key: seatsKey(before.Section), ConsistentRead: aws.Bool(true),
-	}, once)
+// seatsAsRead is [registrar.ErrStale] when no seat is left to take under the section as the rules read it. So a crowd that waits
+// for the seats item learns for one read unit each, or for none, that the last seat is gone, without another write to it.
+func (s *Store) seatsAsRead(ctx context.Context, section registrar.SectionID, version registrar.Version) error {
+	if _, full := s.full.get(section, registrar.FullAge); full {
+		return registrar.ErrStale
+	}
+	began := s.now()
+	out, err := attempt(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.table), Key: seatsKey(section), ConsistentRead: aws.Bool(true),
+	}, nil, s.client.Client.GetItem)
 	if err != nil {
 		return fmt.Errorf("look at the seats: %w", err)
 	}
-	if now := seatsFrom(out.Item); !now.Takeable() || now.Status != registrar.SectionOpen || now.SectionVersion != before.SectionVersion {
+	if len(out.Item) == 0 {
+		return registrar.ErrStale
+	}
+	now := seatsFrom(out.Item)
+	s.sawSeats(now, began)
+	if !now.Takeable() || now.Status != registrar.SectionOpen || now.SectionVersion != version {
 		return registrar.ErrStale
 	}
 	return nil

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/sent"
 	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
@@ -44,8 +46,44 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// mayTryAgain tells whether the same request may be sent again: the service said so, or nobody knows whether it arrived.
+// unsentError is the error of a request that never left: nothing of it was done.
+type unsentError struct{ err error }
+
+// Error is that of its cause.
+func (u *unsentError) Error() string { return "the request was not sent: " + u.err.Error() }
+
+// Unwrap gives the cause.
+func (u *unsentError) Unwrap() error { return u.err }
+
+// attempt makes one attempt of a request. Its error is an [unsentError] when the request never left.
+func attempt[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
+	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
+) (Out, error) {
+	var door sent.Door
+	through := func(o *dynamodb.Options) {
+		o.RetryMaxAttempts = 1 // the SDK's own
+		door.Next, o.HTTPClient = o.HTTPClient, &door
+	}
+	out, err := request(ctx, in, append(slices.Clip(options), through)...)
+	var answer smithy.APIError
+	if err != nil && !errors.As(err, &answer) && !door.Passed() {
+		err = &unsentError{err}
+	}
+	return out, err
+}
+
+// unsent reports whether a request never left.
+func unsent(err error) bool {
+	var u *unsentError
+	return errors.As(err, &u)
+}
+
+// mayTryAgain reports whether the same request may be sent again: the service said so, or nobody knows whether it arrived, or
+// there was no connection. Without credentials, or a host of that name, no attempt ever will.
 func mayTryAgain(err error) bool {
+	if unsent(err) {
+		return sent.MayConnect(err)
+	}
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
 		return true // no answer at all
@@ -83,25 +121,25 @@ func busyOr(ctx context.Context, err error) error {
 	return err
 }
 
-// once has the SDK make one attempt.
-func once(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }
+// unanswered is how many attempts of a request are made that nobody answers, or that find no connection: as the SDK does.
+const unanswered = 3
 
 // again makes a request until the service serves it, as long as it asks to come again: forty times at most, which is about a
 // quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as the SDK does.
 func again[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
-	const unanswered, most = 3, 40
-	for attempt := 1; ; attempt++ {
-		out, err := request(ctx, in, append(options, once)...)
+	const most = 40
+	for made := 1; ; made++ {
+		out, err := attempt(ctx, in, options, request)
 		var answer smithy.APIError
-		if err == nil || !mayTryAgain(err) || attempt >= most || !errors.As(err, &answer) && attempt >= unanswered {
+		if err == nil || !mayTryAgain(err) || made >= most || !errors.As(err, &answer) && made >= unanswered {
 			return out, err
 		}
 		if answer != nil && answer.ErrorCode() == "TransactionConflictException" {
 			telemetry.Count(ctx, telemetry.Conflicts, 1)
 		}
-		if busy := pause(ctx, attempt); busy != nil {
+		if busy := pause(ctx, made); busy != nil {
 			return out, fmt.Errorf("%w; the last attempt: %w", busy, err)
 		}
 	}

@@ -244,7 +244,8 @@ func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Secti
 	}
 	err := s.act(ctx, actions, registrar.Answer{})
 	if err == nil {
-		s.forgetSection(after.ID)
+		s.sections.outdate(after.ID, after.Version)
+		s.full.forget(after.ID)
 	}
 	return err
 }

@@ -57,6 +57,7 @@ type Store struct {
 	newID     registrar.IDs
 	sections  *cache[registrar.SectionID, registrar.Section]
 	terms     *cache[registrar.TermID, registrar.Term]
+	full      *cache[registrar.SectionID, registrar.Seats] // of sections without a seat to take
 }
 
 // New makes a store over a client.
@@ -64,8 +65,9 @@ func New(client Client, c Config, now registrar.Clock) *Store {
 	return &Store{
 		client: patient{metered{client}}, table: c.Table, cursorKey: c.CursorKey, now: now,
 		newID:    func() string { return uuid.Must(uuid.NewV7()).String() },
-		sections: newCache[registrar.SectionID, registrar.Section](now),
-		terms:    newCache[registrar.TermID, registrar.Term](now),
+		sections: newCache[registrar.SectionID](now, func(s registrar.Section) registrar.Version { return s.Version }),
+		terms:    newCache[registrar.TermID](now, func(t registrar.Term) registrar.Version { return t.Version }),
+		full:     newCache[registrar.SectionID](now, func(s registrar.Seats) registrar.Version { return s.SectionVersion }),
 	}
 }
 

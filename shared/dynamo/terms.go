@@ -39,7 +39,7 @@ func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) er
 		s.updated(ctx, recordOf(registrar.KindTerm, after.ID), termItem(before), termItem(after)))
 	err := s.act(ctx, actions, registrar.Answer{})
 	if err == nil {
-		s.terms.forget(after.ID)
+		s.terms.outdate(after.ID, after.Version)
 	}
 	return err
 }

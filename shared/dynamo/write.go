@@ -51,17 +51,18 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
 	}
-	undone := true // every attempt so far was answered, and nothing of it was done
-	for attempt := 1; ; attempt++ {
-		if attempt > 1 {
-			switch err := s.wait(ctx, attempt-1, undone, look); {
+	undone := true // of every attempt so far it is known that nothing of it was done
+	unreached := 0
+	for made := 1; ; made++ {
+		if made > 1 {
+			switch err := s.wait(ctx, made-1, undone, look); {
 			case errors.Is(err, errLater):
 				continue
 			case err != nil:
 				return err
 			}
 		}
-		_, err := s.client.TransactWriteItems(ctx, in, once)
+		_, err := attempt(ctx, in, nil, s.client.TransactWriteItems)
 		if err == nil {
 			return nil
 		}
@@ -69,19 +70,32 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 		switch {
 		case errors.As(err, &lost):
 			why := &cancelled{reasons: lost.CancellationReasons}
-			telemetry.Debug(ctx, "a transaction was cancelled", slog.Int("attempt", attempt), slog.String("reasons", why.Error()))
+			telemetry.Debug(ctx, "a transaction was cancelled", slog.Int("attempt", made), slog.String("reasons", why.Error()))
 			if decided(lost.CancellationReasons, len(items)) {
 				return why
 			}
 			if conflicted(lost.CancellationReasons) {
 				telemetry.Count(ctx, telemetry.Conflicts, 1)
 			} // a conflict says nothing of an attempt before it that was not answered
+		case unsent(err):
+			if unreached++; ctx.Err() != nil || !mayTryAgain(err) || unreached >= unanswered {
+				return unknownUnless(undone, busyOr(ctx, fmt.Errorf("write a transaction: %w", err)))
+			}
 		case !mayTryAgain(err):
-			return fmt.Errorf("write a transaction: %w", err)
+			return unknownUnless(undone, fmt.Errorf("write a transaction: %w", err))
 		case !turnedAway(err): // a refusal for want of capacity says nothing of an attempt before it
 			undone = false
 		}
 	}
+}
+
+// unknownUnless gives the reason why no further attempt is made. It is [registrar.ErrOutcomeUnknown] unless nothing of the
+// attempts before was done.
+func unknownUnless(undone bool, why error) error {
+	if undone {
+		return why
+	}
+	return fmt.Errorf("%w: an attempt was not answered, and then: %v", registrar.ErrOutcomeUnknown, why) //nolint:errorlint // it is neither busy nor a failure
 }
 
 // errLater tells that another attempt must wait longer.
@@ -90,16 +104,16 @@ var errLater = errors.New("not yet")
 // wait waits before a transaction's next attempt, and looks whether to make it.
 func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(context.Context) error) error {
 	if err := pause(ctx, attempt); err != nil {
-		if !undone {
-			return fmt.Errorf("%w: the deadline came", registrar.ErrOutcomeUnknown)
-		}
-		return err
+		return unknownUnless(undone, err)
 	}
 	if look == nil || !undone {
 		return nil
 	}
 	err := look(ctx)
-	if err != nil && !errors.Is(err, registrar.ErrStale) && mayTryAgain(err) { // where nothing can be read, nothing can be written
+	switch {
+	case unsent(err):
+		return nil // the attempt says why
+	case err != nil && !errors.Is(err, registrar.ErrStale) && mayTryAgain(err): // where nothing can be read, nothing can be written
 		return errLater
 	}
 	return err
@@ -125,7 +139,9 @@ type action struct {
 	refused func(old item) error // given the item that stood in the way; nil: the condition cannot fail for a reason to tell
 }
 
-// act carries out the actions, and the answer if there is a key. Of several failed conditions all are told.
+// act carries out the actions, and the answer if there is a key. Of several failed conditions all are told, unless the key has
+// an answer: then an earlier attempt of the same request may be what stands in the way. That is read, whichever conditions are
+// said to have failed: while the earlier attempt is being carried out, the one on the answer may be told as a conflict.
 func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answer) error {
 	items := make([]types.TransactWriteItem, 0, len(actions)+1)
 	for _, a := range actions {
@@ -139,7 +155,7 @@ func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answ
 	if !errors.As(err, &lost) {
 		return err
 	}
-	if lost.failed(len(actions)) {
+	if !answer.Key.Zero() {
 		if err := s.answered(ctx, answer.Key); err != nil {
 			return err
 		}
@@ -156,10 +172,13 @@ func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answ
 		}
 		refusals = append(refusals, refusal)
 	}
-	if len(refusals) == 0 {
-		return err
+	switch {
+	case len(refusals) > 0:
+		return refusals
+	case lost.failed(len(actions)): // the answer was there, and its time is over since
+		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
 	}
-	return refusals
+	return err
 }
 
 // always makes what a failed condition means, whatever stood in the way.
@@ -300,7 +319,7 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 	}
 	actions := []action{
 		s.deleteAction(k, "deleting = :mark", mark, func(old item) error {
-			if version == 0 && len(old) > 0 {
+			if len(old) > 0 && (version == 0 || registrar.Version(integer(old["version"])) == version) {
 				return fmt.Errorf("%w: another deletion of the %s, or a change, came between", registrar.ErrBusy, kind)
 			}
 			return gone(old, kind)

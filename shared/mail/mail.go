@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/sent"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
@@ -90,13 +91,13 @@ func (c *Carrier) Send(ctx context.Context, letter registrar.Letter) (string, er
 
 // offer sends one request.
 func (c *Carrier) offer(ctx context.Context, in *sesv2.SendEmailInput) (string, *registrar.HandoverError) {
-	var out door
+	var door sent.Door
 	answer, err := c.client.SendEmail(ctx, in, func(o *sesv2.Options) {
 		o.Retryer = aws.NopRetryer{}
-		out.next, o.HTTPClient = o.HTTPClient, &out
+		door.Next, o.HTTPClient = o.HTTPClient, &door
 	})
 	if err != nil {
-		return "", judge(err, !out.passed.Load())
+		return "", judge(err, !door.Passed())
 	}
 	return aws.ToString(answer.MessageId), nil
 }

@@ -2,13 +2,10 @@ package mail
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 
 	"example.com/registrar/shared/registrar"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -54,21 +51,4 @@ func outcomeOf(code string) registrar.MailState {
 		return registrar.MailReleased
 	}
 	return registrar.MailUnknown
-}
-
-// door is an HTTP client that notes whether a request may have left.
-type door struct {
-	next   aws.HTTPClient
-	passed atomic.Bool
-}
-
-// Do implements [aws.HTTPClient].
-func (d *door) Do(r *http.Request) (*http.Response, error) {
-	d.passed.Store(true)
-	answer, err := d.next.Do(r)
-	var dialled *net.OpError
-	if errors.As(err, &dialled) && dialled.Op == "dial" { // net/http writes only when it has a connection
-		d.passed.Store(false)
-	}
-	return answer, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrStale tells that a fact that the change was decided on no longer holds: read again and decide again.
@@ -15,11 +16,18 @@ type RegistrationStore interface {
 	// [*AnsweredBefore] when the key has an answer, a [*Refusal] with [IdempotencyMismatch] when the key belongs to another
 	// request, and one with [NotFound] when section or student do not exist.
 	RegistrationFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
-	// CommitRegistration writes the change, its event and its answer in one transaction, if every fact that it rests on
-	// still holds: else [ErrStale], and nothing is written. [*AnsweredBefore] when the key was answered meanwhile. [ErrBusy]
+	// EnrolmentFacts is RegistrationFacts for whoever asks for a seat: it leaves the seats alone that were full a moment ago, and
+	// gives them as they were then: [FullAge] ago at most.
+	EnrolmentFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
+	// CommitRegistration writes the change, its event and its answer in one transaction, if every version that it rests on is
+	// still stored: else [ErrStale], and nothing is written. [*AnsweredBefore] when the key was answered meanwhile. [ErrBusy]
 	// when contention outlasted the context's deadline, [ErrOutcomeUnknown] when an attempt was still unanswered then.
 	CommitRegistration(ctx context.Context, change RegistrationChange, answer Answer) error
 }
+
+// FullAge is the most that may lie between a section's being seen full and a refusal that says so. A seat that was given back
+// is seen after that long at the latest.
+const FullAge = time.Second
 
 // Auditor keeps what was refused. What was done is kept by the store, as the event in its transaction.
 type Auditor interface {
@@ -28,8 +36,8 @@ type Auditor interface {
 	Refused(ctx context.Context, e Event) error
 }
 
-// Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken. Every
-// attempt that is decided leaves one event (domain.md §9); one whose fields are wrong is none.
+// Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken. What it
+// refuses was read twice, or cannot be contradicted; see [Decision]. Every attempt that is decided leaves one event (domain.md §9); one whose fields are wrong is none.
 type Desk struct {
 	Store RegistrationStore
 	Audit Auditor
@@ -43,7 +51,10 @@ type Reply func(Registration) ([]byte, error)
 // a failure.
 func (d Desk) Enrol(ctx context.Context, r EnrolRequest, key IdempotencyKey, reply Reply) (Registration, error) {
 	var term TermID
-	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
+	read := func(ctx context.Context) (EnrolFacts, error) {
+		return d.Store.EnrolmentFacts(ctx, r.Section, r.Student, key)
+	}
+	reg, err := d.change(ctx, read, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
 		term = f.Term.ID
 		return DecideEnrol(r, f, d.NewID)
 	})
@@ -55,7 +66,10 @@ func (d Desk) Enrol(ctx context.Context, r EnrolRequest, key IdempotencyKey, rep
 // Drop takes the student's seat back. The errors are those of [Desk.Enrol].
 func (d Desk) Drop(ctx context.Context, r DropRequest, key IdempotencyKey, reply Reply) (Registration, error) {
 	var term TermID
-	reg, err := d.change(ctx, r.Section, r.Student, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
+	read := func(ctx context.Context) (EnrolFacts, error) {
+		return d.Store.RegistrationFacts(ctx, r.Section, r.Student, key)
+	}
+	reg, err := d.change(ctx, read, key, reply, func(f EnrolFacts) (RegistrationChange, error) {
 		term = f.Term.ID
 		return DecideDrop(r, f, d.NewID)
 	})
@@ -82,32 +96,58 @@ func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event
 	return err
 }
 
-// change ends: each round that found stale facts was overtaken by another's success, and the context has a deadline.
-func (d Desk) change(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey, reply Reply,
+// change makes the decision about one student in one section, in as many rounds as it takes; see [Decision].
+func (d Desk) change(ctx context.Context, read func(context.Context) (EnrolFacts, error), key IdempotencyKey, reply Reply,
 	decide func(EnrolFacts) (RegistrationChange, error),
 ) (Registration, error) {
-	for {
-		facts, err := d.Store.RegistrationFacts(ctx, section, student, key)
-		if err != nil {
-			return Registration{}, err
-		}
-		change, err := decide(facts)
-		if err != nil {
-			return Registration{}, err
-		}
-		answer := Answer{Key: key}
-		if !key.Zero() {
-			if answer.Reply, err = reply(change.Registration); err != nil {
-				return Registration{}, fmt.Errorf("render the answer: %w", err)
+	var made Registration
+	err := Decision[EnrolFacts]{
+		Read: read,
+		Commit: func(ctx context.Context, facts EnrolFacts) error {
+			change, err := decide(facts)
+			if err != nil {
+				return err
 			}
-		}
-		switch err = d.Store.CommitRegistration(ctx, change, answer); {
-		case err == nil:
-			return change.Registration, nil
-		case !errors.Is(err, ErrStale):
-			return Registration{}, err
-		case ctx.Err() != nil:
-			return Registration{}, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+			answer := Answer{Key: key}
+			if !key.Zero() {
+				if answer.Reply, err = reply(change.Registration); err != nil {
+					return fmt.Errorf("render the answer: %w", err)
+				}
+			}
+			made = change.Registration
+			return d.Store.CommitRegistration(ctx, change, answer)
+		},
+		Same:    EnrolFacts.sameAs,
+		Certain: certain,
+	}.Make(ctx)
+	if err != nil {
+		return Registration{}, err
+	}
+	return made, nil
+}
+
+// sameAs reports whether two readings found the same versions of all that rules look at, but for the counts of the seats. The
+// section must be the one that the seats belong to.
+func (f EnrolFacts) sameAs(o EnrolFacts) bool {
+	return f.Registration.Version == o.Registration.Version && f.Record.Version == o.Record.Version && f.Student.Version == o.Student.Version &&
+		f.Term.Version == o.Term.Version && f.Section.Version == o.Section.Version && o.Section.Version == o.Seats.SectionVersion
+}
+
+// certain reports whether one reading is enough for a refusal: where it rests on the section, its seats and the term alone,
+// and the seats were known before the student's own records and the key's answer were read. Had an earlier attempt taken the
+// last seat, its answer would have been there, or its registration. So a full section refuses after one reading, which does
+// not touch the seats.
+func certain(no error, f EnrolFacts) bool {
+	if !f.SeatsFirst || f.Section.Version != f.Seats.SectionVersion {
+		return false
+	}
+	all := codes(no)
+	for _, code := range all {
+		switch code {
+		case SectionFull, SectionNotOpen, WindowClosed, DeadlinePassed:
+		default:
+			return false
 		}
 	}
+	return len(all) > 0
 }

@@ -27,15 +27,17 @@ type EnrolFacts struct {
 	Student      Student
 	Record       TermRecord
 	Registration Registration // zero when the student never had one in this section
+	// SeatsFirst reports that the section and its seats were known before the rest was read.
+	SeatsFirst bool
 }
 
 // RegistrationChange is a decided enrolment or drop: what is written if the facts still hold.
 type RegistrationChange struct {
 	Registration Registration // after; its version is the one it will have
 	Record       TermRecord   // after, still with the version that was read
-	Seats        Seats        // as read: for the conditions, which compare status and section version
 	SeatDelta    int          // -1 takes a free seat, +1 gives it back
-	Student      Version      // of the student, as read
+	Section      Version      // of the section that the rules read
+	Student      Version      // of the student that the rules read
 	Event        Event
 }
 
@@ -94,7 +96,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	reg.Stamp = reg.Next(r.At)
 	record := f.Record.with(holdingOf(f.Section, credits))
 	return RegistrationChange{
-		Registration: reg, Record: record, Seats: f.Seats, SeatDelta: -1, Student: f.Student.Version,
+		Registration: reg, Record: record, Section: f.Section.Version, SeatDelta: -1, Student: f.Student.Version,
 		Event: registrationEvent(RegistrationEnrolled, reg, r.Actor, r.At, newID),
 	}, nil
 }
@@ -125,7 +127,7 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	reg.State, reg.DroppedAt = Dropped, Instant(r.At)
 	reg.Stamp = reg.Next(r.At)
 	return RegistrationChange{
-		Registration: reg, Record: f.Record.without(r.Section), Seats: f.Seats, SeatDelta: +1, Student: f.Student.Version,
+		Registration: reg, Record: f.Record.without(r.Section), Section: f.Section.Version, SeatDelta: +1, Student: f.Student.Version,
 		Event: registrationEvent(RegistrationDropped, reg, r.Actor, r.At, newID),
 	}, nil
 }

@@ -76,38 +76,41 @@ const settleTime = 5 * time.Second
 // After an error the event is to come back: [ErrMailClaimed], [ErrNotSent], [ErrBusy] or a failure. No error leads to a second
 // letter.
 func (o PostOffice) Deliver(ctx context.Context, m Mail, address Personal, write func() (Letter, error)) (_ Mail, news bool, _ error) {
-	for {
-		facts, err := o.Store.MailFacts(ctx, m.ID, m.Recipient, HashAddress(string(address)))
-		if err != nil {
-			return Mail{}, false, fmt.Errorf("mail %s: %w", m.ID, err)
-		}
-		next, err := decideMail(m, facts, o.Clock(), o.ClaimTime)
-		if err != nil {
-			return facts.Mail, false, fmt.Errorf("mail %s: %w", m.ID, err)
-		}
-		if next.Version == facts.Mail.Version {
-			return facts.Mail, false, nil // delivered again
-		}
-		var letter Letter
-		if next.State == MailClaimed {
-			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < o.SendTime {
-				return facts.Mail, false, fmt.Errorf("mail %s: %w: no time is left to send it", m.ID, ErrBusy)
+	var (
+		known, next Mail
+		letter      Letter
+	)
+	err := Decision[MailFacts]{
+		Read: func(ctx context.Context) (MailFacts, error) {
+			return o.Store.MailFacts(ctx, m.ID, m.Recipient, HashAddress(string(address)))
+		},
+		Commit: func(ctx context.Context, facts MailFacts) (err error) {
+			known = facts.Mail
+			if next, err = decideMail(m, facts, o.Clock(), o.ClaimTime); err != nil || next.Version == known.Version {
+				return err
 			}
-			if letter, err = write(); err != nil {
-				return facts.Mail, false, fmt.Errorf("mail %s: write it: %w", m.ID, err)
+			if next.State == MailClaimed {
+				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < o.SendTime {
+					return fmt.Errorf("%w: no time is left to send it", ErrBusy)
+				}
+				if letter, err = write(); err != nil {
+					return fmt.Errorf("write it: %w", err)
+				}
 			}
-		}
-		switch err := o.Store.SaveMail(ctx, next); {
-		case errors.Is(err, ErrStale) && ctx.Err() == nil:
-			continue // another delivery was faster
-		case err != nil:
-			return facts.Mail, false, fmt.Errorf("mail %s: %w", m.ID, err)
-		case next.State != MailClaimed:
-			return next, true, nil
-		}
-		done, err := o.handOver(ctx, next, letter)
-		return done, true, err
+			return o.Store.SaveMail(ctx, next)
+		},
+		Same: func(before, now MailFacts) bool { return before.Mail.Version == now.Mail.Version },
+	}.Make(ctx)
+	switch {
+	case err != nil:
+		return known, false, fmt.Errorf("mail %s: %w", m.ID, err)
+	case next.Version == known.Version:
+		return known, false, nil // delivered again
+	case next.State != MailClaimed:
+		return next, true, nil
 	}
+	done, err := o.handOver(ctx, next, letter)
+	return done, true, err
 }
 
 // decideMail tells what the record is to become; one with the version that is stored says that nothing is to be done.

@@ -1,10 +1,6 @@
 package registrar
 
-import (
-	"context"
-	"errors"
-	"fmt"
-)
+import "context"
 
 // Rosters and rules read copies: a registration has its student's name and its section's CRN, a term record what the sections
 // that it holds are and when they meet. Of a section or a student that changes the copies are refreshed afterwards, and the
@@ -29,24 +25,19 @@ type RefreshStore interface {
 
 // Refresh brings the copies of a student's registration in a section up to date. Doing it again changes nothing.
 func Refresh(ctx context.Context, store RefreshStore, section SectionID, student StudentID) error {
-	for {
-		facts, err := store.RegistrationFacts(ctx, section, student, IdempotencyKey{})
-		if err != nil {
-			return err
-		}
-		c, stale := DecideRefresh(facts)
-		if !stale {
-			return nil
-		}
-		switch err = store.SaveCopies(ctx, c); {
-		case err == nil:
-			return nil
-		case !errors.Is(err, ErrStale):
-			return err
-		case ctx.Err() != nil:
-			return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
-		}
-	}
+	return Decision[EnrolFacts]{
+		Read: func(ctx context.Context) (EnrolFacts, error) {
+			return store.RegistrationFacts(ctx, section, student, IdempotencyKey{})
+		},
+		Commit: func(ctx context.Context, facts EnrolFacts) error {
+			c, stale := DecideRefresh(facts)
+			if !stale {
+				return nil
+			}
+			return store.SaveCopies(ctx, c)
+		},
+		Same: EnrolFacts.sameAs,
+	}.Make(ctx)
 }
 
 // DecideRefresh tells whether any copy says something else than what it is copied from, and how they should be.

@@ -33,10 +33,14 @@ func client(t testing.TB, observe func(localdynamodb.Usage)) *dynamodb.Client {
 		}
 		return dynamodb.NewFromConfig(c)
 	}
+	return overEngine(localdynamodb.Options{Observe: observe})
+}
+
+// overEngine reaches a new embedded engine.
+func overEngine(o localdynamodb.Options) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-		BaseEndpoint: aws.String("http://dynamodb.local"),
-		HTTPClient:   inprocess.Client(localdynamodb.New(localdynamodb.Options{Observe: observe})),
+		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(localdynamodb.New(o)),
 	})
 }
 
@@ -175,5 +179,16 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 	spent("enrol again", func() error {
 		_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
 		return err
+	})
+}
+
+// The same, where requests take their time and meet each other as they do on AWS.
+func TestStore_UnderContention(t *testing.T) {
+	if os.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
+		t.Skip("only the embedded engine has contention")
+	}
+	registrartest.RunSimulated(t, func(t testing.TB) registrartest.Store {
+		c := overEngine(localdynamodb.Options{Contention: localdynamodb.AWSContention()})
+		return dynamo.New(c, dynamo.Config{Table: newTable(t, c), CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -16,7 +17,27 @@ import (
 
 // Run runs the whole suite; open gives an empty store.
 func Run(t *testing.T, open func(testing.TB) Store) {
-	for name, test := range map[string]func(*testing.T, *University){
+	for name, test := range suite() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, New(t, open(t)))
+		})
+	}
+}
+
+// RunSimulated runs the whole suite in simulated time, for a store whose requests take their time and meet each other, and whose
+// lists may be a second behind.
+func RunSimulated(t *testing.T, open func(testing.TB) Store) {
+	for name, test := range suite() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { test(t, New(t, settled{open(t)})) })
+		})
+	}
+}
+
+func suite() map[string]func(*testing.T, *University) {
+	return map[string]func(*testing.T, *University){
 		"a record is read as it was written":             readAsWritten,
 		"a natural key belongs to one record":            naturalKeys,
 		"a change needs the version that it was made of": versions,
@@ -38,6 +59,8 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"a changed section overtakes a decision":         overtaken,
 		"a changed section overtakes a drop":             overtakenDrop,
 		"a student who changed overtakes a decision":     overtakenByStudent,
+		"a decision commits on the section that it read": sectionAsRead,
+		"a key that comes twice at once is answered":     twiceAtOnce,
 		"copies follow what they are copied from":        refreshed,
 		"many deliveries send one mail":                  manyDeliveries,
 		"what becomes of a mail":                         outcomes,
@@ -47,11 +70,6 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 		"the last seats are sold once":                   lastSeats,
 		"one student at many sections at once":           oneStudent,
 		"a term is not deleted under a new section":      deletionRace,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, New(t, open(t)))
-		})
 	}
 }
 
@@ -680,6 +698,95 @@ func overtakenByStudent(t *testing.T, u *University) {
 	}
 	CheckSeats(t, u.Store, beside.ID)
 	CheckSeats(t, u.Store, next.ID)
+}
+
+// sectionAsRead decides on a section as it was, with seats that say already that it has changed.
+func sectionAsRead(t *testing.T, u *University) {
+	ctx := t.Context()
+	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent("U1", "Ann", "Able")
+	for attempt := range 2 { // an enrolment, and then a drop
+		before, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
+		u.must(err)
+		moved := section
+		moved.Label, moved.Stamp = fmt.Sprint(attempt), section.Next(u.at)
+		u.must(u.UpdateSection(ctx, section, moved))
+		now, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
+		u.must(err)
+		if now.Section.Version != moved.Version || now.Seats.SectionVersion != moved.Version {
+			t.Errorf("after a change to version %d the facts have version %d, and seats of %d", moved.Version, now.Section.Version, now.Seats.SectionVersion)
+		}
+		now.Section, section = before.Section, moved
+		var change registrar.RegistrationChange
+		if attempt == 0 {
+			change, err = registrar.DecideEnrol(registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, now, u.NewID)
+		} else {
+			change, err = registrar.DecideDrop(registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}, now, u.NewID)
+		}
+		u.must(err)
+		if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
+			t.Errorf("a decision on version %d of a section that is of version %d: %v, want ErrStale", before.Section.Version, moved.Version, err)
+		}
+		if attempt == 0 {
+			_, err = u.Enrol(section.ID, student.ID)
+			u.must(err)
+		}
+	}
+	CheckSeats(t, u.Store, section.ID)
+}
+
+// twiceAtOnce sends requests twice, the second some milliseconds after the first: both are answered with what the first did,
+// whatever stands in the second's way by then, and the audit hears of no refusal.
+func twiceAtOnce(t *testing.T, u *University) {
+	const pairs = 24
+	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
+	twice := func(n int, what string, request func(registrar.IdempotencyKey) error) {
+		key := registrar.IdempotencyKey{Principal: "p", Key: fmt.Sprint(what, n), Request: [32]byte{1}}
+		var wg sync.WaitGroup
+		errs := make([]error, 2)
+		for i := range errs {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i*n) * time.Millisecond)
+				errs[i] = request(key)
+			})
+		}
+		wg.Wait()
+		done := 0
+		for _, err := range errs {
+			var before *registrar.AnsweredBefore
+			switch {
+			case err == nil:
+				done++
+			case !errors.As(err, &before) || string(before.Reply) != "yes":
+				t.Errorf("%s, the second %d ms after the first: %v", what, n, err)
+			}
+		}
+		if done != 1 {
+			t.Errorf("%s: done %d times", what, done)
+		}
+	}
+	reply := func(registrar.Registration) ([]byte, error) { return []byte("yes"), nil }
+	for n := range pairs {
+		section, student := u.NewSection(term, course, fmt.Sprint(n), 1+n%2), u.NewStudent(fmt.Sprint("U", n), "Ann", "Able")
+		twice(n, "enrol", func(key registrar.IdempotencyKey) error {
+			_, err := u.Desk().Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, key, reply)
+			return err
+		})
+		twice(n, "drop", func(key registrar.IdempotencyKey) error {
+			_, err := u.Desk().Drop(t.Context(), registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}, key, reply)
+			return err
+		})
+		twice(n, "create", func(key registrar.IdempotencyKey) error {
+			c := registrar.Course{ID: registrar.CourseID(u.NewID()), Subject: "NEW", Number: fmt.Sprint(n), Title: "X", Credits: course.Credits, Stamp: course.Stamp}
+			return u.CreateCourse(t.Context(), c, registrar.Answer{Key: key, Reply: []byte("yes")})
+		})
+		twice(n, "ask to import", func(key registrar.IdempotencyKey) error {
+			im := registrar.Import{ID: registrar.ImportID(u.NewID()), Term: term.ID, State: registrar.ImportWaiting, Stamp: course.Stamp}
+			return u.CreateImport(t.Context(), im, registrar.Answer{Key: key, Reply: []byte("yes")})
+		})
+	}
+	if told := u.Refused.Events(); len(told) > 0 {
+		t.Errorf("the audit was told of %d refusals, the first of them %+v", len(told), told[0])
+	}
 }
 
 func lastSeats(t *testing.T, u *University) {

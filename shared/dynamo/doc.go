@@ -58,7 +58,11 @@
 //	update                              TransactWriteItems                                                2–4 w a changed item, 2 w the event, GSIs
 //	delete                              UpdateItem (mark), Query c (dependents), TransactWriteItems       1 w, 0.5 r, 6 w, GSIs
 //	…refused, for others depend on it   UpdateItem (mark), Query c, UpdateItem                            1 w, 0.5 r, 1 w
-//	facts of an enrolment               BatchGetItem c of 4 or 5; section and term from a cache           4–5 r
+//	facts of an enrolment or a drop     BatchGetItem c of 4 or 5; section and term from a cache, or the
+//	                                    term with them                                                    4–6 r
+//	…refused                            the same again, the seats of a full section from a cache          3–6 r more
+//	…refused, for the section was seen
+//	full within a second                BatchGetItem c of 3 or 4, none of the seats                       3–4 r
 //	enrol                               TransactWriteItems of 4; 5 with an idempotency key; 6 in the
 //	                                    student's first registration of a term                            11 w, 13 w, 15 w with GSIs
 //	…after a conflict or a throttle     GetItem c of the seats, and the transaction again if one is left  1 r, and the same
@@ -136,13 +140,31 @@
 // single sections and schedules:
 //
 //	partition key                  read by                                          units of a page of 50                 242/s
-//	TERM#id                        a term 1 r; an enrolment's comes from a cache,   1                                     16 %
-//	                               which asks once in ten seconds a function
+//	TERM#id                        a term 1 r; an enrolment's comes from a cache,   1                                     18 %
+//	                               which asks once a second an environment of the
+//	                               function: some fifty
 //	GSI1 TERMS                     the list of terms                                1 (twenty terms)                      16 %
 //	GSI1 TERM#term#SUBJECT#s       the sections of a subject, a quarter for one     3.5, eventually consistent            28 %
 //	GSI2 COURSES                   a third of who asks for courses: by title        4.5, eventually consistent            24 %
 //	GSI1 SUBJECT#s                 the other two thirds: by subject, a quarter one  4.5, eventually consistent            12 %
 //	SECTION#id                     a section; an enrolment's comes from a cache     1                                     few of a campus
+//
+// # What a decision rests on
+//
+// A batch read is no snapshot, and a cached record may be outdated. So a registration commits only if every version that it was
+// decided on is still stored, and each condition stands at an item that the transaction writes anyway:
+//
+//	the registration           its own item, version
+//	the term record            its own item, version
+//	the student                the term record, whose version moves when the student is renamed or leaves; where it comes into
+//	                           being, the item that counts the student's terms
+//	the section                the seats item, sectionVersion
+//	status and free seats      the seats item
+//	an earlier attempt         the answer item, which must not be there
+//	the term                   none: see termAge
+//
+// And a refusal is told when two readings, one after the other, found the same versions, and no answer of the key
+// ([registrar.Decision]); or when what it rests on was known before the one reading.
 //
 // # Who waits for whom
 //

@@ -31,7 +31,11 @@ func RunSimulated(t *testing.T, open func(testing.TB) Store) {
 	for name, test := range suite() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { test(t, New(t, settled{open(t)})) })
+			synctest.Test(t, func(t *testing.T) {
+				u := New(t, settled{open(t)})
+				time.Sleep(time.Until(u.at)) // as everywhere else, records are made now
+				test(t, u)
+			})
 		})
 	}
 }

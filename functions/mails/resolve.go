@@ -49,7 +49,9 @@ func resolve(ctx context.Context, store ResolveStore, in *resolveInput, system a
 	key := in.Key(ctx)
 	var out *api.Read[Mail]
 	err := registrar.Decision[registrar.Mail]{
-		Read: func(ctx context.Context) (registrar.Mail, error) { return store.Mail(ctx, registrar.MailID(in.ID), key) },
+		Read: func(ctx context.Context) (registrar.Mail, error) {
+			return store.Mail(ctx, registrar.MailID(in.ID), key)
+		},
 		Commit: func(ctx context.Context, m registrar.Mail) error {
 			now := system.Clock()
 			m, event, err := registrar.DecideResolution(m, registrar.Resolution(in.Body.As), api.ActorOf(ctx), now, system.NewID)

@@ -188,7 +188,26 @@ func TestStore_UnderContention(t *testing.T) {
 		t.Skip("only the embedded engine has contention")
 	}
 	registrartest.RunSimulated(t, func(t testing.TB) registrartest.Store {
-		c := overEngine(localdynamodb.Options{Contention: localdynamodb.AWSContention()})
-		return dynamo.New(c, dynamo.Config{Table: newTable(t, c), CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
+		c := settled{overEngine(localdynamodb.Options{Contention: localdynamodb.AWSContention()})}
+		return dynamo.New(c, dynamo.Config{Table: newTable(t, c.Client), CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
 	})
+}
+
+// settled is a client whose eventually consistent reads wait until they show what was written before.
+type settled struct{ *dynamodb.Client }
+
+func (c settled) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	if !aws.ToBool(in.ConsistentRead) {
+		time.Sleep(time.Second)
+	}
+	return c.Client.Query(ctx, in, o...)
+}
+
+func (c settled) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	for _, all := range in.RequestItems {
+		if !aws.ToBool(all.ConsistentRead) {
+			time.Sleep(time.Second)
+		}
+	}
+	return c.Client.BatchGetItem(ctx, in, o...)
 }

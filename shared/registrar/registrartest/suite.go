@@ -25,14 +25,14 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 	}
 }
 
-// RunSimulated runs the whole suite in simulated time, for a store whose requests take their time and meet each other, and whose
-// lists may be a second behind.
+// RunSimulated runs the whole suite in simulated time, for a store whose requests take their time and meet each other. Its lists
+// must show what was written before they were asked for.
 func RunSimulated(t *testing.T, open func(testing.TB) Store) {
 	for name, test := range suite() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				u := New(t, settled{open(t)})
+				u := New(t, open(t))
 				time.Sleep(time.Until(u.at)) // as everywhere else, records are made now
 				test(t, u)
 			})

@@ -236,7 +236,7 @@ func badHeaders(r request, function string) []bad {
 	var all []bad
 	if strings.HasSuffix(function, "-update") || strings.HasSuffix(function, "-delete") {
 		for _, tag := range []string{
-			`W/"1"`, `1`, `"1", "2"`, `"0"`, `"-1"`, `"1`, `""`, `"1e0"`, `"` + planted + `"`, `"` + strings.Repeat("9", 30) + `"`, strings.Repeat(planted, 50), `"1` + "\xff" + `"`, `'1'`,
+			`W/"1"`, `1`, `"1" "2"`, `"8", "9"`, `*, "1"`, `,`, `"0"`, `"-1"`, `"1`, `""`, `"1e0"`, `"` + planted + `"`, `"` + strings.Repeat("9", 30) + `"`, strings.Repeat(planted, 50), `"1` + "\xff" + `"`, `'1'`,
 		} {
 			all = append(all, r.withHeader("If-Match "+tag, "header.If-Match", "If-Match", tag))
 		}

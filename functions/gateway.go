@@ -53,7 +53,7 @@ func API() Gateway {
 	return Gateway{
 		CORS: CORS{
 			Origins: []string{"*"}, Methods: slices.Sorted(maps.Keys(methods)),
-			Headers: []string{"Content-Type", "Idempotency-Key", "If-Match", "X-Correlation-Id"},
+			Headers: []string{"Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Correlation-Id"},
 			Expose:  []string{"Apigw-Requestid", "ETag", "Link", "Location", "Retry-After", "X-Correlation-Id"},
 			MaxAge:  time.Hour,
 		},

@@ -10,6 +10,7 @@ import (
 
 // DeleteStore is what [Delete] needs of the store.
 type DeleteStore interface {
+	GetStore
 	DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error
 }
 
@@ -25,10 +26,12 @@ func Delete(store DeleteStore) api.Operation {
 		Description: "Refused while anything depends on it: sections that the instructor teaches. If-Match is optional.",
 		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
-		version, err := in.ExpectsIfSaid()
-		if err != nil {
-			return nil, err
-		}
-		return nil, store.DeleteInstructor(ctx, registrar.InstructorID(in.ID), version)
+		id := registrar.InstructorID(in.ID)
+		return nil, api.Delete(in.IfMatchInput,
+			func() (registrar.Version, error) {
+				found, err := store.Instructor(ctx, id)
+				return found.Version, err
+			},
+			func(version registrar.Version) error { return store.DeleteInstructor(ctx, id, version) })
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 // DeleteStore is what [Delete] needs of the store.
 type DeleteStore interface {
+	GetStore
 	DeleteSection(ctx context.Context, id registrar.SectionID, version registrar.Version) error
 }
 
@@ -25,10 +26,12 @@ func Delete(store DeleteStore) api.Operation {
 		Description: "Refused once anybody has registered for it, dropped or not: cancel it instead. If-Match is optional.",
 		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
-		version, err := in.ExpectsIfSaid()
-		if err != nil {
-			return nil, err
-		}
-		return nil, store.DeleteSection(ctx, registrar.SectionID(in.ID), version)
+		id := registrar.SectionID(in.ID)
+		return nil, api.Delete(in.IfMatchInput,
+			func() (registrar.Version, error) {
+				found, err := store.Section(ctx, id)
+				return found.Version, err
+			},
+			func(version registrar.Version) error { return store.DeleteSection(ctx, id, version) })
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 // DeleteStore is what [Delete] needs of the store.
 type DeleteStore interface {
+	GetStore
 	DeleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error
 }
 
@@ -25,10 +26,12 @@ func Delete(store DeleteStore) api.Operation {
 		Description: "Refused while anything depends on it: registrations, dropped ones too. If-Match is optional.",
 		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
-		version, err := in.ExpectsIfSaid()
-		if err != nil {
-			return nil, err
-		}
-		return nil, store.DeleteStudent(ctx, registrar.StudentID(in.ID), version)
+		id := registrar.StudentID(in.ID)
+		return nil, api.Delete(in.IfMatchInput,
+			func() (registrar.Version, error) {
+				found, err := store.Student(ctx, id)
+				return found.Version, err
+			},
+			func(version registrar.Version) error { return store.DeleteStudent(ctx, id, version) })
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 // DeleteStore is what [Delete] needs of the store.
 type DeleteStore interface {
+	GetStore
 	DeleteTerm(ctx context.Context, id registrar.TermID, version registrar.Version) error
 }
 
@@ -25,10 +26,12 @@ func Delete(store DeleteStore) api.Operation {
 		Description: "Refused while anything depends on it: its sections. If-Match is optional.",
 		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
-		version, err := in.ExpectsIfSaid()
-		if err != nil {
-			return nil, err
-		}
-		return nil, store.DeleteTerm(ctx, registrar.TermID(in.ID), version)
+		id := registrar.TermID(in.ID)
+		return nil, api.Delete(in.IfMatchInput,
+			func() (registrar.Version, error) {
+				found, err := store.Term(ctx, id)
+				return found.Version, err
+			},
+			func(version registrar.Version) error { return store.DeleteTerm(ctx, id, version) })
 	})
 }

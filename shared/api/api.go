@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -109,10 +110,13 @@ const Version = "1.0.0"
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(mux)
-	f := &front{mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{}}
+	f := &front{mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{}, lists: map[string]bool{}, pool: newCompressors()}
 	for _, o := range operations {
 		o.register(api)
 		f.names[o.Method+" "+o.Path] = o.ID
+		f.lists[o.Method+" "+o.Path] = slices.ContainsFunc(operationIn(api.OpenAPI(), o.Method, o.Path).Parameters, func(p *huma.Param) bool {
+			return p.In == "query" && p.Name == "limit"
+		})
 		if o.Form != nil {
 			f.forms[o.Method+" "+o.Path] = o.Form
 		}

@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
+	"slices"
 
 	"example.com/registrar/shared/registrar"
 )
@@ -86,36 +85,31 @@ func Replayed[O any](err error) (*O, error) {
 	return out, nil
 }
 
-// ETag writes a version as an entity tag.
-func ETag(v registrar.Version) string { return `"` + strconv.FormatInt(int64(v), 10) + `"` }
-
 // IfMatchInput is embedded in the input of a change or a deletion.
 type IfMatchInput struct {
-	IfMatch string `header:"If-Match" maxLength:"100" doc:"ETag of the version that the change was made of" example:"\"1\""`
+	IfMatch string `header:"If-Match" doc:"ETag of the version that the change was made of; or several, or *, as RFC 9110 says" example:"\"1\""`
 }
 
-// Expects tells which version the client saw. A change must say; 428 else (RFC 6585 section 3).
-func (in IfMatchInput) Expects() (registrar.Version, error) {
-	if in.IfMatch == "" {
-		return 0, newProblem(http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match").
+// expected is what If-Match asks for.
+type expected struct {
+	any      bool                // any version that there is
+	versions []registrar.Version // else one of these
+}
+
+func (e expected) met(v registrar.Version) bool { return e.any || slices.Contains(e.versions, v) }
+
+// expects returns what the client saw. Without the header it is any version, which a change must not leave open: 428 then (RFC 6585
+// section 3).
+func (in IfMatchInput) expects(needed bool) (expected, error) {
+	if in.IfMatch == "" && needed {
+		return expected{}, newProblem(http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match").
 			on("header.If-Match", registrar.FieldRequired, "must be the record's ETag")
 	}
-	return in.ExpectsIfSaid()
-}
-
-// ExpectsIfSaid is [IfMatchInput.Expects] for a deletion, where 0 stands for any version: without the header, or with *.
-func (in IfMatchInput) ExpectsIfSaid() (registrar.Version, error) {
-	if in.IfMatch == "" || in.IfMatch == "*" {
-		return 0, nil
+	if in.IfMatch == "" {
+		return expected{any: true}, nil
 	}
-	text, quoted := strings.CutPrefix(in.IfMatch, `"`)
-	text, closed := strings.CutSuffix(text, `"`)
-	version, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || version < 1 || !quoted || !closed {
-		return 0, newProblem(http.StatusBadRequest, codeBadRequest, "If-Match is not an ETag of this API").
-			on("header.If-Match", fieldFormat, `must be one ETag, such as "1"`)
-	}
-	return registrar.Version(version), nil
+	tags, _ := parseEntityTags(in.IfMatch) // the front has refused what is none
+	return expected{any: tags.all, versions: tags.versions()}, nil
 }
 
 // Record is what [Change] needs of a record.
@@ -128,7 +122,7 @@ type Record interface {
 // checks its form, and stores it under the condition that nobody was faster.
 func Change[R Record](in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error) (R, error) {
 	var none R
-	expected, err := in.Expects()
+	expected, err := in.expects(true)
 	if err != nil {
 		return none, err
 	}
@@ -136,7 +130,7 @@ func Change[R Record](in IfMatchInput, read func() (R, error), change func(R) R,
 	if err != nil {
 		return none, err
 	}
-	if expected != 0 && expected != before.Current() {
+	if !expected.met(before.Current()) {
 		return none, registrar.ErrVersionMismatch
 	}
 	after := change(before)
@@ -147,4 +141,26 @@ func Change[R Record](in IfMatchInput, read func() (R, error), change func(R) R,
 		return none, err
 	}
 	return after, nil
+}
+
+// Delete carries out a deletion under the condition that the client set, if it set one: remove gets the version that the record must
+// have, 0 for any. Which of several versions it has must be read first.
+func Delete(in IfMatchInput, read func() (registrar.Version, error), remove func(registrar.Version) error) error {
+	expected, err := in.expects(false)
+	switch {
+	case err != nil:
+		return err
+	case expected.any:
+		return remove(0)
+	case len(expected.versions) == 1:
+		return remove(expected.versions[0])
+	}
+	present, err := read()
+	if err != nil {
+		return err
+	}
+	if !expected.met(present) {
+		return registrar.ErrVersionMismatch
+	}
+	return remove(present)
 }

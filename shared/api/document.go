@@ -85,6 +85,10 @@ func introduce(doc *huma.OpenAPI, about About) {
 		Description: "What the log lines, events and messages that this request causes shall have in common. What is not of this form is not used: " +
 			"the request's own id is.",
 		Schema: &huma.Schema{Type: huma.TypeString},
+	}, headerIfNoneMatch: {
+		Name: headerIfNoneMatch, In: "header", Example: `"1"`,
+		Description: "ETag of what the client has, or several: if it is that still, the answer is 304, without it",
+		Schema:      &huma.Schema{Type: huma.TypeString},
 	}}
 	doc.Components.Schemas.Map()["GatewayMessage"] = &huma.Schema{
 		Type: huma.TypeObject, Description: "What API Gateway answers itself, before or instead of a function", Required: []string{"message"},
@@ -127,6 +131,9 @@ func headerRef(name string) *huma.Header { return &huma.Header{Ref: "#/component
 // describeRequest adds what is not in the input's type.
 func describeRequest(o *huma.Operation, spec Spec) {
 	o.Parameters = append(o.Parameters, &huma.Param{Ref: "#/components/parameters/" + headerCorrelation})
+	if conditional(o, spec) {
+		o.Parameters = append(o.Parameters, &huma.Param{Ref: "#/components/parameters/" + headerIfNoneMatch})
+	}
 	for _, p := range o.Parameters {
 		// The operation itself answers for its absence: with 428, and not with 422 as for a parameter that huma wants.
 		if p.In == "header" && p.Name == "If-Match" && spec.mustMatch() {
@@ -139,6 +146,13 @@ func describeRequest(o *huma.Operation, spec Spec) {
 			p.Schema = &schema
 		}
 	}
+}
+
+// conditional reports whether the operation gives a record with an entity tag, so that who has it already need not be sent it
+// again.
+func conditional(o *huma.Operation, spec Spec) bool {
+	response := o.Responses[strconv.Itoa(http.StatusOK)]
+	return spec.Method == http.MethodGet && response != nil && response.Headers["ETag"] != nil
 }
 
 // mustMatch reports whether the operation answers 428 to a request without If-Match.
@@ -185,7 +199,18 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 	for _, code := range spec.Codes {
 		own[statusOf(code)] = append(own[statusOf(code)], code)
 	}
-	for _, status := range statuses(spec) {
+	all := statuses(spec)
+	if conditional(o, spec) {
+		all = append(all, http.StatusPreconditionFailed)
+		o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
+			Description: "The client has the record as it is: If-None-Match names its entity tag.",
+			Headers: map[string]*huma.Header{
+				"ETag":            {Schema: &huma.Schema{Type: huma.TypeString}, Description: "That which the client has", Required: true},
+				headerCorrelation: headerRef(headerCorrelation), headerRequest: headerRef(headerRequest),
+			},
+		}
+	}
+	for _, status := range all {
 		key := strconv.Itoa(status)
 		if codes := own[status]; len(codes) > 0 {
 			o.Responses[key] = answer(status, codes)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"example.com/registrar/shared/registrar"
@@ -33,6 +33,8 @@ type front struct {
 	log   *slog.Logger
 	names map[string]string // operation ids by pattern
 	forms map[string]Form   // of the operations that take one
+	lists map[string]bool   // patterns of the operations that have a limit
+	pool  *sync.Pool        // of compressors
 }
 
 // exchange is what one request keeps of itself while it is answered.
@@ -55,24 +57,22 @@ func exchangeOf(ctx context.Context) *exchange {
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	x := &exchange{log: f.log, url: *r.URL}
-	w := &statusWriter{ResponseWriter: rw}
+	w := &held{}
+	w.begin()
 	_, pattern := f.mux.Handler(r)
 	ctx := telemetry.With(context.WithValue(r.Context(), exchangeKey{}, x), "operation", f.names[pattern])
 	defer func() {
 		p := recover()
 		if p != nil {
 			f.log.ErrorContext(ctx, "panic", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			if w.status == 0 {
-				writeProblem(w, x, internal(ctx))
-			}
+			w.begin()
+			writeProblem(w, x, internal(ctx))
 		}
+		status := w.send(rw, r, x, f.pool)
 		telemetry.Conclude(ctx, telemetry.Outcome{
-			Operation: f.names[pattern], Code: x.code, Status: cmp.Or(w.status, http.StatusOK),
-			Failed: p != nil || w.status >= http.StatusInternalServerError,
+			Operation: f.names[pattern], Code: x.code, Status: status, Failed: p != nil || status >= http.StatusInternalServerError,
 		})
 	}()
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	p := f.refusal(r, pattern)
 	var body []byte
 	if p == nil {
@@ -87,6 +87,21 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mux.ServeHTTP(w, r)
+	for less, most := r, registrar.MaxPage; !w.fits(); {
+		if f.lists[pattern] && w.status == http.StatusOK {
+			less, most = w.shorter(less, most)
+		} else {
+			less = nil
+		}
+		if less == nil {
+			f.log.ErrorContext(ctx, "the answer is longer than Lambda takes", "bytes", w.body.Len())
+			w.begin()
+			writeProblem(w, x, internal(ctx))
+			return
+		}
+		w.begin()
+		f.mux.ServeHTTP(w, less)
+	}
 }
 
 // refusal tells what is wrong with the request's address or method.
@@ -98,6 +113,9 @@ func (f *front) refusal(r *http.Request, pattern string) *Problem {
 		return newProblem(http.StatusNotFound, codeNotFound, "there is nothing at this address").on("path", fieldFormat, "must have no empty, . or .. segment")
 	case pattern == "":
 		return f.elsewhere(r)
+	}
+	if p := conditionFault(r); p != nil {
+		return p
 	}
 	return queryFault(r.URL.RawQuery)
 }
@@ -172,28 +190,3 @@ func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 	}
 	return body, nil
 }
-
-// statusWriter remembers the status for the log.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements [http.ResponseWriter].
-func (w *statusWriter) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap lets [http.ResponseController] reach the writer beneath.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -60,6 +60,7 @@ const (
 	MaxBody            = 10 << 20         // bytes of a request's body
 	MaxHeader          = 10_240           // bytes of the request line and the headers' values together
 	MaxEvent           = 6 << 20          // bytes of the event (Lambda quotas, "Invocation payload")
+	MaxAnswer          = 6 << 20          // bytes of the function's answer, as the JSON that it is (the same)
 	IntegrationTimeout = 30 * time.Second // until a function must have answered
 )
 
@@ -193,8 +194,11 @@ func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, log *slog.Lo
 			return
 		}
 		answer, body, err := response(o.answer)
-		if o.err != nil {
+		switch {
+		case o.err != nil:
 			err = fmt.Errorf("the function failed: %w", o.err)
+		case len(o.answer) > MaxAnswer: // Lambda fails the invocation: Function.ResponseSizeTooLarge
+			err = fmt.Errorf("the answer has %d bytes", len(o.answer))
 		}
 		if err != nil {
 			log.Error("the function gave no answer that can be passed on", "error", err)

@@ -324,6 +324,20 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Lambda gives answers up to 6 MB, whatever is in them.
+func TestAnswersHaveALimit(t *testing.T) {
+	sized := func(bytes int) string {
+		const frame = `{"statusCode":200,"body":""}`
+		return `{"statusCode":200,"body":"` + strings.Repeat("x", bytes-len(frame)) + `"}`
+	}
+	get := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	if got := serve(newGateway(t, gateway.Options{NotFound: answer(sized(gateway.MaxAnswer))}), get); got.Code != http.StatusOK {
+		t.Errorf("as much as may be: %d", got.Code)
+	}
+	got := serve(newGateway(t, gateway.Options{NotFound: answer(sized(gateway.MaxAnswer + 1))}), get)
+	wantAnswer(t, got, http.StatusInternalServerError, `{"message":"Internal Server Error"}`)
+}
+
 func TestBrokenBody(t *testing.T) {
 	g := newGateway(t, gateway.Options{NotFound: answer(`{}`)})
 	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("{"), broken{}))

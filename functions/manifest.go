@@ -447,6 +447,7 @@ func All() []Function {
 			Name: "imports-create", Operations: one(func(a Adapters) api.Operation { return imports.Create(a.Store, a.Bucket, a.System) }),
 			Memory: 256, Timeout: 10 * time.Second, Table: Write, Bucket: Write, Throttle: &Throttle{Rate: 5, Burst: 10},
 		},
+		reads("imports-list", func(a Adapters) api.Operation { return imports.List(a.Store) }),
 		reads("imports-get", func(a Adapters) api.Operation { return imports.Get(a.Store) }),
 		{
 			Name: "imports-apply", Queue: queueNamed("imports"), Sends: []string{"audit"},

@@ -16,16 +16,39 @@ import (
 
 // Store is what applying a file needs of the store.
 type Store interface {
-	registrar.RegistrationStore
-	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
-	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
+	Reports
+	Reads
+	Writes
+}
+
+// Reports keeps where imports stand, and what is told of them. A dry run writes here and nowhere else.
+type Reports interface {
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	// SaveImport writes progress if the import's version is still the one before, and adds to its report.
 	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
+	// KeepDecision keeps that a row was refused until progress is saved, so that an import that goes on does not decide again.
+	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
+	// Decisions reads those of rows after a row, in their order.
+	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
+}
+
+// Reads looks up what rows are about.
+type Reads interface {
+	RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error)
+	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
+	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
 	CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error)
 	SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error)
-	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing.
-	InstructorsByName(ctx context.Context, names []string) (ids map[string]registrar.InstructorID, created int, err error)
+	// ImportedInstructors finds the instructors that imports made under these names.
+	ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error)
+}
+
+// Writes changes records. There are two: the store, and the one of dry runs, which only remembers.
+type Writes interface {
+	CommitRegistration(ctx context.Context, change registrar.RegistrationChange, answer registrar.Answer) error
+	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which it
+	// names.
+	InstructorsByName(ctx context.Context, names []string) (ids map[string]registrar.InstructorID, made []string, err error)
 	CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error
 	UpdateCourse(ctx context.Context, before, after registrar.Course) error
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
@@ -62,13 +85,17 @@ func Formats() map[string]func(io.Reader) (intake.Reader, error) {
 	}
 }
 
-// Apply reads the import's file to its end. It may be called again for the same import, after a crash too: that is another
-// run, from the first row on, of which alone the import then tells. Rows that were applied before change nothing; rows that
-// are refused again are audited again, as each is another attempt. An error means that the message should come back; what is
-// wrong with the file itself, an [*intake.FileError], is told in the import, and is no error.
+// Apply reads the import's file to its end. It may be called again for the same import, after a crash too. Registrations then
+// go on after the last row that is known to be decided, because a seat goes to whom the file names first: see
+// [registrar.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the import then tells:
+// rows that were applied before change nothing. An error means that the message should come back; what is wrong with the file
+// itself, an [*intake.FileError], is told in the import, and is no error.
+//
+// A dry run reads and decides as any other, over a store that only remembers what it was asked to write. So does the first of
+// the two runs of an import that allows so many refused rows and no more.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	by := request.From(ctx)
-	by.Principal = "import:" + string(id)
+	by.Principal = principal(id)
 	ctx = request.With(ctx, by)
 	im, err := a.Store.Import(ctx, id)
 	if registrar.IsRefusal(err, registrar.NotFound) { // nobody asked for it, and waiting makes it no better
@@ -77,18 +104,39 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	if err != nil {
 		return fmt.Errorf("import %s: %w", id, err)
 	}
-	if im.State.Ended() {
-		return nil // delivered again
+	for !im.State.Ended() { // else it was delivered again
+		run := a
+		if dry(im) {
+			run.Store = dryStore(a.Store, a.NewID)
+		}
+		if err := run.run(ctx, &im); err != nil {
+			return err
+		}
 	}
-	im.State, im.StartedAt = registrar.ImportRunning, registrar.Instant(a.Clock())
-	im.Run++
-	im.Rows, im.Changed, im.Problems = registrar.ImportRows{}, registrar.ImportChanges{}, 0
-	if err := a.save(ctx, &im, nil); err != nil {
+	return nil
+}
+
+// dry reports whether the import's next run changes nothing but the import.
+func dry(im registrar.Import) bool { return im.DryRun || im.MaxRefusedPercent != nil && !im.Checked }
+
+// principal is who acts in what an import does.
+func principal(id registrar.ImportID) string { return "import:" + string(id) }
+
+// run reads the file once.
+func (a Applier) run(ctx context.Context, im *registrar.Import) error {
+	resumed := im.State == registrar.ImportRunning && im.Resumes()
+	if im.State = registrar.ImportRunning; im.StartedAt.IsZero() {
+		im.StartedAt = registrar.Instant(a.Clock())
+	}
+	if !resumed {
+		begin(im)
+	}
+	if err := a.save(ctx, im, registrar.ImportReport{}); err != nil {
 		return err
 	}
-	file, size, err := a.Objects.Open(ctx, ObjectKey(id))
+	file, size, err := a.Objects.Open(ctx, ObjectKey(im.ID))
 	if err != nil {
-		return fmt.Errorf("import %s: open the upload: %w", id, err)
+		return fmt.Errorf("import %s: open the upload: %w", im.ID, err)
 	}
 	defer file.Close()
 	apply := a.sections
@@ -96,15 +144,18 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 		apply = a.registrations
 	}
 	if err = errTooLarge; size <= registrar.MaxImportBytes {
-		err = apply(ctx, &im, &bounded{file: file, left: registrar.MaxImportBytes})
+		err = apply(ctx, im, &bounded{file: file, left: registrar.MaxImportBytes})
 	}
 	var broken *intake.FileError
 	if errors.As(err, &broken) {
+		if dry(*im) {
+			im.Rows.Applied, im.Changed = 0, registrar.ImportChanges{}
+		}
 		im.State, im.Reason, im.EndedAt = registrar.ImportFailed, broken.Reason, registrar.Instant(a.Clock())
-		return a.save(ctx, &im, nil)
+		return a.save(ctx, im, registrar.ImportReport{})
 	}
 	if err != nil {
-		return fmt.Errorf("import %s: %w", id, err)
+		return fmt.Errorf("import %s: %w", im.ID, err)
 	}
 	return nil
 }
@@ -154,14 +205,14 @@ func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Rea
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
 			return fmt.Errorf("read the file: %w", readErr)
 		}
-		problems, err := a.applyBatch(ctx, im, stated, entries)
+		report, err := a.applyBatch(ctx, im, stated, entries)
 		if err != nil {
 			return err
 		}
 		if readErr != nil {
-			return a.finish(ctx, im, problems)
+			return a.finish(ctx, im, report)
 		}
-		if err := a.save(ctx, im, problems); err != nil {
+		if err := a.save(ctx, im, report); err != nil {
 			return err
 		}
 	}
@@ -173,20 +224,36 @@ const objectPrefix = "imports/"
 // ObjectKey is where the upload of an import lies in the bucket.
 func ObjectKey(id registrar.ImportID) string { return objectPrefix + string(id) }
 
-// save writes progress, and as many of the problems as there is room for.
-func (a Applier) save(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
-	problems = problems[:min(len(problems), registrar.MaxImportProblems-im.Problems)]
-	im.Problems += len(problems)
+// save writes progress, and as much of the report as there is room for. Only a dry run lists what it changes.
+func (a Applier) save(ctx context.Context, im *registrar.Import, report registrar.ImportReport) error {
+	report.Problems = report.Problems[:min(len(report.Problems), registrar.MaxImportProblems-im.Problems)]
+	if !im.DryRun {
+		report.Changes = nil
+	}
+	report.Changes = report.Changes[:min(len(report.Changes), registrar.MaxImportProblems-im.Listed)]
+	im.Problems, im.Listed = im.Problems+len(report.Problems), im.Listed+len(report.Changes)
 	im.Stamp = im.Next(a.Clock())
-	if err := a.Store.SaveImport(ctx, *im, registrar.ImportReport{Problems: problems}); err != nil {
+	if err := a.Store.SaveImport(ctx, *im, report); err != nil {
 		return fmt.Errorf("import %s: save progress: %w", im.ID, err)
 	}
 	return nil
 }
 
-func (a Applier) finish(ctx context.Context, im *registrar.Import, problems []registrar.ImportProblem) error {
-	im.State, im.EndedAt = registrar.ImportFinished, registrar.Instant(a.Clock())
-	return a.save(ctx, im, problems)
+// finish saves the end of a run: the import is over, unless it is the run before the one that changes something.
+func (a Applier) finish(ctx context.Context, im *registrar.Import, report registrar.ImportReport) error {
+	if concluded := im.Conclude(a.Clock()); im.DryRun || !dry(*im) || concluded.State == registrar.ImportFailed {
+		*im = concluded
+		return a.save(ctx, im, report)
+	}
+	im.Checked = true
+	begin(im)
+	return a.save(ctx, im, registrar.ImportReport{})
+}
+
+// begin counts another run, from the first row on.
+func begin(im *registrar.Import) {
+	im.Run++
+	im.Rows, im.Changed, im.Problems, im.Listed = registrar.ImportRows{}, registrar.ImportChanges{}, 0, 0
 }
 
 func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
@@ -203,14 +270,38 @@ func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
 
 // outcome is what became of one entry. It belongs to one writer until all have finished.
 type outcome struct {
-	created, updated, unchanged int
-	refusal                     error // the domain or the store refused the record
+	changes   []registrar.ImportChange // what was created and updated, still without the row
+	unchanged int
+	refusal   error // the domain or the store refused the record
+}
+
+func (o *outcome) created(record string) {
+	o.changes = append(o.changes, registrar.ImportChange{Record: record, Effect: registrar.EffectCreated})
+}
+
+func (o *outcome) updated(record string, fields []string) {
+	o.changes = append(o.changes, registrar.ImportChange{Record: record, Effect: registrar.EffectUpdated, Fields: fields})
+}
+
+// tally counts what became of a row's records, and gives the list of it.
+func (o *outcome) tally(im *registrar.Import, row int) []registrar.ImportChange {
+	im.Changed.Unchanged += o.unchanged
+	for n := range o.changes {
+		o.changes[n].Row = row
+		if o.changes[n].Effect == registrar.EffectCreated {
+			im.Changed.Created++
+		} else {
+			im.Changed.Updated++
+		}
+	}
+	return o.changes
 }
 
 // applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors. A course
 // stands on the rows of all its sections, and not always in the same words: the first row of the file states it, so that
 // the same file states the same twice. Courses stated so far are in stated.
-func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated map[string]registrar.Course, entries []intake.Entry) ([]registrar.ImportProblem, error) {
+func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated map[string]registrar.Course, entries []intake.Entry) (registrar.ImportReport, error) {
+	var none registrar.ImportReport
 	var names, codes, crns []string
 	for _, e := range entries {
 		if !e.Empty() {
@@ -219,20 +310,28 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated ma
 			crns = append(crns, e.Section.CRN)
 		}
 	}
-	instructors, created, err := a.Store.InstructorsByName(ctx, names)
+	instructors, made, err := a.Store.InstructorsByName(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("instructors: %w", err)
+		return none, fmt.Errorf("instructors: %w", err)
 	}
-	im.Changed.Created += created
 	known, err := a.Store.CoursesByCode(ctx, codes)
 	if err != nil {
-		return nil, fmt.Errorf("courses: %w", err)
+		return none, fmt.Errorf("courses: %w", err)
 	}
 	sections, err := a.Store.SectionsByCRN(ctx, im.Term, crns)
 	if err != nil {
-		return nil, fmt.Errorf("sections: %w", err)
+		return none, fmt.Errorf("sections: %w", err)
 	}
 	outcomes := make([]outcome, len(entries))
+	for i, e := range entries { // who was made stands with the first row that names them
+		made = slices.DeleteFunc(made, func(name string) bool {
+			found := !e.Empty() && slices.Contains(e.Instructors, name)
+			if found {
+				outcomes[i].created("instructor")
+			}
+			return found
+		})
+	}
 	first := make(map[string]int, len(codes)) // the entry that states a course
 	for i, e := range entries {
 		code := e.Course.Code()
@@ -258,7 +357,7 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated ma
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("courses: %w", err)
+		return none, fmt.Errorf("courses: %w", err)
 	}
 	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
 		e := entries[i]
@@ -277,7 +376,7 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated ma
 		return outcomes[i].settle(a.applySection(ctx, before, exists, section, &outcomes[i]))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("sections: %w", err)
+		return none, fmt.Errorf("sections: %w", err)
 	}
 	return a.count(im, entries, outcomes, stated), nil
 }
@@ -295,7 +394,7 @@ func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known
 		if err := a.Store.CreateCourse(ctx, stated, registrar.Answer{}); err != nil {
 			return stated, err
 		}
-		o.created++
+		o.created("course")
 		return stated, nil
 	}
 	stated.ID, stated.Stamp = before.ID, before.Stamp
@@ -307,7 +406,7 @@ func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known
 	if err := a.Store.UpdateCourse(ctx, before, stated); err != nil {
 		return stated, err
 	}
-	o.updated++
+	o.updated("course", changedFields(before, stated))
 	return stated, nil
 }
 
@@ -323,7 +422,7 @@ func (a Applier) applySection(ctx context.Context, before registrar.Section, kno
 		if err := a.Store.CreateSection(ctx, stated, registrar.Answer{}); err != nil {
 			return err
 		}
-		o.created++
+		o.created("section")
 		return nil
 	}
 	stated.ID, stated.Stamp, stated.Status, stated.Deadlines = before.ID, before.Stamp, before.Status, before.Deadlines
@@ -338,7 +437,7 @@ func (a Applier) applySection(ctx context.Context, before registrar.Section, kno
 	if err := a.Store.UpdateSection(ctx, before, stated); err != nil {
 		return err
 	}
-	o.updated++
+	o.updated("section", changedFields(before, stated))
 	return nil
 }
 
@@ -354,13 +453,12 @@ func (o *outcome) settle(err error) error {
 	return err
 }
 
-func (a Applier) count(im *registrar.Import, entries []intake.Entry, outcomes []outcome, stated map[string]registrar.Course) []registrar.ImportProblem {
+func (a Applier) count(im *registrar.Import, entries []intake.Entry, outcomes []outcome, stated map[string]registrar.Course) registrar.ImportReport {
 	var problems []registrar.ImportProblem
+	var changes []registrar.ImportChange
 	for i, e := range entries {
 		o := outcomes[i]
-		im.Changed.Created += o.created
-		im.Changed.Updated += o.updated
-		im.Changed.Unchanged += o.unchanged
+		changes = append(changes, o.tally(im, e.Row)...)
 		refused := e.Refused
 		for _, p := range e.Problems {
 			problems = append(problems, registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused})
@@ -382,7 +480,7 @@ func (a Applier) count(im *registrar.Import, entries []intake.Entry, outcomes []
 		im.Rows.Refused += refused
 		im.Rows.Applied += e.Rows - refused
 	}
-	return problems
+	return registrar.ImportReport{Problems: problems, Changes: changes}
 }
 
 // inParallel runs work for 0 … n-1 on a few goroutines, and returns the first failure after all have stopped.

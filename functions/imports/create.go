@@ -55,6 +55,7 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		}
 		im := registrar.Import{
 			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: format, Mapping: mapping, Complete: in.Body.Complete,
+			DryRun: in.Body.DryRun, MaxRefusedPercent: in.Body.MaxRefusedPercent,
 			Term: registrar.TermID(in.Body.Term), Notify: registrar.Personal(in.Body.Notify), State: registrar.ImportWaiting,
 		}
 		if err := registrar.ValidateAddress("notify", in.Body.Notify); err != nil {

@@ -12,23 +12,26 @@ import (
 type GetStore interface {
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
+	ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error)
 }
 
 type getInput struct {
 	api.IDInput
 	api.PageInput
+	Show string `query:"show" enum:"problems,changes" default:"problems" doc:"The list to page through: what was wrong in the rows, or what a dry run foretells"`
 }
 
-// Report is an import with a page of what was wrong in its rows.
+// Report is an import with a page of one of its lists.
 type Report struct {
 	Import
-	Problems []RowProblem `json:"problems" doc:"By row, those of the last run, the first 10,000 of them; one page"`
-	Next     string       `json:"next,omitempty" doc:"Cursor of the next page of problems"`
+	Problems []RowProblem `json:"problems" doc:"By row, those of the last run, the first 10,000 of them; one page. Empty with show=changes"`
+	Changes  []RowChange  `json:"changes" doc:"What a dry run foretells, by row, the first 10,000 of them; one page. Empty without show=changes"`
+	Next     string       `json:"next,omitempty" doc:"Cursor of the next page of the list"`
 }
 
 type getOutput struct {
 	ETag string `header:"ETag"`
-	Link string `header:"Link" doc:"The next page of problems, relation next (RFC 8288), relative to the address of the request"`
+	Link string `header:"Link" doc:"The next page of the list, relation next (RFC 8288), relative to the address of the request"`
 	Body Report
 }
 
@@ -36,13 +39,26 @@ type getOutput struct {
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Tell where an import stands", Tag: "imports",
-		Description: "With a page of problems; limit and cursor page through them. An import whose worker failed is run again, from the first row on: " +
-			"counts and problems are of its last run, and a cursor of an earlier one is refused. Problems are kept for 400 days.",
+		Description: "With a page of problems, or of what a dry run foretells; limit and cursor page through them. An import of registrations " +
+			"whose worker failed goes on where it stopped. One of another kind is run again, from the first row on: counts and problems are of " +
+			"its last run, and a cursor of an earlier one is refused. Problems are kept for 400 days.",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *getInput) (*getOutput, error) {
 		im, err := store.Import(ctx, registrar.ImportID(in.ID))
 		if err != nil {
 			return nil, err
+		}
+		out := &getOutput{ETag: api.ETag(im.Version), Body: Report{Import: show(im), Problems: []RowProblem{}, Changes: []RowChange{}}}
+		if in.Show == "changes" {
+			page, err := store.ImportChanges(ctx, im, in.Request())
+			if err != nil {
+				return nil, err
+			}
+			list := api.ListOf(ctx, page, func(c registrar.ImportChange) RowChange {
+				return RowChange{Row: c.Row, Record: c.Record, Effect: string(c.Effect), Fields: append([]string{}, c.Fields...)}
+			})
+			out.Link, out.Body.Changes, out.Body.Next = list.Link, list.Body.Items, list.Body.Next
+			return out, nil
 		}
 		page, err := store.ImportProblems(ctx, im, in.Request())
 		if err != nil {
@@ -51,9 +67,7 @@ func Get(store GetStore) api.Operation {
 		list := api.ListOf(ctx, page, func(p registrar.ImportProblem) RowProblem {
 			return RowProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
 		})
-		return &getOutput{
-			ETag: api.ETag(im.Version), Link: list.Link,
-			Body: Report{Import: show(im), Problems: list.Body.Items, Next: list.Body.Next},
-		}, nil
+		out.Link, out.Body.Problems, out.Body.Next = list.Link, list.Body.Items, list.Body.Next
+		return out, nil
 	})
 }

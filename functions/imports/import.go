@@ -16,24 +16,29 @@ type NewImport struct {
 	Format   string          `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
 	Mapping  *intake.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`
 	Complete bool            `json:"complete,omitempty" doc:"The file of sections is the whole truth about each section and course that it names: an empty cell empties what is there. Absent or false: an empty cell keeps it. What the file does not name stays, either way"`
+	// DryRun and MaxRefusedPercent ask for a look before the leap.
+	DryRun            bool `json:"dryRun,omitempty" doc:"Only tell what would change: nothing else is written. GET /v1/imports/{id}?show=changes lists it" example:"true"`
+	MaxRefusedPercent *int `json:"maxRefusedPercent,omitempty" minimum:"0" maximum:"100" doc:"When more than so many rows of a hundred would be refused, change nothing, and fail; absent: any number may be refused" example:"5"`
 	// Accounts come later; then whoever asks is told.
 	Notify string `json:"notify,omitempty" maxLength:"254" doc:"E-mail address that is told when the import has ended; absent: nobody is" example:"registrar@example.edu"`
 }
 
 // Import is an import as clients see it.
 type Import struct {
-	ID        string     `json:"id" format:"uuid"`
-	Kind      string     `json:"kind" enum:"sections,registrations"`
-	Format    string     `json:"format" doc:"How the file is read; mapping: by the mapping that came with the import" example:"yacs-csv"`
-	Complete  bool       `json:"complete" doc:"Whether an empty cell empties what is there; otherwise it keeps it"`
-	Term      string     `json:"term" format:"uuid"`
-	Notify    string     `json:"notify,omitempty" example:"registrar@example.edu"`
-	State     string     `json:"state" enum:"WAITING,RUNNING,FINISHED,FAILED" doc:"WAITING for the upload" example:"FINISHED"`
-	Reason    string     `json:"reason,omitempty" doc:"Why it failed"`
-	Rows      Rows       `json:"rows"`
-	Changed   Changed    `json:"changed"`
-	StartedAt *time.Time `json:"startedAt,omitempty"`
-	EndedAt   *time.Time `json:"endedAt,omitempty"`
+	ID                string     `json:"id" format:"uuid"`
+	Kind              string     `json:"kind" enum:"sections,registrations"`
+	Format            string     `json:"format" doc:"How the file is read; mapping: by the mapping that came with the import" example:"yacs-csv"`
+	Complete          bool       `json:"complete" doc:"Whether an empty cell empties what is there; otherwise it keeps it"`
+	Term              string     `json:"term" format:"uuid"`
+	DryRun            bool       `json:"dryRun" doc:"Whether nothing is changed: what is counted as applied, created and updated would be" example:"false"`
+	MaxRefusedPercent *int       `json:"maxRefusedPercent,omitempty" doc:"When more rows of a hundred are refused, nothing is changed" example:"5"`
+	Notify            string     `json:"notify,omitempty" example:"registrar@example.edu"`
+	State             string     `json:"state" enum:"WAITING,RUNNING,FINISHED,FAILED" doc:"WAITING for the upload; FINISHED when at least one row was applied, else FAILED" example:"FINISHED"`
+	Reason            string     `json:"reason,omitempty" doc:"Why it failed"`
+	Rows              Rows       `json:"rows"`
+	Changed           Changed    `json:"changed"`
+	StartedAt         *time.Time `json:"startedAt,omitempty"`
+	EndedAt           *time.Time `json:"endedAt,omitempty"`
 	api.Stamp
 }
 
@@ -42,6 +47,7 @@ type Rows struct {
 	Read    int `json:"read" example:"2667"`
 	Applied int `json:"applied" example:"2667"`
 	Refused int `json:"refused" example:"0"`
+	Skipped int `json:"skipped" doc:"Rows about somebody whom the import does not concern" example:"0"`
 }
 
 // Changed counts records.
@@ -59,10 +65,19 @@ type RowProblem struct {
 	Refused bool   `json:"refused" doc:"Whether the row was left out; otherwise only what the field says was" example:"false"`
 }
 
+// RowChange is what a dry run foretells of one row.
+type RowChange struct {
+	Row    int      `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
+	Record string   `json:"record" enum:"course,section,instructor,registration" doc:"Kind of the record" example:"section"`
+	Effect string   `json:"effect" enum:"created,updated" example:"updated"`
+	Fields []string `json:"fields" doc:"Fields that would change; none when the record would be created" example:"[\"capacity\"]"`
+}
+
 func show(im registrar.Import) Import {
 	return Import{
-		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Complete: im.Complete, Term: string(im.Term), Notify: string(im.Notify), State: string(im.State), Reason: im.Reason,
-		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused},
+		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Complete: im.Complete, Term: string(im.Term), DryRun: im.DryRun, MaxRefusedPercent: im.MaxRefusedPercent,
+		Notify: string(im.Notify), State: string(im.State), Reason: im.Reason,
+		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused, Skipped: im.Rows.Skipped},
 		Changed:   Changed{Created: im.Changed.Created, Updated: im.Changed.Updated, Unchanged: im.Changed.Unchanged},
 		StartedAt: api.TimeOf(im.StartedAt), EndedAt: api.TimeOf(im.EndedAt), Stamp: api.StampOf(im.Stamp),
 	}

@@ -2,15 +2,20 @@ package imports
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 
 	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
-// registrations applies a file of registrations, row by row, through the same rules as any other enrolment.
+// registrations applies a file of registrations, row by row, through the same rules as any other enrolment. A run that goes on
+// skips the rows that the import has counted. Of those after them, which belong to the batch in which the last worker
+// stopped, it decides none again: a seat that was given is found by the row's idempotency key, and a refusal by its decision.
 func (a Applier) registrations(ctx context.Context, im *registrar.Import, file io.Reader) error {
 	reader, err := intake.NewRegistrations(file)
 	if err != nil {
@@ -19,6 +24,12 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 	term, err := a.Store.Term(ctx, im.Term)
 	if err != nil {
 		return fmt.Errorf("the import's term: %w", err)
+	}
+	list := registrationList{Applier: a, im: im, term: term, decided: map[int]registrar.ImportDecision{}}
+	if im.Resumes() {
+		if err := list.resume(ctx, reader); err != nil {
+			return err
+		}
 	}
 	for {
 		var rows []intake.RegistrationRow
@@ -32,72 +43,144 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
 			return fmt.Errorf("read the file: %w", readErr)
 		}
-		problems, err := a.applyRegistrations(ctx, im, term, rows)
+		report, err := list.apply(ctx, rows)
 		if err != nil {
 			return err
 		}
 		if readErr != nil {
-			return a.finish(ctx, im, problems)
+			return a.finish(ctx, im, report)
 		}
-		if err := a.save(ctx, im, problems); err != nil {
+		if err := a.save(ctx, im, report); err != nil {
 			return err
 		}
 	}
 }
 
-// applyRegistrations enrols in the order of the rows: a seat goes to whom the file names first.
-func (a Applier) applyRegistrations(ctx context.Context, im *registrar.Import, term registrar.Term, rows []intake.RegistrationRow) ([]registrar.ImportProblem, error) {
+// registrationList is a file of registrations while it is being applied.
+type registrationList struct {
+	Applier
+
+	im      *registrar.Import
+	term    registrar.Term
+	decided map[int]registrar.ImportDecision // by row: what the last worker refused and had no time to save
+}
+
+// resume skips the rows that the import has counted, and reads what was decided on those after them.
+func (l registrationList) resume(ctx context.Context, reader *intake.Registrations) error {
+	last := 0
+	for range l.im.Rows.Read {
+		row, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return &intake.FileError{Reason: "the file is not the one that the import began with: it has fewer rows"}
+		}
+		if err != nil {
+			return fmt.Errorf("read the file: %w", err)
+		}
+		last = row.Row
+	}
+	decisions, err := l.Store.Decisions(ctx, l.im.ID, last)
+	for _, d := range decisions {
+		l.decided[d.Row] = d
+	}
+	return err
+}
+
+// apply enrols in the order of the rows: a seat goes to whom the file names first.
+func (l registrationList) apply(ctx context.Context, rows []intake.RegistrationRow) (registrar.ImportReport, error) {
+	var report registrar.ImportReport
 	var numbers, crns []string
 	for _, row := range rows {
 		if row.Problem == nil {
 			numbers, crns = append(numbers, row.Student), append(crns, row.CRN)
 		}
 	}
-	students, err := a.Store.StudentsByNumber(ctx, numbers)
+	students, err := l.Store.StudentsByNumber(ctx, numbers)
 	if err != nil {
-		return nil, fmt.Errorf("students: %w", err)
+		return report, fmt.Errorf("students: %w", err)
 	}
-	sections, err := a.Store.SectionsByCRN(ctx, im.Term, crns)
+	sections, err := l.Store.SectionsByCRN(ctx, l.im.Term, crns)
 	if err != nil {
-		return nil, fmt.Errorf("sections: %w", err)
+		return report, fmt.Errorf("sections: %w", err)
 	}
-	desk := registrar.Desk{Store: a.Store, Audit: newAttempts{a.Audit}, NewID: a.NewID}
-	var problems []registrar.ImportProblem
 	for _, row := range rows {
-		im.Rows.Read++
+		l.im.Rows.Read++
 		student, knownStudent := students[row.Student]
 		section, knownSection := sections[row.CRN]
 		problem := registrar.ImportProblem{Row: row.Row, Refused: true}
-		switch {
+		switch decision, decided := l.decided[row.Row]; {
+		case decided:
+			problem.Field, problem.Reason = "crn", decision.Reason
+			if err := l.Audit.Refused(ctx, decision.Event); err != nil { // again, as it may not have heard; it keeps each event once
+				return report, fmt.Errorf("row %d: %w", row.Row, err)
+			}
 		case row.Problem != nil:
 			problem.Field, problem.Reason = row.Problem.Field, row.Problem.Reason
-		case row.Term != term.Code:
+		case registrar.FoldCode(row.Term) != registrar.FoldCode(l.term.Code):
 			problem.Field, problem.Reason = "term", "is not the code of the import's term"
 		case !knownStudent:
 			problem.Field, problem.Reason = "student_number", "there is no such student"
 		case !knownSection:
 			problem.Field, problem.Reason = "crn", "there is no such section in the term"
 		default:
-			_, err := desk.Enrol(ctx, registrar.EnrolRequest{
-				Section: section.ID, Student: student.ID, At: a.Clock(), Actor: registrar.Actor{Principal: "import:" + string(im.ID)},
-			}, registrar.IdempotencyKey{}, nil)
-			switch refusals := (registrar.Refusals{}); {
-			case err == nil:
-				im.Changed.Created++
-				im.Rows.Applied++
-				continue
-			case registrar.IsRefusal(err, registrar.AlreadyEnrolled):
-				im.Changed.Unchanged++
-				im.Rows.Applied++
-				continue
-			case errors.As(err, &refusals):
-				problem.Field, problem.Reason = "crn", refusals.Error()
-			default:
-				return nil, fmt.Errorf("row %d: %w", row.Row, err)
+			var o outcome
+			if err := l.enrol(ctx, row, section.ID, student.ID, &o); err != nil {
+				return report, fmt.Errorf("row %d: %w", row.Row, err)
 			}
+			report.Changes = append(report.Changes, o.tally(l.im, row.Row)...)
+			if o.refusal == nil {
+				l.im.Rows.Applied++
+				continue
+			}
+			problem.Field, problem.Reason = "crn", o.refusal.Error()
 		}
-		im.Rows.Refused++
-		problems = append(problems, problem)
+		l.im.Rows.Refused++
+		report.Problems = append(report.Problems, problem)
 	}
-	return problems, nil
+	return report, nil
+}
+
+// enrol decides one row. Only failures are errors.
+func (l registrationList) enrol(ctx context.Context, row intake.RegistrationRow, section registrar.SectionID, student registrar.StudentID, o *outcome) error {
+	var heard event
+	desk := registrar.Desk{Store: l.Store, Audit: &heard, NewID: l.NewID}
+	_, err := desk.Enrol(ctx, registrar.EnrolRequest{
+		Section: section, Student: student, At: l.Clock(), Actor: registrar.Actor{Principal: principal(l.im.ID)},
+	}, registrar.IdempotencyKey{
+		Principal: principal(l.im.ID), Key: "row-" + strconv.Itoa(row.Row), Request: sha256.Sum256([]byte(string(section) + " " + string(student))),
+	}, func(registrar.Registration) ([]byte, error) { return []byte("enrolled"), nil })
+	var before *registrar.AnsweredBefore
+	var refusals registrar.Refusals
+	var one *registrar.Refusal
+	switch {
+	case err == nil, errors.As(err, &before): // before: by a worker that was interrupted
+		o.created("registration")
+		return nil
+	case slices.Equal(registrar.Event(heard).Codes(), []registrar.Code{registrar.AlreadyEnrolled}): // as it should be, and no attempt
+		o.unchanged++
+		return nil
+	case errors.As(err, &refusals), errors.As(err, &one):
+		o.refusal = err
+		return l.refuse(ctx, registrar.ImportDecision{Row: row.Row, Reason: err.Error(), Event: registrar.Event(heard)})
+	}
+	return err
+}
+
+// refuse keeps the decision before anybody hears of it: a row of which the audit has heard stays refused.
+func (l registrationList) refuse(ctx context.Context, d registrar.ImportDecision) error {
+	if dry(*l.im) {
+		return nil // no attempt
+	}
+	if err := l.Store.KeepDecision(ctx, l.im.ID, d); err != nil {
+		return err
+	}
+	return l.Audit.Refused(ctx, d.Event)
+}
+
+// event is an auditor that keeps the one event of an attempt for who made it.
+type event registrar.Event
+
+// Refused implements [registrar.Auditor].
+func (e *event) Refused(_ context.Context, refused registrar.Event) error {
+	*e = event(refused)
+	return nil
 }

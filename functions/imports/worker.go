@@ -2,7 +2,6 @@ package imports
 
 import (
 	"context"
-	"slices"
 
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
@@ -31,16 +30,4 @@ func Worker(settings consumer.Settings, store Store, objects Objects, audit regi
 			return nil
 		},
 	})
-}
-
-// newAttempts keeps from the audit what was no attempt to enrol: an import that is applied again finds who is enrolled
-// already, and that is as it should be.
-type newAttempts struct{ registrar.Auditor }
-
-// Refused implements [registrar.Auditor].
-func (a newAttempts) Refused(ctx context.Context, e registrar.Event) error {
-	if slices.Equal(e.Codes(), []registrar.Code{registrar.AlreadyEnrolled}) {
-		return nil
-	}
-	return a.Auditor.Refused(ctx, e)
 }

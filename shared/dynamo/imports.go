@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -101,6 +103,54 @@ func (s *Store) ImportChanges(ctx context.Context, im registrar.Import, page reg
 			Row: int(integer(i["row"])), Record: text(i["record"]), Effect: registrar.ImportEffect(text(i["effect"])), Fields: textsFrom[string](i["fields"]),
 		}
 	})
+}
+
+// decisionLifetime is longer than any import goes on: one that stands still is ended within hours.
+const decisionLifetime = 7 * 24 * time.Hour
+
+func decisionKey(id registrar.ImportID, row int) item {
+	return key("IMPORT#"+string(id), fmt.Sprintf("DECISION#%09d", row))
+}
+
+// KeepDecision keeps that a row was refused, with the event that the audit hears.
+func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error {
+	i := decisionKey(id, d.Row)
+	i["row"], i["reason"] = num(d.Row), str(d.Reason)
+	i["event"] = &types.AttributeValueMemberM{Value: eventItem(d.Event, telemetry.Onward(ctx))}
+	i[TimeToLive] = num(s.now().Add(decisionLifetime).Unix())
+	if _, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: i}); err != nil {
+		return busyOr(ctx, fmt.Errorf("keep a decision of an import: %w", err))
+	}
+	return nil
+}
+
+// Decisions reads what was kept of rows after a row, in their order: those of one batch.
+func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error) {
+	var decisions []registrar.ImportDecision
+	in := &dynamodb.QueryInput{
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :after AND :end"),
+		ExpressionAttributeValues: item{
+			":pk": str("IMPORT#" + string(id)), ":after": decisionKey(id, after+1)["SK"], ":end": str("DECISION#~"),
+		},
+	}
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, busyOr(ctx, fmt.Errorf("read the decisions of an import: %w", err))
+		}
+		for _, i := range page.Items {
+			event, _ := i["event"].(*types.AttributeValueMemberM)
+			if event == nil {
+				return nil, fmt.Errorf("import %s: the decision on row %d has no event", id, integer(i["row"]))
+			}
+			e, err := eventFrom(event.Value)
+			if err != nil {
+				return nil, fmt.Errorf("import %s: %w", id, err)
+			}
+			decisions = append(decisions, registrar.ImportDecision{Row: int(integer(i["row"])), Reason: text(i["reason"]), Event: e})
+		}
+	}
+	return decisions, nil
 }
 
 func changeItems(im registrar.Import, changes []registrar.ImportChange) []item {

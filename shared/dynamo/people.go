@@ -185,30 +185,35 @@ func (s *Store) Instructors(ctx context.Context, page registrar.PageRequest) (re
 	return listPage(ctx, s, "instructors", s.inIndex("GSI2", "INSTRUCTORS", ""), page, instructorFrom)
 }
 
-// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing. Two people
-// may have one name; an import, which knows nothing else of them, takes them for one.
-func (s *Store) InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, int, error) {
+// ImportedInstructors finds the instructors that imports made under these names, keyed by name as it was asked for.
+func (s *Store) ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error) {
+	return named(ctx, s, importedName, names, func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
+}
+
+// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which it
+// names. Two people may have one name; an import, which knows nothing else of them, takes them for one.
+func (s *Store) InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, []string, error) {
 	owners, err := s.owners(ctx, importedName, names)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	ids := make(map[string]registrar.InstructorID, len(names))
-	created := 0
+	var made []string
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		if id, ok := owners[name]; ok {
 			ids[name] = registrar.InstructorID(id)
 			continue
 		}
-		id, made, err := s.importedInstructor(ctx, name)
+		id, isNew, err := s.importedInstructor(ctx, name)
 		if err != nil {
-			return nil, created, err
+			return nil, made, err
 		}
 		ids[name] = id
-		if made {
-			created++
+		if isNew {
+			made = append(made, name)
 		}
 	}
-	return ids, created, nil
+	return ids, made, nil
 }
 
 func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.InstructorID, bool, error) {

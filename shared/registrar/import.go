@@ -122,6 +122,14 @@ type ImportReport struct {
 	Changes  []ImportChange
 }
 
+// ImportDecision is that a row was refused by the rules, kept until the progress of its batch is saved: the row stays refused
+// when the import is interrupted and goes on, and the audit hears of it once.
+type ImportDecision struct {
+	Row    int
+	Reason string
+	Event  Event // for the audit
+}
+
 // Conclude ends a run that read the file to its end. The import fails when no row was applied, or when more rows were refused
 // than it allows; of the second the counts say that nothing was changed.
 func (im Import) Conclude(now time.Time) Import {

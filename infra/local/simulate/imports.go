@@ -88,7 +88,9 @@ func (w *world) settle(ctx context.Context) error {
 	for _, id := range w.imports {
 		for {
 			status, now := w.until(ctx, http.MethodGet, "/v1/imports/"+id, "", nil)
-			if now["state"] == "FINISHED" {
+			rows, _ := now["rows"].(map[string]any)
+			all, _ := rows["read"].(float64)
+			if now["state"] == "FINISHED" || now["state"] == "FAILED" && int(all) == w.options.Rows && rows["refused"] == all { // of a full term
 				w.note("import %s has ended: %v", last4(id), now["rows"])
 				break
 			}

@@ -54,7 +54,8 @@ type Store interface {
 	CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error
 	Instructor(ctx context.Context, id registrar.InstructorID) (registrar.Instructor, error)
 	Instructors(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Instructor], error)
-	InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, int, error)
+	InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, []string, error)
+	ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error)
 	UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error
 	DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error
 
@@ -69,6 +70,8 @@ type Store interface {
 	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
 	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
 
+	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
+	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
 	ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error)
 	NewestImports(ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)

@@ -184,8 +184,8 @@ func naturalKeys(t *testing.T, u *University) {
 	u.must(err)
 	more, createdAgain, err := u.InstructorsByName(ctx, []string{"Alan Turing"})
 	u.must(err)
-	if created != 2 || createdAgain != 0 || more["Alan Turing"] != ids["Alan Turing"] || ids["Ada King"] == ids["Alan Turing"] {
-		t.Errorf("instructors by name: %v, created %d, then %v, created %d", ids, created, more, createdAgain)
+	if len(created) != 2 || len(createdAgain) != 0 || more["Alan Turing"] != ids["Alan Turing"] || ids["Ada King"] == ids["Alan Turing"] {
+		t.Errorf("instructors by name: %v, created %q, then %v, created %q", ids, created, more, createdAgain)
 	}
 }
 

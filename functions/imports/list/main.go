@@ -1,0 +1,27 @@
+// Command list is the Lambda of the operation imports-list.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"example.com/registrar/functions/imports"
+	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/sdk"
+)
+
+func main() {
+	lambdahost.StartHTTP(func(ctx context.Context, host lambdahost.Host) (http.Handler, error) {
+		config, err := sdk.Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		store, err := dynamo.Open(config, host.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		return api.Handler(host.Log, imports.List(store)), nil
+	})
+}

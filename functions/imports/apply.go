@@ -35,6 +35,7 @@ type Reports interface {
 // Reads looks up what rows are about.
 type Reads interface {
 	RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error)
+	EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error)
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
 	CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error)

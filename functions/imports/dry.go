@@ -61,9 +61,17 @@ func (f *foretelling) InstructorsByName(ctx context.Context, names []string) (ma
 // RegistrationFacts implements [Reads]: with the seats and sections that rows before would have taken.
 func (f *foretelling) RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, _ registrar.IdempotencyKey) (registrar.EnrolFacts, error) {
 	facts, err := f.Reads.RegistrationFacts(ctx, section, student, registrar.IdempotencyKey{})
-	if err != nil {
-		return facts, err
-	}
+	return f.with(facts), err
+}
+
+// EnrolmentFacts implements [Reads], in the same way.
+func (f *foretelling) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, _ registrar.IdempotencyKey) (registrar.EnrolFacts, error) {
+	facts, err := f.Reads.EnrolmentFacts(ctx, section, student, registrar.IdempotencyKey{})
+	return f.with(facts), err
+}
+
+func (f *foretelling) with(facts registrar.EnrolFacts) registrar.EnrolFacts {
+	section, student := facts.Section.ID, facts.Student.ID
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	facts.Seats.Free, facts.Seats.Taken = facts.Seats.Free-f.taken[section], facts.Seats.Taken+f.taken[section]
@@ -72,7 +80,7 @@ func (f *foretelling) RegistrationFacts(ctx context.Context, section registrar.S
 			facts.Record.Holdings = append(facts.Record.Holdings[:len(facts.Record.Holdings):len(facts.Record.Holdings)], h)
 		}
 	}
-	return facts, nil
+	return facts
 }
 
 // CommitRegistration implements [Writes].

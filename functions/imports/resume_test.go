@@ -53,8 +53,8 @@ func (m *mortal) CommitRegistration(ctx context.Context, change registrar.Regist
 	return m.do(func() error { return m.Store.CommitRegistration(ctx, change, answer) })
 }
 
-func (m *mortal) RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (f registrar.EnrolFacts, err error) {
-	err = m.do(func() error { f, err = m.Store.RegistrationFacts(ctx, section, student, key); return err })
+func (m *mortal) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (f registrar.EnrolFacts, err error) {
+	err = m.do(func() error { f, err = m.Store.EnrolmentFacts(ctx, section, student, key); return err })
 	return f, err
 }
 

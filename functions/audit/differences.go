@@ -35,11 +35,11 @@ type Checked struct {
 
 // Difference is a count that does not say what the records say.
 type Difference struct {
-	Record  string `json:"record" doc:"Whose count it is, kind and id" example:"section/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
-	Count   string `json:"count" doc:"Which count" example:"seats.taken"`
-	Of      string `json:"of,omitempty" doc:"Which of several: the id of a section, a term or an offering"`
-	Kept    string `json:"kept" doc:"What it says" example:"31"`
-	Derived string `json:"derived" doc:"What follows from the records" example:"30"`
+	Record  string    `json:"record" doc:"Whose count it is, kind and id" example:"section/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
+	Count   string    `json:"count" doc:"Which count" example:"seats.taken"`
+	Of      string    `json:"of,omitempty" doc:"Which of several: the id of a section, a term or an offering"`
+	Kept    api.Value `json:"kept" doc:"What it says: a number, or a word where it counts nothing"`
+	Derived api.Value `json:"derived" doc:"What follows from the records, likewise"`
 }
 
 type differencesOutput struct {
@@ -68,7 +68,13 @@ func Differences(store DifferencesStore) api.Operation {
 			return nil, err
 		}
 		list := api.ListOf(ctx, page, func(d registrar.Difference) Difference {
-			return Difference{Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: d.Kept, Derived: d.Derived}
+			shown := Difference{
+				Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: api.ValueOf(d.Kept), Derived: api.ValueOf(d.Derived),
+			}
+			if kept, derived, ok := d.Numbers(); ok {
+				shown.Kept, shown.Derived = api.ValueOf(kept), api.ValueOf(derived)
+			}
+			return shown
 		})
 		out := &differencesOutput{Link: list.Link}
 		out.Body.Items, out.Body.Next = list.Body.Items, list.Body.Next

@@ -39,7 +39,7 @@ func Document(root string) ([]byte, error) {
 			continue
 		}
 		operations = append(operations, f.Operations(functions.Adapters{})...)
-		request, err := bodyOf(filepath.Join(root, "events", f.Name+".json"))
+		request, path, err := requestOf(filepath.Join(root, "events", f.Name+".json"))
 		if err != nil {
 			return nil, err
 		}
@@ -47,7 +47,7 @@ func Document(root string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		examples[f.Name] = api.Examples{Request: request, Answer: answer}
+		examples[f.Name] = api.Examples{Request: request, Answer: answer, Path: path}
 	}
 	document, err := api.Document(about(), operations, examples)
 	if err != nil {
@@ -87,30 +87,31 @@ func about() api.About {
 	}
 }
 
-// bodyOf is the body of an event, nil when it has none, or a form, whose example is in its declaration.
-func bodyOf(path string) (any, error) {
+// requestOf is the body of an event and the parameters of its address. The body is nil when it has none, or a form, whose example
+// is in its declaration.
+func requestOf(path string) (body any, parameters map[string]string, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // a missing event is found by another test
+		return nil, nil, nil // a missing event is found by another test
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var event struct {
-		Body string `json:"body"`
-		Form bool   `json:"isBase64Encoded"` // as API Gateway hands forms over
+		Body       string            `json:"body"`
+		Form       bool              `json:"isBase64Encoded"` // as API Gateway hands forms over
+		Parameters map[string]string `json:"pathParameters"`
 	}
 	if err := json.Unmarshal(text, &event); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if event.Body == "" || event.Form {
-		return nil, nil //nolint:nilnil // no body, no example
+		return nil, event.Parameters, nil
 	}
-	var body any
 	if err := json.Unmarshal([]byte(event.Body), &body); err != nil {
-		return nil, fmt.Errorf("%s: the body: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: the body: %w", path, err)
 	}
-	return body, nil
+	return body, event.Parameters, nil
 }
 
 // answerTo is the body of the answer in a golden case, nil when it has none.

@@ -19,9 +19,10 @@ type About struct {
 	Tags        map[string]string // what each resource is, by the tag of its operations
 }
 
-// Examples are an exchange that an operation has: the bodies of a request and of its answer, nil where there is none.
+// Examples are an exchange that an operation has.
 type Examples struct {
-	Request, Answer any
+	Request, Answer any               // bodies; nil where there is none
+	Path            map[string]string // the parameters of its address
 }
 
 // Document is the OpenAPI 3.1 document of the operations, with examples by operation id. It is made beforehand: nothing
@@ -44,7 +45,7 @@ func Document(about About, operations []Operation, examples map[string]Examples)
 		if o.Form != nil {
 			o.Form.describe(described)
 		}
-		describeRequest(described, o.Spec)
+		describeRequest(described, o.Spec, examples[o.ID])
 		describeAnswers(described, o.Spec)
 		example := examples[o.ID]
 		if described.RequestBody != nil {
@@ -129,7 +130,7 @@ func headers() map[string]*huma.Header {
 func headerRef(name string) *huma.Header { return &huma.Header{Ref: "#/components/headers/" + name} }
 
 // describeRequest adds what is not in the input's type.
-func describeRequest(o *huma.Operation, spec Spec) {
+func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 	o.Parameters = append(o.Parameters, &huma.Param{Ref: "#/components/parameters/" + headerCorrelation})
 	if conditional(o, spec) {
 		o.Parameters = append(o.Parameters, &huma.Param{Ref: "#/components/parameters/" + headerIfNoneMatch})
@@ -139,11 +140,14 @@ func describeRequest(o *huma.Operation, spec Spec) {
 		if p.In == "header" && p.Name == "If-Match" && spec.mustMatch() {
 			p.Required = true
 		}
+		if p.Schema == nil {
+			continue // a reference
+		}
 		// What the schema says of the parameter as a whole stands at the parameter.
-		if p.Schema != nil && p.Description == p.Schema.Description {
-			schema := *p.Schema
-			schema.Description = ""
-			p.Schema = &schema
+		schema := *p.Schema
+		p.Schema, schema.Description = &schema, ""
+		if value, ok := example.Path[p.Name]; ok && p.In == "path" { // a record that the sample data has
+			p.Example, schema.Examples = value, nil
 		}
 	}
 }

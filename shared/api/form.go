@@ -59,9 +59,11 @@ func (f Form) fault(contentType string, body []byte) *Problem {
 	return nil // other fields are the sender's own
 }
 
+// mostFields is how many names a multipart form may have.
+const mostFields = 16
+
 // parts reads the fields of a multipart form; the body is bounded already.
 func parts(body []byte, boundary string) (url.Values, error) {
-	const most = 16
 	values := url.Values{}
 	for reader := multipart.NewReader(bytes.NewReader(body), boundary); ; {
 		part, err := reader.NextPart()
@@ -75,7 +77,7 @@ func parts(body []byte, boundary string) (url.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(values) == most {
+		if len(values) == mostFields && !values.Has(part.FormName()) {
 			return nil, errors.New("too many fields")
 		}
 		values.Add(part.FormName(), string(text))
@@ -92,6 +94,9 @@ func (f Form) describe(o *huma.Operation) {
 		example[name] = value
 	}
 	slices.Sort(schema.Required)
+	// Other fields are the sender's own; a multipart form has no names that a header could not hold.
+	schema.AdditionalProperties = &huma.Schema{Type: huma.TypeString}
+	schema.Extensions = map[string]any{"maxProperties": mostFields, "propertyNames": map[string]any{"pattern": "^[ -~]*$"}}
 	content := &huma.MediaType{Schema: schema, Example: example}
 	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formURLEncoded: content, formMultipart: content}}
 }

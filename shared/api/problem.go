@@ -39,11 +39,11 @@ type ProblemField struct {
 
 // ProblemRule is one refusal.
 type ProblemRule struct {
-	Code     string            `json:"code" example:"TIME_CONFLICT"`
-	Detail   string            `json:"detail" example:"time conflict with 12345"`
-	Subject  string            `json:"subject,omitempty" doc:"The record that it is about"`
-	Evidence map[string]string `json:"evidence,omitempty" doc:"What the rule looked at"`
-	Clears   string            `json:"clears,omitempty" doc:"What would clear it" example:"dropping the other section"`
+	Code     string           `json:"code" example:"TIME_CONFLICT"`
+	Detail   string           `json:"detail" example:"time conflict with 12345"`
+	Subject  string           `json:"subject,omitempty" doc:"The record that it is about"`
+	Evidence map[string]Value `json:"evidence,omitempty" doc:"What the rule looked at: numbers and texts"`
+	Clears   string           `json:"clears,omitempty" doc:"What would clear it" example:"dropping the other section"`
 }
 
 // The codes of faults of requests; those of refusals are [registrar.Code].
@@ -189,7 +189,7 @@ func refused(refusals registrar.Refusals) *Problem {
 	p := newProblem(statusOf(refusals[0].Code), string(refusals[0].Code), refusals[0].Detail)
 	for _, r := range refusals {
 		p.Refusals = append(p.Refusals, ProblemRule{
-			Code: string(r.Code), Detail: r.Detail, Subject: r.Subject, Evidence: r.Evidence, Clears: r.Clears,
+			Code: string(r.Code), Detail: r.Detail, Subject: r.Subject, Evidence: valuesOf(r.Evidence), Clears: r.Clears,
 		})
 	}
 	return p

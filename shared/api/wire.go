@@ -19,6 +19,12 @@ func (c *Credits) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return nil
 }
 
+// Schema implements [huma.SchemaProvider]. That it has two decimal places is shown, and checked by Resolve: by division, huma
+// would refuse 0.29.
+func (Credits) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeNumber, Format: "double", Extensions: map[string]any{"multipleOf": 0.01}}
+}
+
 // Domain is the number in the domain's unit.
 func (c Credits) Domain() registrar.Credits { return registrar.Credits(math.Round(float64(c) * 100)) }
 

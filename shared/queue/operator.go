@@ -304,7 +304,7 @@ func (o *Operator) with(ctx context.Context, name, message string, do func(Addre
 	at := slices.IndexFunc(held, is)
 	if at < 0 {
 		return registrar.Refuse(registrar.NotFound, message, "among the dead letters that can be seen now is none of this message").
-			With("lookedAt", strconv.Itoa(len(held))).
+			With("lookedAt", len(held)).
 			ClearedBy("trying again in half a minute, when somebody else looks at it now; when there are more dead letters than were looked at, dealing with those first")
 	}
 	if err := do(q, held[at]); err != nil {

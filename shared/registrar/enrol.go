@@ -80,7 +80,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	}
 	if limit := f.Term.CreditLimit; limit > 0 && f.Record.Credits()+credits > limit {
 		no = append(no, Refuse(CreditsOver, subject, "the term's credit limit would be exceeded").
-			With("limit", limit.String()).With("held", f.Record.Credits().String()).ClearedBy("a credit permit"))
+			With("limit", limit).With("held", f.Record.Credits()).ClearedBy("a credit permit"))
 	}
 	if !f.Seats.Takeable() {
 		no = append(no, Full(r.Section))

@@ -197,7 +197,7 @@ func RefusedEvent(attempt string, term TermID, section SectionID, student Studen
 	for i, r := range refusals {
 		codes[i] = string(r.Code)
 		for _, name := range slices.Sorted(maps.Keys(r.Evidence)) {
-			evidence = append(evidence, fmt.Sprintf("%s %s=%s", r.Code, name, r.Evidence[name]))
+			evidence = append(evidence, fmt.Sprintf("%s %s=%v", r.Code, name, r.Evidence[name]))
 		}
 	}
 	facts := Facts{factAttempted: attempt, factCodes: codes}

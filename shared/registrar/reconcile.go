@@ -43,6 +43,17 @@ type Difference struct {
 	Kept, Derived string
 }
 
+// Numbers are both as numbers; not ok where the count is of something else.
+func (d Difference) Numbers() (kept, derived int, ok bool) {
+	switch d.Count {
+	case CountHoldings, CountCopies, CountSeatsStatus, CountRoster, CountReadable:
+		return 0, 0, false
+	}
+	kept, err := strconv.Atoi(d.Kept)
+	derived, err2 := strconv.Atoi(d.Derived)
+	return kept, derived, err == nil && err2 == nil
+}
+
 const none = "none"
 
 // differences collects them.

@@ -31,10 +31,10 @@ const (
 // failure: nothing is wrong with the system, and nothing was changed.
 type Refusal struct {
 	Code     Code
-	Subject  string            // the record it is about, for example a section id; never personal data
-	Detail   string            // one sentence for people
-	Evidence map[string]string // what the rule looked at, for example {"conflictsWith": "12345"}
-	Clears   string            // what would clear it, for people; empty if nothing will
+	Subject  string         // the record it is about, for example a section id; never personal data
+	Detail   string         // one sentence for people
+	Evidence map[string]any // what the rule looked at, for example {"conflictsWith": "12345"}: see [Refusal.With]
+	Clears   string         // what would clear it, for people; empty if nothing will
 }
 
 // Error gives code and detail.
@@ -45,10 +45,10 @@ func Refuse(code Code, subject, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Subject: subject, Detail: fmt.Sprintf(format, args...)}
 }
 
-// With adds evidence and returns the refusal.
-func (r *Refusal) With(name, value string) *Refusal {
+// With adds evidence and returns the refusal. A value is a text, a number of things (int) or [Credits].
+func (r *Refusal) With(name string, value any) *Refusal {
 	if r.Evidence == nil {
-		r.Evidence = make(map[string]string)
+		r.Evidence = make(map[string]any)
 	}
 	r.Evidence[name] = value
 	return r

@@ -48,8 +48,9 @@ func walk(ctx context.Context, api string) error {
 	if err := want("create a term", term.HTTPResponse, term.Body, http.StatusCreated, term.JSON201); err != nil {
 		return err
 	}
-	if at := "/v1/terms/" + term.JSON201.Id.String(); term.HTTPResponse.Header.Get("Location") != at {
-		return fmt.Errorf("the term is at %q, want %q", term.HTTPResponse.Header.Get("Location"), at)
+	at, err := term.HTTPResponse.Location() // relative to where the request went
+	if err != nil || at.Path != "/v1/terms/"+term.JSON201.Id.String() {
+		return fmt.Errorf("the term is at %v, %w", at, err)
 	}
 	course, err := c.CoursesCreateWithResponse(ctx, nil, registrar.NewCourse{
 		Subject: "ASTR", Number: "2050G", Title: "Introduction to Astronomy", Credits: registrar.CreditRange{Min: 4, Max: 4},

@@ -14,6 +14,8 @@ import (
 // CreateStore is what [Create] needs of the store.
 type CreateStore interface {
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
+	// Import is asked when a key had been answered before.
+	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 }
 
 // Upload is where and how a client uploads the file.
@@ -32,7 +34,7 @@ type Uploads interface {
 // Asked is an import that waits for its file.
 type Asked struct {
 	Import
-	Upload Upload `json:"upload"`
+	Upload *Upload `json:"upload,omitempty" doc:"Absent when the request is sent again and the import does not wait for its file any more"`
 }
 
 type createInput struct {
@@ -62,15 +64,41 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 			return nil, err
 		}
 		im.Stamp = im.Next(system.Clock())
-		upload, err := uploads.PresignUpload(ctx, ObjectKey(im.ID))
+		upload, err := sign(ctx, uploads, im.ID)
 		if err != nil {
 			return nil, err
 		}
-		body := Asked{Import: show(im), Upload: Upload{Method: upload.Method, URL: upload.URL, Headers: upload.Headers, Until: upload.Until}}
-		return api.Create(in.Key(ctx), "imports/"+string(im.ID), im.Version, body, func(answer registrar.Answer) error {
+		// The address expires long before the key, and is a secret: it is no part of the answer that is kept.
+		out, err := api.Create(in.Key(ctx), "imports/"+string(im.ID), im.Version, Asked{Import: show(im)}, func(answer registrar.Answer) error {
 			return store.CreateImport(ctx, im, answer)
 		})
+		if err != nil {
+			return nil, err
+		}
+		if out.Body.ID == string(im.ID) {
+			out.Body.Upload = upload
+			return out, nil
+		}
+		out.Body.Upload, err = signAgain(ctx, store, uploads, registrar.ImportID(out.Body.ID))
+		return out, err
 	})
+}
+
+func sign(ctx context.Context, uploads Uploads, id registrar.ImportID) (*Upload, error) {
+	upload, err := uploads.PresignUpload(ctx, ObjectKey(id))
+	if err != nil {
+		return nil, err
+	}
+	return &Upload{Method: upload.Method, URL: upload.URL, Headers: upload.Headers, Until: upload.Until}, nil
+}
+
+// signAgain gives a new address for an import that was asked for before, while it waits for its file; nil afterwards.
+func signAgain(ctx context.Context, store CreateStore, uploads Uploads, id registrar.ImportID) (*Upload, error) {
+	im, err := store.Import(ctx, id)
+	if err != nil || im.State != registrar.ImportWaiting {
+		return nil, err
+	}
+	return sign(ctx, uploads, id)
 }
 
 // reading is how the file is to be read: the name of a format, and the mapping of [registrar.FormatMapping].

@@ -30,7 +30,7 @@ type Report struct {
 }
 
 type getOutput struct {
-	ETag string `header:"ETag"`
+	ETag string `header:"ETag" doc:"Weak: problems are told before the version moves"`
 	Link string `header:"Link" doc:"The next page of the list, relation next (RFC 8288), relative to the address of the request"`
 	Body Report
 }
@@ -48,7 +48,7 @@ func Get(store GetStore) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		out := &getOutput{ETag: api.ETag(im.Version), Body: Report{Import: show(im), Problems: []RowProblem{}, Changes: []RowChange{}}}
+		out := &getOutput{ETag: api.WeakETag(im.Version), Body: Report{Import: show(im), Problems: []RowProblem{}, Changes: []RowChange{}}}
 		if in.Show == "changes" {
 			page, err := store.ImportChanges(ctx, im, in.Request())
 			if err != nil {

@@ -30,13 +30,13 @@ func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
 				if !changed(e, "crn", "component", "meetings") {
 					return nil
 				}
-				return refreshRoster(ctx, store, registrar.SectionID(e.Record.ID))
+				return refreshRoster(ctx, store, registrar.SectionID(e.Record.ID), s.Clock)
 			},
 			registrar.KindStudent.Updated(): func(ctx context.Context, e registrar.Event) error {
 				if !changed(e, "givenName", "familyName") {
 					return nil
 				}
-				return refreshSchedule(ctx, store, registrar.StudentID(e.Record.ID))
+				return refreshSchedule(ctx, store, registrar.StudentID(e.Record.ID), s.Clock)
 			},
 		},
 	})
@@ -49,7 +49,7 @@ func changed(e registrar.Event, fields ...string) bool {
 
 // refreshRoster goes through everybody who is enrolled in a section. The roster is an index, and lags a little; the queue holds
 // each change back for longer than that.
-func refreshRoster(ctx context.Context, store RefreshStore, section registrar.SectionID) error {
+func refreshRoster(ctx context.Context, store RefreshStore, section registrar.SectionID, now registrar.Clock) error {
 	for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
 		roster, err := store.Roster(ctx, section, page)
 		if registrar.IsRefusal(err, registrar.NotFound) {
@@ -60,7 +60,7 @@ func refreshRoster(ctx context.Context, store RefreshStore, section registrar.Se
 		}
 		var failed []error
 		for _, r := range roster.Items {
-			failed = append(failed, registrar.Refresh(ctx, store, section, r.Student))
+			failed = append(failed, registrar.Refresh(ctx, store, section, r.Student, now))
 		}
 		if err := errors.Join(failed...); err != nil {
 			return fmt.Errorf("refresh the registrations of section %s: %w", section, err)
@@ -71,13 +71,13 @@ func refreshRoster(ctx context.Context, store RefreshStore, section registrar.Se
 	}
 }
 
-func refreshSchedule(ctx context.Context, store RefreshStore, student registrar.StudentID) error {
+func refreshSchedule(ctx context.Context, store RefreshStore, student registrar.StudentID, now registrar.Clock) error {
 	all, err := store.Registrations(ctx, student)
 	if err != nil {
 		return fmt.Errorf("refresh the registrations of student %s: %w", student, err)
 	}
 	for _, r := range all {
-		if err := registrar.Refresh(ctx, store, r.Section, student); err != nil {
+		if err := registrar.Refresh(ctx, store, r.Section, student, now); err != nil {
 			return fmt.Errorf("refresh the registration of student %s in section %s: %w", student, r.Section, err)
 		}
 	}

@@ -40,6 +40,6 @@ func Create(store CreateStore, system api.System) api.Operation {
 		view := registrar.SectionView{Section: s, Seats: registrar.Seats{Capacity: s.Capacity, Free: s.Capacity}}
 		return api.Create(in.Key(ctx), "sections/"+string(s.ID), s.Version, show(view), func(answer registrar.Answer) error {
 			return store.CreateSection(ctx, s, answer)
-		})
+		}, seatParts(view)...)
 	})
 }

@@ -93,6 +93,13 @@ func show(v registrar.SectionView) Section {
 	return s
 }
 
+// etag is of a section with its seats: students move these without a new version of the section.
+func etag(v registrar.SectionView) string { return api.ETag(v.Version, seatParts(v)...) }
+
+func seatParts(v registrar.SectionView) []int {
+	return []int{v.Seats.Taken, v.Seats.Available(), v.Seats.Waiting}
+}
+
 func (c SectionChange) change(s registrar.Section) registrar.Section {
 	api.Set(&s.CRN, c.CRN)
 	api.Set(&s.Label, c.Label)

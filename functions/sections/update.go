@@ -43,6 +43,6 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		return &api.Read[Section]{ETag: api.ETag(after.Version), Body: show(after)}, nil
+		return &api.Read[Section]{ETag: etag(after), Body: show(after)}, nil
 	})
 }

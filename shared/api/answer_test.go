@@ -75,12 +75,12 @@ func TestIfMatchIsTakenAsTheRFCSays(t *testing.T) {
 	}{
 		{nil, http.StatusNoContent},
 		{[]string{"*"}, http.StatusNoContent}, {[]string{" * "}, http.StatusNoContent},
-		{[]string{`"3"`}, http.StatusNoContent}, {[]string{`"3-gzip"`}, http.StatusNoContent},
+		{[]string{`"3"`}, http.StatusNoContent}, {[]string{`"3-gzip"`}, http.StatusNoContent}, {[]string{`"3.12.0-gzip"`}, http.StatusNoContent},
 		{[]string{`"1", "3"`}, http.StatusNoContent}, {[]string{`"1","2"	,, "3",`}, http.StatusNoContent}, {[]string{`"1"`, `"3"`}, http.StatusNoContent},
 		{[]string{`"a,b", "3"`}, http.StatusNoContent}, {[]string{`"", "é!#~", "3"`}, http.StatusNoContent}, {[]string{`W/"1", "3"`}, http.StatusNoContent},
 		{[]string{`"2"`}, http.StatusPreconditionFailed}, {[]string{`"1", "2"`}, http.StatusPreconditionFailed},
 		{[]string{`W/"3"`}, http.StatusPreconditionFailed}, {[]string{`W/"3", W/"1"`}, http.StatusPreconditionFailed},
-		{[]string{`"03"`}, http.StatusPreconditionFailed}, {[]string{`"+3"`}, http.StatusPreconditionFailed}, {[]string{`"3-br"`}, http.StatusPreconditionFailed},
+		{[]string{`"03"`}, http.StatusPreconditionFailed}, {[]string{`"3.x"`}, http.StatusPreconditionFailed}, {[]string{`"+3"`}, http.StatusPreconditionFailed}, {[]string{`"3-br"`}, http.StatusPreconditionFailed},
 		{[]string{`"*"`}, http.StatusPreconditionFailed}, {[]string{`"99999999999999999999"`}, http.StatusPreconditionFailed},
 		{[]string{""}, http.StatusPreconditionFailed}, {[]string{" , ,"}, http.StatusPreconditionFailed}, // the empty list
 		{[]string{"3"}, http.StatusBadRequest}, {[]string{`"3`}, http.StatusBadRequest}, {[]string{`3"`}, http.StatusBadRequest},

@@ -47,8 +47,12 @@ type Nothing struct{}
 // answered before, nothing was done and the stored answer is given instead. The location is relative to the address that the
 // request went to, the list of such records: "terms/" and the id. What stands before it (a stage, a domain's mapping) may
 // differ from client to client, and need not be in the event.
-func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T, effect func(registrar.Answer) error) (*Created[T], error) {
-	out := &Created[T]{Location: location, ETag: ETag(version), Body: body}
+//
+// Parts are those of the [ETag]. Nothing in the body may expire before the key does: what may, is added to the answer afterwards.
+func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T, effect func(registrar.Answer) error,
+	parts ...int,
+) (*Created[T], error) {
+	out := &Created[T]{Location: location, ETag: ETag(version, parts...), Body: body}
 	answer := registrar.Answer{Key: key}
 	if !key.Zero() {
 		reply, err := Reply(out)

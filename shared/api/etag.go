@@ -10,11 +10,25 @@ import (
 )
 
 // An entity tag is a record's version in quotes, "3". The same record in another coding has another tag (RFC 9110 section
-// 8.8.3.3): "3-gzip". Clients may send either back: it is one version.
+// 8.8.3.3): "3-gzip". What a representation shows that changes without the record's version, such as the seats of a section,
+// stands behind it: "3.12.18" is version 3 with the parts 12 and 18. Otherwise two different representations had one strong tag
+// (section 8.8.1), and who asks with If-None-Match would keep the old one.
+//
+// Clients may send any of these back in If-Match: it is one version. A change is made of the version alone, and overwrites
+// nothing of what moves beside it.
 const gzipSuffix = "-gzip"
 
-// ETag writes a version as an entity tag.
-func ETag(v registrar.Version) string { return `"` + strconv.FormatInt(int64(v), 10) + `"` }
+// ETag writes a version as a strong entity tag, with the parts of what is shown beside the record.
+func ETag(v registrar.Version, parts ...int) string {
+	tag := strconv.FormatInt(int64(v), 10)
+	for _, part := range parts {
+		tag += "." + strconv.Itoa(part)
+	}
+	return `"` + tag + `"`
+}
+
+// WeakETag writes a version as a weak entity tag, for what shows more than the record and is not changed with If-Match.
+func WeakETag(v registrar.Version) string { return "W/" + ETag(v) }
 
 // entityTag is one tag of a condition.
 type entityTag struct {
@@ -73,7 +87,10 @@ func opaque(text string) bool {
 func (t entityTags) versions() []registrar.Version {
 	var all []registrar.Version
 	for _, tag := range t.tags {
-		text := strings.TrimSuffix(tag.opaque, gzipSuffix)
+		text, parts, _ := strings.Cut(strings.TrimSuffix(tag.opaque, gzipSuffix), ".")
+		if strings.Trim(parts, "0123456789.") != "" {
+			continue
+		}
 		if v, err := strconv.ParseInt(text, 10, 64); err == nil && v > 0 && !tag.weak && strconv.FormatInt(v, 10) == text {
 			all = append(all, registrar.Version(v))
 		}

@@ -278,8 +278,12 @@ func (s *Store) Roster(ctx context.Context, section registrar.SectionID, page re
 // SaveCopies implements [registrar.RefreshStore]: one TransactWriteItems of at most four items.
 func (s *Store) SaveCopies(ctx context.Context, c registrar.Copies) error {
 	reg := c.Registration
+	registration := s.unchanged(registrationKey(reg.Student, reg.Term, reg.Section), c.Was)
+	if reg.Version != c.Was {
+		registration = types.TransactWriteItem{Put: s.versionedPut(registrationItem(reg), c.Was)}
+	}
 	items := []types.TransactWriteItem{
-		{Put: s.versionedPut(registrationItem(reg), reg.Version)},
+		registration,
 		s.unchanged(sectionKey(reg.Section), c.Section),
 		s.unchanged(studentKey(reg.Student), c.Student),
 	}

@@ -1,6 +1,9 @@
 package registrar
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Rosters and rules read copies: a registration has its student's name and its section's CRN, a term record what the sections
 // that it holds are and when they meet. Of a section or a student that changes the copies are refreshed afterwards, and the
@@ -8,7 +11,8 @@ import "context"
 
 // Copies are a registration and a term record with fresh copies in them: what is written if the facts still hold.
 type Copies struct {
-	Registration Registration // its version and state do not change: the copies are none of its own facts
+	Registration Registration // after; its version is the one it will have: what a client sees of it is another representation
+	Was          Version      // of the registration, as read: the same when nothing in it changes
 	Record       TermRecord   // after, still with the version that was read
 	Section      Version      // of the section and the student that were copied, for the conditions
 	Student      Version
@@ -24,13 +28,13 @@ type RefreshStore interface {
 }
 
 // Refresh brings the copies of a student's registration in a section up to date. Doing it again changes nothing.
-func Refresh(ctx context.Context, store RefreshStore, section SectionID, student StudentID) error {
+func Refresh(ctx context.Context, store RefreshStore, section SectionID, student StudentID, now Clock) error {
 	return Decision[EnrolFacts]{
 		Read: func(ctx context.Context) (EnrolFacts, error) {
 			return store.RegistrationFacts(ctx, section, student, IdempotencyKey{})
 		},
 		Commit: func(ctx context.Context, facts EnrolFacts) error {
-			c, stale := DecideRefresh(facts)
+			c, stale := DecideRefresh(facts, now())
 			if !stale {
 				return nil
 			}
@@ -41,13 +45,19 @@ func Refresh(ctx context.Context, store RefreshStore, section SectionID, student
 }
 
 // DecideRefresh tells whether any copy says something else than what it is copied from, and how they should be.
-func DecideRefresh(f EnrolFacts) (c Copies, stale bool) {
+func DecideRefresh(f EnrolFacts, now time.Time) (c Copies, stale bool) {
 	if f.Registration.Attempt == 0 {
 		return Copies{}, false
 	}
-	c = Copies{Registration: f.Registration, Record: f.Record, Section: f.Section.Version, Student: f.Student.Version}
-	c.Registration.CRN, c.Registration.StudentName = f.Section.CRN, rosterName(f.Student)
+	c = Copies{Registration: f.Registration, Was: f.Registration.Version, Record: f.Record, Section: f.Section.Version, Student: f.Student.Version}
+	c.Registration.StudentName = rosterName(f.Student)
+	if f.Registration.State.Live() { // one that was dropped keeps the CRN that it was made under
+		c.Registration.CRN = f.Section.CRN
+	}
 	stale = c.Registration != f.Registration
+	if stale {
+		c.Registration.Stamp = c.Registration.Next(now)
+	}
 	c.Record.Holdings = make([]Holding, len(f.Record.Holdings))
 	for n, h := range f.Record.Holdings {
 		c.Record.Holdings[n] = h

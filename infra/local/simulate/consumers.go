@@ -224,7 +224,7 @@ func (w *world) copies(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if fresh, stale := registrar.DecideRefresh(facts); stale && reg.State.Live() {
+			if fresh, stale := registrar.DecideRefresh(facts, time.Now()); stale && reg.State.Live() {
 				wrong = append(wrong, fmt.Errorf("student %s holds a copy of section %s as it was: %+v, not %+v", last4(string(student)),
 					last4(string(reg.Section)), facts.Record.Holdings, fresh.Record.Holdings))
 			}

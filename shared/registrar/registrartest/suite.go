@@ -623,12 +623,12 @@ func refreshed(t *testing.T, u *University) {
 	u.must(err)
 	facts, err := u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
 	u.must(err)
-	copies, stale := registrar.DecideRefresh(facts)
+	copies, stale := registrar.DecideRefresh(facts, u.at)
 	if !stale {
 		t.Fatal("the copies of a section that moved are fresh")
 	}
 	for range 2 { // delivered twice
-		u.must(registrar.Refresh(ctx, u.Store, early.ID, student.ID))
+		u.must(registrar.Refresh(ctx, u.Store, early.ID, student.ID, u.Now))
 	}
 	if err := u.SaveCopies(ctx, copies); !errors.Is(err, registrar.ErrStale) {
 		t.Errorf("copies over newer ones: %v, want ErrStale", err)
@@ -640,6 +640,7 @@ func refreshed(t *testing.T, u *University) {
 	refused(t, "a section that meets when the moved one does", err, registrar.TimeConflict)
 	want := reg
 	want.CRN, want.StudentName = "101", "Zeta, Ann"
+	want.Stamp = reg.Next(u.at) // once, however often it is delivered: a version stands for one representation
 	same(t, "roster", All(t, 1, func(p registrar.PageRequest) (registrar.Page[registrar.Registration], error) {
 		return u.Roster(ctx, early.ID, p)
 	}), []registrar.Registration{want})
@@ -648,10 +649,33 @@ func refreshed(t *testing.T, u *University) {
 	same(t, "registrations", all, []registrar.Registration{want})
 	facts, err = u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
 	u.must(err)
-	if _, stale := registrar.DecideRefresh(facts); stale || facts.Record.Version != 3 { // enrolled, renamed, refreshed
+	if _, stale := registrar.DecideRefresh(facts, u.at); stale || facts.Record.Version != 3 { // enrolled, renamed, refreshed
 		t.Errorf("after the refresh the term record is %+v", facts.Record)
 	}
 	CheckSeats(t, u.Store, early.ID)
+	droppedCopies(t, u, renamed, moved)
+}
+
+// droppedCopies drops a section that gets another CRN, and renames the student afterwards.
+func droppedCopies(t *testing.T, u *University, student registrar.Student, section registrar.Section) {
+	ctx := t.Context()
+	want, err := u.Drop(section.ID, student.ID)
+	u.must(err)
+	moved := section
+	moved.CRN, moved.Stamp = "999", section.Next(u.at)
+	u.must(u.UpdateSection(ctx, section, moved))
+	u.must(registrar.Refresh(ctx, u.Store, section.ID, student.ID, u.Now))
+	now, err := u.Registration(ctx, section.ID, student.ID)
+	u.must(err)
+	same(t, "a dropped registration whose section got another CRN", now, want)
+	renamed := student
+	renamed.FamilyName, renamed.Stamp = "Alpha", student.Next(u.at)
+	u.must(u.UpdateStudent(ctx, student, renamed))
+	u.must(registrar.Refresh(ctx, u.Store, section.ID, student.ID, u.Now))
+	now, err = u.Registration(ctx, section.ID, student.ID)
+	u.must(err)
+	want.StudentName, want.Stamp = "Alpha, Ann", want.Next(u.at)
+	same(t, "a dropped registration whose student was renamed", now, want)
 }
 
 // overtakenByStudent decides on an enrolment before the student leaves, or gets another name: in a term where they hold

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"example.com/registrar/shared/consumer"
@@ -62,10 +61,6 @@ type Objects interface {
 	Open(ctx context.Context, key string) (file io.ReadCloser, size int64, err error)
 }
 
-// batch is how many sections are looked up together and written side by side: two look-ups stay within a BatchGetItem's
-// hundred keys, and a batch is done well within a second.
-const batch = 50
-
 // writers is how many transactions are under way at once.
 const writers = 8
 
@@ -74,16 +69,9 @@ type Applier struct {
 	Store   Store
 	Objects Objects
 	Audit   registrar.Auditor
-	Formats map[string]func(io.Reader) (intake.Reader, error) // of files of sections; see [Formats]
+	Formats map[string]Format // of files of sections; see [Formats]
 	Clock   registrar.Clock
 	NewID   registrar.IDs
-}
-
-// Formats are the formats that files of sections can have.
-func Formats() map[string]func(io.Reader) (intake.Reader, error) {
-	return map[string]func(io.Reader) (intake.Reader, error){
-		"yacs-csv": func(file io.Reader) (intake.Reader, error) { return intake.NewYACS(file) },
-	}
 }
 
 // Apply reads the import's file to its end. It may be called again for the same import, after a crash too. Registrations then
@@ -190,35 +178,6 @@ func formatOf(kind registrar.ImportKind) string {
 	return "yacs-csv"
 }
 
-// sections applies a file of courses, sections, meetings and instructors.
-func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Reader) error {
-	open, ok := a.Formats[im.Format]
-	if !ok {
-		return &intake.FileError{Reason: "the format is not known"}
-	}
-	reader, err := open(file)
-	if err != nil {
-		return err
-	}
-	stated := make(map[string]registrar.Course)
-	for {
-		entries, readErr := nextBatch(reader)
-		if readErr != nil && !errors.Is(readErr, io.EOF) {
-			return fmt.Errorf("read the file: %w", readErr)
-		}
-		report, err := a.applyBatch(ctx, im, stated, entries)
-		if err != nil {
-			return err
-		}
-		if readErr != nil {
-			return a.finish(ctx, im, report)
-		}
-		if err := a.save(ctx, im, report); err != nil {
-			return err
-		}
-	}
-}
-
 // objectPrefix is where uploads lie in the bucket.
 const objectPrefix = "imports/"
 
@@ -257,23 +216,13 @@ func begin(im *registrar.Import) {
 	im.Rows, im.Changed, im.Problems, im.Listed = registrar.ImportRows{}, registrar.ImportChanges{}, 0, 0
 }
 
-func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
-	var entries []intake.Entry
-	for len(entries) < batch {
-		e, err := reader.Next()
-		if err != nil {
-			return entries, err
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
-}
-
 // outcome is what became of one entry. It belongs to one writer until all have finished.
 type outcome struct {
 	changes   []registrar.ImportChange // what was created and updated, still without the row
 	unchanged int
-	refusal   error // the domain or the store refused the record
+	refusal   error    // the domain or the store refused the record
+	field     string   // of the file, that the refusal is about; empty: the record as a whole
+	notes     []string // what was put right or left out, of the entry's course
 }
 
 func (o *outcome) created(record string) {
@@ -298,148 +247,9 @@ func (o *outcome) tally(im *registrar.Import, row int) []registrar.ImportChange 
 	return o.changes
 }
 
-// applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors. A course
-// stands on the rows of all its sections, and not always in the same words: the first row of the file states it, so that
-// the same file states the same twice. Courses stated so far are in stated.
-func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, stated map[string]registrar.Course, entries []intake.Entry) (registrar.ImportReport, error) {
-	var none registrar.ImportReport
-	var names, codes, crns []string
-	for _, e := range entries {
-		if !e.Empty() {
-			names = append(names, e.Instructors...)
-			codes = append(codes, e.Course.Code())
-			crns = append(crns, e.Section.CRN)
-		}
-	}
-	instructors, made, err := a.Store.InstructorsByName(ctx, names)
-	if err != nil {
-		return none, fmt.Errorf("instructors: %w", err)
-	}
-	known, err := a.Store.CoursesByCode(ctx, codes)
-	if err != nil {
-		return none, fmt.Errorf("courses: %w", err)
-	}
-	sections, err := a.Store.SectionsByCRN(ctx, im.Term, crns)
-	if err != nil {
-		return none, fmt.Errorf("sections: %w", err)
-	}
-	outcomes := make([]outcome, len(entries))
-	for i, e := range entries { // who was made stands with the first row that names them
-		made = slices.DeleteFunc(made, func(name string) bool {
-			found := !e.Empty() && slices.Contains(e.Instructors, name)
-			if found {
-				outcomes[i].created("instructor")
-			}
-			return found
-		})
-	}
-	first := make(map[string]int, len(codes)) // the entry that states a course
-	for i, e := range entries {
-		code := e.Course.Code()
-		_, before := stated[code]
-		if _, now := first[code]; !before && !now && !e.Empty() {
-			first[code] = i
-		}
-	}
-	var mu sync.Mutex // guards stated
-	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
-		code := entries[i].Course.Code()
-		if by, ok := first[code]; !ok || by != i {
-			return nil
-		}
-		before, exists := known[code]
-		course, err := a.applyCourse(ctx, before, exists, entries[i].Course, &outcomes[i])
-		if err != nil {
-			return outcomes[i].settle(err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		stated[code] = course
-		return nil
-	})
-	if err != nil {
-		return none, fmt.Errorf("courses: %w", err)
-	}
-	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
-		e := entries[i]
-		course, ok := stated[e.Course.Code()]
-		if e.Empty() || !ok {
-			return nil
-		}
-		section := e.Section
-		section.Term, section.Course = im.Term, course.ID
-		for _, name := range e.Instructors {
-			if id := instructors[name]; !slices.Contains(section.Instructors, id) { // one person may be spelled in two ways
-				section.Instructors = append(section.Instructors, id)
-			}
-		}
-		before, exists := sections[section.CRN]
-		return outcomes[i].settle(a.applySection(ctx, before, exists, section, &outcomes[i]))
-	})
-	if err != nil {
-		return none, fmt.Errorf("sections: %w", err)
-	}
-	return a.count(im, entries, outcomes, stated), nil
-}
-
-// applyCourse states the catalogue facts of a course. What a section of it says differently, such as its credits, stands
-// on the section.
-func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known bool, stated registrar.Course, o *outcome) (registrar.Course, error) {
-	if err := stated.Validate(); err != nil {
-		return stated, err
-	}
-	at := a.Clock()
-	if !known {
-		stated.ID = registrar.CourseID(a.NewID())
-		stated.Stamp = stated.Next(at)
-		if err := a.Store.CreateCourse(ctx, stated, registrar.Answer{}); err != nil {
-			return stated, err
-		}
-		o.created("course")
-		return stated, nil
-	}
-	stated.ID, stated.Stamp = before.ID, before.Stamp
-	if stated.SameFacts(before) {
-		o.unchanged++
-		return before, nil
-	}
-	stated.Stamp = stated.Next(at)
-	if err := a.Store.UpdateCourse(ctx, before, stated); err != nil {
-		return stated, err
-	}
-	o.updated("course", changedFields(before, stated))
-	return stated, nil
-}
-
-// applySection states a section. Its status and deadlines are the registrar's own and stay as they are.
-func (a Applier) applySection(ctx context.Context, before registrar.Section, known bool, stated registrar.Section, o *outcome) error {
-	if err := stated.Validate(); err != nil {
-		return err
-	}
-	at := a.Clock()
-	if !known {
-		stated.ID = registrar.SectionID(a.NewID())
-		stated.Stamp = stated.Next(at)
-		if err := a.Store.CreateSection(ctx, stated, registrar.Answer{}); err != nil {
-			return err
-		}
-		o.created("section")
-		return nil
-	}
-	stated.ID, stated.Stamp, stated.Status, stated.Deadlines = before.ID, before.Stamp, before.Status, before.Deadlines
-	if stated.SameFacts(before) {
-		o.unchanged++
-		return nil
-	}
-	if stated.Course != before.Course {
-		return registrar.Refuse(registrar.NameTaken, string(before.ID), "the CRN belongs to a section of another course in this term")
-	}
-	stated.Stamp = stated.Next(at)
-	if err := a.Store.UpdateSection(ctx, before, stated); err != nil {
-		return err
-	}
-	o.updated("section", changedFields(before, stated))
-	return nil
+// refuse keeps what is wrong with the entry by the file's own name of the column.
+func (o *outcome) refuse(p intake.Problem) {
+	o.field, o.refusal = p.Field, errors.New(p.Reason)
 }
 
 // settle keeps a refusal, one of the record's form too, as the entry's outcome and lets failures through. Two imports of one
@@ -452,36 +262,6 @@ func (o *outcome) settle(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (a Applier) count(im *registrar.Import, entries []intake.Entry, outcomes []outcome, stated map[string]registrar.Course) registrar.ImportReport {
-	var problems []registrar.ImportProblem
-	var changes []registrar.ImportChange
-	for i, e := range entries {
-		o := outcomes[i]
-		changes = append(changes, o.tally(im, e.Row)...)
-		refused := e.Refused
-		for _, p := range e.Problems {
-			problems = append(problems, registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused})
-		}
-		course, ok := stated[e.Course.Code()]
-		switch {
-		case e.Empty():
-		case !ok && o.refusal == nil:
-			o.refusal = registrar.Refuse(registrar.NotFound, "", "the section's course could not be imported")
-		case ok && !e.Course.SameFacts(course):
-			problems = append(problems, registrar.ImportProblem{Row: e.Row, Field: "short_name",
-				Reason: "an earlier row states this course in other words, and stands"})
-		}
-		if o.refusal != nil {
-			refused = e.Rows
-			problems = append(problems, registrar.ImportProblem{Row: e.Row, Field: "course_crn", Reason: o.refusal.Error(), Refused: true})
-		}
-		im.Rows.Read += e.Rows
-		im.Rows.Refused += refused
-		im.Rows.Applied += e.Rows - refused
-	}
-	return registrar.ImportReport{Problems: problems, Changes: changes}
 }
 
 // inParallel runs work for 0 … n-1 on a few goroutines, and returns the first failure after all have stopped.

@@ -107,7 +107,7 @@ func TestDryRun_ForetellsSections(t *testing.T) {
 	for _, c := range o.changes(second) {
 		listed = append(listed, fmt.Sprintf("%d %s %s %s", c.Row, c.Record, c.Effect, c.Fields))
 	}
-	want := []string{"2 course updated [title]", "2 section updated [title]", "5 section updated [capacity meetings]"}
+	want := []string{"2 course updated [title]", "2 section updated [title]", "3 section updated [title]", "5 section updated [capacity meetings]"}
 	if !slices.Equal(listed, want) || second.Rows.Refused != 1 {
 		t.Errorf("%q, want %q; %+v", listed, want, second.Rows)
 	}

@@ -71,7 +71,7 @@ func TestApply_GoesOnWhereAWorkerWasKilled(t *testing.T) {
 		o := openOffice(t)
 		course := o.NewCourse("CSCI", "1100", "One")
 		small, large := o.NewSection(o.term, course, "100", 2), o.NewSection(o.term, o.NewCourse("CSCI", "1200", "Two"), "200", 50)
-		lines := "student_number,term,crn\n" + strings.Repeat(",,\n", before)
+		lines := "student_number,term,crn\n" + strings.Repeat(",,x\n", before)
 		var students []registrar.Student
 		for n := range 5 {
 			students = append(students, o.NewStudent(fmt.Sprintf("S%d", n), "A", "B"))
@@ -177,7 +177,7 @@ func TestApply_GoesOnWithTheSameFileAlone(t *testing.T) {
 	o.NewStudent("U1", "Ann", "Able")
 	id := o.asked(registrar.ImportRegistrations)
 	passing := errors.New("connection reset")
-	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,\n", 60), passing)); !errors.Is(err, passing) || im.Rows.Read != 50 {
+	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,x\n", 60), passing)); !errors.Is(err, passing) || im.Rows.Read != 50 {
 		t.Fatalf("%v, %+v", err, im.Rows)
 	}
 	im, err := o.applies(id, strings.NewReader("student_number,term,crn\nU1,2025-SPRING,100\n"))

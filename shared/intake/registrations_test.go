@@ -68,7 +68,7 @@ func TestHeadersOfSpreadsheets(t *testing.T) {
 		"spaces, and a column not asked of": {strings.ReplaceAll(strings.TrimSpace(header), ",", " , ") + ",note", ",x"},
 	} {
 		file := c.header + "\n" + strings.TrimSpace(line("1", "M", nil)) + c.end + "\n"
-		reader, err := intake.NewYACS(strings.NewReader(file))
+		reader, err := open(t, strings.NewReader(file))
 		if err != nil {
 			t.Errorf("YACS, %s: %v", name, err)
 			continue
@@ -82,7 +82,7 @@ func TestHeadersOfSpreadsheets(t *testing.T) {
 // A row with several faults is told by the first of them, each time.
 func TestRegistrations_TellsTheSameFaultEachTime(t *testing.T) {
 	for range 50 {
-		reader, err := intake.NewRegistrations(strings.NewReader("crn,term,student_number\n,,\n"))
+		reader, err := intake.NewRegistrations(strings.NewReader("crn,term,student_number\n1,,\n"))
 		if err != nil {
 			t.Fatal(err)
 		}

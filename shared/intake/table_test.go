@@ -12,7 +12,14 @@ import (
 // readers read a file to its end, and return what ended it.
 var readers = map[string]func(io.Reader) error{
 	"YACS": func(file io.Reader) error {
-		r, err := intake.NewYACS(file)
+		mapping, _, err := intake.BuiltIn("yacs-csv")
+		if err != nil {
+			return err
+		}
+		r, err := intake.NewSchedule(file, intake.Options{Mapping: mapping, Term: fall2024()})
+		if err == nil {
+			defer r.Close()
+		}
 		for err == nil {
 			_, err = r.Next()
 		}

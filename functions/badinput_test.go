@@ -207,6 +207,8 @@ func badQueries(r request, function, cursor string) []bad {
 		all = append(all,
 			r.withQuery("parameter twice: "+name, "query."+name, name+"="+url.QueryEscape(r.query.Get(name))+"&"+name+"="+url.QueryEscape(r.query.Get(name))),
 			r.withQuery("NUL: "+name, "query."+name, name+"=%00"+planted),
+			r.withQuery("empty: "+name, "query."+name, name+"="), // which is not "all"
+			r.withQuery("invisible: "+name, "query."+name, name+"=%E2%80%8B"),
 			r.withQuery("long: "+name, "query."+name, name+"="+strings.Repeat(planted, 500)))
 	}
 	if strings.HasSuffix(function, "-list") || function == "registrations-roster" || function == "imports-get" || function == "audit-differences" {
@@ -243,12 +245,15 @@ func badHeaders(r request, function string) []bad {
 	}
 	// To replay a dead letter twice is harmless by itself: the second finds it gone.
 	if r.method == http.MethodPost && !r.form() && function != "deadletters-replay" || function == "registrations-drop" {
-		for _, key := range []string{strings.Repeat(planted, 30), planted + " with spaces", planted + "\x7f", planted + "\tx", "\xff" + planted, "schlüssel" + planted, "\u00a0"} {
+		for _, key := range []string{strings.Repeat(planted, 30), planted + " with spaces", planted + "\x7f", planted + "\tx", "\xff" + planted, "schlüssel" + planted, "\u00a0", "", " "} {
 			all = append(all, r.withHeader("Idempotency-Key "+key, "header.Idempotency-Key", "Idempotency-Key", key))
 		}
 	}
 	if r.body != "" {
-		kinds := []string{"", "text/plain", "application/xml", "application/json; charset=latin1", planted, "application/json, text/plain", "application/merge-patch+json"}
+		kinds := []string{"", "text/plain", "application/xml", "application/json; charset=latin1", planted, "application/json, text/plain", "application/merge-patch+xml"}
+		if r.method != http.MethodPatch {
+			kinds = append(kinds, "application/merge-patch+json")
+		}
 		if r.form() {
 			kinds = append(kinds, "application/json", "multipart/mixed; boundary="+planted)
 		} else {
@@ -357,6 +362,7 @@ func badValues(r request, whole, at any, place string) []bad {
 			with("a number", "17")
 			with("true", "true")
 			with("long", `"`+strings.Repeat(planted, 2000)+`"`)
+			with("invisible", `"\u200b\u2060"`)
 			with("a control character", `"\u0000`+planted+`"`)
 			with("half of a surrogate pair", `"`+value+`\ud83d `+planted+`"`)
 			with("an escape sequence", `"`+value+`\u001b[31m`+planted+`"`)

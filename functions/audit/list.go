@@ -8,6 +8,7 @@ import (
 
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/registrar"
+	"github.com/google/uuid"
 )
 
 // ListStore is what [List] needs of the store.
@@ -17,17 +18,14 @@ type ListStore interface {
 
 type listInput struct {
 	api.PageInput
-	Record  string    `query:"record" maxLength:"100" pattern:"^(term|course|section|student|instructor|import|mail|recipient)/[0-9A-Za-z:-]{1,80}$" doc:"Only what happened to this record, kind and id; a section's registrations too" example:"section/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
-	Student string    `query:"student" format:"uuid" maxLength:"36" doc:"Only what happened to this student"`
-	From    time.Time `query:"from" doc:"Not before this moment" example:"2026-11-24T09:00:00Z"`
-	To      time.Time `query:"to" doc:"Before this moment" example:"2026-11-24T10:00:00Z"`
+	Record  string      `query:"record" maxLength:"100" pattern:"^(term|course|section|student|instructor|import|mail|recipient)/[0-9A-Za-z:-]{1,80}$" doc:"Only what happened to this record, kind and id; a section's registrations too" example:"section/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
+	Student api.ID      `query:"student" doc:"Only what happened to this student"`
+	From    api.Instant `query:"from" doc:"Not before this moment" example:"2026-11-24T09:00:00Z"`
+	To      api.Instant `query:"to" doc:"Before this moment" example:"2026-11-24T10:00:00Z"`
 }
 
 // longestSpan bounds what a list of all events reads: each day is 32 partitions.
 const longestSpan = 31 * 24 * time.Hour
-
-// The years that can be asked for: an event's time is compared as text.
-const earliest, latest = 1970, 2200
 
 // List pages through the audit.
 func List(store ListStore) api.Operation {
@@ -37,9 +35,9 @@ func List(store ListStore) api.Operation {
 			"What was done shows at once by time, and within moments by record or student; what was refused within seconds.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Event], error) {
-		filter := registrar.EventFilter{Student: registrar.StudentID(in.Student), From: in.From.UTC(), To: in.To.UTC()}
+		filter := registrar.EventFilter{Student: registrar.StudentID(in.Student), From: in.From.Time(), To: in.To.Time()}
 		if kind, id, ok := strings.Cut(in.Record, "/"); ok {
-			filter.Record = registrar.Record{Kind: registrar.Kind(kind), ID: id}
+			filter.Record = registrar.Record{Kind: registrar.Kind(kind), ID: canonicalID(id)}
 		}
 		if err := in.check(); err != nil {
 			return nil, err
@@ -57,22 +55,25 @@ func (in *listInput) check() error {
 	add := func(field, code, detail string) {
 		wrong = append(wrong, registrar.FieldError{Field: "query." + field, Code: code, Detail: detail})
 	}
-	for field, moment := range map[string]time.Time{"from": in.From, "to": in.To} {
-		if year := moment.UTC().Year(); !moment.IsZero() && (year < earliest || year > latest) {
-			add(field, registrar.FieldOutOfRange, "must be in the years 1970 to 2200")
-		}
-	}
 	switch {
 	case in.Record != "" && in.Student != "":
 		add("student", registrar.FieldDuplicate, "not together with record")
-	case !in.To.IsZero() && !in.From.Before(in.To):
+	case in.To.Given() && !in.From.Time().Before(in.To.Time()):
 		add("to", registrar.FieldOutOfRange, "must be after from")
-	case in.Record == "" && in.Student == "" && in.From.IsZero():
+	case in.Record == "" && in.Student == "" && !in.From.Given():
 		add("from", registrar.FieldRequired, "is needed without record or student")
-	case in.Record == "" && in.Student == "" && in.To.IsZero():
+	case in.Record == "" && in.Student == "" && !in.To.Given():
 		add("to", registrar.FieldRequired, "is needed without record or student")
-	case in.Record == "" && in.Student == "" && in.To.Sub(in.From) > longestSpan:
+	case in.Record == "" && in.Student == "" && in.To.Time().Sub(in.From.Time()) > longestSpan:
 		add("to", registrar.FieldOutOfRange, "at most 31 days after from")
 	}
 	return wrong.OrNil()
+}
+
+// canonicalID is the id of a record as it is stored: a UUID in lower case, anything else as it is.
+func canonicalID(id string) string {
+	if parsed, err := uuid.Parse(id); err == nil && len(id) == len(parsed.String()) {
+		return parsed.String()
+	}
+	return id
 }

@@ -10,24 +10,24 @@ import (
 
 // NewCourse is what a client states of a course.
 type NewCourse struct {
-	Subject       string          `json:"subject" minLength:"1" maxLength:"8" doc:"With the number the course's code, unique" example:"CSCI"`
-	Number        string          `json:"number" minLength:"1" maxLength:"8" example:"1200"`
-	Title         string          `json:"title" minLength:"1" maxLength:"200" example:"Data Structures"`
-	Description   string          `json:"description,omitempty" maxLength:"8000"`
+	Subject       api.Code        `json:"subject" doc:"With the number the course's code, unique in any case" example:"CSCI"`
+	Number        api.Code        `json:"number" example:"1200"`
+	Title         api.Line        `json:"title" minLength:"1" maxLength:"200" example:"Data Structures"`
+	Description   *api.Prose      `json:"description,omitempty" maxLength:"8000"`
 	Credits       api.CreditRange `json:"credits" doc:"What it may be taken for"`
-	School        string          `json:"school,omitempty" maxLength:"200" example:"School of Science"`
-	Prerequisites string          `json:"prerequisites,omitempty" maxLength:"4000" doc:"As the catalogue prints them; shown, not checked yet"`
-	Requires      []string        `json:"requires,omitempty" maxItems:"50" doc:"Codes of courses that are named as prerequisites" example:"[\"CSCI 1100\"]"`
+	School        *api.Line       `json:"school,omitempty" maxLength:"200" example:"School of Science"`
+	Prerequisites *api.Prose      `json:"prerequisites,omitempty" maxLength:"4000" doc:"As the catalogue prints them; shown, not checked yet"`
+	Requires      []api.Line      `json:"requires,omitempty" maxItems:"50" maxLength:"81" doc:"Codes of courses that are named as prerequisites" example:"[\"CSCI 1100\"]"`
 }
 
-// CourseChange is what a client may change of a course: what is absent stays. The code is the course's for life.
+// CourseChange is a merge patch of a course (RFC 7396). The code is the course's for life.
 type CourseChange struct {
-	Title         *string          `json:"title,omitempty" minLength:"1" maxLength:"200" example:"Data Structures"`
-	Description   *string          `json:"description,omitempty" maxLength:"8000"`
-	Credits       *api.CreditRange `json:"credits,omitempty"`
-	School        *string          `json:"school,omitempty" maxLength:"200" example:"School of Science"`
-	Prerequisites *string          `json:"prerequisites,omitempty" maxLength:"4000"`
-	Requires      *[]string        `json:"requires,omitempty" maxItems:"50" example:"[\"CSCI 1100\"]"`
+	Title         *api.Line                `json:"title,omitempty" minLength:"1" maxLength:"200" example:"Data Structures"`
+	Description   api.Removable[api.Prose] `json:"description,omitzero" maxLength:"8000"`
+	Credits       *api.CreditRangeChange   `json:"credits,omitempty"`
+	School        api.Removable[api.Line]  `json:"school,omitzero" maxLength:"200" example:"School of Science"`
+	Prerequisites api.Removable[api.Prose] `json:"prerequisites,omitzero" maxLength:"4000"`
+	Requires      *[]api.Line              `json:"requires,omitempty" maxItems:"50" maxLength:"81" doc:"Replaces all" example:"[\"CSCI 1100\"]"`
 }
 
 // Course is a course as clients see it.
@@ -52,20 +52,22 @@ func show(c registrar.Course) Course {
 }
 
 func (n NewCourse) course() registrar.Course {
-	return registrar.Course{
-		Subject: n.Subject, Number: n.Number, Title: n.Title, Description: n.Description, Credits: n.Credits.Domain(),
-		School: n.School, Prerequisites: n.Prerequisites, Requires: n.Requires,
-	}
+	return CourseChange{
+		Title: &n.Title, Description: api.Stated(n.Description), School: api.Stated(n.School),
+		Prerequisites: api.Stated(n.Prerequisites), Requires: &n.Requires,
+	}.change(registrar.Course{Subject: string(n.Subject), Number: string(n.Number), Credits: n.Credits.Domain()})
 }
 
 func (c CourseChange) change(course registrar.Course) registrar.Course {
-	api.Set(&course.Title, c.Title)
-	api.Set(&course.Description, c.Description)
+	api.SetText(&course.Title, c.Title)
+	api.PatchText(&course.Description, c.Description)
 	if c.Credits != nil {
-		course.Credits = c.Credits.Domain()
+		c.Credits.Change(&course.Credits)
 	}
-	api.Set(&course.School, c.School)
-	api.Set(&course.Prerequisites, c.Prerequisites)
-	api.Set(&course.Requires, c.Requires)
+	api.PatchText(&course.School, c.School)
+	api.PatchText(&course.Prerequisites, c.Prerequisites)
+	if c.Requires != nil {
+		course.Requires = api.Texts[string](*c.Requires)
+	}
 	return course
 }

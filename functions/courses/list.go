@@ -15,8 +15,8 @@ type ListStore interface {
 
 type listInput struct {
 	api.PageInput
-	Subject string `query:"subject" maxLength:"8" doc:"Only this subject, by number" example:"CSCI"`
-	Title   string `query:"title" maxLength:"200" doc:"Only titles that begin so, in any case" example:"data"`
+	Subject api.Code `query:"subject" doc:"Only this subject in any case, by number" example:"CSCI"`
+	Title   api.Line `query:"title" minLength:"1" maxLength:"200" doc:"Only titles that begin so, in any case and without regard to diacritics" example:"data"`
 }
 
 // List pages through courses.
@@ -25,7 +25,7 @@ func List(store ListStore) api.Operation {
 		ID: "courses-list", Method: http.MethodGet, Path: "/v1/courses", Summary: "List courses", Tag: "courses",
 		Description: "A subject's by number, or all by title.", Access: api.Public,
 	}, func(ctx context.Context, in *listInput) (*api.List[Course], error) {
-		page, err := store.Courses(ctx, registrar.CourseFilter{Subject: in.Subject, TextPrefix: in.Title}, in.Request())
+		page, err := store.Courses(ctx, registrar.CourseFilter{Subject: string(in.Subject), TextPrefix: string(in.Title)}, in.Request())
 		if err != nil {
 			return nil, err
 		}

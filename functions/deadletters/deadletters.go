@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/feedback"
@@ -118,5 +119,5 @@ type QueueInput struct {
 // LetterInput is the input of an operation on one dead letter.
 type LetterInput struct {
 	QueueInput
-	Message string `path:"message" format:"uuid" maxLength:"36" doc:"Id of the message" example:"1a2b36b4-87a3-44ab-83d2-661975830a7d"`
+	Message api.ID `path:"message" doc:"Id of the message" example:"1a2b36b4-87a3-44ab-83d2-661975830a7d"`
 }

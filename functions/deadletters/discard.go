@@ -21,6 +21,6 @@ func Discard(letters Discarder) api.Operation {
 			"moment, or more than a thousand others were found first.",
 		Tag: "operations", Access: api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *LetterInput) (*api.Nothing, error) {
-		return nil, letters.Discard(ctx, in.Queue, in.Message)
+		return nil, letters.Discard(ctx, in.Queue, string(in.Message))
 	})
 }

@@ -29,7 +29,7 @@ func Replay(letters Replayer) api.Operation {
 			"somebody else looks at it in this moment, or more than a thousand others were found first.",
 		Tag: "operations", Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *LetterInput) (*replayOutput, error) {
-		id, err := letters.Replay(ctx, in.Queue, in.Message)
+		id, err := letters.Replay(ctx, in.Queue, string(in.Message))
 		if err != nil {
 			return nil, err
 		}

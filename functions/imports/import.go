@@ -11,7 +11,7 @@ import (
 // NewImport is what a client wants to import.
 type NewImport struct {
 	Kind string `json:"kind" enum:"sections,registrations" doc:"What the file holds" example:"sections"`
-	Term string `json:"term" format:"uuid" maxLength:"36" doc:"Id of the term that it is about"`
+	Term api.ID `json:"term" doc:"Id of the term that it is about"`
 	// How a file of sections is read.
 	Format   string          `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
 	Mapping  *intake.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`

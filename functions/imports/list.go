@@ -18,7 +18,7 @@ type listInput struct {
 	api.PageInput
 	State string `query:"state" enum:"waiting,running,finished,failed" doc:"Only imports in this state"`
 	Kind  string `query:"kind" enum:"sections,registrations" doc:"Only imports of this kind"`
-	Term  string `query:"term" format:"uuid" maxLength:"36" doc:"Only imports of this term, by its id"`
+	Term  api.ID `query:"term" doc:"Only imports of this term, by its id"`
 }
 
 // List pages through imports.

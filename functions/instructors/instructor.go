@@ -10,14 +10,14 @@ import (
 
 // NewInstructor is what a client states of an instructor.
 type NewInstructor struct {
-	Name  string `json:"name" minLength:"1" maxLength:"200" doc:"As the schedule prints it" example:"Ada King"`
-	Email string `json:"email,omitempty" maxLength:"254" doc:"Unique" example:"ada.king@example.edu"`
+	Name  api.Line   `json:"name" minLength:"1" maxLength:"200" doc:"As the schedule prints it" example:"Ada King"`
+	Email *api.Email `json:"email,omitempty" doc:"Unique" example:"ada.king@example.edu"`
 }
 
-// InstructorChange is what a client may change of an instructor: what is absent stays.
+// InstructorChange is a merge patch of an instructor (RFC 7396).
 type InstructorChange struct {
-	Name  *string `json:"name,omitempty" minLength:"1" maxLength:"200" example:"Ada King"`
-	Email *string `json:"email,omitempty" maxLength:"254" example:"ada.king@example.edu"`
+	Name  *api.Line                `json:"name,omitempty" minLength:"1" maxLength:"200" example:"Ada King"`
+	Email api.Removable[api.Email] `json:"email,omitzero" example:"ada.king@example.edu"`
 }
 
 // Instructor is an instructor as clients see it.
@@ -33,11 +33,11 @@ func show(p registrar.Instructor) Instructor {
 }
 
 func (c InstructorChange) change(p registrar.Instructor) registrar.Instructor {
-	api.Set((*string)(&p.Name), c.Name)
-	api.Set((*string)(&p.Email), c.Email)
+	api.SetText(&p.Name, c.Name)
+	api.PatchText(&p.Email, c.Email)
 	return p
 }
 
 func (n NewInstructor) instructor() registrar.Instructor {
-	return registrar.Instructor{Name: registrar.Personal(n.Name), Email: registrar.Personal(n.Email)}
+	return InstructorChange{Name: &n.Name, Email: api.Stated(n.Email)}.change(registrar.Instructor{})
 }

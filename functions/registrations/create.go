@@ -10,13 +10,13 @@ import (
 
 // NewRegistration is who wants a seat.
 type NewRegistration struct {
-	Student string       `json:"student" format:"uuid" maxLength:"36" doc:"Id of the student" example:"0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
+	Student api.ID       `json:"student" doc:"Id of the student" example:"0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
 	Credits *api.Credits `json:"credits,omitempty" minimum:"0" maximum:"100" doc:"For a section with a range of credits; absent: the least" example:"4"`
 }
 
 type createInput struct {
 	api.IdempotencyInput
-	Section string `path:"id" format:"uuid" maxLength:"36" doc:"Id of the section"`
+	Section api.ID `path:"id" doc:"Id of the section"`
 	Body    NewRegistration
 }
 

@@ -49,6 +49,6 @@ func location(r registrar.Registration) string { return "registrations/" + strin
 
 // KeyInput is embedded in the input of operations on one registration.
 type KeyInput struct {
-	Section string `path:"id" format:"uuid" maxLength:"36" doc:"Id of the section"`
-	Student string `path:"student" format:"uuid" maxLength:"36" doc:"Id of the student"`
+	Section api.ID `path:"id" doc:"Id of the section"`
+	Student api.ID `path:"student" doc:"Id of the student"`
 }

@@ -16,7 +16,7 @@ type ScheduleStore interface {
 
 type scheduleInput struct {
 	api.IDInput
-	Term string `path:"term" format:"uuid" maxLength:"36" doc:"Id of the term"`
+	Term api.ID `path:"term" doc:"Id of the term"`
 }
 
 // ScheduleView is a student's term as clients see it.
@@ -46,7 +46,7 @@ func Schedule(store ScheduleStore) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		view := ScheduleView{Student: in.ID, Term: in.Term, Items: make([]Registration, len(all))}
+		view := ScheduleView{Student: string(in.ID), Term: string(in.Term), Items: make([]Registration, len(all))}
 		var load registrar.Credits
 		for i, r := range all {
 			view.Items[i] = show(r)

@@ -11,6 +11,7 @@ import (
 // CreateStore is what [Create] needs of the store.
 type CreateStore interface {
 	Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error)
+	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
 }
 
@@ -37,6 +38,14 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err := s.Validate(); err != nil {
 			return nil, err
 		}
+		term, err := store.Term(ctx, s.Term)
+		if err == nil {
+			err = s.FitsIn(term)
+		}
+		if err != nil && !registrar.IsRefusal(err, registrar.NotFound) { // of which the store tells, with all else that is not there
+			return nil, err
+		}
+		registrar.SortMeetings(s.Meetings)
 		view := registrar.SectionView{Section: s, Seats: registrar.Seats{Capacity: s.Capacity, Free: s.Capacity}}
 		return api.Create(in.Key(ctx), "sections/"+string(s.ID), s.Version, show(view), func(answer registrar.Answer) error {
 			return store.CreateSection(ctx, s, answer)

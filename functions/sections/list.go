@@ -15,11 +15,11 @@ type ListStore interface {
 
 type listInput struct {
 	api.PageInput
-	Term       string `query:"term" format:"uuid" required:"true" maxLength:"36" doc:"Id of the term"`
-	Course     string `query:"course" format:"uuid" maxLength:"36" doc:"Only this course's"`
-	Subject    string `query:"subject" maxLength:"8" doc:"Only this subject's" example:"CSCI"`
-	Instructor string `query:"instructor" format:"uuid" maxLength:"36" doc:"Only those that the instructor teaches"`
-	Open       bool   `query:"open" doc:"Only open sections with a seat that can be had"`
+	Term       api.ID   `query:"term" required:"true" doc:"Id of the term"`
+	Course     api.ID   `query:"course" doc:"Only this course's"`
+	Subject    api.Code `query:"subject" doc:"Only this subject's, in any case" example:"CSCI"`
+	Instructor api.ID   `query:"instructor" doc:"Only those that the instructor teaches"`
+	Open       bool     `query:"open" doc:"Only open sections with a seat that can be had"`
 }
 
 // List pages through the sections of a term.
@@ -31,7 +31,7 @@ func List(store ListStore) api.Operation {
 		Access: api.Public,
 	}, func(ctx context.Context, in *listInput) (*api.List[Section], error) {
 		page, err := store.Sections(ctx, registrar.SectionFilter{
-			Term: registrar.TermID(in.Term), Course: registrar.CourseID(in.Course), Subject: in.Subject,
+			Term: registrar.TermID(in.Term), Course: registrar.CourseID(in.Course), Subject: string(in.Subject),
 			Instructor: registrar.InstructorID(in.Instructor), OpenSeats: in.Open,
 		}, in.Request())
 		if err != nil {

@@ -3,46 +3,48 @@
 package sections
 
 import (
+	"slices"
+
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/registrar"
 )
 
-// Meeting is when and where a section meets, on the campus clock.
+// Meeting is when and where a section meets, on the campus clock. A meeting over midnight is two.
 type Meeting struct {
-	Days  string `json:"days" pattern:"^[MTWRFSU]{1,7}$" doc:"Weekdays: M T W R F S U, where R is Thursday and U is Sunday" example:"MR"`
-	Start string `json:"start" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"Clock time" example:"10:00"`
-	End   string `json:"end" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" doc:"Clock time" example:"11:50"`
-	From  string `json:"from" format:"date" doc:"First day" example:"2025-01-13"`
-	To    string `json:"to" format:"date" doc:"Last day" example:"2025-05-01"`
-	Room  string `json:"room,omitempty" maxLength:"100" example:"DARRIN 308"`
+	Days  string   `json:"days" pattern:"^[MTWRFSU]{1,7}$" doc:"Weekdays: M T W R F S U, where R is Thursday and U is Sunday; one of them at least is between the dates" example:"MR"`
+	Start string   `json:"start" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"Clock time" example:"10:00"`
+	End   string   `json:"end" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" doc:"Clock time, after the start" example:"11:50"`
+	From  string   `json:"from" format:"date" doc:"First day, in the term" example:"2025-01-13"`
+	To    string   `json:"to" format:"date" doc:"Last day, in the term" example:"2025-05-01"`
+	Room  api.Line `json:"room,omitempty" maxLength:"100" example:"DARRIN 308"`
 }
 
 // NewSection is what a client states of a section.
 type NewSection struct {
-	Term        string           `json:"term" format:"uuid" maxLength:"36"`
-	Course      string           `json:"course" format:"uuid" maxLength:"36"`
-	CRN         string           `json:"crn" minLength:"1" maxLength:"16" doc:"Course reference number, unique in the term" example:"12345"`
-	Label       string           `json:"label,omitempty" maxLength:"16" doc:"Section number within the course" example:"01"`
-	Component   string           `json:"component,omitempty" maxLength:"32" default:"lecture" doc:"A student holds one section of each component" example:"lecture"`
-	Credits     *api.CreditRange `json:"credits,omitempty" doc:"Absent: the course's"`
-	Capacity    int              `json:"capacity" minimum:"0" maximum:"10000" example:"30"`
-	Status      string           `json:"status,omitempty" enum:"planned,open,closed,cancelled" default:"planned" doc:"Only an open section takes registrations" example:"open"`
-	Meetings    []Meeting        `json:"meetings,omitempty" maxItems:"16" doc:"None: arranged"`
-	Instructors []string         `json:"instructors,omitempty" maxItems:"16" doc:"Ids" example:"[]"`
-	Deadlines   *api.Deadlines   `json:"deadlines,omitempty"`
+	Term        api.ID            `json:"term"`
+	Course      api.ID            `json:"course"`
+	CRN         api.Code          `json:"crn" doc:"Course reference number, unique in the term" example:"12345"`
+	Label       *api.Line         `json:"label,omitempty" maxLength:"40" doc:"Section number within the course" example:"01"`
+	Component   api.Line          `json:"component,omitempty" minLength:"1" maxLength:"32" default:"lecture" doc:"A student holds one section of each component" example:"lecture"`
+	Credits     *api.CreditRange  `json:"credits,omitempty" doc:"Absent: the course's"`
+	Capacity    int               `json:"capacity" minimum:"0" maximum:"10000" example:"30"`
+	Status      string            `json:"status,omitempty" enum:"planned,open,closed,cancelled" default:"planned" doc:"Only an open section takes registrations" example:"open"`
+	Meetings    []Meeting         `json:"meetings,omitempty" maxItems:"16" doc:"None: arranged"`
+	Instructors []api.ID          `json:"instructors,omitempty" maxItems:"16" doc:"Ids" example:"[]"`
+	Deadlines   *api.NewDeadlines `json:"deadlines,omitempty"`
 }
 
-// SectionChange is what a client may change of a section: what is absent stays. Term and course are the section's for life.
+// SectionChange is a merge patch of a section (RFC 7396). Term and course are the section's for life.
 type SectionChange struct {
-	CRN         *string          `json:"crn,omitempty" minLength:"1" maxLength:"16" example:"12345"`
-	Label       *string          `json:"label,omitempty" maxLength:"16" example:"01"`
-	Component   *string          `json:"component,omitempty" minLength:"1" maxLength:"32" example:"lecture"`
-	Credits     *api.CreditRange `json:"credits,omitempty"`
-	Capacity    *int             `json:"capacity,omitempty" minimum:"0" maximum:"10000" doc:"May fall below what is taken: nobody loses a seat, and none is given out until enough are dropped" example:"40"`
-	Status      *string          `json:"status,omitempty" enum:"planned,open,closed,cancelled" example:"open"`
-	Meetings    *[]Meeting       `json:"meetings,omitempty" maxItems:"16" doc:"Replaces all"`
-	Instructors *[]string        `json:"instructors,omitempty" maxItems:"16" doc:"Replaces all" example:"[]"`
-	Deadlines   *api.Deadlines   `json:"deadlines,omitempty" doc:"Replaces both"`
+	CRN         *api.Code                          `json:"crn,omitempty" example:"12345"`
+	Label       api.Removable[api.Line]            `json:"label,omitzero" maxLength:"40" example:"01"`
+	Component   *api.Line                          `json:"component,omitempty" minLength:"1" maxLength:"32" example:"lecture"`
+	Credits     *api.CreditRangeChange             `json:"credits,omitempty"`
+	Capacity    *int                               `json:"capacity,omitempty" minimum:"0" maximum:"10000" doc:"May fall below what is taken: nobody loses a seat, and none is given out until enough are dropped" example:"40"`
+	Status      *string                            `json:"status,omitempty" enum:"planned,open,closed,cancelled" example:"open"`
+	Meetings    *[]Meeting                         `json:"meetings,omitempty" maxItems:"16" doc:"Replaces all; an empty list: arranged"`
+	Instructors *[]api.ID                          `json:"instructors,omitempty" maxItems:"16" doc:"Replaces all" example:"[]"`
+	Deadlines   api.Removable[api.DeadlinesChange] `json:"deadlines,omitzero" doc:"Null removes both"`
 }
 
 // Seats is the account of a section's seats at the time of the answer.
@@ -84,7 +86,7 @@ func show(v registrar.SectionView) Section {
 	}
 	for i, m := range v.Meetings {
 		s.Meetings[i] = Meeting{
-			Days: m.Days.String(), Start: m.Start.String(), End: m.End.String(), From: string(m.From), To: string(m.To), Room: m.Room,
+			Days: m.Days.String(), Start: m.Start.String(), End: m.End.String(), From: string(m.From), To: string(m.To), Room: api.Line(m.Room),
 		}
 	}
 	for i, id := range v.Instructors {
@@ -101,31 +103,38 @@ func seatParts(v registrar.SectionView) []int {
 }
 
 func (c SectionChange) change(s registrar.Section) registrar.Section {
-	api.Set(&s.CRN, c.CRN)
-	api.Set(&s.Label, c.Label)
-	api.Set(&s.Component, c.Component)
+	api.SetText(&s.CRN, c.CRN)
+	api.PatchText(&s.Label, c.Label)
+	api.SetText(&s.Component, c.Component)
 	if c.Credits != nil {
-		s.Credits = c.Credits.Domain()
+		c.Credits.Change(&s.Credits)
 	}
 	api.Set(&s.Capacity, c.Capacity)
-	api.Set((*string)(&s.Status), c.Status)
+	api.SetText(&s.Status, c.Status)
 	if c.Meetings != nil {
+		before := s.Meetings
 		s.Meetings = make([]registrar.Meeting, len(*c.Meetings))
 		for i, m := range *c.Meetings {
 			s.Meetings[i] = m.meeting()
 		}
-		registrar.SortMeetings(s.Meetings)
+		s.Meetings = asStored(s.Meetings, before)
 	}
 	if c.Instructors != nil {
-		s.Instructors = make([]registrar.InstructorID, len(*c.Instructors))
-		for i, id := range *c.Instructors {
-			s.Instructors[i] = registrar.InstructorID(id)
-		}
+		s.Instructors = api.Texts[registrar.InstructorID](*c.Instructors)
 	}
-	if c.Deadlines != nil {
-		s.Deadlines = c.Deadlines.Domain()
-	}
+	api.PatchDeadlines(&s.Deadlines, c.Deadlines)
 	return s
+}
+
+// asStored leaves meetings in the order in which they were sent, so that what is wrong with one is told by its number there,
+// unless they are the same that there were. They are sorted when they are stored.
+func asStored(sent, before []registrar.Meeting) []registrar.Meeting {
+	sorted := slices.Clone(sent)
+	registrar.SortMeetings(sorted)
+	if slices.Equal(sorted, before) {
+		return before
+	}
+	return sent
 }
 
 // meeting leaves what cannot be read at a value that [registrar.Section.Validate] names.
@@ -136,16 +145,20 @@ func (m Meeting) meeting() registrar.Meeting {
 	if errStart != nil || errEnd != nil {
 		start, end = 0, 0
 	}
-	return registrar.Meeting{Days: days, Start: start, End: end, From: registrar.Date(m.From), To: registrar.Date(m.To), Room: m.Room}
+	return registrar.Meeting{Days: days, Start: start, End: end, From: registrar.Date(m.From), To: registrar.Date(m.To), Room: string(m.Room)}
 }
 
 // section makes a section of a course; what was not stated is the course's.
 func (n NewSection) section(course registrar.Course) registrar.Section {
-	return SectionChange{
-		CRN: &n.CRN, Label: &n.Label, Component: &n.Component, Credits: n.Credits, Capacity: &n.Capacity, Status: &n.Status,
-		Meetings: &n.Meetings, Instructors: &n.Instructors, Deadlines: n.Deadlines,
-	}.change(registrar.Section{
+	s := registrar.Section{
 		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number, Title: course.Title,
 		Credits: course.Credits,
-	})
+	}
+	if n.Credits != nil {
+		s.Credits = n.Credits.Domain()
+	}
+	return SectionChange{
+		CRN: &n.CRN, Label: api.Stated(n.Label), Component: &n.Component, Capacity: &n.Capacity, Status: &n.Status,
+		Meetings: &n.Meetings, Instructors: &n.Instructors, Deadlines: n.Deadlines.Stated(),
+	}.change(s)
 }

@@ -3,6 +3,7 @@ package sections
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/registrar"
@@ -11,6 +12,7 @@ import (
 // UpdateStore is what [Update] needs of the store.
 type UpdateStore interface {
 	GetStore
+	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	UpdateSection(ctx context.Context, before, after registrar.Section) error
 }
 
@@ -38,6 +40,16 @@ func Update(store UpdateStore, system api.System) api.Operation {
 				return v
 			},
 			func(before, after registrar.SectionView) error {
+				if !slices.Equal(before.Meetings, after.Meetings) {
+					term, err := store.Term(ctx, after.Term)
+					if err != nil {
+						return err
+					}
+					if err := after.FitsIn(term); err != nil {
+						return err
+					}
+					registrar.SortMeetings(after.Meetings) // the answer's too
+				}
 				return store.UpdateSection(ctx, before.Section, after.Section)
 			})
 		if err != nil {

@@ -15,8 +15,8 @@ type ListStore interface {
 
 type listInput struct {
 	api.PageInput
-	Number string `query:"number" maxLength:"20" doc:"Only the student with this number" example:"U1000001"`
-	Name   string `query:"name" maxLength:"200" doc:"Only family names that begin so, in any case" example:"hop"`
+	Number api.Code `query:"number" doc:"Only the student with this number" example:"U1000001"`
+	Name   api.Line `query:"name" minLength:"1" maxLength:"200" doc:"Only family names that begin so, in any case and without regard to diacritics; of people with one name, that" example:"hop"`
 }
 
 // List pages through students.

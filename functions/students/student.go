@@ -9,28 +9,28 @@ import (
 
 // NewStudent is what a client states of a student.
 type NewStudent struct {
-	Number     string `json:"number" minLength:"1" maxLength:"20" doc:"Student number, unique" example:"U1000001"`
-	GivenName  string `json:"givenName" minLength:"1" maxLength:"100" example:"Grace"`
-	FamilyName string `json:"familyName" minLength:"1" maxLength:"100" example:"Hopper"`
-	Email      string `json:"email,omitempty" maxLength:"254" doc:"Unique" example:"grace.hopper@example.edu"`
-	Active     *bool  `json:"active,omitempty" doc:"Whether the student may register; absent: yes" example:"true"`
+	Number     api.Code   `json:"number" doc:"Student number, unique in any case" example:"U1000001"`
+	GivenName  *api.Line  `json:"givenName,omitempty" maxLength:"100" doc:"One of the two names is enough" example:"Grace"`
+	FamilyName *api.Line  `json:"familyName,omitempty" maxLength:"100" example:"Hopper"`
+	Email      *api.Email `json:"email,omitempty" doc:"Unique" example:"grace.hopper@example.edu"`
+	Active     *bool      `json:"active,omitempty" doc:"Whether the student may register; absent: yes" example:"true"`
 }
 
-// StudentChange is what a client may change of a student: what is absent stays.
+// StudentChange is a merge patch of a student (RFC 7396).
 type StudentChange struct {
-	Number     *string `json:"number,omitempty" minLength:"1" maxLength:"20" example:"U1000001"`
-	GivenName  *string `json:"givenName,omitempty" minLength:"1" maxLength:"100" example:"Grace"`
-	FamilyName *string `json:"familyName,omitempty" minLength:"1" maxLength:"100" example:"Hopper"`
-	Email      *string `json:"email,omitempty" maxLength:"254" example:"grace.hopper@example.edu"`
-	Active     *bool   `json:"active,omitempty" example:"true"`
+	Number     *api.Code                `json:"number,omitempty" example:"U1000001"`
+	GivenName  api.Removable[api.Line]  `json:"givenName,omitzero" maxLength:"100" doc:"Null removes it if there is a family name" example:"Grace"`
+	FamilyName api.Removable[api.Line]  `json:"familyName,omitzero" maxLength:"100" doc:"Null removes it if there is a given name" example:"Hopper"`
+	Email      api.Removable[api.Email] `json:"email,omitzero" example:"grace.hopper@example.edu"`
+	Active     *bool                    `json:"active,omitempty" example:"true"`
 }
 
 // Student is a student as clients see it.
 type Student struct {
 	ID         string `json:"id" format:"uuid"`
 	Number     string `json:"number" example:"U1000001"`
-	GivenName  string `json:"givenName" example:"Grace"`
-	FamilyName string `json:"familyName" example:"Hopper"`
+	GivenName  string `json:"givenName,omitempty" example:"Grace"`
+	FamilyName string `json:"familyName,omitempty" example:"Hopper"`
 	Email      string `json:"email,omitempty" example:"grace.hopper@example.edu"`
 	Active     bool   `json:"active" example:"true"`
 	api.Stamp
@@ -44,16 +44,16 @@ func show(p registrar.Student) Student {
 }
 
 func (c StudentChange) change(p registrar.Student) registrar.Student {
-	api.Set((*string)(&p.Number), c.Number)
-	api.Set((*string)(&p.GivenName), c.GivenName)
-	api.Set((*string)(&p.FamilyName), c.FamilyName)
-	api.Set((*string)(&p.Email), c.Email)
+	api.SetText(&p.Number, c.Number)
+	api.PatchText(&p.GivenName, c.GivenName)
+	api.PatchText(&p.FamilyName, c.FamilyName)
+	api.PatchText(&p.Email, c.Email)
 	api.Set(&p.Active, c.Active)
 	return p
 }
 
 func (n NewStudent) student() registrar.Student {
 	return StudentChange{
-		Number: &n.Number, GivenName: &n.GivenName, FamilyName: &n.FamilyName, Email: &n.Email, Active: n.Active,
+		Number: &n.Number, GivenName: api.Stated(n.GivenName), FamilyName: api.Stated(n.FamilyName), Email: api.Stated(n.Email), Active: n.Active,
 	}.change(registrar.Student{Active: true})
 }

@@ -12,31 +12,43 @@ import (
 // Window is when students may register.
 type Window struct {
 	Open  *time.Time `json:"open,omitempty" doc:"First moment; absent: no bound" example:"2024-11-04T13:00:00Z"`
-	Close *time.Time `json:"close,omitempty" doc:"First moment when it is over; absent: no bound" example:"2025-01-28T05:00:00Z"`
+	Close *time.Time `json:"close,omitempty" doc:"First moment when it is over; absent: the term's end" example:"2025-01-28T05:00:00Z"`
+}
+
+// WindowChange is a merge patch of a window (RFC 7396).
+type WindowChange struct {
+	Open  api.Removable[api.Instant] `json:"open,omitzero" doc:"First moment; null: no bound" example:"2024-11-04T13:00:00Z"`
+	Close api.Removable[api.Instant] `json:"close,omitzero" doc:"First moment when it is over; null: the term's end" example:"2025-01-28T05:00:00Z"`
+}
+
+// NewWindow states a window.
+type NewWindow struct {
+	Open  *api.Instant `json:"open,omitempty" doc:"First moment; absent: no bound" example:"2024-11-04T13:00:00Z"`
+	Close *api.Instant `json:"close,omitempty" doc:"First moment when it is over; absent: the term's end" example:"2025-01-28T05:00:00Z"`
 }
 
 // NewTerm is what a client states of a term.
 type NewTerm struct {
-	Code         string         `json:"code" minLength:"1" maxLength:"32" doc:"Unique" example:"2025-SPRING"`
-	Title        string         `json:"title" minLength:"1" maxLength:"200" example:"Spring 2025"`
-	Start        string         `json:"start" format:"date" doc:"First day" example:"2025-01-13"`
-	End          string         `json:"end" format:"date" doc:"Day after the last" example:"2025-05-10"`
-	TimeZone     string         `json:"timeZone" maxLength:"64" doc:"IANA name of the campus time zone" example:"America/New_York"`
-	Registration *Window        `json:"registration,omitempty" doc:"When students may register; absent: at any time"`
-	CreditLimit  *api.Credits   `json:"creditLimit,omitempty" minimum:"0" maximum:"100" doc:"Most credits that a student may hold; 0 or absent: no limit" example:"21"`
-	Deadlines    *api.Deadlines `json:"deadlines,omitempty" doc:"For sections that state none"`
+	Code         api.Code          `json:"code" doc:"Unique, in any case" example:"2025-SPRING"`
+	Title        api.Line          `json:"title" minLength:"1" maxLength:"200" example:"Spring 2025"`
+	Start        string            `json:"start" format:"date" doc:"First day" example:"2025-01-13"`
+	End          string            `json:"end" format:"date" doc:"Day after the last" example:"2025-05-10"`
+	TimeZone     string            `json:"timeZone" maxLength:"64" doc:"IANA name of the campus time zone" example:"America/New_York"`
+	Registration *NewWindow        `json:"registration,omitempty" doc:"When students may register; absent: the term is closed"`
+	CreditLimit  *api.Credits      `json:"creditLimit,omitempty" minimum:"0" maximum:"100" doc:"Most credits that a student may hold; 0 or absent: no limit" example:"21"`
+	Deadlines    *api.NewDeadlines `json:"deadlines,omitempty" doc:"For sections that state none"`
 }
 
-// TermChange is what a client may change of a term: what is absent stays.
+// TermChange is a merge patch of a term (RFC 7396).
 type TermChange struct {
-	Code         *string        `json:"code,omitempty" minLength:"1" maxLength:"32" example:"2025-SPRING"`
-	Title        *string        `json:"title,omitempty" minLength:"1" maxLength:"200" example:"Spring 2025"`
-	Start        *string        `json:"start,omitempty" format:"date" example:"2025-01-13"`
-	End          *string        `json:"end,omitempty" format:"date" example:"2025-05-10"`
-	TimeZone     *string        `json:"timeZone,omitempty" maxLength:"64" example:"America/New_York"`
-	Registration *Window        `json:"registration,omitempty" doc:"Replaces the whole window"`
-	CreditLimit  *api.Credits   `json:"creditLimit,omitempty" minimum:"0" maximum:"100" doc:"0: no limit" example:"21"`
-	Deadlines    *api.Deadlines `json:"deadlines,omitempty" doc:"Replaces both"`
+	Code         *api.Code                          `json:"code,omitempty" example:"2025-SPRING"`
+	Title        *api.Line                          `json:"title,omitempty" minLength:"1" maxLength:"200" example:"Spring 2025"`
+	Start        *string                            `json:"start,omitempty" format:"date" example:"2025-01-13"`
+	End          *string                            `json:"end,omitempty" format:"date" example:"2025-05-10"`
+	TimeZone     *string                            `json:"timeZone,omitempty" maxLength:"64" example:"America/New_York"`
+	Registration api.Removable[WindowChange]        `json:"registration,omitzero" doc:"Null closes the term"`
+	CreditLimit  api.Removable[api.Credits]         `json:"creditLimit,omitzero" minimum:"0" maximum:"100" doc:"0 or null: no limit" example:"21"`
+	Deadlines    api.Removable[api.DeadlinesChange] `json:"deadlines,omitzero" doc:"Null removes both"`
 }
 
 // Term is a term as clients see it.
@@ -63,26 +75,34 @@ func show(t registrar.Term) Term {
 
 // change makes the domain's term of what was sent.
 func (c TermChange) change(t registrar.Term) registrar.Term {
-	api.Set(&t.Code, c.Code)
-	api.Set(&t.Title, c.Title)
-	api.Set((*string)(&t.Start), c.Start)
-	api.Set((*string)(&t.End), c.End)
+	api.SetText(&t.Code, c.Code)
+	api.SetText(&t.Title, c.Title)
+	api.SetText(&t.Start, c.Start)
+	api.SetText(&t.End, c.End)
 	api.Set(&t.TimeZone, c.TimeZone)
-	if c.Registration != nil {
-		t.Registration = registrar.Window{Open: api.Time(c.Registration.Open), Close: api.Time(c.Registration.Close)}
+	if c.Registration.Sent() {
+		window, given := c.Registration.Get()
+		if !given {
+			t.Registration = registrar.Window{}
+		}
+		api.PatchInstant(&t.Registration.Open, window.Open)
+		api.PatchInstant(&t.Registration.Close, window.Close)
 	}
-	if c.CreditLimit != nil {
-		t.CreditLimit = c.CreditLimit.Domain()
+	if c.CreditLimit.Sent() {
+		limit, _ := c.CreditLimit.Get()
+		t.CreditLimit = limit.Domain()
 	}
-	if c.Deadlines != nil {
-		t.Deadlines = c.Deadlines.Domain()
-	}
+	api.PatchDeadlines(&t.Deadlines, c.Deadlines)
 	return t
 }
 
 func (n NewTerm) term() registrar.Term {
-	return TermChange{
-		Code: &n.Code, Title: &n.Title, Start: &n.Start, End: &n.End, TimeZone: &n.TimeZone,
-		Registration: n.Registration, CreditLimit: n.CreditLimit, Deadlines: n.Deadlines,
-	}.change(registrar.Term{})
+	c := TermChange{
+		Code: &n.Code, Title: &n.Title, Start: &n.Start, End: &n.End, TimeZone: &n.TimeZone, CreditLimit: api.Stated(n.CreditLimit),
+		Deadlines: n.Deadlines.Stated(),
+	}
+	if n.Registration != nil {
+		c.Registration = api.Stated(&WindowChange{Open: api.Stated(n.Registration.Open), Close: api.Stated(n.Registration.Close)})
+	}
+	return c.change(registrar.Term{})
 }

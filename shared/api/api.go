@@ -62,6 +62,11 @@ func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) O
 			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Responses: files(spec), MaxBodyBytes: maxBody + 1,
 			RejectUnknownQueryParameters: true, Extensions: map[string]any{"x-access": string(spec.Access)},
 		}, func(ctx context.Context, in *I) (*O, error) {
+			if nulls := exchangeOf(ctx).nulls; len(nulls) > 0 { // nothing else was wrong
+				p := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
+				p.Errors = nulls
+				return nil, problemOf(ctx, p)
+			}
 			out, err := handle(ctx, in)
 			if err != nil {
 				return nil, problemOf(ctx, err)
@@ -110,7 +115,10 @@ const Version = "1.0.0"
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(mux)
-	f := &front{mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{}, lists: map[string]bool{}, pool: newCompressors()}
+	f := &front{
+		mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{}, lists: map[string]bool{},
+		pool: newCompressors(), bodies: map[string]*huma.Schema{}, registry: api.OpenAPI().Components.Schemas,
+	}
 	for _, o := range operations {
 		o.register(api)
 		f.names[o.Method+" "+o.Path] = o.ID
@@ -119,6 +127,9 @@ func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 		})
 		if o.Form != nil {
 			f.forms[o.Method+" "+o.Path] = o.Form
+		}
+		if body := operationIn(api.OpenAPI(), o.Method, o.Path).RequestBody; body != nil && body.Content[jsonMedia] != nil {
+			f.bodies[o.Method+" "+o.Path] = body.Content[jsonMedia].Schema
 		}
 	}
 	return f

@@ -116,15 +116,17 @@ func (in IfMatchInput) expects(needed bool) (expected, error) {
 	return expected{any: tags.all, versions: tags.versions()}, nil
 }
 
-// Record is what [Change] needs of a record.
-type Record interface {
+// Record is what [Change] needs of a record R.
+type Record[R any] interface {
 	Current() registrar.Version
 	Validate() error
+	SameFacts(other R) bool // whatever their ids and stamps
 }
 
 // Change carries out a change of a record: it reads it, compares its version with the one that the client saw, changes it,
-// checks its form, and stores it under the condition that nobody was faster.
-func Change[R Record](in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error) (R, error) {
+// checks its form, and stores it under the condition that nobody was faster. A change that changes nothing stores nothing: the
+// record keeps its version, and no event tells of it.
+func Change[R Record[R]](in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error) (R, error) {
 	var none R
 	expected, err := in.expects(true)
 	if err != nil {
@@ -138,6 +140,9 @@ func Change[R Record](in IfMatchInput, read func() (R, error), change func(R) R,
 		return none, registrar.ErrVersionMismatch
 	}
 	after := change(before)
+	if after.SameFacts(before) {
+		return before, nil
+	}
 	if err := after.Validate(); err != nil {
 		return none, err
 	}

@@ -135,6 +135,9 @@ func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 	if conditional(o, spec) {
 		o.Parameters = append(o.Parameters, &huma.Param{Ref: "#/components/parameters/" + headerIfNoneMatch})
 	}
+	if o.RequestBody != nil && spec.Method == http.MethodPatch {
+		o.RequestBody.Content[patchMedia] = o.RequestBody.Content[jsonMedia]
+	}
 	for _, p := range o.Parameters {
 		// The operation itself answers for its absence: with 428, and not with 422 as for a parameter that huma wants.
 		if p.In == "header" && p.Name == "If-Match" && spec.mustMatch() {
@@ -291,7 +294,7 @@ func explain(status int) explanation {
 		}}
 	case http.StatusUnsupportedMediaType:
 		return explanation{"The body is not of the type that the operation takes.", false, []exampleProblem{
-			{codeMediaType, "the body must be application/json"},
+			{codeMediaType, "the body must be application/json, or in a change application/merge-patch+json"},
 		}}
 	case http.StatusUnprocessableEntity:
 		return explanation{"Fields of the request are not valid: `errors` names each.", false, []exampleProblem{

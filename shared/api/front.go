@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,14 @@ import (
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/words"
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// The media types of JSON bodies. A change of a record is a merge patch (RFC 7396), whichever of them it is sent as.
+const (
+	jsonMedia  = "application/json"
+	patchMedia = "application/merge-patch+json"
 )
 
 // maxBody bounds a request's body, in bytes. The largest record, a course with its description, is well below.
@@ -35,14 +44,18 @@ type front struct {
 	forms map[string]Form   // of the operations that take one
 	lists map[string]bool   // patterns of the operations that have a limit
 	pool  *sync.Pool        // of compressors
+
+	bodies   map[string]*huma.Schema // of JSON, by pattern
+	registry huma.Registry           // where their parts are
 }
 
 // exchange is what one request keeps of itself while it is answered.
 type exchange struct {
 	log    *slog.Logger
 	url    url.URL
-	digest [32]byte // of method, path and body: what an idempotency key stands for
-	code   string   // of the problem that was answered
+	digest [32]byte       // of method, path and body as they were sent: what an idempotency key stands for
+	nulls  []ProblemField // members of the body that must not be null
+	code   string         // of the problem that was answered
 }
 
 type exchangeKey struct{}
@@ -74,6 +87,10 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		})
 	}()
 	p := f.refusal(r, pattern)
+	if p == nil {
+		p = tidy(r)
+		x.url = *r.URL
+	}
 	var body []byte
 	if p == nil {
 		body, p = readBody(r, f.forms[pattern])
@@ -84,6 +101,9 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.digest = sha256.Sum256(append([]byte(r.Method+" "+r.URL.Path+"\n"), body...))
+	if schema := f.bodies[pattern]; schema != nil && len(body) > 0 {
+		body, x.nulls = f.canonicalBody(schema, body)
+	}
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mux.ServeHTTP(w, r)
@@ -144,6 +164,40 @@ func queryFault(raw string) *Problem {
 	return bad
 }
 
+// canonicalBody is the body as operations read it, and what must not be null in it.
+func (f *front) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []ProblemField) {
+	same, err := canonical(body)
+	var value any
+	if err != nil || json.Unmarshal(same, &value) != nil {
+		return body, nil // it was valid JSON a moment ago, and huma tells what is wrong
+	}
+	return same, nullFaults(f.registry, schema, "body", value)
+}
+
+// tidy brings the query into Unicode's form NFC. A parameter that is there and says nothing is refused: a client that sends
+// ?number= does not want the list of all, and one that sends an empty Idempotency-Key counts on it.
+func tidy(r *http.Request) *Problem {
+	wrong := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
+	query := r.URL.Query()
+	for name, values := range query {
+		for i, value := range values {
+			if values[i] = words.NFC(value); !registrar.Visible(values[i]) {
+				wrong = wrong.on(shortened("query."+name), registrar.FieldRequired, "must not be empty: leave it out, or give it a value")
+			}
+		}
+	}
+	const key = "Idempotency-Key"
+	if values, sent := r.Header[key]; sent && strings.TrimSpace(strings.Join(values, "")) == "" {
+		wrong = wrong.on("header."+key, registrar.FieldRequired, "must not be empty: leave it out, or give it a value")
+	}
+	if len(wrong.Errors) > 0 {
+		slices.SortFunc(wrong.Errors, func(a, b ProblemField) int { return strings.Compare(a.Field, b.Field) })
+		return wrong
+	}
+	r.URL.RawQuery = query.Encode()
+	return nil
+}
+
 // elsewhere answers for what no operation is declared for: another method of a known path, or an unknown path.
 func (f *front) elsewhere(r *http.Request) *Problem {
 	var allowed []string
@@ -177,10 +231,14 @@ func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 	case len(body) == 0:
 		return nil, nil
 	}
-	if kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" ||
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if isJSON := kind == jsonMedia || kind == patchMedia && r.Method == http.MethodPatch; err != nil || !isJSON ||
 		(parameters["charset"] != "" && !strings.EqualFold(parameters["charset"], "utf-8")) {
-		return nil, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body must be application/json").
-			on("header.Content-Type", fieldFormat, "must be application/json")
+		must := "must be " + jsonMedia
+		if r.Method == http.MethodPatch {
+			must += " or " + patchMedia
+		}
+		return nil, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body "+must).on("header.Content-Type", fieldFormat, must)
 	}
 	if !utf8.Valid(body) {
 		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid UTF-8").on("body", fieldFormat, "must be UTF-8")

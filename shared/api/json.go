@@ -5,9 +5,84 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"example.com/registrar/shared/words"
 )
+
+// canonical writes valid JSON as operations read it: its text in Unicode's form NFC, and as integers the numbers that are
+// integers to JSON Schema, which knows no difference between 25, 25.0 and 2.5e1, as encoding/json does.
+func canonical(text []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(canonicalValue(value)); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func canonicalValue(value any) any {
+	switch value := value.(type) {
+	case string:
+		return words.NFC(value)
+	case json.Number:
+		return json.Number(canonicalNumber(string(value)))
+	case []any:
+		for i := range value {
+			value[i] = canonicalValue(value[i])
+		}
+		return value
+	case map[string]any:
+		for name := range value {
+			value[name] = canonicalValue(value[name])
+		}
+		return value
+	}
+	return value
+}
+
+// canonicalNumber writes a number of JSON without fraction and exponent if it is an integer of at most eighteen digits. Larger
+// ones stay as they are: no field takes them.
+func canonicalNumber(number string) string {
+	const mostDigits = 18
+	if !strings.ContainsAny(number, ".eE") {
+		return number
+	}
+	mantissa, exponentText, hasExponent := strings.Cut(strings.ToLower(number), "e")
+	exponent := 0
+	if hasExponent {
+		var err error
+		if exponent, err = strconv.Atoi(exponentText); err != nil || exponent < -maxBody || exponent > maxBody {
+			return number
+		}
+	}
+	mantissa, negative := strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	fraction = strings.TrimRight(fraction, "0")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	if digits == "" {
+		return "0"
+	}
+	significant := strings.TrimRight(digits, "0")
+	zeros := exponent - len(fraction) + len(digits) - len(significant) // after the significant digits; fewer than none in a fraction
+	if zeros < 0 || len(significant)+zeros > mostDigits {
+		return number
+	}
+	integer := significant + strings.Repeat("0", zeros)
+	if negative {
+		integer = "-" + integer
+	}
+	return integer
+}
 
 // jsonFault says where the body stops being JSON that everyone reads alike, without repeating any of it; empty when it is all
 // right. What encoding/json would quietly settle is refused, as I-JSON asks (RFC 7493, sections 2.1 and 2.3): half of a

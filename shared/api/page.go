@@ -9,7 +9,7 @@ import (
 // PageInput is embedded in the input of a list.
 type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Most records on the page"`
-	Cursor string `query:"cursor" maxLength:"4000" doc:"From the page before; empty for the first page"`
+	Cursor string `query:"cursor" minLength:"1" maxLength:"4000" doc:"From the page before; absent for the first page"`
 }
 
 // Request is the page that was asked for.
@@ -44,5 +44,5 @@ func ListOf[R, T any](ctx context.Context, page registrar.Page[R], show func(R) 
 
 // IDInput is embedded in the input of an operation on one record.
 type IDInput struct {
-	ID string `path:"id" format:"uuid" maxLength:"36" doc:"Id of the record" example:"0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
+	ID ID `path:"id" doc:"Id of the record" example:"0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
 }

@@ -61,6 +61,7 @@ const (
 	codeOutcomeUnknown       = "OUTCOME_UNKNOWN"
 	codeInternal             = "INTERNAL"
 
+	codeType     = "TYPE" // of a field
 	fieldFormat  = registrar.FieldFormat
 	fieldTooLong = registrar.FieldTooLong
 )
@@ -206,7 +207,11 @@ var useProblems = sync.OnceFunc(func() {
 	huma.NewErrorWithContext = func(c huma.Context, status int, message string, errs ...error) huma.StatusError {
 		p := fromHuma(status, message, errs)
 		if c != nil {
-			exchangeOf(c.Context()).code = p.Code
+			x := exchangeOf(c.Context())
+			if status == http.StatusUnprocessableEntity {
+				p.Errors = append(p.Errors, x.nulls...)
+			}
+			x.code = p.Code
 			p.Instance = request.From(c.Context()).ID
 		}
 		return p
@@ -233,7 +238,10 @@ func fromHuma(status int, message string, errs []error) *Problem {
 	p := newProblem(status, code, message)
 	for _, err := range errs {
 		var detailed huma.ErrorDetailer
-		if errors.As(err, &detailed) {
+		var ours *fieldFault
+		if errors.As(err, &ours) {
+			p = p.on(shortened(ours.field), ours.code, ours.detail)
+		} else if errors.As(err, &detailed) {
 			d := detailed.ErrorDetail()
 			p.Errors = append(p.Errors, fieldOf(d))
 		}
@@ -243,6 +251,12 @@ func fromHuma(status int, message string, errs []error) *Problem {
 	}
 	return p
 }
+
+// fieldFault is an error of a type of ours that resolves itself.
+type fieldFault struct{ field, code, detail string }
+
+// Error implements error.
+func (f *fieldFault) Error() string { return f.field + ": " + f.detail }
 
 // The messages of huma that name a field instead of standing at it, or that tell more than they should.
 var (
@@ -271,12 +285,12 @@ func fieldOf(d *huma.ErrorDetail) ProblemField {
 		f.Code = "NOT_ONE_OF"
 	case d.Message == "expected boolean", d.Message == "expected number", d.Message == "expected integer", d.Message == "expected string",
 		d.Message == "expected array", d.Message == "expected object":
-		f.Code = "TYPE"
+		f.Code = codeType
 	case strings.HasPrefix(d.Message, "expected string to match pattern"): // ours, which may have a colon in it
 	case strings.HasPrefix(d.Message, "expected"): // a format; some of huma's texts end in the reason, which repeats the value
 		f.Detail, _, _ = strings.Cut(d.Message, ":")
 	default:
-		f.Code, f.Detail = "TYPE", "has not the type that is expected here"
+		f.Code, f.Detail = codeType, "has not the type that is expected here"
 	}
 	f.Field = shortened(f.Field)
 	return f

@@ -47,28 +47,72 @@ func CreditRangeOf(r registrar.CreditRange) CreditRange {
 	return CreditRange{Min: CreditsOf(r.Min), Max: CreditsOf(r.Max)}
 }
 
+// CreditRangeChange changes a range, or one end of it.
+type CreditRangeChange struct {
+	Min *Credits `json:"min,omitempty" minimum:"0" maximum:"100" doc:"Least credit hours" example:"4"`
+	Max *Credits `json:"max,omitempty" minimum:"0" maximum:"100" doc:"Most credit hours" example:"4"`
+}
+
+// Change changes what was sent of the range.
+func (c CreditRangeChange) Change(r *registrar.CreditRange) {
+	if c.Min != nil {
+		r.Min = c.Min.Domain()
+	}
+	if c.Max != nil {
+		r.Max = c.Max.Domain()
+	}
+}
+
+// NewDeadlines states deadlines.
+type NewDeadlines struct {
+	LastAdd  *Instant `json:"lastAdd,omitempty" doc:"Last moment to enrol; absent: the term's, or none" example:"2025-01-27T04:59:59Z"`
+	LastDrop *Instant `json:"lastDrop,omitempty" doc:"Last moment to drop; absent: the term's, or none" example:"2025-02-11T04:59:59Z"`
+}
+
+// Stated are the deadlines as a change of none.
+func (d *NewDeadlines) Stated() Removable[DeadlinesChange] {
+	if d == nil {
+		return Removable[DeadlinesChange]{}
+	}
+	return Stated(&DeadlinesChange{LastAdd: Stated(d.LastAdd), LastDrop: Stated(d.LastDrop)})
+}
+
+// DeadlinesChange is a merge patch of deadlines (RFC 7396).
+type DeadlinesChange struct {
+	LastAdd  Removable[Instant] `json:"lastAdd,omitzero" doc:"Last moment to enrol; null: the term's, or none" example:"2025-01-27T04:59:59Z"`
+	LastDrop Removable[Instant] `json:"lastDrop,omitzero" doc:"Last moment to drop; null: the term's, or none" example:"2025-02-11T04:59:59Z"`
+}
+
+// PatchDeadlines applies a member: null removes both deadlines.
+func PatchDeadlines(d *registrar.Deadlines, member Removable[DeadlinesChange]) {
+	if !member.Sent() {
+		return
+	}
+	change, given := member.Get()
+	if !given {
+		*d = registrar.Deadlines{}
+	}
+	PatchInstant(&d.LastAdd, change.LastAdd)
+	PatchInstant(&d.LastDrop, change.LastDrop)
+}
+
+// PatchInstant applies a member: null removes the moment.
+func PatchInstant(t *time.Time, member Removable[Instant]) {
+	if member.Sent() {
+		at, _ := member.Get()
+		*t = at.Stored()
+	}
+}
+
 // Deadlines are the last instants for an act.
 type Deadlines struct {
 	LastAdd  *time.Time `json:"lastAdd,omitempty" doc:"Last moment to enrol; absent: the term's, or none" example:"2025-01-27T04:59:59Z"`
 	LastDrop *time.Time `json:"lastDrop,omitempty" doc:"Last moment to drop; absent: the term's, or none" example:"2025-02-11T04:59:59Z"`
 }
 
-// Domain is the same in the domain.
-func (d Deadlines) Domain() registrar.Deadlines {
-	return registrar.Deadlines{LastAdd: Time(d.LastAdd), LastDrop: Time(d.LastDrop)}
-}
-
 // DeadlinesOf is the same on the wire.
 func DeadlinesOf(d registrar.Deadlines) Deadlines {
 	return Deadlines{LastAdd: TimeOf(d.LastAdd), LastDrop: TimeOf(d.LastDrop)}
-}
-
-// Time is the time that was sent, in the form that is stored; zero when there was none.
-func Time(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return registrar.Instant(*t)
 }
 
 // TimeOf is a time to send; nil when it is zero.
@@ -77,13 +121,6 @@ func TimeOf(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-// Set replaces a value if another one was sent.
-func Set[T any](value, sent *T) {
-	if sent != nil {
-		*value = *sent
-	}
 }
 
 // Stamp is what every record shows of its history.

@@ -86,6 +86,11 @@ func (p MailPreferences) With(kind MailKind, on bool) MailPreferences {
 	return p
 }
 
+// SameFacts reports whether both want the same mail.
+func (p MailPreferences) SameFacts(o MailPreferences) bool {
+	return !slices.ContainsFunc(MailKinds(), func(kind MailKind) bool { return p.Wants(kind) != o.Wants(kind) })
+}
+
 // Validate checks the form of preferences: [FieldErrors].
 func (p MailPreferences) Validate() error {
 	var fe FieldErrors

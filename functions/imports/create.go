@@ -55,12 +55,14 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		if err != nil {
 			return nil, err
 		}
+		notify := ""
+		api.SetText(&notify, in.Body.Notify)
 		im := registrar.Import{
 			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: format, Mapping: mapping, Complete: in.Body.Complete,
 			DryRun: in.Body.DryRun, MaxRefusedPercent: in.Body.MaxRefusedPercent,
-			Term: registrar.TermID(in.Body.Term), Notify: registrar.Personal(in.Body.Notify), State: registrar.ImportWaiting,
+			Term: registrar.TermID(in.Body.Term), Notify: registrar.Personal(notify), State: registrar.ImportWaiting,
 		}
-		if err := registrar.ValidateAddress("notify", in.Body.Notify); err != nil {
+		if err := registrar.ValidateAddress("notify", notify); err != nil {
 			return nil, err
 		}
 		im.Stamp = im.Next(system.Clock())

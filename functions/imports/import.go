@@ -20,7 +20,7 @@ type NewImport struct {
 	DryRun            bool `json:"dryRun,omitempty" doc:"Only tell what would change: nothing else is written. GET /v1/imports/{id}?show=changes lists it" example:"true"`
 	MaxRefusedPercent *int `json:"maxRefusedPercent,omitempty" minimum:"0" maximum:"100" doc:"When more than so many rows of a hundred would be refused, change nothing, and fail; absent: any number may be refused" example:"5"`
 	// Accounts come later; then whoever asks is told.
-	Notify string `json:"notify,omitempty" maxLength:"254" doc:"E-mail address that is told when the import has ended; absent: nobody is" example:"registrar@example.edu"`
+	Notify *api.Email `json:"notify,omitempty" doc:"E-mail address that is told when the import has ended; absent: nobody is" example:"registrar@example.edu"`
 }
 
 // Import is an import as clients see it.

@@ -181,7 +181,7 @@ func tidy(r *http.Request) *Problem {
 	query := r.URL.Query()
 	for name, values := range query {
 		for i, value := range values {
-			if values[i] = words.NFC(value); !registrar.Visible(values[i]) {
+			if values[i] = words.NFC(value); !registrar.Visible(values[i]) && (value != "" || name != "cursor") { // the first page
 				wrong = wrong.on(shortened("query."+name), registrar.FieldRequired, "must not be empty: leave it out, or give it a value")
 			}
 		}

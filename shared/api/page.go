@@ -9,7 +9,7 @@ import (
 // PageInput is embedded in the input of a list.
 type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Most records on the page"`
-	Cursor string `query:"cursor" minLength:"1" maxLength:"4000" doc:"From the page before; absent for the first page"`
+	Cursor string `query:"cursor" maxLength:"4000" doc:"From the page before; absent or empty for the first page"`
 }
 
 // Request is the page that was asked for.

@@ -47,9 +47,9 @@ func (r Removable[T]) Get() (T, bool) {
 
 // Schema implements [huma.SchemaProvider]: the value's, or null.
 func (Removable[T]) Schema(registry huma.Registry) *huma.Schema {
-	s := *registry.Schema(reflect.TypeFor[T](), false, "")
+	s := huma.SchemaFromType(registry, reflect.TypeFor[T]()) // in place: a reference could not say that it may be null
 	s.Nullable = true
-	return &s
+	return s
 }
 
 // Resolve implements [huma.ResolverWithPath]: it resolves what is in the value, which huma does not see.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/registrar/shared/api"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -510,4 +513,27 @@ func (s spec) takes(t *testing.T, at string, o operation, x exchange) bool {
 		t.Errorf("%s: %s took %s: %v", at, o, x.body, err)
 	}
 	return true
+}
+
+// What the document says of entity tags is what the door takes.
+func TestEntityTagsAreAsTheDocumentSays(t *testing.T) {
+	s := read(t)
+	const at = "/components/parameters/If-None-Match/schema"
+	note := api.Define(api.Spec{ID: "notes-get", Method: http.MethodGet, Path: "/v1/note"},
+		func(context.Context, *struct{}) (*api.Read[struct{}], error) {
+			return &api.Read[struct{}]{ETag: `"1"`}, nil
+		})
+	handler := api.Handler(slog.New(slog.DiscardHandler), note)
+	for _, tags := range []string{
+		"*", " * ", `"1"`, `W/"1"`, `"1-gzip"`, `"1", "2"`, `"1" ,W/"2"`, `,"1",,"2",`, `""`, `"ä"`, "", ",",
+		"1", `"1`, `1"`, `"1" "2"`, `w/"1"`, `"1",*`, `*, "1"`, `"a b"`, "\"\x01\"", `W/ "1"`, `"1";`,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/v1/note", http.NoBody)
+		r.Header.Set("If-None-Match", tags)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if said := s.valid(t, at, tags) == nil; said != (w.Code != http.StatusBadRequest) {
+			t.Errorf("If-None-Match: %s is answered with %d, and valid by the document: %t", tags, w.Code, said)
+		}
+	}
 }

@@ -89,7 +89,7 @@ func introduce(doc *huma.OpenAPI, about About) {
 	}, headerIfNoneMatch: {
 		Name: headerIfNoneMatch, In: "header", Example: `"1"`,
 		Description: "ETag of what the client has, or several: if it is that still, the answer is 304, without it",
-		Schema:      &huma.Schema{Type: huma.TypeString},
+		Schema:      &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"pattern": `^[ \t,]*$|` + entityTagsPattern}},
 	}}
 	doc.Components.Schemas.Map()["GatewayMessage"] = &huma.Schema{
 		Type: huma.TypeObject, Description: "What API Gateway answers itself, before or instead of a function", Required: []string{"message"},
@@ -149,6 +149,9 @@ func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 		// What the schema says of the parameter as a whole stands at the parameter.
 		schema := *p.Schema
 		p.Schema, schema.Description = &schema, ""
+		if p.Name == "If-Match" {
+			schema.Extensions = map[string]any{"pattern": entityTagsPattern} // which the front checks itself
+		}
 		if value, ok := example.Path[p.Name]; ok && p.In == "path" { // a record that the sample data has
 			p.Example, schema.Examples = value, nil
 		}

@@ -35,6 +35,10 @@ const (
 // maxBody bounds a request's body, in bytes. The largest record, a course with its description, is well below.
 const maxBody = 256 << 10
 
+// maxValues bounds the values in a body: each that is wrong costs an error that says so. The largest record, a section with its
+// meetings, has some hundred.
+const maxValues = 10_000
+
 // front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the request
 // as a whole, and tells the invocation's record how the request ended.
 type front struct {
@@ -239,6 +243,10 @@ func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 			must += " or " + patchMedia
 		}
 		return nil, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body "+must).on("header.Content-Type", fieldFormat, must)
+	}
+	if values(body) > maxValues {
+		return nil, newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "the body has too many values").
+			on("body", fieldTooLong, "at most "+decimal(maxValues)+" values")
 	}
 	if !utf8.Valid(body) {
 		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid UTF-8").on("body", fieldFormat, "must be UTF-8")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,8 +25,9 @@ type Problem struct {
 	Code     string         `json:"code" doc:"Stable code: that of the first refusal, or of the request's fault" example:"SECTION_FULL"`
 	Detail   string         `json:"detail" doc:"What happened, for people" example:"the section has no free seat"`
 	Instance string         `json:"instance,omitempty" doc:"Id of the request, for asking about it"`
-	Errors   []ProblemField `json:"errors,omitempty" doc:"Every field that was wrong"`
-	Refusals []ProblemRule  `json:"refusals,omitempty" doc:"Every rule that said no"`
+	Errors   []ProblemField `json:"errors,omitempty" maxItems:"100" doc:"Every field that was wrong, the first hundred of them"`
+	Refusals []ProblemRule  `json:"refusals,omitempty" maxItems:"100" doc:"Every rule that said no, the first hundred of them"`
+	More     int            `json:"more,omitempty" doc:"How many more fields were wrong, or rules said no; absent: all are here" example:"20"`
 
 	headers http.Header
 }
@@ -104,6 +106,20 @@ func (p *Problem) GetHeaders() http.Header { return p.headers }
 // ContentType implements [huma.ContentTypeFilter].
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
+// mostTold is how many faults a problem names, and as many refusals. Who has more mends these first.
+const mostTold = 100
+
+// bounded is the problem without the faults and refusals that are too many, of which it says how many they are.
+func (p *Problem) bounded() *Problem {
+	if more := len(p.Errors) - mostTold; more > 0 {
+		p.Errors, p.More = slices.Clip(p.Errors[:mostTold]), p.More+more
+	}
+	if more := len(p.Refusals) - mostTold; more > 0 {
+		p.Refusals, p.More = slices.Clip(p.Refusals[:mostTold]), p.More+more
+	}
+	return p
+}
+
 func writeProblem(w http.ResponseWriter, x *exchange, p *Problem) {
 	x.code = p.Code
 	for name, values := range p.headers {
@@ -111,7 +127,7 @@ func writeProblem(w http.ResponseWriter, x *exchange, p *Problem) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(p.bounded()) // the client has gone: nobody is left to tell
 }
 
 // statusOf is the HTTP status of a refusal.
@@ -129,7 +145,7 @@ func statusOf(code registrar.Code) int {
 // of time: it is logged here, once, and not shown.
 func problemOf(ctx context.Context, err error) *Problem {
 	x := exchangeOf(ctx)
-	p := describe(ctx, err)
+	p := describe(ctx, err).bounded()
 	switch p.Status {
 	case http.StatusInternalServerError:
 		x.log.ErrorContext(ctx, "the request failed", "error", err.Error())
@@ -236,7 +252,11 @@ func fromHuma(status int, message string, errs []error) *Problem {
 		message = "fields of the request are not valid"
 	}
 	p := newProblem(status, code, message)
-	for _, err := range errs {
+	for i, err := range errs {
+		if i >= mostTold { // the text of each costs something
+			p.More = len(errs) - i
+			break
+		}
 		var detailed huma.ErrorDetailer
 		var ours *fieldFault
 		if errors.As(err, &ours) {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,57 @@ func TestTheCauseOfAFailureIsLogged(t *testing.T) {
 		lines := strings.Count(log.String(), "\n")
 		if c.line == "" && lines > 0 || c.line != "" && (lines != 1 || !strings.Contains(log.String(), c.line) || !strings.Contains(log.String(), cause.Error())) {
 			t.Errorf("%s: logged %q", name, log.String())
+		}
+	}
+}
+
+// A problem names a hundred faults at most, and says how many more there are; a body that could have more faults than are
+// worth counting is refused before they are.
+func TestProblemsAreBounded(t *testing.T) {
+	type input struct {
+		Body struct {
+			Numbers []int `json:"numbers"`
+		}
+	}
+	h := api.Handler(slog.New(slog.DiscardHandler), api.Define(api.Spec{ID: "things-make", Method: http.MethodPost, Path: "/v1/things"},
+		func(_ context.Context, in *input) (*api.Nothing, error) {
+			var wrong registrar.FieldErrors
+			for i := range in.Body.Numbers {
+				wrong = append(wrong, registrar.FieldError{Field: fmt.Sprintf("numbers[%d]", i), Code: registrar.FieldFormat, Detail: "is none"})
+			}
+			return nil, wrong.OrNil()
+		}), api.Define(api.Spec{ID: "things-refuse", Method: http.MethodGet, Path: "/v1/things", Codes: []registrar.Code{registrar.SectionFull}},
+		func(context.Context, *struct{}) (*api.Nothing, error) {
+			var no registrar.Refusals
+			for range 150 {
+				no = append(no, registrar.Refuse(registrar.SectionFull, "s", "full"))
+			}
+			return nil, no
+		}))
+	body := func(value string, n int) string {
+		return `{"numbers":[` + strings.Repeat(value+",", n-1) + value + `]}`
+	}
+	for what, c := range map[string]struct {
+		method, body                   string
+		status, errors, refusals, more int
+	}{
+		"types":              {http.MethodPost, body(`"x"`, 5000), http.StatusUnprocessableEntity, 100, 0, 4900},
+		"an unknown member":  {http.MethodPost, `{"a":1,"numbers":[]}`, http.StatusUnprocessableEntity, 1, 0, 0},
+		"the domain's":       {http.MethodPost, body("1", 150), http.StatusUnprocessableEntity, 100, 0, 50},
+		"a hundred":          {http.MethodPost, body("1", 100), http.StatusUnprocessableEntity, 100, 0, 0},
+		"a hundred thousand": {http.MethodPost, body("1", 100_000), http.StatusRequestEntityTooLarge, 1, 0, 0},
+		"refusals":           {http.MethodGet, "", http.StatusConflict, 0, 100, 50},
+	} {
+		r := httptest.NewRequest(c.method, "/v1/things", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		var p api.Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != c.status || len(p.Errors) != c.errors || len(p.Refusals) != c.refusals || p.More != c.more || w.Body.Len() > 32<<10 {
+			t.Errorf("%s: %d, %d errors, %d refusals, %d more, %d bytes; want %+v", what, w.Code, len(p.Errors), len(p.Refusals), p.More, w.Body.Len(), c)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/registrar"
@@ -231,5 +232,27 @@ func TestAListEndsBeforeItIsTooLongForLambda(t *testing.T) {
 	}
 	if got := ask(t, shelf(strings.Repeat("x", lambda)), http.MethodGet, "/v1/notes?limit=1", nil); got.Code != http.StatusInternalServerError {
 		t.Errorf("a list of records of 6 MB: %d", got.Code)
+	}
+}
+
+// A parameter of the wrong type is told what it should have been.
+func TestAParameterIsToldItsType(t *testing.T) {
+	type input struct {
+		Count  int       `query:"count"`
+		Open   bool      `query:"open"`
+		Weight float64   `query:"weight"`
+		From   time.Time `query:"from"`
+	}
+	h := api.Handler(slog.New(slog.DiscardHandler), api.Define(api.Spec{ID: "things-list", Method: http.MethodGet, Path: "/v1/things"},
+		func(context.Context, *input) (*api.Nothing, error) { return &api.Nothing{}, nil }))
+	for parameter, want := range map[string]string{
+		"count": "expected an integer", "open": "expected true or false", "weight": "expected a number", "from": "expected a date and time as in RFC 3339",
+	} {
+		got := ask(t, h, http.MethodGet, "/v1/things?"+parameter+"=x", nil)
+		var p api.Problem
+		if err := json.Unmarshal(got.Body.Bytes(), &p); err != nil || len(p.Errors) != 1 || p.Errors[0].Field != "query."+parameter ||
+			p.Errors[0].Code != "TYPE" || !strings.HasPrefix(p.Errors[0].Detail, want) {
+			t.Errorf("%s: %d %s", parameter, got.Code, got.Body)
+		}
 	}
 }

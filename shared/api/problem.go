@@ -309,11 +309,27 @@ func fieldOf(d *huma.ErrorDetail) ProblemField {
 	case strings.HasPrefix(d.Message, "expected string to match pattern"): // ours, which may have a colon in it
 	case strings.HasPrefix(d.Message, "expected"): // a format; some of huma's texts end in the reason, which repeats the value
 		f.Detail, _, _ = strings.Cut(d.Message, ":")
-	default:
-		f.Code, f.Detail = codeType, "has not the type that is expected here"
+	default: // of a parameter, which is text until it is read
+		f.Code, f.Detail = codeType, expectedType(d.Message)
 	}
 	f.Field = shortened(f.Field)
 	return f
+}
+
+// expectedType says what a parameter should have been, by what huma says that it is not.
+func expectedType(message string) string {
+	for _, t := range []struct{ prefix, expected string }{
+		{"invalid integer", "expected an integer"},
+		{"invalid boolean", "expected true or false"},
+		{"invalid float", "expected a number"},
+		{"invalid date/time", "expected a date and time as in RFC 3339, such as 2026-11-24T09:00:00Z"},
+		{"invalid url", "expected an address"},
+	} {
+		if strings.HasPrefix(message, t.prefix) {
+			return t.expected
+		}
+	}
+	return "has not the type that is expected here"
 }
 
 // shortened bounds the name of a field, which may be the client's own.

@@ -3,6 +3,8 @@ package dynamo
 import (
 	"context"
 	"strings"
+
+	"example.com/registrar/shared/registrar"
 )
 
 // The kinds of natural keys. All but a CRN are unique everywhere; a CRN is in its term.
@@ -15,6 +17,21 @@ const (
 	instructorEmail = "INSTRUCTOREMAIL"
 	importedName    = "IMPORTEDNAME" // the name under which an import made an instructor
 )
+
+// namedKind is the kind of the records that have such names.
+func namedKind(kind string) registrar.Kind {
+	switch kind {
+	case termCode:
+		return registrar.KindTerm
+	case courseCode:
+		return registrar.KindCourse
+	case crn:
+		return registrar.KindSection
+	case studentNumber, studentEmail:
+		return registrar.KindStudent
+	}
+	return registrar.KindInstructor
+}
 
 // folded is the form in which natural keys are compared: nobody means two things by "csci 1100" and "CSCI 1100".
 func folded(name string) string { return strings.ToUpper(name) }

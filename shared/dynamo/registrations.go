@@ -383,7 +383,7 @@ func termRecordItem(r registrar.TermRecord) map[string]types.AttributeValue {
 			meetings[j] = meetingText(m)
 		}
 		holdings[i] = str(strings.Join([]string{
-			string(h.Section), string(h.Course), h.CRN, strconv.Itoa(int(h.Credits)), strings.Join(meetings, ";"), h.Component,
+			string(h.Section), strings.TrimSuffix(string(h.Course)+" "+parted(h.Code), " "), parted(h.CRN), strconv.Itoa(int(h.Credits)), strings.Join(meetings, ";"), h.Component,
 		}, "|"))
 	}
 	item["holdings"] = &types.AttributeValueMemberL{Value: holdings}
@@ -405,8 +405,9 @@ func termRecordFrom(item map[string]types.AttributeValue, student registrar.Stud
 		if err != nil {
 			return record, fmt.Errorf("read a term record: credits: %w", err)
 		}
+		course, code, _ := strings.Cut(fields[1], " ")
 		h := registrar.Holding{
-			Section: registrar.SectionID(fields[0]), Course: registrar.CourseID(fields[1]), CRN: fields[2],
+			Section: registrar.SectionID(fields[0]), Course: registrar.CourseID(course), Code: whole(code), CRN: whole(fields[2]),
 			Credits: registrar.Credits(credits), Component: fields[5],
 		}
 		for meeting := range strings.SplitSeq(fields[4], ";") {
@@ -423,6 +424,11 @@ func termRecordFrom(item map[string]types.AttributeValue, student registrar.Stud
 	}
 	return record, nil
 }
+
+// parted writes a text that is somebody's own without the mark that parts a holding's fields, and whole reads it.
+func parted(text string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(text) }
+
+func whole(text string) string { return strings.NewReplacer("%25", "%", "%7C", "|").Replace(text) }
 
 // meetingText writes when a meeting is, for [meetingFrom].
 func meetingText(m registrar.Meeting) string {

@@ -227,7 +227,13 @@ func (s *Store) needs(k item, kind, id string) action {
 func (s *Store) claim(kind, name, owner, field string) action {
 	i := nameKey(kind, name)
 	i["owner"] = str(owner)
-	return s.putAction(i, isNew, always(registrar.Refuse(registrar.NameTaken, owner, "the %s is in use", field).With("field", field)))
+	return s.putAction(i, isNew, func(before item) error {
+		no := registrar.Refuse(registrar.NameTaken, owner, "the %s is in use", field).With("field", field)
+		if by := text(before["owner"]); by != "" {
+			no = no.With("kind", string(namedKind(kind))).With("id", by)
+		}
+		return no
+	})
 }
 
 // release gives a natural key back.

@@ -52,14 +52,14 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 		no = append(no, Refuse(StateForbids, string(r.Student), "the student is not active").ClearedBy("the registrar's office"))
 	}
 	if !f.Term.Registration.Contains(r.At) {
-		no = append(no, Refuse(WindowClosed, string(f.Term.ID), "registration for the term is not open at this time"))
+		no = append(no, windowClosed(f.Term, r.At))
 	}
 	if f.Seats.Status != SectionOpen {
 		no = append(no, Refuse(SectionNotOpen, subject, "the section is %s", f.Seats.Status))
 	}
 	deadlines := f.Section.Deadlines.Or(f.Term.Deadlines)
 	if past(deadlines.LastAdd, r.At) {
-		no = append(no, Refuse(DeadlinePassed, subject, "the last day to add the section has passed").ClearedBy("a late permit"))
+		no = append(no, deadlinePassed(subject, "add", deadlines.LastAdd))
 	}
 	credits := f.Section.Credits.Min
 	if r.Credits != nil {
@@ -70,17 +70,15 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	}
 	for _, h := range f.Record.Holdings {
 		if h.Course == f.Section.Course && h.Component == f.Section.Component {
-			no = append(no, Refuse(DuplicateCourse, subject, "another section of the course is held").
-				With("conflictsWith", h.CRN).ClearedBy("dropping the other section"))
+			no = append(no, h.standsAgainst(DuplicateCourse, subject, "another section of the course is held"))
 		}
 		if Conflict(h.Meetings, f.Section.Meetings) {
-			no = append(no, Refuse(TimeConflict, subject, "time conflict with %s", h.CRN).
-				With("conflictsWith", h.CRN).ClearedBy("dropping the other section"))
+			no = append(no, h.standsAgainst(TimeConflict, subject, "time conflict"))
 		}
 	}
 	if limit := f.Term.CreditLimit; limit > 0 && f.Record.Credits()+credits > limit {
 		no = append(no, Refuse(CreditsOver, subject, "the term's credit limit would be exceeded").
-			With("limit", limit).With("held", f.Record.Credits()).ClearedBy("a credit permit"))
+			With("limit", limit).With("held", f.Record.Credits()).With("asked", credits).ClearedBy("dropping another section"))
 	}
 	if !f.Seats.Takeable() {
 		no = append(no, Full(r.Section))
@@ -103,7 +101,50 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 
 // Full refuses for want of a seat.
 func Full(section SectionID) *Refusal {
-	return Refuse(SectionFull, string(section), "the section has no free seat").ClearedBy("a capacity permit, or a seat that another student gives up")
+	return Refuse(SectionFull, string(section), "the section has no free seat").
+		ClearedBy("a seat that another student gives up, or a larger capacity, which the registrar's office can set")
+}
+
+// windowClosed refuses outside of a term's registration window, of which it tells the bounds.
+func windowClosed(t Term, at time.Time) *Refusal {
+	window := t.Registration
+	no := Refuse(WindowClosed, string(t.ID), "registration for the term is not open")
+	switch {
+	case at.Before(window.Open):
+		no.Detail = "registration for the term opens at " + window.Open.UTC().Format(time.RFC3339)
+		no.Clears = "waiting until then"
+	case !window.Close.IsZero() && !at.Before(window.Close):
+		no.Detail = "registration for the term closed at " + window.Close.UTC().Format(time.RFC3339)
+		no.Clears = "a later close, which the registrar's office can set"
+	}
+	if !window.Open.IsZero() {
+		no = no.With("opens", window.Open.UTC().Format(time.RFC3339))
+	}
+	if !window.Close.IsZero() {
+		no = no.With("closes", window.Close.UTC().Format(time.RFC3339))
+	}
+	return no
+}
+
+// deadlinePassed refuses what had to be done until an instant.
+func deadlinePassed(section, act string, deadline time.Time) *Refusal {
+	at := deadline.UTC().Format(time.RFC3339)
+	return Refuse(DeadlinePassed, section, "the last moment to %s the section was %s", act, at).With("deadline", at).
+		ClearedBy("a later deadline, which the registrar's office can set")
+}
+
+// standsAgainst refuses a section for the sake of one that the student holds.
+func (h Holding) standsAgainst(code Code, section, what string) *Refusal {
+	name := h.CRN
+	if h.Code != "" {
+		name = h.Code + ", section " + h.CRN
+	}
+	no := Refuse(code, section, "%s: %s", what, name).With("conflictsWith", h.CRN).With("conflictingSection", string(h.Section)).
+		ClearedBy("dropping the other section")
+	if h.Code != "" {
+		no = no.With("conflictingCourse", h.Code)
+	}
+	return no
 }
 
 // DropRequest asks to give a seat back.
@@ -120,8 +161,8 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	if !f.Registration.State.Live() {
 		return RegistrationChange{}, Refusals{Refuse(NotEnrolled, subject, "the student is not enrolled in this section")}
 	}
-	if past(f.Section.Deadlines.Or(f.Term.Deadlines).LastDrop, r.At) {
-		return RegistrationChange{}, Refusals{Refuse(DeadlinePassed, subject, "the last day to drop the section has passed").ClearedBy("a late permit")}
+	if last := f.Section.Deadlines.Or(f.Term.Deadlines).LastDrop; past(last, r.At) {
+		return RegistrationChange{}, Refusals{deadlinePassed(subject, "drop", last)}
 	}
 	reg := f.Registration
 	reg.State, reg.DroppedAt = Dropped, Instant(r.At)

@@ -2,7 +2,9 @@ package registrar_test
 
 import (
 	"errors"
+	"maps"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,4 +158,47 @@ func TestDecide_KeepsInvariants(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A refusal says when and because of what, and offers only what somebody can do today: there are no permits yet.
+func TestRefusalsNameDatesCoursesAndRemediesThatExist(t *testing.T) {
+	last, opens, closes := now.Add(-time.Hour), now.Add(time.Hour), now.Add(2*time.Hour)
+	f := facts()
+	f.Term.Deadlines = registrar.Deadlines{LastAdd: last, LastDrop: last}
+	f.Term.Registration = registrar.Window{Open: opens, Close: closes}
+	f.Seats.Free = 0
+	f.Record.Holdings = []registrar.Holding{
+		{Section: "x", Course: "c", Code: "CSCI 1100", CRN: "10002", Component: "lecture", Credits: 1500, Meetings: f.Section.Meetings},
+	}
+	_, err := registrar.DecideEnrol(request(), f, ids())
+	var no registrar.Refusals
+	if !errors.As(err, &no) || len(no) != 6 {
+		t.Fatalf("refusals: %v", err)
+	}
+	f.Registration.State = registrar.Enrolled
+	_, err = registrar.DecideDrop(registrar.DropRequest{Section: "s", Student: "p", At: now}, f, ids())
+	var drop registrar.Refusals
+	if !errors.As(err, &drop) {
+		t.Fatal(err)
+	}
+	text := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+	want := map[registrar.Code]map[string]any{
+		registrar.WindowClosed:    {"opens": text(opens), "closes": text(closes)},
+		registrar.DeadlinePassed:  {"deadline": text(last)},
+		registrar.TimeConflict:    {"conflictsWith": "10002", "conflictingCourse": "CSCI 1100", "conflictingSection": "x"},
+		registrar.DuplicateCourse: {"conflictsWith": "10002", "conflictingCourse": "CSCI 1100", "conflictingSection": "x"},
+		registrar.CreditsOver:     {"limit": registrar.Credits(1800), "held": registrar.Credits(1500), "asked": registrar.Credits(400)},
+		registrar.SectionFull:     nil,
+	}
+	for _, r := range append(no, drop...) {
+		if evidence, ok := want[r.Code]; !ok || !maps.Equal(r.Evidence, evidence) || r.Clears == "" || strings.Contains(r.Clears, "permit") {
+			t.Errorf("%s: %q, evidence %v, want %v; cleared by %q", r.Code, r.Detail, r.Evidence, evidence, r.Clears)
+		}
+	}
+	f.Term.Registration = registrar.Window{Open: last, Close: now} // the close is not in the window
+	f.Registration = registrar.Registration{}
+	_, err = registrar.DecideEnrol(request(), f, ids())
+	if !errors.As(err, &no) || !strings.Contains(no[0].Detail, "closed at "+text(now)) {
+		t.Errorf("after the window: %v", err)
+	}
 }

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,6 +40,7 @@ type Registration struct {
 type Holding struct {
 	Section   SectionID
 	Course    CourseID
+	Code      string // the course's, "CSCI 1200", for people; empty in records of earlier versions
 	CRN       string
 	Component string
 	Credits   Credits
@@ -46,7 +48,8 @@ type Holding struct {
 }
 
 func holdingOf(s Section, credits Credits) Holding {
-	return Holding{Section: s.ID, Course: s.Course, CRN: s.CRN, Component: s.Component, Credits: credits, Meetings: s.Meetings}
+	code := strings.TrimSpace(s.Subject + " " + s.Number)
+	return Holding{Section: s.ID, Course: s.Course, Code: code, CRN: s.CRN, Component: s.Component, Credits: credits, Meetings: s.Meetings}
 }
 
 // equal compares what rules need: rooms are not kept.
@@ -55,7 +58,7 @@ func (h Holding) equal(o Holding) bool {
 		a.Room, b.Room = "", ""
 		return a == b
 	})
-	return same && h.Section == o.Section && h.Course == o.Course && h.CRN == o.CRN && h.Component == o.Component && h.Credits == o.Credits
+	return same && h.Section == o.Section && h.Course == o.Course && h.Code == o.Code && h.CRN == o.CRN && h.Component == o.Component && h.Credits == o.Credits
 }
 
 // rosterName is how a student stands on rosters.

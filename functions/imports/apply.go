@@ -37,6 +37,10 @@ type Reads interface {
 	EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error)
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
+	StudentsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Student, error)
+	Instructors(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Instructor], error)
+	InstructorsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Instructor, error)
+	InstructorsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Instructor, error)
 	CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error)
 	SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error)
 	// ImportedInstructors finds the instructors that imports made under these names.
@@ -53,6 +57,10 @@ type Writes interface {
 	UpdateCourse(ctx context.Context, before, after registrar.Course) error
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
 	UpdateSection(ctx context.Context, before, after registrar.Section) error
+	CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error
+	UpdateStudent(ctx context.Context, before, after registrar.Student) error
+	CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error
+	UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error
 }
 
 // Objects reads what was uploaded.
@@ -128,10 +136,10 @@ func (a Applier) run(ctx context.Context, im *registrar.Import) error {
 		return fmt.Errorf("import %s: open the upload: %w", im.ID, err)
 	}
 	defer file.Close()
-	apply := a.sections
-	if im.Kind == registrar.ImportRegistrations {
-		apply = a.registrations
-	}
+	apply := map[registrar.ImportKind]func(context.Context, *registrar.Import, io.Reader) error{
+		registrar.ImportSections: a.sections, registrar.ImportStudents: a.people, registrar.ImportInstructors: a.people,
+		registrar.ImportRegistrations: a.registrations,
+	}[im.Kind]
 	if err = errTooLarge; size <= registrar.MaxImportBytes {
 		err = apply(ctx, im, &bounded{file: file, left: registrar.MaxImportBytes})
 	}
@@ -172,8 +180,12 @@ var errTooLarge error = &intake.FileError{Reason: "the file is larger than 64 Mi
 
 // formatOf names how files of a kind are read.
 func formatOf(kind registrar.ImportKind) string {
-	if kind == registrar.ImportRegistrations {
+	switch kind {
+	case registrar.ImportRegistrations:
 		return "registrations-csv"
+	case registrar.ImportStudents, registrar.ImportInstructors:
+		return intake.PeopleCSV // until the header says otherwise
+	case registrar.ImportSections:
 	}
 	return "yacs-csv"
 }

@@ -116,6 +116,26 @@ func (*foretelling) UpdateSection(context.Context, registrar.Section, registrar.
 	return nil
 }
 
+// CreateStudent implements [Writes]. No later row is of the same student, nor has the same address: the list sees to that.
+func (*foretelling) CreateStudent(context.Context, registrar.Student, registrar.Answer) error {
+	return nil
+}
+
+// UpdateStudent implements [Writes].
+func (*foretelling) UpdateStudent(context.Context, registrar.Student, registrar.Student) error {
+	return nil
+}
+
+// CreateInstructor implements [Writes], like CreateStudent.
+func (*foretelling) CreateInstructor(context.Context, registrar.Instructor, registrar.Answer) error {
+	return nil
+}
+
+// UpdateInstructor implements [Writes].
+func (*foretelling) UpdateInstructor(context.Context, registrar.Instructor, registrar.Instructor) error {
+	return nil
+}
+
 // changedFields names the fields in which two versions of a record differ, as JSON would write them, without what every change
 // moves. It gives names only: values may be personal.
 func changedFields[T any](before, after T) []string {

@@ -10,8 +10,8 @@ import (
 
 // NewImport is what a client wants to import.
 type NewImport struct {
-	Kind string `json:"kind" enum:"sections,registrations" doc:"What the file holds" example:"sections"`
-	Term api.ID `json:"term" doc:"Id of the term that it is about"`
+	Kind string `json:"kind" enum:"sections,students,instructors,registrations" doc:"What the file holds" example:"sections"`
+	Term api.ID `json:"term,omitempty" doc:"Id of the term that it is about: for sections and registrations. People belong to no term"`
 	// How a file of sections is read.
 	Format   string          `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
 	Mapping  *intake.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`
@@ -26,10 +26,10 @@ type NewImport struct {
 // Import is an import as clients see it.
 type Import struct {
 	ID                string     `json:"id" format:"uuid"`
-	Kind              string     `json:"kind" enum:"sections,registrations"`
-	Format            string     `json:"format" doc:"How the file is read; mapping: by the mapping that came with the import" example:"yacs-csv"`
+	Kind              string     `json:"kind" enum:"sections,students,instructors,registrations"`
+	Format            string     `json:"format" doc:"How the file is read; mapping: by the mapping that came with the import. Of people the header tells: people-csv, oneroster-users-csv or canvas-users-csv" example:"yacs-csv"`
 	Complete          bool       `json:"complete" doc:"Whether an empty cell empties what is there; otherwise it keeps it"`
-	Term              string     `json:"term" format:"uuid"`
+	Term              string     `json:"term,omitempty" format:"uuid" doc:"Absent for people"`
 	DryRun            bool       `json:"dryRun" doc:"Whether nothing is changed: what is counted as applied, created and updated would be" example:"false"`
 	MaxRefusedPercent *int       `json:"maxRefusedPercent,omitempty" doc:"When more rows of a hundred are refused, nothing is changed" example:"5"`
 	Notify            string     `json:"notify,omitempty" example:"registrar@example.edu"`
@@ -68,7 +68,7 @@ type RowProblem struct {
 // RowChange is what a dry run foretells of one row.
 type RowChange struct {
 	Row    int      `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
-	Record string   `json:"record" enum:"course,section,instructor,registration" doc:"Kind of the record" example:"section"`
+	Record string   `json:"record" enum:"course,section,instructor,student,registration" doc:"Kind of the record" example:"section"`
 	Effect string   `json:"effect" enum:"created,updated" example:"updated"`
 	Fields []string `json:"fields" doc:"Fields that would change; none when the record would be created" example:"[\"capacity\"]"`
 }

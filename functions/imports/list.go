@@ -17,7 +17,7 @@ type ListStore interface {
 type listInput struct {
 	api.PageInput
 	State string `query:"state" enum:"waiting,running,finished,failed" doc:"Only imports in this state"`
-	Kind  string `query:"kind" enum:"sections,registrations" doc:"Only imports of this kind"`
+	Kind  string `query:"kind" enum:"sections,students,instructors,registrations" doc:"Only imports of this kind"`
 	Term  api.ID `query:"term" doc:"Only imports of this term, by its id"`
 }
 

@@ -181,9 +181,11 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address registrar.
 			return "", nil, err
 		}
 		return im.Notify, func(address string) (letters.Text, error) {
-			term, err := s.Store.Term(ctx, im.Term)
-			if err != nil {
-				return letters.Text{}, err
+			var term registrar.Term
+			if im.Term != "" {
+				if term, err = s.Store.Term(ctx, im.Term); err != nil {
+					return letters.Text{}, err
+				}
 			}
 			return s.Letters.ImportEnded(letters.English, im, term, address)
 		}, nil

@@ -9,13 +9,14 @@ import (
 
 // The kinds of natural keys. All but a CRN are unique everywhere; a CRN is in its term.
 const (
-	termCode        = "TERM"
-	courseCode      = "COURSE"
-	crn             = "CRN"
-	studentNumber   = "STUDENTNUMBER"
-	studentEmail    = "STUDENTEMAIL"
-	instructorEmail = "INSTRUCTOREMAIL"
-	importedName    = "IMPORTEDNAME" // the name under which an import made an instructor
+	termCode         = "TERM"
+	courseCode       = "COURSE"
+	crn              = "CRN"
+	studentNumber    = "STUDENTNUMBER"
+	studentEmail     = "STUDENTEMAIL"
+	instructorEmail  = "INSTRUCTOREMAIL"
+	instructorNumber = "INSTRUCTORNUMBER"
+	importedName     = "IMPORTEDNAME" // the name under which an import made an instructor
 )
 
 // namedKind is the kind of the records that have such names.

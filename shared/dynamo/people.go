@@ -36,6 +36,11 @@ func (s *Store) StudentsByNumber(ctx context.Context, numbers []string) (map[str
 	return named(ctx, s, studentNumber, numbers, func(id string) item { return studentKey(registrar.StudentID(id)) }, studentFrom)
 }
 
+// StudentsByEmail reads the students that exist among the addresses.
+func (s *Store) StudentsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Student, error) {
+	return named(ctx, s, studentEmail, addresses, func(id string) item { return studentKey(registrar.StudentID(id)) }, studentFrom)
+}
+
 // Students lists students by family name, or finds the one with a number.
 func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error) {
 	prefix := strings.ToLower(string(filter.NamePrefix))
@@ -165,9 +170,10 @@ func instructorKey(id registrar.InstructorID) item {
 	return key("INSTRUCTOR#"+string(id), "INSTRUCTOR")
 }
 
-// CreateInstructor stores a new instructor. The e-mail must be free: else a [registrar.NameTaken] refusal.
+// CreateInstructor stores a new instructor. Number and e-mail must be free: else [registrar.NameTaken] refusals.
 func (s *Store) CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error {
 	actions := []action{s.putAction(instructorItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindInstructor, p.ID), p.Version)}
+	actions = append(actions, s.rename(instructorNumber, "", string(p.Number), string(p.ID), "number")...)
 	return s.act(ctx, append(actions, s.rename(instructorEmail, "", string(p.Email), string(p.ID), "email")...), answer)
 }
 
@@ -183,6 +189,16 @@ func (s *Store) Instructor(ctx context.Context, id registrar.InstructorID) (regi
 // Instructors lists instructors by name.
 func (s *Store) Instructors(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Instructor], error) {
 	return listPage(ctx, s, "instructors", s.inIndex("GSI2", "INSTRUCTORS", ""), page, instructorFrom)
+}
+
+// InstructorsByNumber reads the instructors that exist among the numbers.
+func (s *Store) InstructorsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Instructor, error) {
+	return named(ctx, s, instructorNumber, numbers, func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
+}
+
+// InstructorsByEmail reads the instructors that exist among the addresses.
+func (s *Store) InstructorsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Instructor, error) {
+	return named(ctx, s, instructorEmail, addresses, func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
 }
 
 // ImportedInstructors finds the instructors that imports made under these names, keyed by name as it was asked for.
@@ -221,7 +237,7 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 	if err != nil {
 		return "", false, fmt.Errorf("make an instructor's id: %w", err)
 	}
-	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: registrar.Personal(name), Stamp: registrar.Stamp{}.Next(s.now())}
+	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: registrar.Personal(name), Provisional: true, Stamp: registrar.Stamp{}.Next(s.now())}
 	i := instructorItem(p)
 	i["importedAs"] = str(name)
 	err = s.act(ctx, []action{
@@ -241,8 +257,9 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 
 // UpdateInstructor replaces what was read as before, or returns [registrar.ErrVersionMismatch].
 func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
-	actions := s.rename(instructorEmail, string(before.Email), string(after.Email), string(after.ID), "email")
-	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email"),
+	actions := append(s.rename(instructorNumber, string(before.Number), string(after.Number), string(after.ID), "number"),
+		s.rename(instructorEmail, string(before.Email), string(after.Email), string(after.ID), "email")...)
+	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email", "number", "provisional"),
 		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), instructorItem(before), instructorItem(after))), registrar.Answer{})
 }
 
@@ -251,8 +268,9 @@ func (s *Store) DeleteInstructor(ctx context.Context, id registrar.InstructorID,
 	return s.remove(ctx, instructorKey(id), recordOf(registrar.KindInstructor, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "INSTRUCTOR#"+string(id), "SECTION#") },
 		func(record item) []action {
-			return append(s.rename(instructorEmail, text(record["email"]), "", string(id), ""),
-				s.rename(importedName, text(record["importedAs"]), "", string(id), "")...)
+			return slices.Concat(s.rename(instructorNumber, text(record["number"]), "", string(id), ""),
+				s.rename(instructorEmail, text(record["email"]), "", string(id), ""),
+				s.rename(importedName, text(record["importedAs"]), "", string(id), ""))
 		})
 }
 
@@ -261,6 +279,10 @@ func instructorItem(p registrar.Instructor) item {
 	i["GSI2PK"], i["GSI2SK"] = str("INSTRUCTORS"), str(strings.ToLower(string(p.Name))+"#"+string(p.ID))
 	i["name"] = str(p.Name)
 	put(i, "email", p.Email)
+	put(i, "number", p.Number)
+	if p.Provisional {
+		i["provisional"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
 	stampInto(i, p.Stamp)
 	return i
 }
@@ -269,5 +291,6 @@ func instructorFrom(i item) registrar.Instructor {
 	return registrar.Instructor{
 		ID:   registrar.InstructorID(strings.TrimPrefix(text(i["PK"]), "INSTRUCTOR#")),
 		Name: registrar.Personal(text(i["name"])), Email: registrar.Personal(text(i["email"])), Stamp: stampFrom(i),
+		Number: registrar.Personal(text(i["number"])), Provisional: truth(i["provisional"]),
 	}
 }

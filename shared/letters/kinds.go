@@ -24,12 +24,22 @@ func (w *Writer) Registration(locale Locale, kind registrar.MailKind, s registra
 	return w.finish(d, string(kind), unsubscribe)
 }
 
-// ImportEnded says that an import was finished, and what came of it, or that it failed, and why.
+// ImportEnded says that an import was finished, and what came of it, or that it failed, and why. The term is the zero one when
+// the import has none.
 func (w *Writer) ImportEnded(locale Locale, im registrar.Import, t registrar.Term, unsubscribe string) (Text, error) {
-	d := w.draft(locale, values{"term": t.Title})
+	of := t.Title
+	if t.Title == "" { // people belong to no term
+		of = string(im.Kind)
+	}
+	d := w.draft(locale, values{"term": of})
 	d.fact("import", string(im.ID))
 	d.fact("holds", d.say("holds."+string(im.Kind)))
-	d.fact("term", t.Title)
+	if t.Title != "" {
+		d.fact("term", t.Title)
+	}
+	if im.DryRun {
+		d.fact("dryRun", d.say("dryRun.yes"))
+	}
 	d.fact("at", im.EndedAt.In(campus(t)).Format(d.say("format.time")))
 	kind := "import-finished"
 	if im.State == registrar.ImportFailed {

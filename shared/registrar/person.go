@@ -32,15 +32,28 @@ func (s Student) SameFacts(o Student) bool {
 
 // Instructor is a person who teaches sections.
 type Instructor struct {
-	ID    InstructorID
-	Name  Personal // as the schedule prints it, for example "Ada King"
-	Email Personal // unique; may be empty
+	ID     InstructorID
+	Number Personal // personnel number, unique; may be empty
+	Name   Personal // as the schedule prints it, for example "Ada King"
+	Email  Personal // unique; may be empty
+	// Provisional: an import made the record of nothing but a name, perhaps of a surname alone. It may stand for somebody who
+	// has another record, or for two people, until somebody says who it is: see [Instructor.Claimed].
+	Provisional bool
 	Stamp
+}
+
+// Claimed is the instructor, no longer provisional if there is now a number or an e-mail address that says who it is.
+func (i Instructor) Claimed() Instructor {
+	i.Provisional = i.Provisional && i.Number == "" && i.Email == ""
+	return i
 }
 
 // Validate checks the form of an instructor: [FieldErrors].
 func (i Instructor) Validate() error {
 	var fe FieldErrors
+	if i.Number != "" {
+		code(&fe, "number", string(i.Number))
+	}
 	line(&fe, "name", string(i.Name), 1, 200)
 	if Visible(string(i.Name)) && IsPlaceholder(string(i.Name)) {
 		fe.add("name", FieldFormat, "names nobody: a section whose instructor is not known has none")

@@ -55,6 +55,9 @@ type Store interface {
 	Instructor(ctx context.Context, id registrar.InstructorID) (registrar.Instructor, error)
 	Instructors(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Instructor], error)
 	InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, []string, error)
+	StudentsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Student, error)
+	InstructorsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Instructor, error)
+	InstructorsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Instructor, error)
 	ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error)
 	UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error
 	DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error

@@ -1,0 +1,183 @@
+package imports_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/registrar/registrartest"
+)
+
+func ofNoTerm(im *registrar.Import) { im.Term = "" }
+
+// brings applies a file of people for good, which comes from a bucket that can be read again.
+func (o *office) brings(kind registrar.ImportKind, file string, with ...func(*registrar.Import)) registrar.Import {
+	o.T.Helper()
+	id := o.asked(kind, append(with, ofNoTerm)...)
+	objects := o.Objects
+	o.Objects = again{file}
+	defer func() { o.Objects = objects }()
+	if err := o.Apply(o.T.Context(), id); err != nil {
+		o.T.Fatal(err)
+	}
+	im, err := o.Import(o.T.Context(), id)
+	if err != nil {
+		o.T.Fatal(err)
+	}
+	return im
+}
+
+// twice applies a file dry, for good and once more: the second says what the first foretold, and the third changes nothing.
+func (o *office) twice(kind registrar.ImportKind, file string) registrar.Import {
+	o.T.Helper()
+	dry := o.brings(kind, file, dryRun)
+	if n := len(o.changes(dry)); n != dry.Changed.Created+dry.Changed.Updated {
+		o.T.Errorf("%d changes are listed of %+v", n, dry.Changed)
+	}
+	im := o.brings(kind, file)
+	if dry.State != im.State || dry.Rows != im.Rows || dry.Changed != im.Changed {
+		o.T.Errorf("foretold %s, %+v, %+v; done %s, %+v, %+v", dry.State, dry.Rows, dry.Changed, im.State, im.Rows, im.Changed)
+	}
+	events := o.peopleEvents()
+	if events == 0 {
+		o.T.Error("no event tells of people")
+	}
+	more := o.brings(kind, file)
+	if more.Changed.Created+more.Changed.Updated != 0 || more.Rows.Refused != im.Rows.Refused {
+		o.T.Errorf("the same file again: %+v, %+v", more.Rows, more.Changed)
+	}
+	if n := o.peopleEvents(); n != events {
+		o.T.Errorf("the same file again left %d events", n-events)
+	}
+	return im
+}
+
+// peopleEvents counts what happened to people.
+func (o *office) peopleEvents() (n int) {
+	o.T.Helper()
+	filter := registrar.EventFilter{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)}
+	for _, e := range registrartest.All(o.T, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+		return o.Events(o.T.Context(), filter, p)
+	}) {
+		if e.Record.Kind == registrar.KindStudent || e.Record.Kind == registrar.KindInstructor {
+			n++
+		}
+	}
+	return n
+}
+
+// told gives the problems as text: row, column, whether it is refused.
+func (o *office) told(im registrar.Import) string {
+	o.T.Helper()
+	var all []string
+	for _, p := range o.problems(im) {
+		all = append(all, fmt.Sprintf("%d %s %v", p.Row, p.Field, p.Refused))
+	}
+	return strings.Join(all, ", ")
+}
+
+// A file of students makes and changes students, by number; what it does not say stays; who is gone becomes inactive.
+func TestApply_Students(t *testing.T) {
+	o := openOffice(t)
+	var file strings.Builder
+	file.WriteString("number,given_name,family_name,email,status\n")
+	for n := range 120 {
+		fmt.Fprintf(&file, "S%03d,Given%d,Family%d,s%d@example.edu,\n", n, n, n, n)
+	}
+	file.WriteString("S200,,Suharto,,active\nS201,A,B,not an address,\nS000,A,B,,\nS202,A,B,S1@example.edu,\n,A,B,,\nS203,,,,\nS204,A,B,,deleted\nS205,A,B,,perhaps\nbroken\n")
+	im := o.twice(registrar.ImportStudents, file.String())
+	if want := (registrar.ImportRows{Read: 129, Applied: 121, Refused: 7, Skipped: 1}); im.State != registrar.ImportFinished || im.Rows != want || im.Changed.Created != 121 || im.Format != "people-csv" {
+		t.Errorf("%s (%s), %s: %+v, %+v", im.State, im.Reason, im.Format, im.Rows, im.Changed)
+	}
+	if want := "123 email true, 124 number true, 125 email true, 126 number true, 127 family_name true, 129 status true, 130  true"; o.told(im) != want {
+		t.Errorf("%s, want %s", o.told(im), want)
+	}
+	changed := "EMAIL,Status,number,given name\n,,s001,Other\nnew@example.edu,inactive,S002,\n,,S003,\n,tobedeleted,S999,X\ns4@example.edu,,S005,\n"
+	im = o.twice(registrar.ImportStudents, changed)
+	if want := (registrar.ImportChanges{Updated: 2, Unchanged: 1}); im.Changed != want || im.Rows.Refused != 1 || im.Rows.Skipped != 1 {
+		t.Errorf("%+v, %+v, %s", im.Rows, im.Changed, o.told(im))
+	}
+	now, err := o.StudentsByNumber(t.Context(), []string{"S001", "S002", "S003"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := now["S001"]; p.GivenName != "Other" || p.Email != "s1@example.edu" || !p.Active || p.Version != 2 {
+		t.Errorf("the first: %q, %q, active: %v, version %d", string(p.GivenName), string(p.Email), p.Active, p.Version)
+	}
+	if p := now["S002"]; p.GivenName != "Given2" || p.Email != "new@example.edu" || p.Active {
+		t.Errorf("the second: %q, %q, active: %v", string(p.GivenName), string(p.Email), p.Active)
+	}
+	if p := now["S003"]; p.Version != 1 {
+		t.Errorf("the third, of whom nothing is said, has version %d", p.Version)
+	}
+}
+
+// Canvas and OneRoster say the same in their own words; what is no student is left out, and a password stays where it is.
+func TestApply_StudentsOfOtherSystems(t *testing.T) {
+	for format, file := range map[string]string{
+		"oneroster-users-csv": "sourcedId,status,role,givenName,familyName,identifier,email,password\n1,active,student,Grace,Hopper,U1,g@example.edu,hunter2\n2,active,teacher,Ada,King,E1,,hunter2\n",
+		"canvas-users-csv":    "user_id,login_id,password,first_name,last_name,email,status,declared_user_type\nU1,g,hunter2,Grace,Hopper,g@example.edu,active,student\nE1,a,hunter2,Ada,King,,active,teacher\n",
+	} {
+		o := openOffice(t)
+		im := o.twice(registrar.ImportStudents, file)
+		if im.Format != format || im.Rows != (registrar.ImportRows{Read: 2, Applied: 1, Skipped: 1}) {
+			t.Errorf("%s: %s, %+v", format, im.Format, im.Rows)
+		}
+		p, err := o.StudentsByNumber(t.Context(), []string{"U1"})
+		if err != nil || p["U1"].FamilyName != "Hopper" || p["U1"].Email != "g@example.edu" {
+			t.Errorf("%s: %v, %d students", format, err, len(p))
+		}
+		im = o.twice(registrar.ImportInstructors, file)
+		if im.Rows != (registrar.ImportRows{Read: 2, Applied: 1, Skipped: 1}) || im.Changed.Created != 1 {
+			t.Errorf("%s, of instructors: %+v, %+v", format, im.Rows, im.Changed)
+		}
+	}
+}
+
+// A schedule makes provisional records of bare names. Whoever is the only one to go by such a name claims it, with sections and
+// all; where two may be meant it stays, and the report says so. Placeholders make nobody.
+func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
+	o := openOffice(t)
+	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil || im.State != registrar.ImportFinished {
+		t.Fatalf("%v, %s", err, im.Reason)
+	}
+	named := func(name string) registrar.Instructor {
+		byName, err := o.ImportedInstructors(t.Context(), []string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return byName[name]
+	}
+	before := named("King")
+	if !before.Provisional || named("Staff").ID != "" {
+		t.Errorf("a bare surname's record is provisional: %v; Staff is %q", before.Provisional, named("Staff").ID)
+	}
+	known := registrar.Instructor{ID: "known", Name: "Kim Smith", Email: "kim@example.edu", Stamp: registrar.Stamp{}.Next(o.Now())}
+	if err := o.CreateInstructor(t.Context(), known, registrar.Answer{}); err != nil {
+		t.Fatal(err)
+	}
+	im := o.twice(registrar.ImportInstructors, "number,name,email\n"+
+		"E1,Ada King,ada@example.edu\n"+ // claims King
+		"E2,Bo Li,\nE3,Al Li,\n"+ // may both be Li
+		",Grace Hopper,grace@example.edu\n"+ // claims Grace Hopper
+		"E4,Jane Smith,\n"+ // Kim Smith, who is not in the file, may be Smith too
+		",T.B.A.,\n,Carl Gauss,\n,,x@example.edu\nE5,Emmy Noether,ada@example.edu\n")
+	if want := (registrar.ImportChanges{Created: 4, Updated: 2}); im.Changed != want || im.Rows.Refused != 3 {
+		t.Errorf("%+v, %+v: %+v", im.Rows, im.Changed, o.problems(im))
+	}
+	if want := "3 name false, 4 name false, 6 name false, 7 name true, 9 name true, 10 email true"; o.told(im) != want {
+		t.Errorf("%s, want %s", o.told(im), want)
+	}
+	king := named("King")
+	if king.ID != before.ID || king.Provisional || king.Number != "E1" || king.Name != "Ada King" {
+		t.Errorf("King is %q, number %q, provisional: %v", string(king.Name), string(king.Number), king.Provisional)
+	}
+	if !named("Li").Provisional || !named("Smith").Provisional || named("Grace Hopper").Provisional || !named("Carl Gauss").Provisional {
+		t.Error("who is known by a name alone is provisional, and nobody else")
+	}
+	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil || im.Changed.Created+im.Changed.Updated != 0 {
+		t.Errorf("%v: the schedule again changed %+v", err, im.Changed)
+	}
+}

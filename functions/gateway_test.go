@@ -188,7 +188,8 @@ func TestReferencesLeadThereUnderAMapping(t *testing.T) {
 	} {
 		address = "http://courses.example.edu" + prefix + address
 		made := ask(http.MethodPost, address, body)
-		if read := ask(http.MethodGet, resolve(address, made.Header().Get("Location")), ""); read.Header().Get("ETag") != made.Header().Get("ETag") {
+		read := ask(http.MethodGet, resolve(address, made.Header().Get("Location")), "")
+		if tag := strings.TrimPrefix(read.Header().Get("ETag"), "W/"); tag == "" || tag != made.Header().Get("ETag") { // an import's is weak
 			t.Errorf("%s: Location %s leads to %s", address, made.Header().Get("Location"), read.Body)
 		}
 	}

@@ -234,7 +234,7 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	term := sample.ID(sample.KindTerm, 3)
 	uploads := []string{
-		o.imports("sections", term, header+"90001,BIOL-1010,Title,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-14,Hall 1,"+privateName+",30,01,,,[],School\n"),
+		o.imports("sections", term, header+"90001,BIOL-1010,Title,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,"+privateName+",30,01,,,[],School\n"),
 		o.imports("registrations", sample.ID(sample.KindTerm, 1), "student_number,term,crn\n"+privateNumber+",2027-SPRING,20001\nPRIV-404,2027-SPRING,20001\n"+privateNumber+",nowhere,20001\n"),
 		o.imports("registrations", sample.ID(sample.KindTerm, 1), privateName+"\n\""),
 	}

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/words"
 )
 
 // MaxMappingBytes bounds a mapping, as JSON: it is stored with the import, and written again with its progress.
@@ -256,7 +257,7 @@ func (c Columns) all() map[string]ColumnNames {
 // fold is the form in which names of columns and words of a mapping are compared: in any case, and with spaces, underscores and
 // hyphens alike.
 func fold(name string) string {
-	return strings.ToLower(strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+	return strings.ToLower(strings.Join(strings.FieldsFunc(words.NFC(name), func(r rune) bool {
 		return r == '_' || r == '-' || r == '\u00a0' || r == ' ' || r == '\t' || r == '\n'
 	}), " "))
 }

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -395,6 +396,7 @@ func TestEncodingsAndSeparators(t *testing.T) {
 		"UTF-16 big endian":         {utf16be(file), ""},
 		"UTF-16 without a mark":     {utf16le(file, false), ""},
 		"UTF-16 big without a mark": {utf16be(file)[2:], ""},
+		"letters in two parts":      {strings.NewReplacer("é", "e\u0301", "ü", "u\u0308").Replace(file), ""},
 		"Windows-1252":              {windows, "Windows-1252"},
 		"semicolons":                {strings.ReplaceAll(file, ",", ";"), ""},
 		"tabs":                      {strings.ReplaceAll(file, ",", "\t"), ""},
@@ -579,5 +581,36 @@ func TestSchedule_LeavesNothingBehind(t *testing.T) {
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// What the documentation shows is a mapping that is taken.
+func TestTheMappingOfTheDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../docs/imports.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	var request struct{ Mapping json.RawMessage }
+	if err := json.Unmarshal([]byte(example), &request); err != nil {
+		t.Fatal(err)
+	}
+	m, err := intake.ParseMapping(request.Mapping)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := "Class Nbr,Subject,Catalog,Long Title,Descr,Units,Component,Pat,Mtg Time,Instructor\n" +
+		`20871,I&C SCI,10A,,How Computers Work,4.00,DIS,MoWe,2:00 - 2:50 PM,"Li, Bo; Staff"` + "\n"
+	s, err := intake.NewSchedule(strings.NewReader(file), intake.Options{Mapping: m, Term: fall2024()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := registrar.Section{Subject: "I&C SCI", Number: "10A", Title: "How Computers Work", CRN: "20871", Component: "discussion",
+		Credits: registrar.CreditRange{Min: 400, Max: 400}, Capacity: 30, Status: registrar.SectionOpen,
+		Meetings: []registrar.Meeting{{Days: 1 | 1<<2, Start: 840, End: 890, From: "2024-08-26", To: "2024-12-30"}}}
+	if e, err := s.Next(); err != nil || cmp.Diff(want, e.Section) != "" || !slices.Equal(e.Instructors, []string{"Bo Li"}) {
+		t.Errorf("%v, %+v", err, e)
 	}
 }

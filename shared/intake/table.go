@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"example.com/registrar/shared/words"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
@@ -47,6 +48,9 @@ type tableRow struct {
 // case.
 func openTable(file io.Reader, columns ...string) (*table, error) {
 	t, err := startTable(file, func(header []string) (found int) {
+		if len(columns) == 0 { // the adapter looks at the header itself
+			return 1
+		}
 		for _, name := range columns {
 			if position(header, name) >= 0 {
 				found++
@@ -125,7 +129,7 @@ func startTable(file io.Reader, found func(header []string) int) (*table, error)
 		if !utf8.ValidString(name) {
 			name, _ = windows1252(name)
 		}
-		if header[i] = strings.TrimSpace(name); header[i] != "" {
+		if header[i] = words.Line(name); header[i] != "" {
 			t.width = i + 1
 		}
 	}
@@ -238,6 +242,7 @@ const (
 // windowsNote is told of a file that is read as Windows-1252.
 const windowsNote = "the file is not UTF-8: it is read as Windows-1252; if names look wrong, save it as CSV UTF-8"
 
+// decode makes UTF-8 of the fields of a row, in Unicode's form NFC.
 func (l *letters) decode(fields []string) error {
 	ascii, valid := true, true
 	for _, f := range fields {
@@ -265,6 +270,7 @@ func (l *letters) decode(fields []string) error {
 			}
 			fields[i] = text
 		}
+		fields[i] = words.Line(fields[i])
 	}
 	return nil
 }

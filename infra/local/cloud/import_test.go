@@ -186,18 +186,18 @@ func (c *campus) importSections(term string) {
 		row("90001", "1", "MR", "4", "30") +
 		row("90001", "1", "T", "4", "30") + // another meeting of the same section
 		row("90002", "2", "W", "four", "30") + // row 4: refused
-		row("90003", "2", "", "1-4", "25") + // row 5: a time, but no day
+		row("90003", "2", "", "1-4", "25") + // row 5: refused, a time, but no day
 		"90004,too,short\n" + // row 6: refused
 		row("90005", "3", "F", "2", "20")
-	problems := []problem{{4, "course_credit_hours", true}, {5, "course_days_of_the_week", false}, {6, "", true}}
+	problems := []problem{{4, "course_credit_hours", true}, {5, "course_days_of_the_week", true}, {6, "", true}}
 	got, size := text(file)
-	c.wantImport(c.imports("sections", term, got, size), outcomeOf(6, 4, 2, 3+3+1, 0, 0), problems...) // courses, sections, an instructor
+	c.wantImport(c.imports("sections", term, got, size), outcomeOf(6, 3, 3, 2+2+1, 0, 0), problems...) // courses, sections, an instructor
 	before := c.versions(term)
-	if count(before, "section") != 3 || count(before, "course") != 3 {
+	if count(before, "section") != 2 || count(before, "course") != 2 {
 		c.Errorf("after the import there are %v", slices.Sorted(maps.Keys(before)))
 	}
 	got, size = text(file)
-	c.wantImport(c.imports("sections", term, got, size), outcomeOf(6, 4, 2, 0, 0, 6), problems...)
+	c.wantImport(c.imports("sections", term, got, size), outcomeOf(6, 3, 3, 0, 0, 4), problems...)
 	if diff := cmp.Diff(before, c.versions(term)); diff != "" {
 		c.Errorf("the same file again moved records (-before +after):\n%s", diff)
 	}
@@ -262,11 +262,12 @@ func (c *campus) importRealTerm() {
 	}
 	got := upload()
 	before := c.versions(term)
-	if got.State != "FINISHED" || got.Rows.Read != 2667 || got.Rows.Applied != 2667 || got.Changed.Updated != 0 {
+	if got.State != "FINISHED" || got.Rows.Read != 2667 || got.Rows.Applied != 2665 || // of two a day or a time is missing
+		got.Changed.Updated != 0 {
 		c.Errorf("the import is %s (%s): %+v", got.State, got.Reason, got.outcome)
 	}
-	if courses, sections := count(before, "course"), count(before, "section"); courses != 920 || sections != 2224 {
-		c.Errorf("%d courses and %d sections, want 920 and 2224", courses, sections)
+	if courses, sections := count(before, "course"), count(before, "section"); courses != 919 || sections != 2222 {
+		c.Errorf("%d courses and %d sections, want 919 and 2222", courses, sections)
 	}
 	again := upload()
 	if again.State != "FINISHED" || again.Changed.Created != 0 || again.Changed.Updated != 0 || again.Changed.Unchanged == 0 || again.Rows != got.Rows {

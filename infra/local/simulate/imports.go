@@ -29,7 +29,7 @@ func (w *world) office(ctx context.Context, random *rand.Rand, name string) {
 	var file strings.Builder
 	file.WriteString("student_number,term,crn\n")
 	for range w.options.Rows {
-		fmt.Fprintf(&file, "S%d,T,%d\n", random.IntN(len(w.students)), random.IntN(len(w.sections)))
+		fmt.Fprintf(&file, "S%d,T,%d\n", random.IntN(w.options.Students), random.IntN(w.options.Sections))
 	}
 	const most = 50
 	for range most {

@@ -39,6 +39,7 @@ type Options struct {
 	Commands int // of each client
 	Sections int
 	Students int
+	Twins    int // students with a section each to themselves, whose requests are all sent twice at once
 	Rows     int // of the list of registrations that is imported in each part; 0: none is
 	Restarts int // how often all functions are replaced by new ones, with empty caches
 	Nights   int // that follow, with what schedules start in them
@@ -76,6 +77,8 @@ type world struct {
 	students []registrar.StudentID
 	term     registrar.TermID
 	acked    map[string]int // changes that a client was told of, by section and student
+	pairs    []pair         // they come last among sections and students
+	wronged  []error        // answers that contradict each other
 
 	oversold  []error            // sections that had fewer seats than were taken
 	forgotten registrar.ImportID // whose file nobody uploads
@@ -180,7 +183,7 @@ func (w *world) establish(ctx context.Context) error {
 	}
 	w.term = registrar.TermID(term)
 	random := rand.New(rand.NewPCG(w.options.Seed, 1))
-	for n := range w.options.Sections {
+	for n := range w.options.Sections + w.options.Twins {
 		course, err := post("/v1/courses", map[string]any{"subject": "SIM", "number": fmt.Sprint(1000 + n/2), "title": "X", "credits": map[string]any{"min": 4, "max": 4}})
 		if err != nil {
 			course = "" // two sections of each course: the second finds it there
@@ -192,9 +195,12 @@ func (w *world) establish(ctx context.Context) error {
 			}
 			course = string(page[fmt.Sprintf("SIM %d", 1000+n/2)].ID)
 		}
-		start := 8 + random.IntN(4)
+		start, capacity := 8+random.IntN(4), 1+random.IntN(4)
+		if n >= w.options.Sections {
+			capacity = 1
+		}
 		section, err := post("/v1/sections", map[string]any{
-			"term": term, "course": course, "crn": fmt.Sprint(n), "capacity": 1 + random.IntN(4), "status": "open",
+			"term": term, "course": course, "crn": fmt.Sprint(n), "capacity": capacity, "status": "open",
 			"meetings": []map[string]any{{
 				"days": string("MTWRF"[random.IntN(5)]), "start": fmt.Sprintf("%02d:00", start), "end": fmt.Sprintf("%02d:30", start+1),
 				"from": "2000-01-01", "to": "2000-05-01",
@@ -205,12 +211,15 @@ func (w *world) establish(ctx context.Context) error {
 		}
 		w.sections = append(w.sections, registrar.SectionID(section))
 	}
-	for n := range w.options.Students {
+	for n := range w.options.Students + w.options.Twins {
 		student, err := post("/v1/students", map[string]any{"number": fmt.Sprint("S", n), "givenName": "G", "familyName": fmt.Sprint("F", n), "email": fmt.Sprintf("s%d@example.edu", n)})
 		if err != nil {
 			return err
 		}
 		w.students = append(w.students, registrar.StudentID(student))
+	}
+	for n := range w.options.Twins {
+		w.pairs = append(w.pairs, pair{w.sections[w.options.Sections+n], w.students[w.options.Students+n]})
 	}
 	return w.ask(ctx)
 }
@@ -236,6 +245,10 @@ func (w *world) play(ctx context.Context) error {
 		for n := range w.options.Clients {
 			random := rand.New(rand.NewPCG(w.options.Seed, uint64(1000*part+n+2)))
 			clients.Go(func() { w.client(ctx, random, fmt.Sprintf("%d-%d", part, n)) })
+		}
+		for n, p := range w.pairs {
+			random := rand.New(rand.NewPCG(w.options.Seed, uint64(1000*part+n+700)))
+			clients.Go(func() { w.twins(ctx, random, p, fmt.Sprintf("twins-%d-%d", part, n)) })
 		}
 		clients.Go(func() {
 			if w.options.Rows == 0 {
@@ -277,7 +290,7 @@ func (w *world) client(ctx context.Context, random *rand.Rand, name string) {
 
 // command is one thing that a client does.
 func (w *world) command(ctx context.Context, random *rand.Rand, key string) {
-	section, student := w.sections[random.IntN(len(w.sections))], w.students[random.IntN(len(w.students))]
+	section, student := w.sections[random.IntN(w.options.Sections)], w.students[random.IntN(w.options.Students)]
 	path := "/v1/sections/" + string(section)
 	switch choice := random.IntN(20); {
 	case choice < 12:
@@ -293,8 +306,14 @@ func (w *world) command(ctx context.Context, random *rand.Rand, key string) {
 	}
 }
 
-// insist sends a change until it is answered for certain, and remembers what it was told.
+// insist sends a change until it is answered for certain, and remembers what it was told. Every so often it sends it a second
+// time, at once.
 func (w *world) insist(ctx context.Context, key string, section registrar.SectionID, student registrar.StudentID, method, path string, in map[string]any) {
+	if w.options.Twins > 0 && strings.HasSuffix(key, "0") {
+		var second sync.WaitGroup
+		second.Go(func() { w.until(ctx, method, path, key, in) })
+		defer second.Wait()
+	}
 	switch status, out := w.until(ctx, method, path, key, in); {
 	case status < http.StatusMultipleChoices:
 		w.mu.Lock()
@@ -420,7 +439,7 @@ func (w *world) audit(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	wrong := []error{errors.Join(w.oversold...), w.found(ctx, c.Store, counted)}
+	wrong := []error{errors.Join(w.oversold...), errors.Join(w.wronged...), w.found(ctx, c.Store, counted), w.never(ctx, c.Store)}
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students), Imports: counted.Checked.Imports}); counted.Checked != all {
 		complain("the audit looked at %+v, and there are %+v", counted.Checked, all)

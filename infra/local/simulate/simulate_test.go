@@ -20,7 +20,7 @@ import (
 
 func options(seed uint64) simulate.Options {
 	return simulate.Options{
-		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Rows: 20, Restarts: 1, Nights: 2,
+		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Twins: 3, Rows: 20, Restarts: 1, Nights: 2,
 		Faults: "dynamodb:TransactWriteItems conflict=15%,lost-reply=5%; dynamodb throttle=2%,error=1%; sqs duplicate=10% delay=..3s; " +
 			"s3 error=3%,lost-reply=3%; ses throttle=3%,error=2%,lost-reply=2%; lambda kill=2%; lambda:imports-apply kill=25%; lambda:audit-reconcile kill=30%; scheduler duplicate=20% delay=..3m",
 	}
@@ -166,7 +166,7 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 				for seed := uint64(1); seed <= 20 && !found; seed++ {
 					synctest.Test(t, func(t *testing.T) {
 						o := adversary(options(seed))
-						o.Sections, o.Students, o.Rows, o.Restarts, o.Nights, o.Faults = planted.sections, planted.students, 0, 0, 0, ""
+						o.Sections, o.Students, o.Twins, o.Rows, o.Restarts, o.Nights, o.Faults = planted.sections, planted.students, 0, 0, 0, 0, ""
 						o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
 						_, err := simulate.Run(t.Context(), o)
 						found = err != nil

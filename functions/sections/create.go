@@ -10,6 +10,7 @@ import (
 
 // CreateStore is what [Create] needs of the store.
 type CreateStore interface {
+	api.Answers
 	Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error)
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
@@ -30,13 +31,13 @@ func Create(store CreateStore, system api.System) api.Operation {
 	}, func(ctx context.Context, in *createInput) (*api.Created[Section], error) {
 		course, err := store.Course(ctx, registrar.CourseID(in.Body.Course))
 		if err != nil {
-			return nil, err
+			return api.AnswerOr[api.Created[Section]](ctx, store, in.Key(ctx), err)
 		}
 		s := in.Body.section(course)
 		s.ID = registrar.SectionID(system.NewID())
 		s.Stamp = s.Next(system.Clock())
 		if err := s.Validate(); err != nil {
-			return nil, err
+			return api.AnswerOr[api.Created[Section]](ctx, store, in.Key(ctx), err)
 		}
 		term, err := store.Term(ctx, s.Term)
 		if err == nil {

@@ -89,6 +89,24 @@ func Replayed[O any](err error) (*O, error) {
 	return out, nil
 }
 
+// Answers is what [AnswerOr] needs of the store.
+type Answers interface {
+	// Answered is [*registrar.AnsweredBefore] when the key has an answer, a refusal when it belongs to another request, nil when
+	// there is none.
+	Answered(ctx context.Context, key registrar.IdempotencyKey) error
+}
+
+// AnswerOr gives the answer that the key has, or the error. It is for what an operation finds before it writes, where the store
+// asks the key itself: what cannot be done now may have been done when the request first came.
+func AnswerOr[O any](ctx context.Context, answers Answers, key registrar.IdempotencyKey, err error) (*O, error) {
+	if !key.Zero() {
+		if before := answers.Answered(ctx, key); before != nil {
+			return Replayed[O](before)
+		}
+	}
+	return nil, err
+}
+
 // IfMatchInput is embedded in the input of a change or a deletion.
 type IfMatchInput struct {
 	IfMatch string `header:"If-Match" doc:"ETag of the version that the change was made of; or several, or *, as RFC 9110 says" example:"\"1\""`

@@ -36,6 +36,11 @@ func (s *Store) answerPut(answer registrar.Answer) types.TransactWriteItem {
 	}}
 }
 
+// Answered implements [example.com/registrar/shared/api.Answers].
+func (s *Store) Answered(ctx context.Context, key registrar.IdempotencyKey) error {
+	return s.answered(ctx, key)
+}
+
 // answered reads what the key was answered: [*registrar.AnsweredBefore] for the same request, a refusal for another one,
 // nil when there is no answer.
 func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) error {

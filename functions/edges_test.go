@@ -238,6 +238,91 @@ func TestIDsOfEitherCaseAreOne(t *testing.T) {
 	}
 }
 
+// Codes are what universities print: compared without regard to case, spaces and how Unicode was typed, and shown as given.
+func TestCodesOfCataloguesAreFound(t *testing.T) {
+	c := openCampus(t)
+	course := func(subject, number string) string {
+		return fmt.Sprintf(`{"subject": %q, "number": %q, "title": "X", "credits": {"min": 1, "max": 1}}`, subject, number)
+	}
+	for _, code := range [][2]string{{"I&C SCI", "31"}, {"CHC/LAT", "101"}, {"S&DS", "101L"}, {"D", "051-0003-00"}, {"É", "1#2"}, {"É", "1"}, {"COM|LIT", "1%23"}} {
+		made := c.ask(http.MethodPost, "/v1/courses", course(code[0], code[1]))
+		if made.status != http.StatusCreated || made.at("subject") != code[0] || made.at("number") != code[1] {
+			t.Errorf("%q: %d %v", code, made.status, made.body)
+		}
+		if again := c.ask(http.MethodPost, "/v1/courses", course(strings.ToLower(code[0]), "  "+code[1])); again.status != http.StatusConflict {
+			t.Errorf("%q in small letters: %d", code, again.status)
+		}
+	}
+	for query, want := range map[string]string{
+		"i%26c%20sci": "31", "I%26C++SCI": "31", "chc%2Flat": "101", "s%26ds": "101L", "e%CC%81": "1,1#2", "com%7Clit": "1%23",
+	} {
+		var numbers []string
+		items, _ := c.ask(http.MethodGet, "/v1/courses?subject="+query, "").at("items").([]any)
+		for _, i := range items {
+			numbers = append(numbers, i.(map[string]any)["number"].(string))
+		}
+		if got := strings.Join(numbers, ","); got != want {
+			t.Errorf("subject=%s finds %s, want %s", query, got, want)
+		}
+	}
+	// A course's sections are its own, whatever is in its number.
+	ids := map[string]string{}
+	items, _ := c.ask(http.MethodGet, "/v1/courses?subject=%C3%89", "").at("items").([]any)
+	for i, item := range items {
+		id, number := item.(map[string]any)["id"].(string), item.(map[string]any)["number"].(string)
+		ids[number] = id
+		made := c.ask(http.MethodPost, "/v1/sections", fmt.Sprintf(`{"term": %q, "course": %q, "crn": "9|%d#1", "capacity": 2, "status": "open"}`, sample.ID(sample.KindTerm, 1), id, i))
+		if made.status != http.StatusCreated {
+			t.Fatalf("a section of %s: %v", number, made.body)
+		}
+		student := sample.ID(sample.KindStudent, 500-i)
+		enrolled := c.ask(http.MethodPost, "/v1/sections/"+made.at("id").(string)+"/registrations", fmt.Sprintf(`{"student": %q}`, student))
+		schedule := c.ask(http.MethodGet, "/v1/students/"+student+"/terms/"+sample.ID(sample.KindTerm, 1)+"/registrations", "")
+		if enrolled.status != http.StatusCreated || schedule.status != http.StatusOK || schedule.at("items").([]any)[0].(map[string]any)["crn"] != made.at("crn") {
+			t.Errorf("enrolled in %v: %d %v; the schedule: %v", made.at("crn"), enrolled.status, enrolled.body, schedule.body)
+		}
+		again := c.ask(http.MethodPost, "/v1/sections/"+made.at("id").(string)+"/registrations", fmt.Sprintf(`{"student": %q}`, student))
+		if again.at("code") != "ALREADY_ENROLLED" {
+			t.Errorf("enrolled twice: %v", again.body)
+		}
+	}
+	for number, id := range ids {
+		list := c.ask(http.MethodGet, "/v1/sections?term="+sample.ID(sample.KindTerm, 1)+"&course="+id, "")
+		if got := len(list.at("items").([]any)); got != 1 {
+			t.Errorf("the course with number %s has %d sections, want 1", number, got)
+		}
+	}
+}
+
+// Names are kept as they were given, in NFC; searches fold case and diacritics. One name is enough.
+func TestNamesAreFoundWithoutTheirDiacritics(t *testing.T) {
+	c := openCampus(t)
+	for i, name := range []string{`"familyName": "S\u030cimu\u030anek", "givenName": "Zoë"`, `"familyName": "Łukasiewicz"`, `"givenName": " Sukarno "`} {
+		if made := c.ask(http.MethodPost, "/v1/students", fmt.Sprintf(`{"number": "E%d", %s}`, i, name)); made.status != http.StatusCreated {
+			t.Fatalf("%s: %v", name, made.body)
+		}
+	}
+	for query, want := range map[string]string{
+		"simu": "Šimůnek", "%C5%A0IM%C5%AE": "Šimůnek", "s%CC%8Cim": "Šimůnek", "lukas": "Łukasiewicz", "sukarno": "Sukarno", "simunek%20zoe": "Šimůnek",
+	} {
+		items, _ := c.ask(http.MethodGet, "/v1/students?name="+query, "").at("items").([]any)
+		if len(items) != 1 {
+			t.Errorf("name=%s finds %d students", query, len(items))
+			continue
+		}
+		found := items[0].(map[string]any)
+		if name := found["familyName"]; name != want && (name != nil || found["givenName"] != want) {
+			t.Errorf("name=%s finds %v", query, found)
+		}
+	}
+	if made := c.ask(http.MethodPost, "/v1/courses", `{"subject": "FR", "number": "1", "title": "E\u0301tudes françaises", "credits": {"min": 1, "max": 1}}`); made.at("title") != "Études françaises" {
+		t.Errorf("a title: %v", made.body)
+	}
+	if items, _ := c.ask(http.MethodGet, "/v1/courses?title=etudes%20FRAN", "").at("items").([]any); len(items) != 1 {
+		t.Errorf("a title without diacritics finds %d courses", len(items))
+	}
+}
+
 // A parameter that is there and says nothing is not "all", nor is a key that is empty none.
 func TestWhatIsEmptyIsNotAll(t *testing.T) {
 	c := openCampus(t)

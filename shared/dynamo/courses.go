@@ -33,15 +33,15 @@ func (s *Store) CoursesByCode(ctx context.Context, codes []string) (map[string]r
 
 // Courses lists the courses of a subject by number, or all by title.
 func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest) (registrar.Page[registrar.Course], error) {
-	prefix := strings.ToLower(filter.TextPrefix)
+	prefix := searched(filter.TextPrefix)
 	if filter.Subject == "" {
 		return listPage(ctx, s, "courses#"+prefix, s.inIndex("GSI2", "COURSES", prefix), page, courseFrom)
 	}
 	in := s.inIndex("GSI1", "SUBJECT#"+folded(filter.Subject), "")
-	return collect(ctx, s, "courses#"+filter.Subject+"#"+prefix, in, page, func(_ context.Context, items []item) ([]*registrar.Course, error) {
+	return collect(ctx, s, "courses#"+escaped(folded(filter.Subject))+"#"+prefix, in, page, func(_ context.Context, items []item) ([]*registrar.Course, error) {
 		courses := make([]*registrar.Course, len(items))
 		for n, i := range items {
-			if c := courseFrom(i); strings.HasPrefix(strings.ToLower(c.Title), prefix) {
+			if c := courseFrom(i); strings.HasPrefix(searched(c.Title), prefix) {
 				courses[n] = &c
 			}
 		}
@@ -69,8 +69,8 @@ func (s *Store) DeleteCourse(ctx context.Context, id registrar.CourseID, version
 
 func courseItem(c registrar.Course) item {
 	i := courseKey(c.ID)
-	i["GSI1PK"], i["GSI1SK"] = str("SUBJECT#"+folded(c.Subject)), str(c.Number+"#"+string(c.ID))
-	i["GSI2PK"], i["GSI2SK"] = str("COURSES"), str(strings.ToLower(c.Title)+"#"+string(c.ID))
+	i["GSI1PK"], i["GSI1SK"] = str("SUBJECT#"+folded(c.Subject)), str(escaped(c.Number)+"#"+string(c.ID))
+	i["GSI2PK"], i["GSI2SK"] = str("COURSES"), str(searched(c.Title)+"#"+string(c.ID))
 	i["subject"], i["number"], i["title"] = str(c.Subject), str(c.Number), str(c.Title)
 	put(i, "description", c.Description)
 	put(i, "school", c.School)

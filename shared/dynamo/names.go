@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/words"
 )
 
 // The kinds of natural keys. All but a CRN are unique everywhere; a CRN is in its term.
@@ -34,8 +35,23 @@ func namedKind(kind string) registrar.Kind {
 	return registrar.KindInstructor
 }
 
-// folded is the form in which natural keys are compared: nobody means two things by "csci 1100" and "CSCI 1100".
-func folded(name string) string { return strings.ToUpper(name) }
+// folded is the form in which natural keys are compared.
+func folded(name string) string { return registrar.FoldCode(name) }
+
+// escaped is a code as it stands in keys, whose parts # separates: what a university prints may have one. Codes without it, and
+// without %, stay as they are.
+func escaped(code string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(code) }
+
+// searched is the form in which names and titles are searched, bounded to what a sort key has room for beside an id (DynamoDB:
+// 1,024 bytes): of letters that Unicode decomposes, such as Hangul, a long title may have more.
+func searched(name string) string {
+	const most = 900
+	form := words.Searched(name)
+	if len(form) > most {
+		form = strings.ToValidUTF8(form[:most], "")
+	}
+	return form
+}
 
 // rename moves a record from one natural key to another. Empty names are none.
 func (s *Store) rename(kind, before, after, owner, field string) []action {

@@ -43,7 +43,7 @@ func (s *Store) StudentsByEmail(ctx context.Context, addresses []string) (map[st
 
 // Students lists students by family name, or finds the one with a number.
 func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error) {
-	prefix := strings.ToLower(string(filter.NamePrefix))
+	prefix := searched(string(filter.NamePrefix))
 	if filter.Number == "" {
 		return listPage(ctx, s, "students#"+prefix, s.inIndex("GSI2", "STUDENTS", prefix), page, studentFrom)
 	}
@@ -144,7 +144,7 @@ func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, versi
 
 // sortName is what lists of students are ordered by and searched in.
 func sortName(p registrar.Student) string {
-	return strings.ToLower(string(p.FamilyName + " " + p.GivenName))
+	return searched(strings.TrimSpace(string(p.FamilyName + " " + p.GivenName)))
 }
 
 func studentItem(p registrar.Student) item {
@@ -276,7 +276,7 @@ func (s *Store) DeleteInstructor(ctx context.Context, id registrar.InstructorID,
 
 func instructorItem(p registrar.Instructor) item {
 	i := instructorKey(p.ID)
-	i["GSI2PK"], i["GSI2SK"] = str("INSTRUCTORS"), str(strings.ToLower(string(p.Name))+"#"+string(p.ID))
+	i["GSI2PK"], i["GSI2SK"] = str("INSTRUCTORS"), str(searched(string(p.Name))+"#"+string(p.ID))
 	i["name"] = str(p.Name)
 	put(i, "email", p.Email)
 	put(i, "number", p.Number)

@@ -78,7 +78,7 @@ func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, c
 			if a.Listed, err = s.countOf(ctx, listed); err != nil {
 				return nil, err
 			}
-			if a.Present, err = s.countOf(ctx, s.inIndex("GSI1", subjectOfTerm(a.Term, course.Subject), course.Number+"#")); err != nil {
+			if a.Present, err = s.countOf(ctx, s.inIndex("GSI1", subjectOfTerm(a.Term, course.Subject), escaped(course.Number)+"#")); err != nil {
 				return nil, err
 			}
 			accounts = append(accounts, a)

@@ -145,7 +145,7 @@ func (s *Store) Sections(ctx context.Context, f registrar.SectionFilter, page re
 		case f.Subject != "" && folded(f.Subject) != folded(course.Subject):
 			return none, nil
 		}
-		in := s.inIndex("GSI1", subjectOfTerm(f.Term, course.Subject), course.Number+"#")
+		in := s.inIndex("GSI1", subjectOfTerm(f.Term, course.Subject), escaped(course.Number)+"#")
 		return collect(ctx, s, list, in, page, s.withSeats(f))
 	}
 	switch {
@@ -309,7 +309,7 @@ func seatsItem(section registrar.Section) item {
 func sectionItem(section registrar.Section) item {
 	i := sectionKey(section.ID)
 	i["GSI1PK"] = str(subjectOfTerm(section.Term, section.Subject))
-	i["GSI1SK"] = str(section.Number + "#" + section.CRN + "#" + string(section.ID))
+	i["GSI1SK"] = str(escaped(section.Number) + "#" + escaped(section.CRN) + "#" + string(section.ID))
 	i["term"], i["course"] = str(string(section.Term)), str(string(section.Course))
 	i["subject"], i["number"], i["title"] = str(section.Subject), str(section.Number), str(section.Title)
 	i["crn"], i["component"], i["status"] = str(section.CRN), str(section.Component), str(string(section.Status))

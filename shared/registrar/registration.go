@@ -62,7 +62,12 @@ func (h Holding) equal(o Holding) bool {
 }
 
 // rosterName is how a student stands on rosters.
-func rosterName(p Student) Personal { return p.FamilyName + ", " + p.GivenName }
+func rosterName(p Student) Personal {
+	if p.FamilyName == "" || p.GivenName == "" { // one name is enough
+		return p.FamilyName + p.GivenName
+	}
+	return p.FamilyName + ", " + p.GivenName
+}
 
 // TermRecord is one student in one term: what the rules about the whole schedule read, under one version. Two requests of
 // one student at once meet here.

@@ -1,10 +1,11 @@
-// Command import is `make import FILE=…`: it uploads a term's schedule through the API, as any client would, and shows how
-// the import goes. The term is made if it is not there, from what the file says of itself.
+// Command import is `make import FILE=…`: it uploads a file through the API, as any client would, and shows how the import
+// goes. The term of a schedule is made if it is not there, from what the file says of itself.
 package main
 
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,13 +22,34 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
+// options say what to import, and how.
+type options struct {
+	api, file, kind string
+	term            string // code of a term that is there; empty: the schedule says it
+	zone            string
+	format, mapping string // of sections: a built-in format, or a file with a mapping
+	threshold       string // percent of rows that may be refused; empty: any
+	dry, complete   bool
+	pause           time.Duration // between two looks at the import, and before the first repetition
+	patience        time.Duration // how long the API may be out of reach
+}
+
 func main() {
-	api := flag.String("api", "http://127.0.0.1:8080", "address of the API")
-	file := flag.String("file", "", "the schedule, CSV as the YACS project publishes it")
-	zone := flag.String("zone", "America/New_York", "time zone of the campus, for a term that is to be made")
+	var o options
+	flag.StringVar(&o.api, "api", "http://127.0.0.1:8080", "address of the API")
+	flag.StringVar(&o.file, "file", "", "the file, CSV")
+	flag.StringVar(&o.kind, "kind", "sections", "what it holds: sections, students, instructors or registrations")
+	flag.StringVar(&o.term, "term", "", "code of the term, if the file does not say it as YACS does")
+	flag.StringVar(&o.zone, "zone", "America/New_York", "time zone of the campus, for a term that is to be made")
+	flag.StringVar(&o.format, "format", "", "a format of schedules that is built in")
+	flag.StringVar(&o.mapping, "mapping", "", "a file with a mapping, for a schedule with other columns")
+	flag.StringVar(&o.threshold, "threshold", "", "change nothing when more than so many percent of the rows would be refused")
+	flag.BoolVar(&o.dry, "dry", false, "only tell what would change")
+	flag.BoolVar(&o.complete, "complete", false, "the schedule is the whole truth: empty cells empty what is there")
 	flag.Parse()
+	o.pause, o.patience = 200*time.Millisecond, 2*time.Minute
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, client.New(*api, 1), *file, *zone, os.Stdout)
+	err := run(ctx, client.New(o.api, 1), o, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "import:", err)
@@ -40,12 +63,13 @@ type report struct {
 	State  string `json:"state"`
 	Reason string `json:"reason"`
 	Rows   struct {
-		Read, Applied, Refused int
+		Read, Applied, Refused, Skipped int
 	} `json:"rows"`
 	Changed struct {
 		Created, Updated, Unchanged int
 	} `json:"changed"`
 	Problems []problem `json:"problems"`
+	Changes  []change  `json:"changes"`
 	Next     string    `json:"next"`
 	Upload   struct {
 		Method  string            `json:"method"`
@@ -61,39 +85,142 @@ type problem struct {
 	Refused bool   `json:"refused"`
 }
 
-func run(ctx context.Context, c *client.Client, path, zone string, out io.Writer) error {
-	if path == "" {
+type change struct {
+	Row    int      `json:"row"`
+	Record string   `json:"record"`
+	Effect string   `json:"effect"`
+	Fields []string `json:"fields"`
+}
+
+func run(ctx context.Context, c *client.Client, o options, out io.Writer) error {
+	if o.file == "" {
 		return errors.New("FILE is not set")
 	}
-	about, err := look(path)
-	if err != nil {
-		return err
-	}
-	term, err := termFor(ctx, c, about, zone, out)
+	body, rows, err := request(ctx, c, o, out)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	var asked report
-	if err := c.Do(ctx, http.MethodPost, "/v1/imports", map[string]string{"kind": "sections", "term": term.ID}, &asked); err != nil {
+	if err := c.Do(ctx, http.MethodPost, "/v1/imports", body, &asked); err != nil {
 		return err
 	}
-	if err := upload(ctx, c, path, asked); err != nil {
-		return err
-	}
-	done, err := watch(ctx, c, asked.ID, about.rows)
+	done, err := follow(ctx, c, o, asked, rows)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nThe import %s is not over, or nobody knows. Look at it: curl %s/v1/imports/%s", err, asked.ID, strings.TrimSuffix(o.api, "/"), asked.ID)
 	}
-	fmt.Fprintf(out, "\n%s in %.1f s: %d rows read, %d applied, %d refused; records: %d created, %d updated, %d unchanged\n", done.State,
-		time.Since(began).Seconds(), done.Rows.Read, done.Rows.Applied, done.Rows.Refused, done.Changed.Created, done.Changed.Updated, done.Changed.Unchanged)
-	if err := explain(ctx, c, done, out); err != nil {
-		return err
+	what := ""
+	if o.dry {
+		what = " (dry run: nothing was changed)"
+	}
+	fmt.Fprintf(out, "\n%s%s in %.1f s: %d rows read, %d applied, %d refused, %d skipped; records: %d created, %d updated, %d unchanged\n", done.State, what,
+		time.Since(began).Seconds(), done.Rows.Read, done.Rows.Applied, done.Rows.Refused, done.Rows.Skipped, done.Changed.Created, done.Changed.Updated, done.Changed.Unchanged)
+	for _, show := range []string{"problems", "changes"} {
+		if err := explain(ctx, c, o, done.ID, show, out); err != nil {
+			return err
+		}
 	}
 	if done.State != "FINISHED" {
 		return errors.New(done.Reason)
 	}
 	return nil
+}
+
+// request is the body that asks for the import, and how many rows the file has, roughly.
+func request(ctx context.Context, c *client.Client, o options, out io.Writer) (body map[string]any, rows int, err error) {
+	body = map[string]any{"kind": o.kind}
+	if o.threshold != "" {
+		if body["maxRefusedPercent"], err = strconv.Atoi(o.threshold); err != nil {
+			return nil, 0, errors.New("THRESHOLD must be a whole number of percent")
+		}
+	}
+	for name, set := range map[string]bool{"dryRun": o.dry, "complete": o.complete} {
+		if set {
+			body[name] = true
+		}
+	}
+	if o.format != "" {
+		body["format"] = o.format
+	}
+	if o.mapping != "" {
+		text, err := os.ReadFile(o.mapping)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !json.Valid(text) {
+			return nil, 0, fmt.Errorf("%s is not JSON", o.mapping)
+		}
+		body["mapping"] = json.RawMessage(text)
+	}
+	if rows, err = lines(o.file); err != nil || o.kind == "students" || o.kind == "instructors" {
+		return body, rows, err
+	}
+	var term client.Term
+	switch {
+	case o.term != "":
+		var found bool
+		if term, found, err = client.TermByCode(ctx, c, o.term); err == nil && !found {
+			err = fmt.Errorf("there is no term %s", o.term)
+		}
+	case o.kind == "sections":
+		var about contents
+		if about, err = look(o.file); err == nil {
+			term, err = termFor(ctx, c, about, o, out)
+		}
+	default:
+		err = errors.New("CODE is not set: the code of the term of the registrations")
+	}
+	body["term"] = term.ID
+	return body, rows, err
+}
+
+// lines counts the lines below the header, for the progress bar.
+func lines(path string) (n int, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	part := make([]byte, 64<<10)
+	for {
+		read, err := file.Read(part)
+		for _, b := range part[:read] {
+			if b == '\n' {
+				n++
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return max(n-1, 0), nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// persist does something again while the API is out of reach, or fails itself; what it refuses is refused.
+func persist(ctx context.Context, o options, do func() error) error {
+	const longest = 5 * time.Second
+	for began, wait := time.Now(), o.pause; ; wait = min(2*wait, longest) {
+		err := do()
+		var no *client.Problem
+		if err == nil || ctx.Err() != nil || errors.As(err, &no) && no.Status < http.StatusInternalServerError || time.Since(began) > o.patience {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// follow uploads the file and waits for the import's end.
+func follow(ctx context.Context, c *client.Client, o options, asked report, rows int) (report, error) {
+	if err := persist(ctx, o, func() error { return upload(ctx, c, o.file, asked) }); err != nil {
+		return asked, err
+	}
+	return watch(ctx, c, o, asked.ID, rows)
 }
 
 // contents is what a schedule says of itself.
@@ -118,7 +245,7 @@ func look(path string) (contents, error) {
 	}
 	semester, start, end := slices.Index(header, "semester"), slices.Index(header, "course_start_date"), slices.Index(header, "course_end_date")
 	if semester < 0 || start < 0 || end < 0 {
-		return about, fmt.Errorf("%s has not the columns semester, course_start_date and course_end_date", path)
+		return about, fmt.Errorf("%s has not the columns semester, course_start_date and course_end_date: say CODE=, the code of its term", path)
 	}
 	for {
 		row, err := reader.Read()
@@ -137,7 +264,7 @@ func look(path string) (contents, error) {
 	}
 }
 
-func termFor(ctx context.Context, c *client.Client, about contents, zone string, out io.Writer) (client.Term, error) {
+func termFor(ctx context.Context, c *client.Client, about contents, o options, out io.Writer) (client.Term, error) {
 	season, year, ok := strings.Cut(about.semester, " ")
 	if !ok {
 		return client.Term{}, errors.New(`the file does not say its semester as in "FALL 2024"`)
@@ -147,6 +274,9 @@ func termFor(ctx context.Context, c *client.Client, about contents, zone string,
 	if err != nil || found {
 		return term, err
 	}
+	if o.dry {
+		return term, fmt.Errorf("there is no term %s yet, and a dry run makes none", code)
+	}
 	last, err := time.Parse(time.DateOnly, about.end)
 	if err != nil {
 		return term, fmt.Errorf("the file's last day: %w", err)
@@ -154,7 +284,7 @@ func termFor(ctx context.Context, c *client.Client, about contents, zone string,
 	title := season[:1] + strings.ToLower(season[1:]) + " " + year
 	fmt.Fprintf(out, "making the term %s (%s)\n", code, title)
 	err = c.Do(ctx, http.MethodPost, "/v1/terms", map[string]string{
-		"code": code, "title": title, "start": about.start, "end": last.AddDate(0, 0, 1).Format(time.DateOnly), "timeZone": zone,
+		"code": code, "title": title, "start": about.start, "end": last.AddDate(0, 0, 1).Format(time.DateOnly), "timeZone": o.zone,
 	}, &term)
 	return term, err
 }
@@ -172,12 +302,14 @@ func upload(ctx context.Context, c *client.Client, path string, asked report) er
 	return c.Upload(ctx, asked.Upload.Method, asked.Upload.URL, asked.Upload.Headers, file, info.Size())
 }
 
-func watch(ctx context.Context, c *client.Client, id string, rows int) (report, error) {
+func watch(ctx context.Context, c *client.Client, o options, id string, rows int) (report, error) {
 	bar := progressbar.NewOptions(rows, progressbar.OptionSetDescription("rows"), progressbar.OptionShowCount(), progressbar.OptionSetWriter(os.Stderr))
-	const every = 200 * time.Millisecond
 	for {
 		var now report
-		if err := c.Do(ctx, http.MethodGet, "/v1/imports/"+id, nil, &now); err != nil {
+		if err := persist(ctx, o, func() error {
+			now = report{}
+			return c.Do(ctx, http.MethodGet, "/v1/imports/"+id, nil, &now)
+		}); err != nil {
 			return now, err
 		}
 		_ = bar.Set(min(now.Rows.Read, rows)) // a bar that cannot be drawn stops nothing
@@ -185,30 +317,35 @@ func watch(ctx context.Context, c *client.Client, id string, rows int) (report, 
 			return now, nil
 		}
 		select {
-		case <-time.After(every):
+		case <-time.After(o.pause):
 		case <-ctx.Done():
 			return now, ctx.Err()
 		}
 	}
 }
 
-// explain prints every problem.
-func explain(ctx context.Context, c *client.Client, done report, out io.Writer) error {
-	for {
-		for _, p := range done.Problems {
+// explain prints one of the import's lists, whole.
+func explain(ctx context.Context, c *client.Client, o options, id, show string, out io.Writer) error {
+	for next := ""; ; {
+		var page report
+		if err := persist(ctx, o, func() error {
+			page = report{}
+			return c.Do(ctx, http.MethodGet, "/v1/imports/"+id+"?show="+show+"&cursor="+next, nil, &page)
+		}); err != nil {
+			return err
+		}
+		for _, p := range page.Problems {
 			kind := "note"
 			if p.Refused {
 				kind = "refused"
 			}
 			fmt.Fprintf(out, "  row %d, %s, %s: %s\n", p.Row, p.Field, kind, p.Reason)
 		}
-		if done.Next == "" {
-			return nil
+		for _, ch := range page.Changes {
+			fmt.Fprintf(out, "  row %d: a %s would be %s %s\n", ch.Row, ch.Record, ch.Effect, strings.Join(ch.Fields, ", "))
 		}
-		page := "/v1/imports/" + done.ID + "?cursor=" + done.Next
-		done = report{}
-		if err := c.Do(ctx, http.MethodGet, page, nil, &done); err != nil {
-			return err
+		if next = page.Next; next == "" {
+			return nil
 		}
 	}
 }

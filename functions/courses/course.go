@@ -17,7 +17,7 @@ type NewCourse struct {
 	Credits       api.CreditRange `json:"credits" doc:"What it may be taken for"`
 	School        *api.Line       `json:"school,omitempty" maxLength:"200" example:"School of Science"`
 	Prerequisites *api.Prose      `json:"prerequisites,omitempty" maxLength:"4000" doc:"As the catalogue prints them; shown, not checked yet"`
-	Requires      []api.Line      `json:"requires,omitempty" maxItems:"50" maxLength:"81" doc:"Codes of courses that are named as prerequisites" example:"[\"CSCI 1100\"]"`
+	Requires      []api.Line      `json:"requires,omitempty" maxItems:"50" minLength:"1" maxLength:"81" doc:"Codes of courses that are named as prerequisites" example:"[\"CSCI 1100\"]"`
 }
 
 // CourseChange is a merge patch of a course (RFC 7396). The code is the course's for life.
@@ -27,7 +27,7 @@ type CourseChange struct {
 	Credits       *api.CreditRangeChange   `json:"credits,omitempty"`
 	School        api.Removable[api.Line]  `json:"school,omitzero" maxLength:"200" example:"School of Science"`
 	Prerequisites api.Removable[api.Prose] `json:"prerequisites,omitzero" maxLength:"4000"`
-	Requires      *[]api.Line              `json:"requires,omitempty" maxItems:"50" maxLength:"81" doc:"Replaces all" example:"[\"CSCI 1100\"]"`
+	Requires      *[]api.Line              `json:"requires,omitempty" maxItems:"50" minLength:"1" maxLength:"81" doc:"Replaces all" example:"[\"CSCI 1100\"]"`
 }
 
 // Course is a course as clients see it.

@@ -89,7 +89,7 @@ func introduce(doc *huma.OpenAPI, about About) {
 	}, headerIfNoneMatch: {
 		Name: headerIfNoneMatch, In: "header", Example: `"1"`,
 		Description: "ETag of what the client has, or several: if it is that still, the answer is 304, without it",
-		Schema:      &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"pattern": `^[ \t,]*$|` + entityTagsPattern}},
+		Schema:      &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"pattern": entityTagsPattern}},
 	}}
 	doc.Components.Schemas.Map()["GatewayMessage"] = &huma.Schema{
 		Type: huma.TypeObject, Description: "What API Gateway answers itself, before or instead of a function", Required: []string{"message"},

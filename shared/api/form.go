@@ -94,9 +94,8 @@ func (f Form) describe(o *huma.Operation) {
 		example[name] = value
 	}
 	slices.Sort(schema.Required)
-	// Other fields are the sender's own; a multipart form has no names that a header could not hold.
+	// Other fields are the sender's own.
 	schema.AdditionalProperties = &huma.Schema{Type: huma.TypeString}
-	schema.Extensions = map[string]any{"maxProperties": mostFields, "propertyNames": map[string]any{"pattern": "^[ -~]*$"}}
 	content := &huma.MediaType{Schema: schema, Example: example}
 	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formURLEncoded: content, formMultipart: content}}
 }

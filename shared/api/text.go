@@ -25,9 +25,9 @@ type (
 )
 
 // Resolve implements [huma.ResolverWithPath].
-func (l *Line) Resolve(huma.Context, *huma.PathBuffer) []error {
+func (l *Line) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	*l = Line(words.Line(string(*l)))
-	return nil
+	return filterFault(at, string(*l))
 }
 
 // Resolve implements [huma.ResolverWithPath].
@@ -37,8 +37,18 @@ func (p *Prose) Resolve(huma.Context, *huma.PathBuffer) []error {
 }
 
 // Resolve implements [huma.ResolverWithPath].
-func (c *Code) Resolve(huma.Context, *huma.PathBuffer) []error {
+func (c *Code) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	*c = Code(words.Line(string(*c)))
+	return filterFault(at, string(*c))
+}
+
+// filterFault says what is wrong with a text that chooses records. What a record has is checked by the domain; of a filter it
+// knows nothing, and one that no record can match is a mistake that an empty list would hide.
+func filterFault(at *huma.PathBuffer, text string) []error {
+	field := at.String()
+	if strings.HasPrefix(field, "query.") && text != "" && (strings.ContainsFunc(text, registrar.Refused) || !registrar.Visible(text)) {
+		return []error{&fieldFault{field, fieldFormat, "must be one line of text without control characters"}}
+	}
 	return nil
 }
 

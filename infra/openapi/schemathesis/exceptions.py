@@ -11,8 +11,19 @@ RULES = [
     ("*", "BAD_CURSOR", "a cursor is signed: only one that the API gave is valid"),
     ("*", "IDEMPOTENCY_MISMATCH", "the key was used with another request, of this run"),
     ("audit-list", ("query.*", "*"), "from, to, record and student depend on each other, which OpenAPI cannot say of parameters"),
-    ("terms-*", ("body.end", "OUT_OF_RANGE"), "the end is after the start"),
-    ("terms-*", ("body.registration.close", "OUT_OF_RANGE"), "the close is after the opening"),
+    ("terms-*", ("body.end", "OUT_OF_RANGE"), "a term ends after it starts"),
+    ("terms-*", ("body.registration.close", "OUT_OF_RANGE"), "a window closes after it opens"),
+    ("terms-*", ("body.timeZone", "FORMAT"), "a zone is one of IANA's, of which there are more each year"),
+    ("courses-*", ("body.credits.max", "OUT_OF_RANGE"), "the most is not less than the least"),
+    ("sections-*", ("body.credits.max", "OUT_OF_RANGE"), "the most is not less than the least"),
+    ("sections-*", ("body.meetings*", "OUT_OF_RANGE"), "a meeting ends after it starts, and lies in the section's term"),
+    ("sections-*", ("body.meetings*", "FORMAT"), "each weekday stands once"),
+    ("sections-*", ("body.instructors*", "DUPLICATE"), "each instructor stands once, in whatever case the id is written"),
+    ("students-*", ("body.familyName", "REQUIRED"), "one of the two names may be empty, not both"),
+    ("instructors-*", ("body.name", "FORMAT"), "a placeholder such as Staff names nobody"),
+    ("registrations-create", ("body.credits", "OUT_OF_RANGE"), "the section says for how many credits it can be taken"),
+    ("imports-create", ("body.mapping*", "*"), "the parts of a mapping belong together, and to no named format"),
+    ("preferences-unsubscribe", "BAD_REQUEST", "a multipart form's names stand in headers, which hold no control characters"),
 ]
 
 

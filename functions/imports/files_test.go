@@ -251,6 +251,27 @@ func TestAnEmptyCellDeletesNothing(t *testing.T) {
 	}
 }
 
+// A short title stands in for a title where there is none yet, and replaces none.
+func TestAShortTitleReplacesNone(t *testing.T) {
+	o := fall2030(openOffice(t))
+	wide := "course_name," + header
+	short, long := "KITES,"+row2030("1", ""), "KITES,"+row2030("2", "Introduction to Kites")
+	title := func() string { return o.course("KITE 1010").Title }
+	if o.imports(strings.NewReader(wide + short)); title() != "KITES" {
+		t.Errorf("a new course has the title %q", title())
+	}
+	if im := o.imports(strings.NewReader(wide + short + long)); title() != "Introduction to Kites" || len(o.problems(im)) != 0 {
+		t.Errorf("then it has %q, %+v", title(), o.problems(im))
+	}
+	if im := o.imports(strings.NewReader(wide + short)); title() != "Introduction to Kites" || im.Changed.Updated != 0 {
+		t.Errorf("and at last %q, %+v", title(), im.Changed)
+	}
+}
+
+func row2030(crn, title string) string {
+	return crn + ",KITE-1010," + title + ",LEC,4,M,10:00AM,11:50AM,2030-08-28,2030-12-20,R,TBA,30,01,,,[],School\n"
+}
+
 // What is new needs a title, credits and a capacity.
 func TestANewSectionNeedsWhatNobodySays(t *testing.T) {
 	o := fall2030(openOffice(t))

@@ -61,8 +61,8 @@ type Changed struct {
 type RowProblem struct {
 	Row     int    `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
 	Field   string `json:"field" doc:"Column of the file" example:"course_start_time"`
-	Reason  string `json:"reason" example:"the meeting has days but no times"`
-	Refused bool   `json:"refused" doc:"Whether the row was left out; otherwise only what the field says was" example:"false"`
+	Reason  string `json:"reason" example:"a day is stated, but no time"`
+	Refused bool   `json:"refused" doc:"Whether the row was refused, in a file of sections with all rows of its section; otherwise it was applied, and this is a note" example:"true"`
 }
 
 // RowChange is what a dry run foretells of one row.

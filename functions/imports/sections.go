@@ -103,6 +103,7 @@ type courseInFile struct {
 	code    string // as [registrar.FoldCode] has it; empty: none
 	stated  registrar.Course
 	credits bool // whether stated has credits
+	title   bool // whether its title is one that replaces what is there
 	stored  registrar.Course
 	entries []int // of the batch
 	broken  bool  // it could not be stored
@@ -225,12 +226,19 @@ func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (c
 		c := &courses[n]
 		c.entries = append(c.entries, i)
 		var differing []string
+		title := e.Course.Title
+		switch {
+		case e.Assumed.Title && c.stated.Title != "":
+			title = ""
+		case !e.Assumed.Title && !c.title:
+			c.title, c.stated.Title = true, ""
+		}
 		for _, fact := range []struct {
 			name   string
 			stated string
 			joined *string
 		}{
-			{"title", e.Course.Title, &c.stated.Title}, {"description", e.Course.Description, &c.stated.Description},
+			{"title", title, &c.stated.Title}, {"description", e.Course.Description, &c.stated.Description},
 			{"school", e.Course.School, &c.stated.School}, {"prerequisites", e.Course.Prerequisites, &c.stated.Prerequisites},
 		} {
 			switch {
@@ -290,7 +298,7 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 		return course
 	}
 	course.Subject, course.Number = before.Subject, before.Number
-	if course.Title == "" {
+	if !c.title {
 		course.Title = before.Title
 	}
 	if !c.credits {

@@ -68,8 +68,9 @@ const (
 	FactCapacity Fact = "capacity"
 )
 
-// Assumed names facts of a section that its rows do not state.
-type Assumed struct{ Credits, Capacity, Component, Status bool }
+// Assumed names facts of a section and its course that its rows do not state. A title is assumed too that another column than
+// the mapping's first states, such as a short one in capitals: it does not replace a title that is there.
+type Assumed struct{ Title, Credits, Capacity, Component, Status bool }
 
 // Empty reports whether there is no section: the rows were refused, or there are none.
 func (e Entry) Empty() bool { return e.Refused == e.Rows }
@@ -79,6 +80,6 @@ type Problem struct {
 	Row    int    // as a spreadsheet numbers it: the header is row 1
 	Field  string // the file's own name of the column
 	Reason string
-	// Refused: nothing of the row was used. Otherwise only what the field says was left out.
+	// Refused: nothing of the row was used, nor of its section. Otherwise it was applied, and this is a note.
 	Refused bool
 }

@@ -50,6 +50,7 @@ type thing struct {
 const (
 	spooledNumber = iota
 	spooledFault
+	spooledStandIn // not empty when another column than the first says the title
 	spooledCells
 )
 
@@ -138,9 +139,12 @@ func (s *Schedule) fill(t *table) error {
 		var crn, course string
 		for _, what := range s.things {
 			cell := ""
-			for _, place := range what.places {
-				if place < len(row.fields) && cell == "" {
-					cell = row.fields[place]
+			for n, place := range what.places {
+				if place >= len(row.fields) || cell != "" {
+					continue
+				}
+				if cell = row.fields[place]; cell != "" && n > 0 && what.name == "title" {
+					texts[spooledStandIn] = "title"
 				}
 			}
 			if !utf8.ValidString(cell) {
@@ -212,7 +216,7 @@ func (s *Schedule) Next() (Entry, error) {
 		}
 		flags := s.spool.index[s.next].flags
 		s.next++
-		row := scheduleRow{schedule: s, cells: texts[spooledCells:], fault: texts[spooledFault], doubted: flags&flagDoubted != 0}
+		row := scheduleRow{schedule: s, cells: texts[spooledCells:], fault: texts[spooledFault], standIn: texts[spooledStandIn] != "", doubted: flags&flagDoubted != 0}
 		row.number, _ = strconv.Atoi(texts[spooledNumber]) // written by fill
 		rows = append(rows, row)
 	}
@@ -282,9 +286,15 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 	course, section := &e.Course, &e.Section
 	var credits *registrar.CreditRange
 	var capacity *int
-	test := false
+	e.Assumed.Title = true
 	for i, f := range facts {
 		row := rows[i].number
+		switch {
+		case f.title == "" || rows[i].standIn && !e.Assumed.Title:
+			f.title = ""
+		case !rows[i].standIn && e.Assumed.Title:
+			e.Assumed.Title, course.Title = false, ""
+		}
 		if i > 0 && (registrar.FoldCode(f.subject) != registrar.FoldCode(course.Subject) || registrar.FoldCode(f.number) != registrar.FoldCode(course.Number)) {
 			refuse(row, s.column("course", "number"), "another row of this section names another course")
 			continue
@@ -332,7 +342,6 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 		if section.Component == "" {
 			section.Component = f.component // rows of one section may be of several types: a lecture with its recitation
 		}
-		test = test || f.test
 		if len(course.Requires) == 0 {
 			course.Requires = f.requires
 		}
@@ -450,6 +459,7 @@ type scheduleRow struct {
 	cells       []string // by s.things
 	fault       string   // why it could not be split into fields
 	doubted     bool
+	standIn     bool      // the title is not the first column's
 	problems    []Problem // what could not be read
 	guessedDate bool
 }
@@ -461,7 +471,6 @@ type rowFacts struct {
 	credits                                                                *registrar.CreditRange
 	capacity                                                               *int
 	component                                                              string
-	test                                                                   bool
 	status                                                                 registrar.SectionStatus
 	meeting                                                                *registrar.Meeting
 	notes                                                                  []Problem
@@ -504,7 +513,7 @@ func (r *scheduleRow) read() rowFacts {
 		}
 		f.capacity = &n
 	}
-	f.component, f.test = r.component(&f)
+	f.component = r.component(&f)
 	f.status = r.status()
 	f.instructors = r.instructors()
 	f.meeting = r.meeting(&f)
@@ -653,26 +662,26 @@ func (r *scheduleRow) creditRange() *registrar.CreditRange {
 	return &read
 }
 
-// component reads what the row is of; test reports that it is a time for tests.
-func (r *scheduleRow) component(f *rowFacts) (component string, test bool) {
+// component reads what the row is of; a time for tests does not say.
+func (r *scheduleRow) component(f *rowFacts) string {
 	text := r.cell("type")
 	if text == "" {
-		return "", false
+		return ""
 	}
 	for _, block := range r.schedule.mapping.TestBlocks {
 		if fold(block) == fold(text) {
-			return "", true
+			return ""
 		}
 	}
 	for named, component := range r.schedule.mapping.Types {
 		if fold(named) == fold(text) {
-			return component, false
+			return component
 		}
 	}
 	if len(r.schedule.mapping.Types) > 0 {
 		f.notes = append(f.notes, Problem{Row: r.number, Field: r.schedule.column("type"), Reason: "the mapping does not name the type: it is taken as it stands"})
 	}
-	return strings.ToLower(text), false
+	return strings.ToLower(text)
 }
 
 func (r *scheduleRow) status() registrar.SectionStatus {

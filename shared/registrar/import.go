@@ -91,7 +91,8 @@ type ImportChanges struct {
 	Created, Updated, Unchanged int
 }
 
-// ImportProblem is what was wrong in one row. A row that is not refused was applied without what the field says.
+// ImportProblem is what was wrong in one row. A row that is not refused was
+// applied: then it is a note.
 type ImportProblem struct {
 	Row     int // the header is row 1
 	Field   string

@@ -62,15 +62,7 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 // UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive, or
 // gets another name, the versions of all their term records move, so that no enrolment commits that was decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
-	for attempt := 1; ; attempt++ {
-		err := s.updateStudent(ctx, before, after)
-		if !errors.Is(err, registrar.ErrStale) {
-			return err
-		}
-		if err := pause(ctx, attempt); err != nil { // a first registration of a term came between
-			return err
-		}
-	}
+	return untilFresh(ctx, func() error { return s.updateStudent(ctx, before, after) }) // of a first registration of a term
 }
 
 func (s *Store) updateStudent(ctx context.Context, before, after registrar.Student) error {
@@ -124,6 +116,10 @@ func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action
 // DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. What a first
 // registration in a term counts on is an item of the deletion's transaction, so one condition decides.
 func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error {
+	return untilFresh(ctx, func() error { return ofAny(version, s.deleteStudent(ctx, id, version)) })
+}
+
+func (s *Store) deleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error {
 	p, err := s.Student(ctx, id)
 	if err != nil {
 		return err

@@ -254,7 +254,7 @@ func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Secti
 // [registrar.InUse] else. Version 0 stands for any.
 func (s *Store) DeleteSection(ctx context.Context, id registrar.SectionID, version registrar.Version) error {
 	defer s.forgetSection(id)
-	for attempt := 1; ; attempt++ {
+	return untilFresh(ctx, func() error {
 		view, err := s.Section(ctx, id)
 		if err != nil {
 			return err
@@ -263,18 +263,15 @@ func (s *Store) DeleteSection(ctx context.Context, id registrar.SectionID, versi
 			return registrar.ErrVersionMismatch
 		}
 		offering, err := s.Offering(ctx, view.Term, view.Course)
-		if err != nil {
+		switch {
+		case registrar.IsRefusal(err, registrar.NotFound): // another deletion of the section came between
+			return registrar.ErrStale
+		case err != nil:
 			return err
 		}
 		removal := append(s.sectionRemoval(view.Section, offering), s.deleted(ctx, recordOf(registrar.KindSection, id), view.Version))
-		err = s.act(ctx, removal, registrar.Answer{})
-		if !errors.Is(err, registrar.ErrStale) {
-			return err
-		}
-		if err := pause(ctx, attempt); err != nil { // another section of the course came or went
-			return err
-		}
-	}
+		return ofAny(version, s.act(ctx, removal, registrar.Answer{}))
+	})
 }
 
 func (s *Store) sectionRemoval(section registrar.Section, offering registrar.Offering) []action {

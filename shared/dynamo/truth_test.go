@@ -216,6 +216,45 @@ func TestADropThatCanNeverHoldIsBusyAfterAFewRounds(t *testing.T) {
 	})
 }
 
+// Whoever deletes any version is not told of another's change that came between reading and deleting.
+func TestADeletionOfAnyVersionSurvivesAChangeBetween(t *testing.T) {
+	u, f, section, student := faultyUniversity(t)
+	changed := false
+	f.before = func(int64) error {
+		if changed {
+			return nil
+		}
+		changed = true
+		wider, renamed := section, student
+		wider.Label, wider.Stamp = "02", section.Next(u.Now())
+		renamed.Email, renamed.Stamp = "a@example.edu", student.Next(u.Now())
+		return errors.Join(u.UpdateSection(t.Context(), section, wider), u.UpdateStudent(t.Context(), student, renamed))
+	}
+	if err := u.DeleteSection(t.Context(), section.ID, 0); err != nil {
+		t.Errorf("a section: %v", err)
+	}
+	student.Email, student.Stamp = "a@example.edu", student.Next(u.Now())
+	f.before = func(int64) error {
+		if !changed {
+			return nil
+		}
+		changed = false
+		again := student
+		again.Email, again.Stamp = "b@example.edu", student.Next(u.Now())
+		return u.UpdateStudent(t.Context(), student, again)
+	}
+	if err := u.DeleteStudent(t.Context(), student.ID, 0); err != nil {
+		t.Errorf("a student: %v", err)
+	}
+	for what, err := range map[string]error{
+		"section": u.DeleteSection(t.Context(), section.ID, 0), "student": u.DeleteStudent(t.Context(), student.ID, 0),
+	} {
+		if !registrar.IsRefusal(err, registrar.NotFound) {
+			t.Errorf("a second deletion of the %s: %v", what, err)
+		}
+	}
+}
+
 // counting is a client that notes which partitions are asked for, by requests and their parts.
 type counting struct {
 	*dynamodb.Client

@@ -181,6 +181,32 @@ func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answ
 	return err
 }
 
+// untilFresh tries until the facts are not stale, with pauses, and not for ever: then it is [registrar.ErrBusy].
+func untilFresh(ctx context.Context, try func() error) error {
+	const most = 16
+	for made := 1; ; made++ {
+		err := try()
+		if !errors.Is(err, registrar.ErrStale) {
+			return err
+		}
+		if made == most {
+			return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
+		}
+		if err := pause(ctx, made); err != nil {
+			return err
+		}
+	}
+}
+
+// ofAny is what a deletion of any version makes of an error: another change between reading and deleting is nothing that the
+// caller asked about.
+func ofAny(version registrar.Version, err error) error {
+	if version == 0 && errors.Is(err, registrar.ErrVersionMismatch) {
+		return registrar.ErrStale
+	}
+	return err
+}
+
 // always makes what a failed condition means, whatever stood in the way.
 func always(err error) func(item) error { return func(item) error { return err } }
 

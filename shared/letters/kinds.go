@@ -52,9 +52,9 @@ func (w *Writer) ImportEnded(locale Locale, im registrar.Import, t registrar.Ter
 	return w.finish(d, kind, unsubscribe)
 }
 
-// campus is the term's clock; UTC where the system does not know its zone.
+// campus is the term's clock; UTC where it has no zone, as none that was stored does.
 func campus(t registrar.Term) *time.Location {
-	zone, err := time.LoadLocation(t.TimeZone)
+	zone, err := registrar.Zone(t.TimeZone)
 	if err != nil {
 		return time.UTC
 	}

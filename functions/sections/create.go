@@ -33,7 +33,15 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err != nil {
 			return api.AnswerOr[api.Created[Section]](ctx, store, in.Key(ctx), err)
 		}
-		s := in.Body.section(course)
+		zone := ""
+		if api.Dated(in.Body.Deadlines.Stated()) {
+			term, err := store.Term(ctx, registrar.TermID(in.Body.Term))
+			if err != nil && !registrar.IsRefusal(err, registrar.NotFound) {
+				return nil, err
+			}
+			zone = term.TimeZone
+		}
+		s := in.Body.section(course, zone)
 		s.ID = registrar.SectionID(system.NewID())
 		s.Stamp = s.Next(system.Clock())
 		if err := s.Validate(); err != nil {

@@ -102,7 +102,8 @@ func seatParts(v registrar.SectionView) []int {
 	return []int{v.Seats.Taken, v.Seats.Available(), v.Seats.Waiting}
 }
 
-func (c SectionChange) change(s registrar.Section) registrar.Section {
+// change makes the domain's section of what was sent; days of deadlines end in the term's zone.
+func (c SectionChange) change(s registrar.Section, zone string) registrar.Section {
 	api.SetText(&s.CRN, c.CRN)
 	api.PatchText(&s.Label, c.Label)
 	api.SetText(&s.Component, c.Component)
@@ -122,7 +123,7 @@ func (c SectionChange) change(s registrar.Section) registrar.Section {
 	if c.Instructors != nil {
 		s.Instructors = api.Texts[registrar.InstructorID](*c.Instructors)
 	}
-	api.PatchDeadlines(&s.Deadlines, c.Deadlines)
+	api.PatchDeadlines(&s.Deadlines, c.Deadlines, zone)
 	return s
 }
 
@@ -148,8 +149,8 @@ func (m Meeting) meeting() registrar.Meeting {
 	return registrar.Meeting{Days: days, Start: start, End: end, From: registrar.Date(m.From), To: registrar.Date(m.To), Room: string(m.Room)}
 }
 
-// section makes a section of a course; what was not stated is the course's.
-func (n NewSection) section(course registrar.Course) registrar.Section {
+// section makes a section of a course; what was not stated is the course's. The zone is the term's.
+func (n NewSection) section(course registrar.Course, zone string) registrar.Section {
 	s := registrar.Section{
 		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number, Title: course.Title,
 		Credits: course.Credits,
@@ -160,5 +161,5 @@ func (n NewSection) section(course registrar.Course) registrar.Section {
 	return SectionChange{
 		CRN: &n.CRN, Label: api.Stated(n.Label), Component: &n.Component, Capacity: &n.Capacity, Status: &n.Status,
 		Meetings: &n.Meetings, Instructors: &n.Instructors, Deadlines: n.Deadlines.Stated(),
-	}.change(s)
+	}.change(s, zone)
 }

@@ -29,11 +29,20 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		Description: "What is absent stays; lists, credits and deadlines are replaced whole. Term and course are the section's for life.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Section], error) {
+		zone := ""
 		after, err := api.Change(in.IfMatchInput,
-			func() (registrar.SectionView, error) { return store.Section(ctx, registrar.SectionID(in.ID)) },
+			func() (registrar.SectionView, error) {
+				v, err := store.Section(ctx, registrar.SectionID(in.ID))
+				if err != nil || !api.Dated(in.Body.Deadlines) {
+					return v, err
+				}
+				term, err := store.Term(ctx, v.Term)
+				zone = term.TimeZone
+				return v, err
+			},
 			func(v registrar.SectionView) registrar.SectionView {
 				v.Seats.Free -= v.Capacity
-				v.Section = in.Body.change(v.Section)
+				v.Section = in.Body.change(v.Section, zone)
 				v.Seats.Free += v.Capacity
 				v.Seats.Capacity = v.Capacity
 				v.Stamp = v.Next(system.Clock())

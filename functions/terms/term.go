@@ -92,7 +92,7 @@ func (c TermChange) change(t registrar.Term) registrar.Term {
 		limit, _ := c.CreditLimit.Get()
 		t.CreditLimit = limit.Domain()
 	}
-	api.PatchDeadlines(&t.Deadlines, c.Deadlines)
+	api.PatchDeadlines(&t.Deadlines, c.Deadlines, t.TimeZone)
 	return t
 }
 

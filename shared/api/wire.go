@@ -65,8 +65,8 @@ func (c CreditRangeChange) Change(r *registrar.CreditRange) {
 
 // NewDeadlines states deadlines.
 type NewDeadlines struct {
-	LastAdd  *Instant `json:"lastAdd,omitempty" doc:"Last moment to enrol; absent: the term's, or none" example:"2025-01-27T04:59:59Z"`
-	LastDrop *Instant `json:"lastDrop,omitempty" doc:"Last moment to drop; absent: the term's, or none" example:"2025-02-11T04:59:59Z"`
+	LastAdd  *Deadline `json:"lastAdd,omitempty" doc:"Last moment to enrol, or the last day, in the term's time zone; absent: the term's, or none" example:"2025-01-27T04:59:59Z"`
+	LastDrop *Deadline `json:"lastDrop,omitempty" doc:"Last moment to drop, or the last day, in the term's time zone; absent: the term's, or none" example:"2025-02-10"`
 }
 
 // Stated are the deadlines as a change of none.
@@ -79,12 +79,20 @@ func (d *NewDeadlines) Stated() Removable[DeadlinesChange] {
 
 // DeadlinesChange is a merge patch of deadlines (RFC 7396).
 type DeadlinesChange struct {
-	LastAdd  Removable[Instant] `json:"lastAdd,omitzero" doc:"Last moment to enrol; null: the term's, or none" example:"2025-01-27T04:59:59Z"`
-	LastDrop Removable[Instant] `json:"lastDrop,omitzero" doc:"Last moment to drop; null: the term's, or none" example:"2025-02-11T04:59:59Z"`
+	LastAdd  Removable[Deadline] `json:"lastAdd,omitzero" doc:"Last moment to enrol, or the last day, in the term's time zone; null: the term's, or none" example:"2025-01-27T04:59:59Z"`
+	LastDrop Removable[Deadline] `json:"lastDrop,omitzero" doc:"Last moment to drop, or the last day, in the term's time zone; null: the term's, or none" example:"2025-02-10"`
 }
 
-// PatchDeadlines applies a member: null removes both deadlines.
-func PatchDeadlines(d *registrar.Deadlines, member Removable[DeadlinesChange]) {
+// Dated reports whether a member has a deadline that is a day: the time zone of the term is needed then.
+func Dated(member Removable[DeadlinesChange]) bool {
+	change, _ := member.Get()
+	add, _ := change.LastAdd.Get()
+	drop, _ := change.LastDrop.Get()
+	return add.dated() || drop.dated()
+}
+
+// PatchDeadlines applies a member: null removes both deadlines. The zone is the term's, in which days end.
+func PatchDeadlines(d *registrar.Deadlines, member Removable[DeadlinesChange], zone string) {
 	if !member.Sent() {
 		return
 	}
@@ -92,8 +100,15 @@ func PatchDeadlines(d *registrar.Deadlines, member Removable[DeadlinesChange]) {
 	if !given {
 		*d = registrar.Deadlines{}
 	}
-	PatchInstant(&d.LastAdd, change.LastAdd)
-	PatchInstant(&d.LastDrop, change.LastDrop)
+	patchDeadline(&d.LastAdd, change.LastAdd, zone)
+	patchDeadline(&d.LastDrop, change.LastDrop, zone)
+}
+
+func patchDeadline(t *time.Time, member Removable[Deadline], zone string) {
+	if member.Sent() {
+		last, _ := member.Get()
+		*t = last.stored(zone)
+	}
 }
 
 // PatchInstant applies a member: null removes the moment.

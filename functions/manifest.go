@@ -371,7 +371,7 @@ func queues() []Queue {
 		{
 			// By then the roster's index has caught up, and who decided on what was copied before has ended.
 			Name: "copies", Delay: 30 * time.Second, BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 10_000,
-			Events: []registrar.EventType{registrar.KindSection.Updated(), registrar.KindStudent.Updated()},
+			Events: []registrar.EventType{registrar.KindCourse.Updated(), registrar.KindSection.Updated(), registrar.KindStudent.Updated()},
 		},
 		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},
 	}

@@ -311,3 +311,35 @@ type again struct{ file string }
 func (a again) Open(context.Context, string) (io.ReadCloser, int64, error) {
 	return io.NopCloser(strings.NewReader(a.file)), int64(len(a.file)), nil
 }
+
+// A course stands on the rows of all its sections, and the first states its title. A section whose row says another was scheduled
+// under its own, which a new title of the course does not touch.
+func TestApply_ASectionWithATitleOfItsOwnKeepsIt(t *testing.T) {
+	o := openOffice(t)
+	file := header + row("100", "", "") + strings.Replace(row("200", "", ""), ",Title,", ",Title: Compilers,", 1)
+	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(file)); err != nil || im.Rows.Applied != 2 {
+		t.Fatalf("%+v, %v", im, err)
+	}
+	courses, err := o.CoursesByCode(t.Context(), []string{"CSCI 1100"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	course := courses["CSCI 1100"]
+	renamed := course
+	renamed.Title, renamed.Stamp = "Another Title", course.Next(o.Now())
+	if err := o.UpdateCourse(t.Context(), course, renamed); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range o.sections() {
+		if err := registrar.FollowTitle(t.Context(), o.University.Store, s.ID, o.Now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range o.sections() {
+		got[s.CRN] = s.Title
+	}
+	if got["100"] != "Another Title" || got["200"] != "Title: Compilers" {
+		t.Errorf("titles %v", got)
+	}
+}

@@ -85,6 +85,7 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		if err != nil {
 			return nil, err
 		}
+		out.ETag = api.WeakETag(im.Version) // as that of the report on it
 		if out.Body.ID == string(im.ID) {
 			out.Body.Upload = upload
 			return out, nil

@@ -3,6 +3,7 @@ package imports
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -148,6 +149,12 @@ func changedFields[T any](before, after T) []string {
 		}
 		if value := b.Field(n); value.Kind() == reflect.Slice && value.Len() == 0 && a.Field(n).Len() == 0 {
 			continue // none is none
+		}
+		if field.Name == "TitleFollows" { // a matter of the title
+			if !slices.Contains(names, "title") {
+				names = append(names, "title")
+			}
+			continue
 		}
 		first := strings.IndexFunc(field.Name, unicode.IsLower)
 		if first < 0 { // "CRN"

@@ -325,7 +325,14 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 // the file is complete; what a section cannot be without stays either way.
 func sectionFrom(e intake.Entry, course registrar.Course, before registrar.Section, known, complete bool) registrar.Section {
 	section := e.Section
-	section.Course, section.Subject, section.Number, section.Title = course.ID, course.Subject, course.Number, course.Title
+	section.Course, section.Subject, section.Number = course.ID, course.Subject, course.Number
+	section.Title, section.TitleFollows = course.Title, true
+	switch {
+	case e.Course.Title != "" && e.Course.Title != course.Title: // a topic: the section is scheduled under a title of its own
+		section.Title, section.TitleFollows = e.Course.Title, false
+	case e.Course.Title == "" && known && !before.TitleFollows:
+		section.Title, section.TitleFollows = before.Title, false
+	}
 	if !known {
 		return section
 	}

@@ -13,12 +13,15 @@ import (
 // RefreshStore is what [Refresh] needs of the store.
 type RefreshStore interface {
 	registrar.RefreshStore
+	registrar.TitleStore
+	CourseTerms(ctx context.Context, course registrar.CourseID) ([]registrar.TermID, error)
+	Sections(ctx context.Context, f registrar.SectionFilter, page registrar.PageRequest) (registrar.Page[registrar.SectionView], error)
 	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 }
 
 // Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section or a
-// student follows its change. It reads what the records say now, so that events may come late, twice and out of order; and
+// student follows its change, and so do the titles that sections copied of a course. It reads what the records say now, so that events may come late, twice and out of order; and
 // what is fresh is left alone, so that one delivery goes on where another was killed. It needs no claims: doing it twice is as good
 // as once. A registration that was dropped keeps the CRN that it had.
 func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
@@ -31,6 +34,12 @@ func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
 					return nil
 				}
 				return refreshRoster(ctx, store, registrar.SectionID(e.Record.ID), s.Clock)
+			},
+			registrar.KindCourse.Updated(): func(ctx context.Context, e registrar.Event) error {
+				if !changed(e, "title") {
+					return nil
+				}
+				return refreshTitles(ctx, store, registrar.CourseID(e.Record.ID), s.Clock)
 			},
 			registrar.KindStudent.Updated(): func(ctx context.Context, e registrar.Event) error {
 				if !changed(e, "givenName", "familyName") {
@@ -69,6 +78,33 @@ func refreshRoster(ctx context.Context, store RefreshStore, section registrar.Se
 			return nil
 		}
 	}
+}
+
+// refreshTitles goes through the sections of a course in all terms. Their list is an index, and lags a little, as the roster.
+func refreshTitles(ctx context.Context, store RefreshStore, course registrar.CourseID, now registrar.Clock) error {
+	terms, err := store.CourseTerms(ctx, course)
+	if err != nil {
+		return fmt.Errorf("refresh the titles of course %s: %w", course, err)
+	}
+	var failed []error
+	for _, term := range terms {
+		for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
+			sections, err := store.Sections(ctx, registrar.SectionFilter{Term: term, Course: course}, page)
+			if err != nil {
+				return fmt.Errorf("refresh the titles of course %s: %w", course, err)
+			}
+			for _, v := range sections.Items {
+				failed = append(failed, registrar.FollowTitle(ctx, store, v.ID, now))
+			}
+			if page.Cursor = sections.Next; page.Cursor == "" {
+				break
+			}
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("refresh the titles of course %s: %w", course, err)
+	}
+	return nil
 }
 
 func refreshSchedule(ctx context.Context, store RefreshStore, student registrar.StudentID, now registrar.Clock) error {

@@ -63,7 +63,7 @@ type Section struct {
 	Offering    string          `json:"offering" doc:"Of the course in the term"`
 	Subject     string          `json:"subject" example:"CSCI"`
 	Number      string          `json:"number" example:"1200"`
-	Title       string          `json:"title" doc:"As scheduled" example:"Data Structures"`
+	Title       string          `json:"title" doc:"As scheduled: the course's, which it follows, unless an import gave the section one of its own" example:"Data Structures"`
 	CRN         string          `json:"crn" example:"12345"`
 	Label       string          `json:"label,omitempty" example:"01"`
 	Component   string          `json:"component" example:"lecture"`
@@ -152,7 +152,7 @@ func (m Meeting) meeting() registrar.Meeting {
 // section makes a section of a course; what was not stated is the course's. The zone is the term's.
 func (n NewSection) section(course registrar.Course, zone string) registrar.Section {
 	s := registrar.Section{
-		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number, Title: course.Title,
+		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number, Title: course.Title, TitleFollows: true,
 		Credits: course.Credits,
 	}
 	if n.Credits != nil {

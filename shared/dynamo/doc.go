@@ -71,6 +71,8 @@
 //	                                    update an UpdateItem of the count of terms and of each term
 //	                                    record in its transaction                                         1 r, 0.5 r, 2 w, 2 w a term
 //	all registrations of a student      Query c STUDENT#id, begins_with(REG#)                             1 r for each 4 KB
+//	give a section its course's title    GetItem c, BatchGetItem c of 2, TransactWriteItems of 4           3 r, 8 w, 2 w GSI
+//	terms of a course                   Query c COURSE#id, begins_with(OFFERING#)                         1 r for each 4 KB
 //	refresh the copies of a registration facts of an enrolment, TransactWriteItems of 4                   4 r, 16 w with GSI
 //	refused attempts                    BatchWriteItem of 25 (from the audit queue)                       3 w each with GSIs
 //	events of a record or a student     Query GSI1 of 1 partition, a section's of 8; Query GSI2           0.5 r for each 4 KB and partition
@@ -85,7 +87,7 @@
 //	imports, the newest first           Query GSI2 IMPORTS, backwards                                     0.5 r for each 4 KB
 //	imports that have (not) ended       Query GSI1 IMPORTS#OPEN or #ENDED                                 0.5 r for each 4 KB
 //	job: begin and end a run            GetItem c, PutItem (conditional) twice                            1 r, 2 w
-//	reconcile a section's seats         BatchGetItem of 4, Query (count) GSI1 ROSTER#section              2 r, 0.5 r for each 4 KB
+//	reconcile a section's seats         BatchGetItem of 5, Query (count) GSI1 ROSTER#section              2.5 r, 0.5 r for each 4 KB
 //	reconcile a course's offerings      Query COURSE#id, begins_with(OFFERING#), and for each term
 //	                                    Query (count) TERM#t, and GSI1 TERM#t#SUBJECT#s                   0.5 r for each 4 KB
 //	reconcile a student                 Query STUDENT#id; the sections held come from a cache             0.5 r for each 4 KB

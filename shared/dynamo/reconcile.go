@@ -28,7 +28,7 @@ func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page re
 func (s *Store) SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error) {
 	a := registrar.SeatAccount{SectionRef: ref}
 	of := registrar.Section{ID: ref.Section, Term: ref.Term, Course: ref.Course}
-	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of), offeringKey(of)}, consistent)
+	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of), offeringKey(of), courseKey(ref.Course)}, consistent)
 	if err != nil {
 		return a, fmt.Errorf("read a section and its seats: %w", err)
 	}
@@ -40,6 +40,11 @@ func (s *Store) SeatAccount(ctx context.Context, ref registrar.SectionRef, consi
 	if items[1] != nil {
 		seats := seatsFrom(items[1])
 		a.Seats = &seats
+	}
+	if items[4] != nil {
+		if course := courseFrom(items[4]); s.now().Sub(course.UpdatedAt) > registrar.RefreshTime {
+			a.Title = course.Title
+		}
 	}
 	a.Enrolled, err = s.countOf(ctx, s.inIndex("GSI1", "ROSTER#"+string(ref.Section), string(registrar.Enrolled)+"#"))
 	return a, err
@@ -57,6 +62,23 @@ func (s *Store) countOf(ctx context.Context, in *dynamodb.QueryInput) (int, erro
 		n += int(out.Count)
 	}
 	return n, nil
+}
+
+// CourseTerms lists the terms in which a course is offered: one consistent query of the course's partition.
+func (s *Store) CourseTerms(ctx context.Context, course registrar.CourseID) ([]registrar.TermID, error) {
+	in := s.beginning("COURSE#"+string(course), "OFFERING#")
+	in.ConsistentRead = aws.Bool(true)
+	var terms []registrar.TermID
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, busyOr(ctx, fmt.Errorf("read a course's offerings: %w", err))
+		}
+		for _, i := range out.Items {
+			terms = append(terms, registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")))
+		}
+	}
+	return terms, nil
 }
 
 // OfferingAccounts reads a course's offerings and what they count, for all terms.

@@ -221,8 +221,19 @@ func passed(f registrar.SectionFilter, v *registrar.SectionView) *registrar.Sect
 // UpdateSection replaces what was read as before, or returns [registrar.ErrVersionMismatch]. Term and course must be the
 // same. A capacity below what is taken is allowed and leaves fewer than no free seats.
 func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Section) error {
-	actions := []action{
-		s.overwrite(sectionItem(after), "section", "label", "lastAdd", "lastDrop"),
+	return s.updateSection(ctx, before, after)
+}
+
+// SaveTitle implements [registrar.TitleStore]: an update of the section, and a check of its course in the same transaction.
+func (s *Store) SaveTitle(ctx context.Context, before, after registrar.Section, course registrar.Course) error {
+	return s.updateSection(ctx, before, after, action{
+		write: s.unchanged(courseKey(course.ID), course.Version), refused: always(registrar.ErrStale),
+	})
+}
+
+func (s *Store) updateSection(ctx context.Context, before, after registrar.Section, others ...action) error {
+	actions := append([]action{
+		s.overwrite(sectionItem(after), "section", "label", "lastAdd", "lastDrop", "titleFollows"),
 		s.updateAction(seatsKey(after.ID),
 			"SET #capacity = :capacity, freeSeats = freeSeats + :difference, #status = :status, sectionVersion = :version", "attribute_exists(PK)",
 			item{
@@ -230,7 +241,7 @@ func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Secti
 				":version": num(after.Version),
 			}, always(notFound("section", string(after.ID)))).named(map[string]string{"#status": "status", "#capacity": "capacity"}),
 		s.updated(ctx, recordOf(registrar.KindSection, after.ID), sectionItem(before), sectionItem(after)),
-	}
+	}, others...)
 	actions = append(actions, s.rename(crn, crnName(before), crnName(after), string(after.ID), "crn")...)
 	for _, id := range before.Instructors {
 		if !slices.Contains(after.Instructors, id) {
@@ -309,6 +320,9 @@ func sectionItem(section registrar.Section) item {
 	i["GSI1SK"] = str(escaped(section.Number) + "#" + escaped(section.CRN) + "#" + string(section.ID))
 	i["term"], i["course"] = str(string(section.Term)), str(string(section.Course))
 	i["subject"], i["number"], i["title"] = str(section.Subject), str(section.Number), str(section.Title)
+	if section.TitleFollows {
+		i["titleFollows"] = &types.AttributeValueMemberBOOL{Value: true}
+	}
 	i["crn"], i["component"], i["status"] = str(section.CRN), str(section.Component), str(string(section.Status))
 	put(i, "label", section.Label)
 	i["creditsMin"], i["creditsMax"] = num(section.Credits.Min), num(section.Credits.Max)
@@ -329,11 +343,13 @@ func sectionItem(section registrar.Section) item {
 }
 
 func sectionFrom(i item) (registrar.Section, error) {
+	follows, _ := i["titleFollows"].(*types.AttributeValueMemberBOOL)
 	section := registrar.Section{
 		ID:   registrar.SectionID(strings.TrimPrefix(text(i["PK"]), "SECTION#")),
 		Term: registrar.TermID(text(i["term"])), Course: registrar.CourseID(text(i["course"])),
 		Subject: text(i["subject"]), Number: text(i["number"]), Title: text(i["title"]),
-		CRN: text(i["crn"]), Label: text(i["label"]), Component: text(i["component"]), Credits: creditsFrom(i),
+		TitleFollows: follows != nil && follows.Value,
+		CRN:          text(i["crn"]), Label: text(i["label"]), Component: text(i["component"]), Credits: creditsFrom(i),
 		Capacity: int(integer(i["capacity"])), Status: registrar.SectionStatus(text(i["status"])),
 		Instructors: textsFrom[registrar.InstructorID](i["instructors"]), Deadlines: deadlinesFrom(i), Stamp: stampFrom(i),
 	}

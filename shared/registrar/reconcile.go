@@ -24,6 +24,7 @@ const (
 	CountSeatsCapacity    Count = "seats.capacity"       // against the section
 	CountSeatsStatus      Count = "seats.status"         // against the section
 	CountSeatsVersion     Count = "seats.sectionVersion" // against the section
+	CountTitle            Count = "section.title"        // against the course's, where it follows that
 	CountTermSections     Count = "term.sections"        // the term's list against its sections
 	CountOfferingSections Count = "offering.sections"    // against the term's list
 	CountStudentTerms     Count = "student.terms"        // against the term records
@@ -46,7 +47,7 @@ type Difference struct {
 // Numbers are both as numbers; not ok where the count is of something else.
 func (d Difference) Numbers() (kept, derived int, ok bool) {
 	switch d.Count {
-	case CountHoldings, CountCopies, CountSeatsStatus, CountRoster, CountReadable:
+	case CountHoldings, CountCopies, CountTitle, CountSeatsStatus, CountRoster, CountReadable:
 		return 0, 0, false
 	}
 	kept, err := strconv.Atoi(d.Kept)
@@ -89,6 +90,7 @@ type SeatAccount struct {
 	Seats      *Seats   // nil: there is none
 	Enrolled   int      // ENROLLED registrations
 	Offered    bool     // whether the course has an offering in the term
+	Title      string   // the course's; empty when it changed of late: then the section's may not have followed yet
 	Unreadable bool     // the section is there and cannot be read
 }
 
@@ -111,6 +113,9 @@ func (a SeatAccount) Differences() []Difference {
 	}
 	if !a.Offered {
 		d.unlessSame(CountOfferingSections, string(OfferingOf(a.Term, a.Course)), none, "section")
+	}
+	if a.Title != "" && a.Section.TitleFollows {
+		d.unlessSame(CountTitle, "", a.Section.Title, a.Title)
 	}
 	if a.Seats == nil {
 		d.unlessSame(CountSeats, "", none, "section")

@@ -176,7 +176,7 @@ func section(n int) registrar.Section {
 	c := course((n-1)%(Courses-1) + 1)
 	s := registrar.Section{
 		ID: registrar.SectionID(ID(KindSection, n)), Term: registrar.TermID(ID(KindTerm, 1)), Course: c.ID,
-		Subject: c.Subject, Number: c.Number, Title: c.Title, CRN: fmt.Sprint(20000 + n), Label: fmt.Sprintf("%02d", (n-1)/(Courses-1)+1),
+		Subject: c.Subject, Number: c.Number, Title: c.Title, TitleFollows: true, CRN: fmt.Sprint(20000 + n), Label: fmt.Sprintf("%02d", (n-1)/(Courses-1)+1),
 		Component: "lecture", Credits: c.Credits, Capacity: 20 + 5*(n%5), Status: registrar.SectionOpen,
 		Instructors: []registrar.InstructorID{registrar.InstructorID(ID(KindInstructor, n%(Instructors-1)+1))},
 		Stamp:       registrar.Stamp{}.Next(at()),

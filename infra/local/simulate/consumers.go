@@ -207,13 +207,26 @@ func (w *world) records(ctx context.Context) (mails map[string][]string, registr
 	return mails, registrations, nil
 }
 
-// copies are all fresh: what registrations copied of sections that have changed since.
+// copies are all fresh: what registrations copied of sections that have changed since, and sections of courses.
 func (w *world) copies(ctx context.Context) error {
 	c, err := w.open(ctx, nil)
 	if err != nil {
 		return err
 	}
 	var wrong []error
+	for _, id := range w.sections {
+		section, err := c.Store.Section(ctx, id)
+		if err != nil {
+			return err
+		}
+		course, err := c.Store.Course(ctx, section.Course)
+		if err != nil {
+			return err
+		}
+		if _, stale := registrar.DecideTitle(section.Section, course, time.Now()); stale || !section.TitleFollows {
+			wrong = append(wrong, fmt.Errorf("section %s has the title %q, its course %q", last4(string(id)), section.Title, course.Title))
+		}
+	}
 	for _, student := range w.students {
 		all, err := c.Store.Registrations(ctx, student)
 		if err != nil {

@@ -82,7 +82,7 @@ type world struct {
 
 	oversold  []error            // sections that had fewer seats than were taken
 	forgotten registrar.ImportID // whose file nobody uploads
-	resting   bool               // no consumer runs, and so no meetings are moved: nobody would refresh the copies
+	resting   bool               // no consumer runs, and so nothing is moved or renamed: nobody would refresh the copies
 }
 
 // Run simulates. The error tells what was wrong afterwards, with the last events before.
@@ -344,6 +344,17 @@ func (w *world) widen(ctx context.Context, section registrar.SectionID, random *
 	}
 	etag, _ := now["etag"].(string)
 	w.send(ctx, http.MethodPatch, path, change, map[string]string{"If-Match": etag})
+	if course, ok := now["course"].(string); ok && random.IntN(2) == 0 && !w.resting {
+		w.retitle(ctx, "/v1/courses/"+course, fmt.Sprint("Title ", random.IntN(1000)))
+	}
+}
+
+// retitle gives a course another title, which its sections are to follow.
+func (w *world) retitle(ctx context.Context, path, title string) {
+	if status, now := w.call(ctx, http.MethodGet, path, "", nil); status == http.StatusOK {
+		etag, _ := now["etag"].(string)
+		w.send(ctx, http.MethodPatch, path, map[string]any{"title": title}, map[string]string{"If-Match": etag})
+	}
 }
 
 // look reads a section, and complains when more seats are taken than there are: at the end some may be free again.

@@ -65,6 +65,8 @@ type Store interface {
 	Registration(ctx context.Context, section registrar.SectionID, student registrar.StudentID) (registrar.Registration, error)
 	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
 	registrar.RefreshStore
+	registrar.TitleStore
+	CourseTerms(ctx context.Context, course registrar.CourseID) ([]registrar.TermID, error)
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 	Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error)
 
@@ -158,7 +160,7 @@ func (u *University) NewCourse(subject, number, title string) registrar.Course {
 // SectionOf gives an open section without meetings, not stored yet.
 func (u *University) SectionOf(t registrar.Term, c registrar.Course, crn string, capacity int) registrar.Section {
 	return registrar.Section{
-		ID: registrar.SectionID(u.NewID()), Term: t.ID, Course: c.ID, Subject: c.Subject, Number: c.Number, Title: c.Title,
+		ID: registrar.SectionID(u.NewID()), Term: t.ID, Course: c.ID, Subject: c.Subject, Number: c.Number, Title: c.Title, TitleFollows: true,
 		CRN: crn, Label: "01", Component: "lecture", Credits: c.Credits, Capacity: capacity, Status: registrar.SectionOpen,
 		Stamp: registrar.Stamp{}.Next(u.at),
 	}

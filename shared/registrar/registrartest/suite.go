@@ -48,6 +48,7 @@ func suite() map[string]func(*testing.T, *University) {
 		"lists page without gap or repetition":           lists,
 		"what others depend on is not deleted":           dependents,
 		"an offering comes and goes with its sections":   offerings,
+		"a course's new title reaches its sections":      titles,
 		"enrol, drop and enrol again":                    enrolment,
 		"a key is answered once":                         idempotency,
 		"an import and its problems":                     imports,
@@ -654,6 +655,46 @@ func refreshed(t *testing.T, u *University) {
 	}
 	CheckSeats(t, u.Store, early.ID)
 	droppedCopies(t, u, renamed, moved)
+}
+
+// titles changes a course's title under a section that copied it and one that was scheduled under its own.
+func titles(t *testing.T, u *University) {
+	ctx := t.Context()
+	term, later, course := u.NewTerm("2025-SPRING"), u.NewTerm("2025-FALL"), u.NewCourse("CSCI", "4961", "Topics")
+	copied, elsewhere := u.NewSection(term, course, "100", 5), u.NewSection(later, course, "100", 5)
+	own := u.SectionOf(term, course, "200", 5)
+	own.Title, own.TitleFollows = "Topics: Compilers", false
+	u.must(u.CreateSection(ctx, own, registrar.Answer{}))
+	terms, err := u.CourseTerms(ctx, course.ID)
+	u.must(err)
+	slices.Sort(terms)
+	same(t, "terms of a course", terms, []registrar.TermID{term.ID, later.ID})
+	renamed := course
+	renamed.Title, renamed.Stamp = "Selected Topics", course.Next(u.at)
+	u.must(u.UpdateCourse(ctx, course, renamed))
+	outdated, stale := registrar.DecideTitle(copied, registrar.Course{Title: "An older title"}, u.at)
+	if !stale {
+		t.Fatal("a section under an outdated title is not stale")
+	}
+	if err := u.SaveTitle(ctx, copied, outdated, course); !errors.Is(err, registrar.ErrStale) {
+		t.Errorf("the title of an older version of the course: %v, want ErrStale", err)
+	}
+	for _, s := range []registrar.Section{copied, elsewhere, own} {
+		for range 2 { // delivered twice
+			u.must(registrar.FollowTitle(ctx, u.Store, s.ID, u.Now))
+		}
+		want := s
+		if s.TitleFollows {
+			want.Title, want.Stamp = "Selected Topics", s.Next(u.at)
+		}
+		view, err := u.Section(ctx, s.ID)
+		u.must(err)
+		same(t, "section "+s.CRN, view.Section, want)
+		if view.Seats.SectionVersion != want.Version {
+			t.Errorf("section %s: its seats are of version %d, want %d", s.CRN, view.Seats.SectionVersion, want.Version)
+		}
+	}
+	u.must(registrar.FollowTitle(ctx, u.Store, "gone", u.Now))
 }
 
 // droppedCopies drops a section that gets another CRN, and renames the student afterwards.

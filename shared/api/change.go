@@ -13,7 +13,7 @@ import (
 
 // IdempotencyInput is embedded in the input of an operation that makes something.
 type IdempotencyInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]*$" doc:"Any unique text, such as a UUID. A request that is sent again with its key within 24 hours has no second effect and gets the same answer." example:"7d2f6c1e-5b3a-4e0f-9a53-2a1f4f0b8c11"`
+	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" doc:"Any unique text, such as a UUID. A request that is sent again with its key within 24 hours has no second effect and gets the same answer." example:"7d2f6c1e-5b3a-4e0f-9a53-2a1f4f0b8c11"`
 }
 
 // Key is the idempotency key of the request.

@@ -153,7 +153,7 @@ func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 			schema.Extensions = map[string]any{"pattern": entityTagsPattern} // which the front checks itself
 		}
 		if p.Name == "cursor" { // what it is of is signed: see the store
-			schema.Extensions = map[string]any{"pattern": "^[!-~]+$"}
+			schema.Extensions = map[string]any{"pattern": "^[!-~]*$"}
 		}
 		if value, ok := example.Path[p.Name]; ok && p.In == "path" { // a record that the sample data has
 			p.Example, schema.Examples = value, nil

@@ -24,6 +24,9 @@ RULES = [
     ("students-*", ("body.familyName", "REQUIRED"), "one of the two names may be empty, not both"),
     ("instructors-*", ("body.name", "FORMAT"), "a placeholder such as Staff names nobody"),
     ("registrations-create", ("body.credits", "OUT_OF_RANGE"), "the section says for how many credits it can be taken"),
+    ("imports-create", ("body.term", "*"), "a schedule is of a term, and people are of none"),
+    ("imports-create", ("body.format", "FORMAT"), "a format is of one kind of file"),
+    ("imports-create", ("body.complete", "FORMAT"), "likewise"),
     ("imports-create", ("body.mapping*", "*"), "the parts of a mapping belong together, and to no named format"),
     ("preferences-unsubscribe", "BAD_REQUEST", "a multipart form's names stand in headers, which hold no control characters"),
 ]

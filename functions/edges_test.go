@@ -369,3 +369,23 @@ func TestMeetingsLieWithinTheirTerm(t *testing.T) {
 		t.Errorf("moved out of the term: %d %q", moved.status, moved.fields)
 	}
 }
+
+// A term that states no window is closed: what was left out does not mean "always".
+func TestATermWithoutAWindowIsClosed(t *testing.T) {
+	c := openCampus(t)
+	term := "/v1/terms/" + sample.ID(sample.KindTerm, 3)
+	made := c.ask(http.MethodPost, "/v1/sections", fmt.Sprintf(`{"term": %q, "course": %q, "crn": "90010", "capacity": 1, "status": "open"}`,
+		sample.ID(sample.KindTerm, 3), sample.ID(sample.KindCourse, 1)))
+	enrol := func() answered {
+		return c.ask(http.MethodPost, fmt.Sprintf("/v1/sections/%s/registrations", made.at("id")), fmt.Sprintf(`{"student": %q}`, sample.ID(sample.KindStudent, 500)))
+	}
+	if got := enrol(); got.status != http.StatusConflict || got.at("code") != "WINDOW_CLOSED" {
+		t.Errorf("without a window: %d %v", got.status, got.body)
+	}
+	if got := c.ask(http.MethodPatch, term, `{"registration": {"open": "2026-11-01T00:00:00Z"}}`, "If-Match", "*"); got.status != http.StatusOK {
+		t.Fatalf("a window: %d %v", got.status, got.body)
+	}
+	if got := enrol(); got.status != http.StatusCreated {
+		t.Errorf("with a window: %d %v", got.status, got.body)
+	}
+}

@@ -182,7 +182,7 @@ func TestReferencesLeadThereUnderAMapping(t *testing.T) {
 	}
 	section := "/v1/sections/" + sample.ID(sample.KindSection, 11)
 	for address, body := range map[string]string{
-		"/v1/terms":                `{"code": "X", "title": "X", "start": "2028-01-10", "end": "2028-05-06", "timeZone": "America/New_York"}`,
+		"/v1/terms":                `{"code": "X", "title": "X", "start": "2028-01-10", "end": "2028-05-06", "timeZone": "America/New_York", "registration": {"open": "2000-01-01T00:00:00Z"}}`,
 		section + "/registrations": `{"student": "` + sample.ID(sample.KindStudent, 499) + `"}`,
 		"/v1/imports":              `{"kind": "sections", "term": "` + sample.ID(sample.KindTerm, 1) + `"}`,
 	} {

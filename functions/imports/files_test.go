@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/registrar/functions/imports"
 	"example.com/registrar/shared/registrar"
@@ -38,7 +39,7 @@ func dataFile(t *testing.T, name string) *os.File {
 func (o *office) inTerm(code, title string, start, end registrar.Date) *office {
 	o.T.Helper()
 	o.term = registrar.Term{
-		ID: registrar.TermID(o.University.NewID()), Code: code, Title: title, Start: start, End: end, TimeZone: "America/New_York",
+		ID: registrar.TermID(o.University.NewID()), Code: code, Title: title, Start: start, End: end, TimeZone: "America/New_York", Registration: registrar.Window{Open: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)},
 		Stamp: registrar.Stamp{}.Next(o.Now()),
 	}
 	if err := o.CreateTerm(o.T.Context(), o.term, registrar.Answer{}); err != nil {

@@ -110,6 +110,9 @@ func windowClosed(t Term, at time.Time) *Refusal {
 	window := t.Registration
 	no := Refuse(WindowClosed, string(t.ID), "registration for the term is not open")
 	switch {
+	case window == Window{}:
+		no.Detail = "the term has no registration window: it is closed"
+		no.Clears = "a window, which the registrar's office can set"
 	case at.Before(window.Open):
 		no.Detail = "registration for the term opens at " + window.Open.UTC().Format(time.RFC3339)
 		no.Clears = "waiting until then"

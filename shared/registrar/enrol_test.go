@@ -21,7 +21,7 @@ func ids() registrar.IDs {
 
 func facts() registrar.EnrolFacts {
 	return registrar.EnrolFacts{
-		Term: registrar.Term{ID: "t", CreditLimit: 1800},
+		Term: registrar.Term{ID: "t", CreditLimit: 1800, Registration: registrar.Window{Open: now.Add(-time.Hour)}},
 		Section: registrar.Section{ID: "s", Term: "t", Course: "c", CRN: "10001", Component: "lecture",
 			Credits:  registrar.CreditRange{Min: 400, Max: 400},
 			Meetings: []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2024-08-28", To: "2024-12-20"}}},

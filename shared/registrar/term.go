@@ -17,15 +17,15 @@ type Term struct {
 	Stamp
 }
 
-// Window is the half-open range of instants [Open, Close). One bound may be zero: without Open it began before all time, and
-// without Close it lasts as long as the term.
+// Window is the half-open range of instants [Open, Close). One bound may be zero, and does not bind. Without both there is no
+// window, and it is never open: a term without a window is closed (domain.md §11).
 type Window struct {
 	Open, Close time.Time
 }
 
 // Contains reports whether t lies in the window.
 func (w Window) Contains(t time.Time) bool {
-	return !t.Before(w.Open) && (w.Close.IsZero() || t.Before(w.Close))
+	return w != Window{} && !t.Before(w.Open) && (w.Close.IsZero() || t.Before(w.Close))
 }
 
 // Equal reports whether both are the same window.

@@ -127,7 +127,7 @@ func (c *campus) create(resource string, body map[string]any) string {
 func (c *campus) term() string {
 	c.Helper()
 	return c.create("terms", map[string]any{
-		"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York",
+		"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"},
 	})
 }
 
@@ -256,7 +256,7 @@ func TestRace_OneStudentManySections(t *testing.T) {
 	for round := range rounds(t) {
 		c := open(t)
 		term := c.create("terms", map[string]any{
-			"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York", "creditLimit": limit,
+			"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"}, "creditLimit": limit,
 		})
 		student := c.students(1)[0]
 		ids := make([]string, sections)

@@ -283,8 +283,9 @@ func termFor(ctx context.Context, c *client.Client, about contents, o options, o
 	}
 	title := season[:1] + strings.ToLower(season[1:]) + " " + year
 	fmt.Fprintf(out, "making the term %s (%s)\n", code, title)
-	err = c.Do(ctx, http.MethodPost, "/v1/terms", map[string]string{
+	err = c.Do(ctx, http.MethodPost, "/v1/terms", map[string]any{
 		"code": code, "title": title, "start": about.start, "end": last.AddDate(0, 0, 1).Format(time.DateOnly), "timeZone": o.zone,
+		"registration": map[string]string{"open": "2000-01-01T00:00:00Z"}, // the file does not say; without a window the term is closed
 	}, &term)
 	return term, err
 }

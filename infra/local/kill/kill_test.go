@@ -243,7 +243,7 @@ func (c *campus) found(students, sections int) (section, student []string) {
 		}
 		return made.ID
 	}
-	term := create("/v1/terms", map[string]any{"code": "KILL", "title": "T", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "UTC"})
+	term := create("/v1/terms", map[string]any{"code": "KILL", "title": "T", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "UTC", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"}})
 	for n := range sections {
 		course := create("/v1/courses", map[string]any{"subject": "KILL", "number": fmt.Sprint(n), "title": "X", "credits": map[string]any{"min": 1, "max": 1}})
 		section = append(section, create("/v1/sections", map[string]any{

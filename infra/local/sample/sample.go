@@ -111,7 +111,10 @@ func each(n int, do func(n int) error) error {
 
 func terms() []registrar.Term {
 	return []registrar.Term{
-		{Code: "2027-SPRING", Title: "Spring 2027", Start: "2027-01-11", End: "2027-05-08", TimeZone: "America/New_York", CreditLimit: 21_00},
+		{
+			Code: "2027-SPRING", Title: "Spring 2027", Start: "2027-01-11", End: "2027-05-08", TimeZone: "America/New_York", CreditLimit: 21_00,
+			Registration: registrar.Window{Open: time.Date(2024, 11, 4, 13, 0, 0, 0, time.UTC)},
+		},
 		{
 			Code: "2026-FALL", Title: "Fall 2026", Start: "2026-08-24", End: "2026-12-12", TimeZone: "America/New_York", CreditLimit: 21_00,
 			Registration: registrar.Window{Close: time.Date(2026, 9, 8, 4, 0, 0, 0, time.UTC)},

@@ -177,7 +177,7 @@ func (w *world) establish(ctx context.Context) error {
 		}
 		return id, nil
 	}
-	term, err := post("/v1/terms", map[string]any{"code": "T", "title": "T", "start": "2000-01-01", "end": "2000-06-01", "timeZone": "UTC", "creditLimit": 20})
+	term, err := post("/v1/terms", map[string]any{"code": "T", "title": "T", "start": "2000-01-01", "end": "2000-06-01", "timeZone": "UTC", "creditLimit": 20, "registration": map[string]any{"open": "1999-01-01T00:00:00Z"}})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func walk(ctx context.Context, api string) error {
 	limit := 21.0
 	term, err := c.TermsCreateWithResponse(ctx, nil, registrar.NewTerm{
 		Code: "2028-SPRING-GO", Title: "Spring 2028", Start: day(2028, 1, 10), End: day(2028, 5, 6), TimeZone: "America/New_York",
-		CreditLimit: &limit, Registration: &registrar.Window{Open: &opens, Close: &closes},
+		CreditLimit: &limit, Registration: &registrar.NewWindow{Open: &opens, Close: &closes},
 	})
 	if err != nil {
 		return err
@@ -75,7 +75,8 @@ func walk(ctx context.Context, api string) error {
 	}
 	var students []types.UUID
 	for _, number := range []string{"U9000001G", "U9000002G"} {
-		student, err := c.StudentsCreateWithResponse(ctx, nil, registrar.NewStudent{Number: number, GivenName: "Vera", FamilyName: "Rubin"})
+		given, family := "Vera", "Rubin"
+		student, err := c.StudentsCreateWithResponse(ctx, nil, registrar.NewStudent{Number: number, GivenName: &given, FamilyName: &family})
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,11 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 	if !strings.HasPrefix(s.whole["openapi"].(string), "3.1") {
 		t.Errorf("OpenAPI %s", s.whole["openapi"])
 	}
+	walk(s.whole, "", func(node map[string]any, at string) {
+		if _, ok := node["patternDescription"]; ok {
+			t.Errorf("%s/patternDescription is no word of JSON Schema", at)
+		}
+	})
 	for _, o := range s.operations {
 		for _, what := range []string{"summary", "description", "x-access"} {
 			if text, _ := o.described[what].(string); text == "" {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -92,13 +93,34 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work := t.TempDir()
+	api, work := running(t), t.TempDir()
+	try := func(document string, arguments ...string) ([]byte, error) {
+		schemathesis := exec.CommandContext(t.Context(), command, append([]string{
+			"--config-file", filepath.Join(folder, "schemathesis.toml"), "run", document, "--url", api, "--checks", "all", "--no-color",
+		}, arguments...)...)
+		schemathesis.Dir = work
+		schemathesis.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+filepath.Join(folder, "exceptions.py"), "PYTHONDONTWRITEBYTECODE=1")
+		return schemathesis.CombinedOutput()
+	}
+
+	// It is awake: it finds a fault that is planted in the document.
+	planted := filepath.Join(work, "planted.json")
+	whole := read(t).whole
+	health := object(whole, "components", "schemas", "Health")
+	health["required"] = append(health["required"].([]any), "planted")
+	text, err := json.Marshal(whole)
+	if err == nil {
+		err = os.WriteFile(planted, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := try(planted, "--include-path", "/health", "--phases", "examples"); err == nil || !strings.Contains(string(out), "planted") {
+		t.Fatalf("Schemathesis missed a planted fault: %v\n%s", err, out)
+	}
+
 	report := filepath.Join(work, "report.json")
-	schemathesis := exec.CommandContext(t.Context(), command, "--config-file", filepath.Join(folder, "schemathesis.toml"), "run", document,
-		"--url", running(t), "--checks", "all", "--report", "json", "--report-json-path", report, "--no-color")
-	schemathesis.Dir = work
-	schemathesis.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+filepath.Join(folder, "exceptions.py"), "PYTHONDONTWRITEBYTECODE=1")
-	out, failed := schemathesis.CombinedOutput()
+	out, failed := try(document, "--report", "json", "--report-json-path", report)
 	var outcome struct {
 		Seconds    float64                                      `json:"running_time"`
 		Operations struct{ Total, Tested int }                  `json:"operations"`
@@ -106,7 +128,7 @@ func TestSchemathesis(t *testing.T) {
 		Phases     map[string]struct{ Status string }           `json:"phases"`
 		Rates      map[string]map[string]struct{ Accepted int } `json:"valid_rates"`
 	}
-	text, err := os.ReadFile(report)
+	text, err = os.ReadFile(report)
 	if err == nil {
 		err = json.Unmarshal(text, &outcome)
 	}

@@ -42,8 +42,13 @@ func (d *Deadline) Resolve(ctx huma.Context, at *huma.PathBuffer) []error {
 
 // Schema implements [huma.SchemaProvider].
 func (Deadline) Schema(huma.Registry) *huma.Schema {
+	const (
+		day    = `[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
+		clock  = `([01][0-9]|2[0-3]):[0-5][0-9]`
+		moment = `[Tt]` + clock + `:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]` + clock + `)`
+	)
 	return &huma.Schema{
-		Type: huma.TypeString, Pattern: `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].+)?$`,
+		Type: huma.TypeString, Pattern: `^` + day + `(` + moment + `)?$`,
 		PatternDescription: "a date, such as 2028-02-01, or a date and time as in RFC 3339",
 	}
 }

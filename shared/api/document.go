@@ -34,6 +34,9 @@ func Document(about About, operations []Operation, examples map[string]Examples)
 	}
 	doc := api.OpenAPI()
 	introduce(doc, about)
+	for _, schema := range doc.Components.Schemas.Map() {
+		withoutWords(schema)
+	}
 	for _, o := range operations {
 		described := operationIn(doc, o.Method, o.Path)
 		if described == nil {
@@ -325,6 +328,24 @@ func explain(status int) explanation {
 		}}
 	}
 	return explanation{when: http.StatusText(status)}
+}
+
+// withoutWords takes out what JSON Schema does not know: what huma says instead of a pattern.
+func withoutWords(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	s.PatternDescription = ""
+	for _, property := range s.Properties {
+		withoutWords(property)
+	}
+	withoutWords(s.Items)
+	if additional, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		withoutWords(additional)
+	}
+	for _, alternative := range s.AnyOf {
+		withoutWords(alternative)
+	}
 }
 
 func showExample(content map[string]*huma.MediaType, example any) {

@@ -12,6 +12,7 @@ RULES = [
     ("*", "IDEMPOTENCY_MISMATCH", "the key was used with another request, of this run"),
     ("audit-list", ("query.*", "*"), "from, to, record and student depend on each other, which OpenAPI cannot say of parameters"),
     ("*", ("body.deadlines.*", "OUT_OF_RANGE"), "moments are of the years 1900 to 9999"),
+    ("*", ("body.deadlines.*", "FORMAT"), "30 February has the form of a day and is none"),
     ("terms-*", ("body.start", "OUT_OF_RANGE"), "days are of the years 1900 to 9999"),
     ("terms-*", ("body.end", "OUT_OF_RANGE"), "likewise, and a term ends after it starts"),
     ("terms-*", ("body.registration.*", "OUT_OF_RANGE"), "likewise, and a window closes after it opens"),

@@ -109,7 +109,9 @@ func TestImportsThatStandStill(t *testing.T) {
 		log := &lines{}
 		c := schedules(t, log, nil, cloud.Engines{})
 		c.run()
-		term := c.term()
+		term := c.create("terms", map[string]any{ // the one that the file is of
+			"code": "T-" + c.mark, "title": "A term", "start": "2027-05-17", "end": "2027-08-14", "timeZone": "America/New_York",
+		})
 		// Of three imports one never got its file; the others were begun, their workers killed, and their messages are gone.
 		upload, err := c.cloud.Bucket.PresignUpload(t.Context(), "imports/left")
 		if err != nil {

@@ -86,8 +86,9 @@ func TestARetryIsAnsweredThatComesWhileTheFirstAttemptCommits(t *testing.T) {
 		})
 		student := r.students[0]
 		mail := registrar.Mail{
-			ID: "0123456789abcdef0123456789abcdef", Event: "e", Kind: registrar.MailRegistrationMade, Recipient: registrar.OfStudent(registrar.StudentID(student)),
-			State: registrar.MailUnknown, At: time.Now(), Stamp: registrar.Stamp{}.Next(time.Now()),
+			ID: "01234567-89ab-cdef-0123-456789abcdef", Event: "e", Kind: registrar.MailRegistrationMade,
+			Recipient: registrar.OfStudent(registrar.StudentID(student)),
+			State:     registrar.MailUnknown, At: time.Now(), Stamp: registrar.Stamp{}.Next(time.Now()),
 		}
 		if err := r.cloud.Store.SaveMail(t.Context(), mail); err != nil {
 			t.Fatal(err)

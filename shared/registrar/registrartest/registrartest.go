@@ -140,7 +140,9 @@ func (u *University) NewTerm(code string) registrar.Term {
 	u.T.Helper()
 	t := registrar.Term{
 		ID: registrar.TermID(u.NewID()), Code: code, Title: "Term " + code, Start: "2025-01-13", End: "2025-05-10",
-		TimeZone: "America/New_York", Registration: registrar.Window{Open: u.at.AddDate(-1, 0, 0)}, Stamp: registrar.Stamp{}.Next(u.at),
+		TimeZone: "America/New_York", Stamp: registrar.Stamp{}.Next(u.at),
+		// Before the time at which simulated time begins, too: the year 2000 (testing/synctest).
+		Registration: registrar.Window{Open: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)},
 	}
 	u.must(u.CreateTerm(u.T.Context(), t, registrar.Answer{}))
 	return t

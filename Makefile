@@ -111,11 +111,12 @@ test-race: ## the same under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
 
 .PHONY: test-integration
-test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI on ours; every built binary with its event (make build first)
+test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI on ours; every built binary with its event; generated clients; Schemathesis (make build first)
 	.ci/tools/engines run $(MAKE) --no-print-directory test-engines
 	TOOLS=$$(.ci/tools/sam) go test -count=1 -run TestClients ./infra/local/cloud
 	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
 	NODE=$$(.ci/tools/openapi) go test -count=1 -run TestGeneratedClients ./infra/openapi
+	SCHEMATHESIS=$$(.ci/tools/schemathesis) go test -count=1 -timeout 30m -v -run TestSchemathesis ./infra/openapi
 
 # The store, the API and the engines' suites, on the engines that AWS_ENDPOINT_URL_* name.
 .PHONY: test-engines

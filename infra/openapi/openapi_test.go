@@ -30,6 +30,10 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 		if _, ok := node["patternDescription"]; ok {
 			t.Errorf("%s/patternDescription is no word of JSON Schema", at)
 		}
+		// A range of characters above U+FFFF is none in ECMAScript without the flag u, which not every tool sets.
+		if pattern, ok := node["pattern"].(string); ok && strings.ContainsFunc(pattern, func(r rune) bool { return r > 0xffff }) {
+			t.Errorf("%s/pattern is no regular expression everywhere: %q", at, pattern)
+		}
 	})
 	for _, o := range s.operations {
 		for _, what := range []string{"summary", "description", "x-access"} {

@@ -36,6 +36,7 @@ type write struct {
 	kind      writeKind
 	table     string
 	item, key attr.Item
+	values    attr.Item // of its expressions
 	condition *expression.Condition
 	update    *expression.Update
 	tellOld   bool // with a failed condition
@@ -43,7 +44,7 @@ type write struct {
 
 // compile checks a change as far as it can be checked without its table.
 func (c change) compile(kind writeKind) (*write, error) {
-	w := &write{kind: kind, table: c.TableName, item: c.Item, key: c.Key}
+	w := &write{kind: kind, table: c.TableName, item: c.Item, key: c.Key, values: c.ExpressionAttributeValues}
 	if c.TableName == "" {
 		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
 	}
@@ -143,6 +144,9 @@ func (w *write) plan(t *table, key string) (planned, error) {
 	case writePut:
 		next = w.item
 	case writeUpdate:
+		if old == nil && w.update != nil && w.update.OnlyRemoves() {
+			return p, nil // there is nothing to remove, and nothing is made
+		}
 		if next = old; next == nil {
 			next = maps.Clone(w.key)
 		}
@@ -264,7 +268,7 @@ func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns
 			out.Attributes = w.update.Project(p.before.item)
 		}
 	case "UPDATED_NEW":
-		if w.update != nil {
+		if p.after != nil && w.update != nil {
 			out.Attributes = w.update.Project(p.after.item)
 		}
 	}

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/dynamodb/attr"
+	"example.com/registrar/infra/local/dynamodb/wire"
 )
 
 // Options configure an engine; the zero value is ready to use.
@@ -38,6 +40,7 @@ type Options struct {
 type Engine struct {
 	options    Options
 	contention *contention // nil: none
+	requests   wire.Decoder
 
 	// mu guards the tables and everything in them. It is held while items are looked up or changed, never while a request
 	// is parsed or an answer is written.
@@ -94,12 +97,8 @@ type operation func(e *Engine, body []byte) (any, error)
 func handle[In any](f func(e *Engine, in *In) (any, error)) operation {
 	return func(e *Engine, body []byte) (any, error) {
 		in := new(In)
-		if err := json.Unmarshal(body, in); err != nil {
-			var bad *attr.ValidationError
-			if errors.As(err, &bad) {
-				return nil, bad
-			}
-			return nil, newFault("SerializationException", "The request is not what the operation takes")
+		if err := e.requests.Decode(body, in); err != nil {
+			return nil, err
 		}
 		return f(e, in)
 	}
@@ -155,6 +154,10 @@ func operationNamed(target string) operation {
 		return handle((*Engine).transactGetItems)
 	case "TransactWriteItems":
 		return handle((*Engine).transactWriteItems)
+	case "DescribeLimits":
+		return handle((*Engine).describeLimits)
+	case "DescribeContinuousBackups":
+		return handle((*Engine).describeContinuousBackups)
 	default:
 		return nil
 	}
@@ -185,47 +188,87 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := e.serve(r)
 	if err != nil {
-		e.sendFault(w, err)
+		e.sendFault(w, r, err)
 		return
 	}
-	send(w, http.StatusOK, answer)
+	send(w, r, http.StatusOK, answer)
 }
 
 func (e *Engine) serve(r *http.Request) (any, error) {
 	target := r.Header.Get("X-Amz-Target")
+	if target == "DynamoDB_20120810.DescribeEndpoints" {
+		return describeEndpoints(r.Host), nil
+	}
 	op := operationNamed(target)
 	if op == nil {
 		return nil, newFault("UnknownOperationException", "The local cloud does not offer the operation %s", target)
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequestBytes+1))
+	body, err := bodyOf(r)
 	if err != nil {
-		return nil, newFault("SerializationException", "The request could not be read")
-	}
-	if len(body) > maxRequestBytes {
-		return nil, newFault("RequestEntityTooLargeException", "The request is larger than 16 MB")
+		return nil, err
 	}
 	return op(e, body)
 }
 
-func (e *Engine) sendFault(w http.ResponseWriter, err error) {
+// bodyOf reads a request, which may be compressed (AWS SDKs and Tools Reference Guide, "Request compression").
+func bodyOf(r *http.Request) ([]byte, error) {
+	reader := io.Reader(r.Body)
+	compressed := false
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		unzipped, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("the request is not in gzip: %w", err) // an InternalServerError, as the service answers
+		}
+		reader, compressed = unzipped, true
+	default:
+		return nil, fmt.Errorf("the local cloud does not offer the content encoding %s", encoding)
+	}
+	body, err := io.ReadAll(io.LimitReader(reader, maxRequestBytes+1))
+	switch {
+	case err != nil && compressed:
+		return nil, fmt.Errorf("the request is not in gzip: %w", err)
+	case err != nil:
+		return nil, newFault("SerializationException", "The request could not be read")
+	case len(body) > maxRequestBytes:
+		return nil, newFault("RequestEntityTooLargeException", "The request is larger than 16 MB")
+	}
+	return body, nil
+}
+
+func (e *Engine) sendFault(w http.ResponseWriter, r *http.Request, err error) {
 	var f *fault
 	var bad *attr.ValidationError
+	var unread *wire.SerializationError
 	status := http.StatusBadRequest
 	switch {
 	case errors.As(err, &f):
 	case errors.As(err, &bad):
 		f = &fault{Code: "ValidationException", Message: bad.Message}
+	case errors.As(err, &unread):
+		f = &fault{Code: "SerializationException", Message: unread.Message}
 	default:
 		f, status = &fault{Code: "InternalServerError", Message: err.Error()}, http.StatusInternalServerError
 	}
+	out := faultAnswer{Reasons: f.Reasons, Item: f.Item}
+	switch f.Code { // the service has two spellings of this member
+	case "SerializationException", "AccessDeniedException", "TransactionCanceledException", "TransactionInProgressException",
+		"IdempotentParameterMismatchException":
+		out.CapitalMessage = f.Message
+	default:
+		out.Message = f.Message
+	}
 	namespace := "com.amazonaws.dynamodb.v20120810#"
 	switch f.Code {
-	case "ValidationException", "SerializationException", "UnknownOperationException":
+	case "ValidationException":
 		namespace = "com.amazon.coral.validate#"
+	case "SerializationException", "UnknownOperationException", "AccessDeniedException":
+		namespace = "com.amazon.coral.service#"
 	case "ThrottlingException":
 		namespace = "com.amazon.coral.availability#"
 	}
-	out := faultAnswer{Type: namespace + f.Code, Message: f.Message, Reasons: f.Reasons, Item: f.Item}
+	out.Type = namespace + f.Code
 	if f.Throttling != nil {
 		reasons := []throttlingReason{{f.Throttling.reason, e.arnOf(f.Throttling.of)}}
 		if f.Code == "ThrottlingException" {
@@ -234,13 +277,15 @@ func (e *Engine) sendFault(w http.ResponseWriter, err error) {
 			out.ThrottlingOfProvisioned = reasons
 		}
 	}
-	send(w, status, out)
+	send(w, r, status, out)
 }
 
-// faultAnswer is an error answer on the wire. The service writes the reasons for throttling under two names.
+// faultAnswer is an error answer on the wire. The service writes the message and the reasons for throttling under two names
+// each (the model of its API, as the SDKs have it).
 type faultAnswer struct {
 	Type                    string             `json:"__type"`
-	Message                 string             `json:"message"`
+	Message                 string             `json:"message,omitempty"`
+	CapitalMessage          string             `json:"Message,omitempty"`
 	Reasons                 []reason           `json:"CancellationReasons,omitempty"`
 	Item                    attr.Item          `json:"Item,omitempty"`
 	Throttling              []throttlingReason `json:"throttlingReasons,omitempty"`
@@ -260,18 +305,49 @@ func (e *Engine) arnOf(r resource) string {
 	return arn
 }
 
-func send(w http.ResponseWriter, status int, answer any) {
+// nothing is the answer of an operation whose answer has no body.
+type nothing struct{}
+
+// compressFrom is from which size on an answer is compressed for who accepts that.
+const compressFrom = 4 << 10
+
+func send(w http.ResponseWriter, r *http.Request, status int, answer any) {
 	const most = 1 << 10 // of the answers are smaller
-	text, err := appendJSON(make([]byte, 0, most), answer)
-	if err != nil {
-		http.Error(w, "the answer cannot be written", http.StatusInternalServerError)
-		return
+	var text []byte
+	if _, empty := answer.(nothing); !empty {
+		var err error
+		if text, err = appendJSON(make([]byte, 0, most), answer); err != nil {
+			http.Error(w, "the answer cannot be written", http.StatusInternalServerError)
+			return
+		}
+	}
+	if len(text) >= compressFrom && acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		var zipped bytes.Buffer
+		writer := gzip.NewWriter(&zipped)
+		if _, err := writer.Write(text); errors.Join(err, writer.Close()) == nil { // a buffer takes everything
+			text = zipped.Bytes()
+			w.Header().Set("Content-Encoding", "gzip")
+		}
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10))
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10)) // of what goes over the wire
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // the client went away, and nobody reads on
+}
+
+// acceptsGzip reports whether an Accept-Encoding header allows gzip: the first coding that names it, or all, decides.
+func acceptsGzip(header string) bool {
+	for coding := range strings.SplitSeq(header, ",") {
+		name, parameters, _ := strings.Cut(coding, ";")
+		if name = strings.TrimSpace(name); name != "gzip" && name != "*" {
+			continue
+		}
+		quality, given := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
+		q, err := strconv.ParseFloat(quality, 64)
+		return !given || err != nil || q > 0
+	}
+	return false
 }
 
 // appendJSON writes an answer. Items, which are most of it, are written straight: encoding/json would go over each of them
@@ -308,42 +384,4 @@ func appendJSON(dst []byte, answer any) ([]byte, error) {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(answer)
 	return append(dst, bytes.TrimSuffix(rest.Bytes(), []byte("\n"))...), err
-}
-
-// legacy holds the request parameters that DynamoDB keeps for old programs. They are refused by name.
-type legacy struct {
-	AttributesToGet     json.RawMessage
-	AttributeUpdates    json.RawMessage
-	ConditionalOperator json.RawMessage
-	Expected            json.RawMessage
-	KeyConditions       json.RawMessage
-	QueryFilter         json.RawMessage
-	ScanFilter          json.RawMessage
-}
-
-// refuse refuses them, and says so when they stand beside expressions, which are given by name.
-func (l legacy) refuse(expressions map[string]*string) error {
-	maps.DeleteFunc(expressions, func(_ string, text *string) bool { return text == nil })
-	var found []string
-	for _, p := range []struct {
-		name  string
-		value json.RawMessage
-	}{
-		{"AttributesToGet", l.AttributesToGet}, {"AttributeUpdates", l.AttributeUpdates},
-		{"ConditionalOperator", l.ConditionalOperator}, {"Expected", l.Expected}, {"KeyConditions", l.KeyConditions},
-		{"QueryFilter", l.QueryFilter}, {"ScanFilter", l.ScanFilter},
-	} {
-		if len(p.value) > 0 && string(p.value) != "null" {
-			found = append(found, p.name)
-		}
-	}
-	switch {
-	case len(found) == 0:
-		return nil
-	case len(expressions) > 0:
-		return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%s} Expression parameters: {%s}",
-			strings.Join(found, ", "), strings.Join(slices.Sorted(maps.Keys(expressions)), ", "))
-	default:
-		return invalid("The local cloud does not offer the legacy parameter %s; use an expression", found[0])
-	}
 }

@@ -25,6 +25,7 @@ type pageInput struct {
 	ExclusiveStartKey         attr.Item
 	Limit                     *int
 	ScanIndexForward          *bool
+	KeyConditions             map[string]legacyCondition
 	ConsistentRead            bool
 	Select                    string
 	Segment, TotalSegments    *int
@@ -250,8 +251,11 @@ func (e *Engine) settle(in *pageInput) {
 }
 
 func (e *Engine) query(in *pageInput) (any, error) {
-	if in.KeyConditionExpression == nil {
+	switch {
+	case in.KeyConditionExpression == nil && in.KeyConditions == nil:
 		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	case in.KeyConditionExpression != nil && in.KeyConditions != nil:
+		return nil, invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}")
 	}
 	p, err := in.compile()
 	if err != nil {
@@ -265,7 +269,12 @@ func (p *page) query(e *Engine) error {
 		return err
 	}
 	var err error
-	if p.condition, err = expression.ParseKeyCondition(*p.in.KeyConditionExpression, p.holders, p.keys.partition, p.keys.sort); err != nil {
+	if p.in.KeyConditions != nil {
+		p.condition, err = p.keys.legacyCondition(p.in.KeyConditions)
+	} else {
+		p.condition, err = expression.ParseKeyCondition(*p.in.KeyConditionExpression, p.holders, p.keys.partition, p.keys.sort)
+	}
+	if err != nil {
 		return err
 	}
 	if err := p.holders.CheckAllUsed(); err != nil {
@@ -290,11 +299,22 @@ func (p *page) query(e *Engine) error {
 		return err
 	}
 	prefix := string(partition.AppendKey(nil))
-	if start != "" && !strings.HasPrefix(start, prefix) {
+	wanted := within(prefix, sort)
+	single := p.index == nil && (p.keys.sort == "" || sort != nil && sort.Operator == "=")
+	switch {
+	case start == "":
+	case single:
+		return invalid("The query can return at most one row and cannot be restarted")
+	case !strings.HasPrefix(start, prefix):
 		return invalid("The provided starting key is outside query boundaries based on provided conditions")
+	case start < wanted.low || wanted.high != "" && start >= wanted.high:
+		return invalid("The provided starting key does not match the range key predicate")
 	}
 	forward := p.in.ScanIndexForward == nil || *p.in.ScanIndexForward
-	p.walk(within(prefix, sort), start, forward, func(*record) bool { return true })
+	p.walk(wanted, start, forward, func(*record) bool { return true })
+	if single { // nothing is left, whatever the limit
+		p.last = nil
+	}
 	return p.charge(e, attr.Item{p.keys.partition: partition}, prefix)
 }
 
@@ -326,8 +346,8 @@ func within(partition string, sort *expression.SortCondition) span {
 }
 
 func (e *Engine) scan(in *pageInput) (any, error) {
-	if in.KeyConditionExpression != nil {
-		return nil, invalid("KeyConditionExpression is not a parameter of Scan")
+	if in.KeyConditionExpression != nil || in.KeyConditions != nil {
+		return nil, invalid("Scan takes no key condition")
 	}
 	if (in.Segment == nil) != (in.TotalSegments == nil) {
 		return nil, invalid("The Segment and TotalSegments parameters must be given together")
@@ -355,6 +375,9 @@ func (p *page) scan(e *Engine) error {
 	start, err := p.start()
 	if err != nil {
 		return err
+	}
+	if start != "" && p.in.TotalSegments != nil && p.keys.spread(p.in.ExclusiveStartKey, *p.in.TotalSegments) != *p.in.Segment {
+		return invalid("The provided Exclusive start key does not map to the provided Segment and TotalSegments values.")
 	}
 	p.walk(span{}, start, true, p.inSegment)
 	return p.charge(e, nil, "")

@@ -47,6 +47,14 @@ func (k keySchema) encode(item attr.Item, message string) (string, error) {
 	return string(encoded), nil
 }
 
+// limit is how many bytes a key attribute may have.
+func (k keySchema) limit(name string) int {
+	if name == k.sort {
+		return maxSortBytes
+	}
+	return maxPartitionBytes
+}
+
 func longName(k attr.Kind) string {
 	if k == attr.Binary {
 		return "binary"
@@ -66,7 +74,10 @@ func (t *table) newRecord(item attr.Item) (*record, error) {
 	}
 	for name, v := range item {
 		if name == "" {
-			return nil, invalid("One or more parameter values were invalid: An AttributeValue may not have an empty name")
+			return nil, invalid("One or more parameter values were invalid: Empty attribute name")
+		}
+		if len(name) > attr.MaxNameBytes {
+			return nil, invalid("One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes")
 		}
 		if v.Depth() > attr.MaxDepth {
 			return nil, invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
@@ -82,11 +93,7 @@ func (t *table) newRecord(item attr.Item) (*record, error) {
 			case v.Kind != attr.Number && v.Str == "":
 				return nil, invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", longName(v.Kind), x.name, name)
 			}
-			limit := maxPartitionBytes
-			if name == x.keys.sort {
-				limit = maxSortBytes
-			}
-			if ok && v.Kind != attr.Number && len(v.Str) > limit {
+			if limit := x.keys.limit(name); ok && v.Kind != attr.Number && len(v.Str) > limit {
 				return nil, invalid("One or more parameter values were invalid: Size of an index key has exceeded the maximum size limit of %d bytes", limit)
 			}
 		}
@@ -168,8 +175,8 @@ func (x *index) entry(r *record) (string, *record) {
 	var encoded []byte
 	for _, name := range x.keys.names() {
 		v, ok := r.item[name]
-		if !ok || v.Kind != x.keys.kind(name) {
-			return "", nil
+		if !ok || v.Kind != x.keys.kind(name) || v.Kind != attr.Number && (v.Str == "" || len(v.Str) > x.keys.limit(name)) {
+			return "", nil // an item that was there before the index may hold what no item may any more
 		}
 		encoded = v.AppendKey(encoded)
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/registrar/infra/local/dynamodb/attr"
@@ -170,8 +171,20 @@ func (s *stream) append(before, after *record, number uint64, now time.Time, sys
 	h.records = append(h.records, r)
 }
 
+// checkStreamARN refuses what is no ARN of a stream, whether or not there is one.
+func checkStreamARN(arn string) error {
+	a, ok := parseARN(arn)
+	if label, of := strings.CutPrefix(a.rest, "/stream/"); !ok || !of || label == "" || strings.Contains(label, "/") {
+		return invalid("Invalid StreamArn: Invalid ResourceArn provided as input %.1024s", arn)
+	}
+	return nil
+}
+
 // streamNamed finds a stream that can be read. The engine's lock must be held for writing: what is too old goes first.
 func (e *Engine) streamNamed(arn string, now time.Time) (*stream, error) {
+	if err := checkStreamARN(arn); err != nil {
+		return nil, err
+	}
 	e.sweep(now)
 	if s := e.streams[arn]; s != nil {
 		return s, nil
@@ -216,13 +229,26 @@ func (e *Engine) listStreams(in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if in.ExclusiveStartStreamArn != "" {
+		if err := checkStreamARN(in.ExclusiveStartStreamArn); err != nil {
+			return nil, err
+		}
+	}
+	of := in.TableName
+	if a, ok := parseARN(of); ok {
+		of = a.table
+	} else if of != "" {
+		if err := checkName("tableName", of); err != nil {
+			return nil, err
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sweep(e.options.Now())
 	list, out := []map[string]any{}, map[string]any{}
 	for _, arn := range slices.Sorted(maps.Keys(e.streams)) {
 		s := e.streams[arn]
-		if arn <= in.ExclusiveStartStreamArn || in.TableName != "" && s.table != shortName(in.TableName) {
+		if arn <= in.ExclusiveStartStreamArn || of != "" && s.table != of {
 			continue
 		}
 		if len(list) == limit {

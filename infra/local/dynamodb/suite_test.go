@@ -16,7 +16,8 @@ import (
 )
 
 // The tests named TestSuite_ ask the same of two engines: this one, or the one at AWS_ENDPOINT_URL_DYNAMODB (dynoxide in CI). What
-// they expect holds for both, but for the wording of errors, and where [exchange.but] says what the other one answers.
+// they expect is what AWS answers. Of the other engine the wording of errors is not asked, and [exchange.but] names what it is
+// known to answer instead: it may answer either, so that one which comes nearer to AWS does not fail.
 
 // wire speaks to an engine by hand.
 type wire struct {
@@ -56,11 +57,16 @@ func onTheWire(t *testing.T) *wire {
 // say sends a request as it stands on the wire. The answer is the body, or of an error its code and message.
 func (w *wire) say(operation, request string) string {
 	w.t.Helper()
+	return w.target("DynamoDB_20120810."+operation, request)
+}
+
+func (w *wire) target(target, request string) string {
+	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.address, strings.NewReader(request))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	r.Header.Set("X-Amz-Target", target)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=0")
 	r.Header.Set("X-Amz-Date", "20261124T130000Z") // no local engine verifies a signature
@@ -89,7 +95,7 @@ func (w *wire) say(operation, request string) string {
 type exchange struct {
 	operation, request string
 	want               string
-	other, page        string // what the independent engine answers instead, and AWS's page that decides
+	other, page        string // what dynoxide 3.2 answers instead, and AWS's page that decides
 }
 
 // The pages that decide between the engines.
@@ -108,7 +114,7 @@ const (
 // anything stands for an answer that tells of no error.
 const anything = "{…}"
 
-// but tells of a difference: what the independent engine answers, and the page of AWS's documentation that decides.
+// but tells of a difference: what dynoxide 3.2 answers, and the page of AWS's documentation that decides.
 func (x exchange) but(other, page string) exchange {
 	x.other, x.page = other, page
 	return x
@@ -122,18 +128,21 @@ func ask(operation, request, want string) exchange {
 func (w *wire) expect(exchanges ...exchange) {
 	w.t.Helper()
 	for _, x := range exchanges {
-		got, want := w.say(x.operation, x.request), x.want
-		if w.independent && x.other != "" {
-			want = x.other
+		got := w.say(x.operation, x.request)
+		if w.independent && x.other != "" && answers(got, x.other, true) {
+			continue
 		}
-		if !answers(got, want, w.independent) {
-			w.t.Errorf("%s %.300s\n got %.600s\nwant %s %s", x.operation, x.request, got, want, x.page)
+		if !answers(got, x.want, w.independent) {
+			w.t.Errorf("%s %.300s\n got %.600s\nwant %s %s", x.operation, x.request, got, x.want, x.page)
 		}
 	}
 }
 
 // answers compares an answer with what is wanted; lenient: of an error, the code alone.
 func answers(got, want string, lenient bool) bool {
+	if want == "" {
+		return got == ""
+	}
 	if want == anything {
 		return strings.HasPrefix(got, "{")
 	}
@@ -571,7 +580,7 @@ func TestSuite_Pages(t *testing.T) {
 		ask("Query", `{"TableName": "records", "KeyConditionExpression": "SK = :p", "ExpressionAttributeValues": {":p": {"N": "1"}}}`, "ValidationException: "),
 		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p AND odd = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}`, "ValidationException: "),
 		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"N": "1"}}}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "KeyConditions": {"PK": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}}}`, "ValidationException: ").but(anything, pageLegacy),
+		ask("Query", `{"TableName": "records", "KeyConditions": {"PK": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}}, "Select": "COUNT"}`, `{"Count": 4, "ScannedCount": 4}`),
 		ask("Scan", `{"TableName": "records", "Select": "COUNT"}`, `{"Count": 4, "ScannedCount": 4}`),
 		ask("Scan", `{"TableName": "records", "FilterExpression": "SK >= :n", "ExpressionAttributeValues": {":n": {"N": "3"}}, "ProjectionExpression": "SK"}`, `{"Items": [{"SK": {"N": "3"}}], "Count": 1, "ScannedCount": 4}`),
 		ask("Scan", `{"TableName": "records", "ExclusiveStartKey": {"PK": {"S": "a"}}}`, "ValidationException: "),

@@ -1,7 +1,9 @@
 package dynamodb
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -128,17 +130,58 @@ const (
 	maxLocalIndexes = 5
 )
 
-func checkName(what, name string) error {
-	if len(name) < 3 || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool {
+func nameable(name string) bool {
+	const shortest, longest = 3, 255
+	return len(name) >= shortest && len(name) <= longest && !strings.ContainsFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
-	}) {
+	})
+}
+
+func checkName(what, name string) error {
+	if !nameable(name) {
 		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 3 and 255", name, what)
+	}
+	return nil
+}
+
+// checkAttributeName checks the name of an attribute that is a key, is projected, or says when an item expires (developer
+// guide, "Constraints in Amazon DynamoDB", attribute names).
+func checkAttributeName(what, name string) error {
+	const longest = 255
+	if name == "" || len(name) > longest {
+		return invalid("1 validation error detected: Value '%.300s' at '%s' failed to satisfy constraint: Member must have length less than or equal to 255 and greater than or equal to 1", name, what)
+	}
+	return nil
+}
+
+// checkAttributeDefinitions checks the definitions themselves, whoever uses them.
+func checkAttributeDefinitions(definitions []attributeDefinition) error {
+	seen := map[string]bool{}
+	for i, d := range definitions {
+		if err := checkAttributeName(fmt.Sprintf("attributeDefinitions.%d.member.attributeName", i+1), d.AttributeName); err != nil {
+			return err
+		}
+		if kind, ok := attr.KindOf(d.AttributeType); !ok || kind > attr.Binary {
+			return invalid("1 validation error detected: Value '%s' at 'attributeDefinitions.%d.member.attributeType' failed to satisfy constraint: Member must satisfy enum value set: [B, N, S]", d.AttributeType, i+1)
+		}
+		if seen[d.AttributeName] {
+			return invalid("Cannot have two attributes with the same name: Duplicate AttributeName: %s", d.AttributeName)
+		}
+		seen[d.AttributeName] = true
 	}
 	return nil
 }
 
 func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySchema, error) {
 	var k keySchema
+	for i, e := range elements {
+		if err := checkAttributeName(fmt.Sprintf("keySchema.%d.member.attributeName", i+1), e.AttributeName); err != nil {
+			return k, err
+		}
+		if e.KeyType != "HASH" && e.KeyType != "RANGE" {
+			return k, invalid("1 validation error detected: Value '%s' at 'keySchema.%d.member.keyType' failed to satisfy constraint: Member must satisfy enum value set: [HASH, RANGE]", e.KeyType, i+1)
+		}
+	}
 	if len(elements) < 1 || len(elements) > 2 || elements[0].KeyType != "HASH" || len(elements) == 2 && elements[1].KeyType != "RANGE" {
 		return k, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type, or the second is not a RANGE key type")
 	}
@@ -147,10 +190,7 @@ func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySche
 		if i < 0 {
 			return 0, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [%s]", name)
 		}
-		kind, ok := attr.KindOf(definitions[i].AttributeType)
-		if !ok || kind > attr.Binary {
-			return 0, invalid("Member must satisfy enum value set: [B, N, S]")
-		}
+		kind, _ := attr.KindOf(definitions[i].AttributeType) // checkAttributeDefinitions has seen it
 		return kind, nil
 	}
 	var err error
@@ -166,8 +206,24 @@ func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySche
 	return k, err
 }
 
+// checkMultiAttribute refuses by its name what a global index may have on AWS: a key of up to four partition and four sort
+// attributes (developer guide, "Multi-attribute keys pattern").
+func checkMultiAttribute(s indexSpecification) error {
+	ofKind := map[string]int{}
+	for _, e := range s.KeySchema {
+		ofKind[e.KeyType]++
+	}
+	if ofKind["HASH"] > 1 || ofKind["RANGE"] > 1 {
+		return invalid("Invalid KeySchema of index %s: the local cloud does not offer multi-attribute keys", s.IndexName)
+	}
+	return nil
+}
+
 func newIndex(s indexSpecification, table keySchema, definitions []attributeDefinition) (*index, error) {
 	if err := checkName("indexName", s.IndexName); err != nil {
+		return nil, err
+	}
+	if err := checkMultiAttribute(s); err != nil {
 		return nil, err
 	}
 	keys, err := schemaOf(s.KeySchema, definitions)
@@ -177,19 +233,60 @@ func newIndex(s indexSpecification, table keySchema, definitions []attributeDefi
 	if s.Projection == nil {
 		return nil, invalid("One or more parameter values were invalid: Unknown ProjectionType: null")
 	}
+	if err := s.Projection.check(); err != nil {
+		return nil, err
+	}
 	x := &index{name: s.IndexName, keys: keys, projection: *s.Projection}
-	switch s.Projection.ProjectionType {
-	case "ALL":
-		return x, nil
-	case "KEYS_ONLY", "INCLUDE":
+	if s.Projection.ProjectionType != "ALL" {
 		x.kept = map[string]bool{}
 		for _, name := range slices.Concat(keys.names(), table.names(), s.Projection.NonKeyAttributes) {
 			x.kept[name] = true
 		}
-		return x, nil
-	default:
-		return nil, invalid("One or more parameter values were invalid: Unknown ProjectionType: %s", s.Projection.ProjectionType)
 	}
+	return x, nil
+}
+
+// check reports what is wrong with a projection (API reference, Projection).
+func (p projection) check() error {
+	const most = 20
+	switch {
+	case !slices.Contains([]string{"ALL", "KEYS_ONLY", "INCLUDE"}, p.ProjectionType):
+		return invalid("One or more parameter values were invalid: Unknown ProjectionType: %s", p.ProjectionType)
+	case p.ProjectionType == "INCLUDE" && len(p.NonKeyAttributes) == 0:
+		return invalid("One or more parameter values were invalid: ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+	case p.ProjectionType != "INCLUDE" && p.NonKeyAttributes != nil:
+		return invalid("One or more parameter values were invalid: ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
+	case len(p.NonKeyAttributes) > most:
+		return invalid("1 validation error detected: Value at 'projection.nonKeyAttributes' failed to satisfy constraint: Member must have length less than or equal to 20")
+	}
+	for i, name := range p.NonKeyAttributes {
+		if err := checkAttributeName(fmt.Sprintf("projection.nonKeyAttributes.%d.member", i+1), name); err != nil {
+			return err
+		}
+		if slices.Contains(p.NonKeyAttributes[:i], name) {
+			return invalid("One or more parameter values were invalid: Duplicate attribute in NonKeyAttributes: %s", name)
+		}
+	}
+	return nil
+}
+
+// check reports what is wrong with provisioned throughput; nil of none.
+func (p *throughput) check() error {
+	if p != nil && (p.ReadCapacityUnits < 1 || p.WriteCapacityUnits < 1) {
+		return invalid("1 validation error detected: Value at 'provisionedThroughput' failed to satisfy constraint: Member must have value greater than or equal to 1")
+	}
+	return nil
+}
+
+// checkIndexThroughput reports whether a global index's throughput goes with its table's billing mode.
+func checkIndexThroughput(s indexSpecification, billing string) error {
+	switch {
+	case billing == "PAY_PER_REQUEST" && s.ProvisionedThroughput != nil:
+		return invalid("One or more parameter values were invalid: ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", s.IndexName)
+	case billing == "PROVISIONED" && s.ProvisionedThroughput == nil:
+		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified for index: %s when BillingMode is PROVISIONED", s.IndexName)
+	}
+	return s.ProvisionedThroughput.check()
 }
 
 // makeLocal makes an index a local one of a table with the keys.
@@ -207,7 +304,16 @@ func (x *index) makeLocal(table keySchema) error {
 }
 
 func (e *Engine) createTable(in *createTableInput) (any, error) {
+	if in.TableName == "" {
+		return nil, required("tableName", "")
+	}
 	if err := checkName("tableName", in.TableName); err != nil {
+		return nil, err
+	}
+	if in.AttributeDefinitions == nil {
+		return nil, required("attributeDefinitions", "")
+	}
+	if err := checkAttributeDefinitions(in.AttributeDefinitions); err != nil {
 		return nil, err
 	}
 	keys, err := schemaOf(in.KeySchema, in.AttributeDefinitions)
@@ -228,14 +334,21 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 			return nil, invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
 		}
 		t.billing, t.throughput = "PROVISIONED", *in.ProvisionedThroughput
+		if err := in.ProvisionedThroughput.check(); err != nil {
+			return nil, err
+		}
 	default:
 		return nil, invalid("Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]")
 	}
-	if len(in.GlobalSecondaryIndexes) > maxIndexes {
+	switch {
+	case len(in.GlobalSecondaryIndexes) > maxIndexes:
 		return nil, invalid("One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20")
-	}
-	if len(in.LocalSecondaryIndexes) > maxLocalIndexes {
+	case len(in.LocalSecondaryIndexes) > maxLocalIndexes:
 		return nil, invalid("One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table limit of 5")
+	case in.GlobalSecondaryIndexes != nil && len(in.GlobalSecondaryIndexes) == 0:
+		return nil, invalid("One or more parameter values were invalid: List of GlobalSecondaryIndexes is empty")
+	case in.LocalSecondaryIndexes != nil && len(in.LocalSecondaryIndexes) == 0:
+		return nil, invalid("One or more parameter values were invalid: List of LocalSecondaryIndexes is empty")
 	}
 	for i, s := range slices.Concat(in.LocalSecondaryIndexes, in.GlobalSecondaryIndexes) {
 		x, err := newIndex(s, keys, in.AttributeDefinitions)
@@ -247,6 +360,8 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 				return nil, err
 			}
 			t.collections = map[string]int64{}
+		} else if err := checkIndexThroughput(s, t.billing); err != nil {
+			return nil, err
 		}
 		if t.indexes[x.name] != nil {
 			return nil, invalid("One or more parameter values were invalid: Duplicate index name: %s", x.name)
@@ -288,24 +403,51 @@ func (t *table) checkDefinitions() error {
 	return nil
 }
 
-// find returns a table; the engine's lock must be held. A name may also be an ARN.
+// find returns a table; the engine's lock must be held. A name may also be an ARN (API reference, for example GetItem,
+// TableName).
 func (e *Engine) find(name string) (*table, error) {
-	if t := e.tables[shortName(name)]; t != nil {
+	if t := e.tables[name]; t != nil {
 		return t, nil
 	}
-	if err := checkName("tableName", shortName(name)); err != nil {
+	if strings.HasPrefix(name, "arn:") {
+		a, ok := parseARN(name)
+		if !ok || a.rest != "" {
+			return nil, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", name)
+		}
+		if t := e.tables[a.table]; t != nil && a.owner == e.owner() {
+			return t, nil
+		}
+	} else if err := checkName("tableName", name); err != nil {
 		return nil, err
 	}
 	return nil, newFault("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
 }
 
-// shortName is a table's name, also of its ARN.
-func shortName(name string) string {
-	if _, short, ok := strings.Cut(name, ":table/"); ok {
-		return short
-	}
-	return name
+// tableARN is an ARN of a table or of something that belongs to one.
+type tableARN struct {
+	owner       string // "arn:aws:dynamodb:us-east-1:000000000000:table/"
+	table, rest string // rest is, for example, "/index/name" or "/stream/label"
 }
+
+// parseARN takes an ARN of a table apart; false when it is none (Service Authorization Reference, "Actions, resources, and
+// condition keys for Amazon DynamoDB", resource types).
+func parseARN(text string) (tableARN, bool) {
+	const parts, account = 6, 12
+	fields := strings.SplitN(text, ":", parts)
+	if len(fields) < parts || fields[0] != "arn" || !strings.HasPrefix(fields[1], "aws") || fields[2] != "dynamodb" || fields[3] == "" ||
+		len(fields[4]) != account || strings.Trim(fields[4], "0123456789") != "" {
+		return tableARN{}, false
+	}
+	name, ok := strings.CutPrefix(fields[parts-1], "table/")
+	rest := ""
+	if i := strings.IndexByte(name, '/'); i >= 0 {
+		name, rest = name[:i], name[i:]
+	}
+	return tableARN{text[:len(text)-len(name)-len(rest)], name, rest}, ok && nameable(name)
+}
+
+// owner is what the ARNs of the engine's tables begin with.
+func (e *Engine) owner() string { return e.arnOf(resource{}) }
 
 func (e *Engine) arn(t *table) string { return e.arnOf(resource{table: t.name}) }
 
@@ -397,6 +539,9 @@ func (e *Engine) deleteTable(in *tableName) (any, error) {
 	}
 	d := e.describe(t)
 	d["TableStatus"] = "DELETING"
+	for _, member := range []string{"KeySchema", "AttributeDefinitions", "CreationDateTime", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"} {
+		delete(d, member) // the service shows them no more
+	}
 	delete(e.tables, t.name)
 	e.closeStream(t, e.options.Now())
 	return map[string]any{"TableDescription": d}, nil
@@ -428,9 +573,11 @@ func (t *table) checkThroughput(billing string, p *throughput) error {
 		return nil
 	case billing == "PAY_PER_REQUEST" || billing == "" && t.billing == "PAY_PER_REQUEST":
 		return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
-	case p.ReadCapacityUnits < 1 || p.WriteCapacityUnits < 1:
-		return invalid("1 validation error detected: Value at 'provisionedThroughput' failed to satisfy constraint: Member must have value greater than or equal to 1")
-	case t.billing == "PROVISIONED" && *p == t.throughput:
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	if t.billing == "PROVISIONED" && *p == t.throughput {
 		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value.")
 	}
 	return nil
@@ -446,6 +593,9 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	}
 	if len(in.GlobalSecondaryIndexUpdates) > 1 {
 		return nil, newFault("LimitExceededException", "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
+	}
+	if err := checkAttributeDefinitions(in.AttributeDefinitions); err != nil {
+		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -465,6 +615,9 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	for _, u := range in.GlobalSecondaryIndexUpdates {
 		switch {
 		case u.Create != nil:
+			if err := checkIndexThroughput(*u.Create, cmp.Or(in.BillingMode, t.billing)); err != nil {
+				return nil, err
+			}
 			if err := t.createIndex(*u.Create, in.AttributeDefinitions); err != nil {
 				return nil, err
 			}
@@ -500,7 +653,7 @@ func (t *table) createIndex(s indexSpecification, definitions []attributeDefinit
 		case i < 0:
 			merged = append(merged, d)
 		case merged[i] != d:
-			return invalid("One or more parameter values were invalid: The type of attribute %s cannot be changed", d.AttributeName)
+			return invalid("One or more parameter values were invalid: Attributes cannot be redefined. Please check that your attribute has the same type as previously defined: %s", d.AttributeName)
 		}
 	}
 	x, err := newIndex(s, t.keys, merged)

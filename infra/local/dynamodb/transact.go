@@ -144,6 +144,9 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if payload(writes) > maxTransactBytes {
+		return nil, invalid("Transaction payload size cannot exceed 4 MB")
+	}
 	cost := &meter{}
 	err = e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: fingerprint, cost: cost})
 	capacities := cost.list()
@@ -159,6 +162,17 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 		out["ConsumedCapacity"] = reports
 	}
 	return out, nil
+}
+
+// payload is the size of what a transaction sends. The developer guide says of its limit of 4 MB that it is one of "the
+// aggregate size of the items in the transaction", which the service reckons by the request: what it deletes or changes may be
+// larger.
+func payload(writes []*write) int {
+	size := 0
+	for _, w := range writes {
+		size += w.item.Size() + w.key.Size() + w.values.Size()
+	}
+	return size
 }
 
 func (in *transactWriteInput) fingerprint() ([32]byte, error) {
@@ -248,7 +262,7 @@ func (t *transaction) repeats() (bool, error) {
 }
 
 // plan decides all writes, and lets admit, unless it is nil, have its say on each, given what the write would do or why it
-// cannot. The engine's lock must be held.
+// cannot. Nothing is asked of any once one is invalid, of which the first is told. The engine's lock must be held.
 func (t *transaction) plan(admit func(i int, p planned, err error) error) error {
 	e := t.engine
 	seen := make(map[target]bool, len(t.writes))
@@ -262,7 +276,7 @@ func (t *transaction) plan(admit func(i int, p planned, err error) error) error 
 				return err
 			}
 			errs[i] = err
-			continue
+			return cancelled(errs)
 		}
 		t.items[i] = target{table.name, key}
 		if seen[t.items[i]] {
@@ -272,24 +286,29 @@ func (t *transaction) plan(admit func(i int, p planned, err error) error) error 
 		tables[i] = table
 	}
 	t.plans = make([]planned, len(t.writes))
-	total := 0
 	for i, w := range t.writes {
-		if errs[i] != nil {
+		if w.kind != writePut {
 			continue
 		}
+		if _, err := tables[i].newRecord(w.item); err != nil { // before any condition is looked at
+			errs[i] = err
+			return cancelled(errs)
+		}
+	}
+	for i, w := range t.writes {
 		t.plans[i], errs[i] = w.plan(tables[i], t.items[i].key)
-		total += t.plans[i].size()
+		if errs[i] != nil && !conditionFailed(errs[i]) {
+			alone := make([]error, len(errs))
+			alone[i] = errs[i]
+			return cancelled(alone)
+		}
+	}
+	for i := range t.writes {
 		if admit != nil {
 			errs[i] = admit(i, t.plans[i], errs[i])
 		}
 	}
-	if err := cancelled(errs); err != nil {
-		return err
-	}
-	if total > maxTransactBytes {
-		return invalid("Transaction request size has exceeded the maximum allowed size of 4 MB")
-	}
-	return nil
+	return cancelled(errs)
 }
 
 // commit carries out what was planned. The engine's lock must be held.
@@ -357,7 +376,7 @@ func (r *transactionRead) read() ([]*record, error) {
 		key, err := t.keys.encodeKey(g.Key)
 		if err != nil {
 			errs[i] = err
-			continue
+			return nil, cancelled(errs)
 		}
 		if r.items[i] = (target{t.name, key}); seen[r.items[i]] {
 			return nil, invalid("Transaction request cannot include multiple operations on one item")

@@ -75,8 +75,8 @@ func (e *Engine) updateTimeToLive(in *struct {
 	TimeToLiveSpecification timeToLive
 }) (any, error) {
 	s := in.TimeToLiveSpecification
-	if s.AttributeName == "" {
-		return nil, invalid("1 validation error detected: Value at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must not be null")
+	if err := checkAttributeName("timeToLiveSpecification.attributeName", s.AttributeName); err != nil {
+		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

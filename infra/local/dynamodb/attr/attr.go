@@ -6,14 +6,14 @@
 package attr
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"example.com/registrar/infra/local/dynamodb/wire"
 )
 
 // Kind is the type of a value.
@@ -52,19 +52,34 @@ func KindOf(name string) (Kind, bool) {
 // MaxDepth is how deep maps and lists may be nested.
 const MaxDepth = 32
 
+// MaxNameBytes is how long an attribute's name may be. The developer guide says 64 KB, "Constraints in Amazon DynamoDB"; the
+// service's refusal says less than 65,536 bytes.
+const MaxNameBytes = 65_535
+
 // Value is one attribute value. It is not changed after it was made, so values and items may be shared.
 type Value struct {
 	Kind Kind
-	Str  string   // S; the bytes of B; the canonical text of N
 	Bool bool     // BOOL
+	Str  string   // S; the bytes of B; the canonical text of N
 	Map  Item     // M
 	List []Value  // L
 	Set  []string // SS, NS, BS: members as in Str, sorted, each once
-	num  decimal  // of N
+}
+
+// number is the value of an N, whose text is canonical.
+func (v Value) number() decimal {
+	d, _ := parseDecimal(v.Str) // it was parsed when it was made
+	return d
 }
 
 // Item maps attribute names to values.
 type Item map[string]Value
+
+// Get finds an attribute; false when there is none of that name.
+func (i Item) Get(name string) (Value, bool) {
+	v, ok := i[name]
+	return v, ok
+}
 
 // ValidationError is what is wrong with a value, in AWS's words as far as they are known.
 type ValidationError struct {
@@ -100,7 +115,7 @@ func NewNumber(text string) (Value, error) {
 	return numberValue(d), nil
 }
 
-func numberValue(d decimal) Value { return Value{Kind: Number, Str: d.text(), num: d} }
+func numberValue(d decimal) Value { return Value{Kind: Number, Str: d.text()} }
 
 // Add is a + b, exactly.
 func Add(a, b Value) (Value, error) { return arithmetic(a, b, false) }
@@ -112,11 +127,11 @@ func arithmetic(a, b Value, negate bool) (Value, error) {
 	if a.Kind != Number || b.Kind != Number {
 		return Value{}, errors.New("attr: arithmetic on something that is no number")
 	}
-	d := b.num
+	d := b.number()
 	if negate && d.digits != "" {
 		d.negative = !d.negative
 	}
-	sum, err := a.num.add(d)
+	sum, err := a.number().add(d)
 	if err != nil {
 		return Value{}, err
 	}
@@ -136,7 +151,7 @@ func (v Value) appendJSON(dst []byte) []byte {
 	case Binary:
 		dst = appendBase64(dst, v.Str)
 	case Bool:
-		dst = fmt.Appendf(dst, "%t", v.Bool)
+		dst = strconv.AppendBool(dst, v.Bool)
 	case Null:
 		dst = append(dst, "true"...)
 	case Map:
@@ -193,18 +208,22 @@ func (i Item) AppendJSON(dst []byte) []byte {
 
 // appendText writes a JSON string; DynamoDB's text is always valid UTF-8.
 func appendText(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	from := 0
 	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			text, err := json.Marshal(s)
-			if err != nil { // a string is always marshalled
-				return append(dst, `""`...)
-			}
-			return append(dst, text...)
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		if from = i + 1; c < ' ' {
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		} else {
+			dst = append(dst, '\\', c)
 		}
 	}
-	dst = append(dst, '"')
-	dst = append(dst, s...)
-	return append(dst, '"')
+	return append(append(dst, s[from:]...), '"')
 }
 
 func appendBase64(dst []byte, s string) []byte {
@@ -213,176 +232,156 @@ func appendBase64(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// UnmarshalJSON reads the wire form and checks it, or returns a [*ValidationError].
-func (v *Value) UnmarshalJSON(data []byte) error { return v.decode(data, 1) }
-
-func (v *Value) decode(data []byte, depth int) error {
-	if kind, text, ok := plain(data); ok {
-		if kind == Number {
-			n, err := NewNumber(text)
-			if err == nil {
-				*v = n
-			}
-			return err
-		}
-		*v = Value{Kind: kind, Str: text}
-		return nil
+// UnmarshalJSON reads the wire form and checks it, or returns a [*ValidationError] or a [*wire.SerializationError].
+func (v *Value) UnmarshalJSON(data []byte) error {
+	s := wire.NewScanner(data)
+	if err := v.ReadWire(s); err != nil {
+		return err
 	}
-	var wire struct {
-		S    *string
-		N    *string
-		B    *string
-		BOOL *bool
-		NULL *bool
-		M    map[string]json.RawMessage
-		L    []json.RawMessage
-		SS   []string
-		NS   []string
-		BS   []string
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&wire); err != nil {
-		return Invalid("The value of an attribute cannot be read: it must have exactly one supported data type")
-	}
-	kinds := 0
-	set := func(k Kind) { v.Kind = k; kinds++ }
-	if wire.S != nil {
-		set(String)
-		v.Str = *wire.S
-	}
-	if wire.N != nil {
-		set(Number)
-		n, err := NewNumber(*wire.N)
-		if err != nil {
-			return err
-		}
-		*v = n
-	}
-	if wire.B != nil {
-		set(Binary)
-		raw, err := base64.StdEncoding.DecodeString(*wire.B)
-		if err != nil {
-			return &ValidationError{Message: "Invalid Base64 in a binary attribute value"}
-		}
-		v.Str = string(raw)
-	}
-	if wire.BOOL != nil {
-		set(Bool)
-		v.Bool = *wire.BOOL
-	}
-	if wire.NULL != nil {
-		set(Null)
-		if !*wire.NULL {
-			return Invalid("One or more parameter values were invalid: Null attribute value types must have the value of true")
-		}
-	}
-	if wire.M != nil {
-		set(Map)
-		if depth > MaxDepth {
-			return tooDeep()
-		}
-		v.Map = make(Item, len(wire.M))
-		for name, raw := range wire.M {
-			var e Value
-			if err := e.decode(raw, depth+1); err != nil {
-				return err
-			}
-			v.Map[name] = e
-		}
-	}
-	if wire.L != nil {
-		set(List)
-		if depth > MaxDepth {
-			return tooDeep()
-		}
-		v.List = make([]Value, len(wire.L))
-		for i, raw := range wire.L {
-			if err := v.List[i].decode(raw, depth+1); err != nil {
-				return err
-			}
-		}
-	}
-	for _, s := range []struct {
-		kind    Kind
-		members []string
-	}{{StringSet, wire.SS}, {NumberSet, wire.NS}, {BinarySet, wire.BS}} {
-		if s.members == nil {
-			continue
-		}
-		set(s.kind)
-		if err := v.decodeSet(s.kind, s.members); err != nil {
-			return err
-		}
-	}
-	switch {
-	case kinds == 0:
-		return Invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-	case kinds > 1:
-		return Invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
-	}
-	return nil
+	return errors.Join(s.End(), s.Noted())
 }
 
-// plain reads {"S":"text"} and {"N":"1"} as every client writes them, which is what most values are: without blanks, escapes or
-// other than ASCII.
-func plain(data []byte) (kind Kind, text string, ok bool) {
-	const before, after = `{"S":"`, `"}`
-	if len(data) < len(before)+len(after) {
-		return 0, "", false
+// ReadWire implements [wire.Reader]. A [*ValidationError] is noted.
+func (v *Value) ReadWire(s *wire.Scanner) error { return v.read(s, 1) }
+
+// ReadWire implements [wire.Reader]. A [*ValidationError] is noted.
+func (i *Item) ReadWire(s *wire.Scanner) error { return i.read(s, 1) }
+
+func (i *Item) read(s *wire.Scanner, depth int) error {
+	*i = Item{}
+	return s.Object(func(name string) error {
+		var v Value
+		err := v.read(s, depth)
+		(*i)[name] = v
+		return err
+	})
+}
+
+// read reads a value at a depth of nesting. It takes exactly one of the types' members, whatever else is there.
+func (v *Value) read(s *wire.Scanner, depth int) error {
+	if null, err := s.Null(); null || err != nil {
+		s.Note(empty())
+		return err
 	}
-	switch string(data[:len(before)]) {
-	case before:
-		kind = String
-	case `{"N":"`:
-		kind = Number
+	found := 0
+	err := s.Object(func(name string) error {
+		if null, err := s.Null(); null || err != nil {
+			return err
+		}
+		kind, ok := KindOf(name)
+		if !ok {
+			return s.Skip()
+		}
+		if found++; found > 1 {
+			s.Note(Invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"))
+		}
+		*v = Value{Kind: kind}
+		return v.readAs(kind, s, depth)
+	})
+	if err == nil && found == 0 {
+		s.Note(empty())
+	}
+	return err
+}
+
+func empty() error {
+	return Invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+}
+
+// readAs reads what stands under a type's name.
+func (v *Value) readAs(kind Kind, s *wire.Scanner, depth int) (err error) {
+	switch kind {
+	case String:
+		v.Str, err = s.String()
+	case Number:
+		var text string
+		if text, err = s.String(); err != nil {
+			return err
+		}
+		n, invalid := NewNumber(text)
+		if invalid != nil {
+			s.Note(invalid)
+		}
+		v.Str = n.Str
+	case Binary:
+		v.Str, err = readBinary(s)
+	case Bool:
+		v.Bool, err = s.Bool()
+	case Null:
+		var yes bool
+		if yes, err = s.Bool(); err == nil && !yes {
+			s.Note(Invalid("One or more parameter values were invalid: Null attribute value types must have the value of true"))
+		}
+	case Map:
+		if depth > MaxDepth {
+			s.Note(tooDeep())
+		}
+		err = v.Map.read(s, depth+1)
+	case List:
+		if depth > MaxDepth {
+			s.Note(tooDeep())
+		}
+		v.List = []Value{}
+		err = s.Array(func() error {
+			var e Value
+			err := e.read(s, depth+1)
+			v.List = append(v.List, e)
+			return err
+		})
 	default:
-		return 0, "", false
+		return v.readSet(kind, s)
 	}
-	inside := data[len(before) : len(data)-len(after)]
-	if string(data[len(data)-len(after):]) != after || bytes.ContainsFunc(inside, func(r rune) bool {
-		return r == '"' || r == '\\' || r < ' ' || r >= utf8.RuneSelf
-	}) {
-		return 0, "", false
+	return err
+}
+
+func readBinary(s *wire.Scanner) (string, error) {
+	text, err := s.String()
+	if err != nil {
+		return "", err
 	}
-	return kind, string(inside), true
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return "", &wire.SerializationError{Message: "Base64 of a binary value is invalid"}
+	}
+	return string(raw), nil
 }
 
 func tooDeep() error {
 	return Invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 }
 
-func (v *Value) decodeSet(kind Kind, members []string) error {
-	if len(members) == 0 {
+func (v *Value) readSet(kind Kind, s *wire.Scanner) error {
+	members := []string{}
+	err := s.Array(func() error {
+		var text string
+		var err error
 		if kind == BinarySet {
-			return Invalid("One or more parameter values were invalid: Binary sets should not be empty")
+			text, err = readBinary(s)
+		} else {
+			text, err = s.String()
 		}
-		return Invalid("One or more parameter values were invalid: An %s set  may not be empty", map[Kind]string{StringSet: "string", NumberSet: "number"}[kind])
-	}
-	set := make([]string, len(members))
-	for i, m := range members {
-		switch kind {
-		case NumberSet:
-			n, err := NewNumber(m)
-			if err != nil {
-				return err
+		if err == nil && kind == NumberSet {
+			n, invalid := NewNumber(text)
+			if invalid != nil {
+				s.Note(invalid)
 			}
-			set[i] = n.Str
-		case BinarySet:
-			raw, err := base64.StdEncoding.DecodeString(m)
-			if err != nil {
-				return Invalid("Invalid Base64 in a binary attribute value")
-			}
-			set[i] = string(raw)
-		default:
-			set[i] = m
+			text = n.Str
 		}
+		members = append(members, text)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	sorted := SetOf(kind, set)
-	if len(sorted.Set) < len(members) {
-		return Invalid("One or more parameter values were invalid: Input collection %s contains duplicates.", quoted(members))
+	*v = SetOf(kind, members)
+	switch {
+	case len(members) == 0 && kind == BinarySet:
+		s.Note(Invalid("One or more parameter values were invalid: Binary sets should not be empty"))
+	case len(members) == 0:
+		s.Note(Invalid("One or more parameter values were invalid: An %s set  may not be empty", map[Kind]string{StringSet: "string", NumberSet: "number"}[kind]))
+	case len(v.Set) < len(members):
+		s.Note(Invalid("One or more parameter values were invalid: Input collection %s contains duplicates.", quoted(members)))
 	}
-	*v = sorted
 	return nil
 }
 
@@ -401,7 +400,7 @@ func (v Value) Size() int {
 	case String, Binary:
 		return len(v.Str)
 	case Number:
-		return v.num.size()
+		return v.number().size()
 	case Bool, Null:
 		return 1
 	case Map:
@@ -500,7 +499,7 @@ func Compare(a, b Value) (int, bool) {
 	case String, Binary:
 		return strings.Compare(a.Str, b.Str), true
 	case Number:
-		return a.num.compare(b.num), true
+		return a.number().compare(b.number()), true
 	default:
 		return 0, false
 	}
@@ -510,7 +509,7 @@ func Compare(a, b Value) (int, bool) {
 // encodings of a partition and a sort key can follow each other without two pairs becoming one.
 func (v Value) AppendKey(dst []byte) []byte {
 	if v.Kind == Number {
-		return v.num.appendKey(dst)
+		return v.number().appendKey(dst)
 	}
 	for i := range len(v.Str) {
 		dst = append(dst, v.Str[i])

@@ -283,9 +283,11 @@ func (c *conditionParser) operand() (operand, error) {
 		return operand{value: &v, text: text, get: func(attr.Item) (attr.Value, bool) { return v, true }}, err
 	}
 	if name, ok := c.function(); ok {
-		if name != "size" {
+		if name != "size" || c.within > 0 {
 			return operand{}, c.wrong("The function is not allowed to be used this way in an expression; function: %s", name)
 		}
+		c.within++
+		defer func() { c.within-- }()
 		args, err := c.arguments(name, 1)
 		if err != nil {
 			return operand{}, err
@@ -360,11 +362,11 @@ func (c *conditionParser) comparison() (test, error) {
 	case "=":
 		return both(left, right, attr.Equal), nil
 	case "<>":
-		// Unequal also when one is missing, but not when both are.
+		// What is missing equals nothing, nor what is missing too.
 		return func(i attr.Item) bool {
 			a, okA := left.get(i)
 			b, okB := right.get(i)
-			return okA != okB || okA && !attr.Equal(a, b)
+			return !okA || !okB || !attr.Equal(a, b)
 		}, nil
 	}
 	if err := c.ordered(operator, left, right); err != nil {

@@ -42,8 +42,11 @@ func (p *Placeholders) Check() error {
 		if !wellFormed(name, '#') {
 			return attr.Invalid(`ExpressionAttributeNames contains invalid key: Syntax error; key: "%s"`, name)
 		}
-		if p.names[name] == "" {
+		switch long := p.names[name]; {
+		case long == "":
 			return attr.Invalid(`ExpressionAttributeNames contains invalid value: Empty attribute name for key %s`, name)
+		case len(long) > attr.MaxNameBytes:
+			return attr.Invalid("ExpressionAttributeNames contains invalid value: Attribute name is too large, must be less than 65536 bytes for key %s", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
@@ -59,7 +62,7 @@ func wellFormed(name string, mark byte) bool {
 		return false
 	}
 	for i := 1; i < len(name); i++ {
-		if !letter(name[i]) && !digit(name[i]) {
+		if !later(name[i]) {
 			return false
 		}
 	}

@@ -38,7 +38,7 @@ func TestCondition(t *testing.T) {
 		"attribute_type(a, :s)": true, "attribute_type(n, :s)": false,
 		"size(a) < :nine": true, "size(l) = :two": true, "size(n) = :two": false,
 		"n BETWEEN :nine AND :ten": true, "a IN (:v, :hello)": true, "gone IN (:v)": false,
-		"gone = :v": false, "gone <> :v": true, "gone <> missing_too": false, "gone < :nine": false,
+		"gone = :v": false, "gone <> :v": true, "gone <> missing_too": true, "gone < :nine": false,
 		"a = n": false, "a <> n": true, "a < n": false, "ss = :set": true,
 		"#dot.#k = :v": true,
 	} {

@@ -24,8 +24,12 @@ type token struct {
 	from, to int
 }
 
-func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 func digit(c byte) bool  { return c >= '0' && c <= '9' }
+
+// later reports whether a name may go on with c: it begins with a letter (developer guide, "Referring to item attributes when
+// using expressions").
+func later(c byte) bool { return letter(c) || digit(c) || c == '_' }
 
 // parser reads one expression, a token ahead.
 type parser struct {
@@ -35,6 +39,7 @@ type parser struct {
 	tok, last token
 	operators int
 	depth     int
+	within    int // functions whose operands are being read
 }
 
 func newParser(kind, src string, holders *Placeholders) (*parser, error) {
@@ -72,7 +77,7 @@ func (p *parser) next() error {
 		return nil
 	}
 	run := func(from int) int {
-		for from < len(p.src) && (letter(p.src[from]) || digit(p.src[from])) {
+		for from < len(p.src) && later(p.src[from]) {
 			from++
 		}
 		return from

@@ -161,6 +161,11 @@ func (p *parser) setOperand() (source, error) {
 		return inner, p.expect(")")
 	}
 	if name, ok := p.function(); ok {
+		if p.within > 0 && name == "list_append" {
+			return nil, p.wrong("The function is not allowed to be used this way in an expression; function: %s", name)
+		}
+		p.within++
+		defer func() { p.within-- }()
 		return p.setFunction(name)
 	}
 	from, err := p.path()
@@ -279,162 +284,158 @@ func (u *Update) Touches(name string) bool {
 	return slices.ContainsFunc(u.actions, func(a action) bool { return a.path[0].name == name })
 }
 
-// Apply gives the item after the update. The old item is not changed; every right side reads the old one.
+// OnlyRemoves reports whether the update can only take away: it then makes no item where there is none.
+func (u *Update) OnlyRemoves() bool {
+	return !slices.ContainsFunc(u.actions, func(a action) bool { return a.verb == set || a.verb == add })
+}
+
+// Apply gives the item after the update. The old item is not changed: every right side reads it, and every position of a list
+// is one of it, whatever else the update does to that list.
 func (u *Update) Apply(old attr.Item) (attr.Item, error) {
-	item := maps.Clone(old)
-	if item == nil {
-		item = attr.Item{}
-	}
-	values := make([]attr.Value, len(u.actions))
-	for i, a := range u.actions {
-		if a.verb != set {
-			continue
-		}
-		var err error
-		if values[i], err = a.value(old); err != nil {
-			return nil, err
-		}
-	}
-	// Removals from a list go from its end, so that earlier positions keep their meaning.
-	var removals []path
-	for i, a := range u.actions {
-		var err error
-		switch a.verb {
-		case set:
-			err = put(item, a.path, values[i])
-		case remove:
-			removals = append(removals, a.path)
-		case add:
-			err = a.add(item, old)
-		case del:
-			err = a.delete(item, old)
-		}
+	root := &plan{}
+	for _, a := range u.actions {
+		leaf, err := a.leaf(old)
 		if err != nil {
 			return nil, err
 		}
-	}
-	slices.SortFunc(removals, func(a, b path) int { return b[len(b)-1].index - a[len(a)-1].index })
-	for _, p := range removals {
-		if err := cut(item, p); err != nil {
-			return nil, err
+		if leaf != nil {
+			root.add(a.path, leaf)
 		}
 	}
-	return item, nil
+	changed, err := root.apply(attr.Value{Kind: attr.Map, Map: old})
+	return changed.Map, err
 }
 
-func (a action) add(item, old attr.Item) error {
+// plan is what an update does within a value: to what its steps lead to, or at its leaves to the whole. Paths of one update
+// neither overlap nor conflict (see checkPaths), so that a value is changed as a whole or within, as a map or as a list.
+type plan struct {
+	steps []step
+	inner []*plan
+
+	leaf   bool
+	value  attr.Value // of a leaf that is set
+	remove bool       // a leaf
+}
+
+func (p *plan) add(at path, leaf *plan) {
+	for i, s := range at {
+		n := slices.Index(p.steps, s)
+		if n < 0 {
+			n = len(p.steps)
+			p.steps, p.inner = append(p.steps, s), append(p.inner, &plan{})
+		}
+		if i == len(at)-1 {
+			p.inner[n] = leaf
+		}
+		p = p.inner[n]
+	}
+}
+
+// leaf decides what the action does at its path; nil when nothing.
+func (a action) leaf(old attr.Item) (*plan, error) {
+	switch a.verb {
+	case set:
+		v, err := a.value(old)
+		return &plan{leaf: true, value: v}, err
+	case remove:
+		return &plan{leaf: true, remove: true}, nil
+	}
 	before, ok := a.path.find(old)
 	switch {
+	case !ok && a.verb == del:
+		return nil, nil
 	case !ok:
-		return put(item, a.path, a.delta)
+		return &plan{leaf: true, value: a.delta}, nil
 	case before.Kind != a.delta.Kind:
-		return attr.Invalid("An operand in the update expression has an incorrect data type")
+		return nil, attr.Invalid("An operand in the update expression has an incorrect data type")
 	case before.Kind == attr.Number:
 		sum, err := attr.Add(before, a.delta)
-		if err != nil {
-			return err
-		}
-		return put(item, a.path, sum)
-	default:
-		return put(item, a.path, attr.SetOf(before.Kind, append(slices.Clone(before.Set), a.delta.Set...)))
-	}
-}
-
-func (a action) delete(item, old attr.Item) error {
-	before, ok := a.path.find(old)
-	if !ok {
-		return nil
-	}
-	if before.Kind != a.delta.Kind {
-		return attr.Invalid("An operand in the update expression has an incorrect data type")
+		return &plan{leaf: true, value: sum}, err
+	case a.verb == add:
+		return &plan{leaf: true, value: attr.SetOf(before.Kind, append(slices.Clone(before.Set), a.delta.Set...))}, nil
 	}
 	left := slices.DeleteFunc(slices.Clone(before.Set), func(m string) bool { return slices.Contains(a.delta.Set, m) })
 	if len(left) == 0 { // a set is never empty
-		return cut(item, a.path)
+		return &plan{leaf: true, remove: true}, nil
 	}
-	return put(item, a.path, attr.Value{Kind: before.Kind, Set: left})
+	return &plan{leaf: true, value: attr.Value{Kind: before.Kind, Set: left}}, nil
 }
 
 func badPath() error {
 	return attr.Invalid("The document path provided in the update expression is invalid for update")
 }
 
-// put sets a value in an item whose top level is ours to change; what lies below is copied on the way.
-func put(item attr.Item, p path, v attr.Value) error {
-	return change(item, p, func(container attr.Value, last step) (attr.Value, error) {
-		switch {
-		case last.name != "" && container.Kind == attr.Map:
-			container.Map = maps.Clone(container.Map)
-			container.Map[last.name] = v
-		case last.name == "" && container.Kind == attr.List:
-			container.List = slices.Clone(container.List)
-			if last.index < len(container.List) {
-				container.List[last.index] = v
-			} else { // a position behind the end adds to the list
-				container.List = append(container.List, v)
-			}
-		default:
-			return container, badPath()
-		}
-		return container, nil
-	}, func() { item[p[0].name] = v })
-}
-
-// cut removes a value; nothing happens when it is not there.
-func cut(item attr.Item, p path) error {
-	return change(item, p, func(container attr.Value, last step) (attr.Value, error) {
-		switch {
-		case last.name != "" && container.Kind == attr.Map:
-			container.Map = maps.Clone(container.Map)
-			delete(container.Map, last.name)
-		case last.name == "" && container.Kind == attr.List:
-			if last.index < len(container.List) {
-				container.List = slices.Delete(slices.Clone(container.List), last.index, last.index+1)
-			}
-		default:
-			return container, badPath()
-		}
-		return container, nil
-	}, func() { delete(item, p[0].name) })
-}
-
-// change goes to the container of the path's last step and puts back the changed copies of all that lead to it.
-func change(item attr.Item, p path, at func(container attr.Value, last step) (attr.Value, error), top func()) error {
-	if len(p) == 1 {
-		top()
-		return nil
-	}
-	first, ok := item[p[0].name]
-	if !ok {
-		return badPath()
-	}
-	changed, err := changeIn(first, p[1:], at)
-	if err == nil {
-		item[p[0].name] = changed
-	}
-	return err
-}
-
-func changeIn(v attr.Value, rest path, at func(attr.Value, step) (attr.Value, error)) (attr.Value, error) {
-	if len(rest) == 1 {
-		return at(v, rest[0])
-	}
-	inner, ok := path{{name: "v"}, rest[0]}.find(attr.Item{"v": v})
-	if !ok {
+// apply gives a changed copy of what is a value with something to be changed in it.
+func (p *plan) apply(v attr.Value) (attr.Value, error) {
+	switch {
+	case p.leaf:
+		return p.value, nil
+	case len(p.steps) == 0:
+		return v, nil
+	case p.steps[0].name != "" && v.Kind == attr.Map:
+		return p.applyMap(v)
+	case p.steps[0].name == "" && v.Kind == attr.List:
+		return p.applyList(v)
+	default:
 		return v, badPath()
 	}
-	changed, err := changeIn(inner, rest[1:], at)
-	if err != nil {
-		return v, err
+}
+
+func (p *plan) applyMap(v attr.Value) (attr.Value, error) {
+	changed := maps.Clone(v.Map)
+	if changed == nil {
+		changed = attr.Item{}
 	}
-	if rest[0].name != "" {
-		v.Map = maps.Clone(v.Map)
-		v.Map[rest[0].name] = changed
-	} else {
-		v.List = slices.Clone(v.List)
-		v.List[rest[0].index] = changed
+	for i, s := range p.steps {
+		inner := p.inner[i]
+		if inner.remove {
+			delete(changed, s.name)
+			continue
+		}
+		before, ok := v.Map[s.name]
+		if !ok && !inner.leaf {
+			return v, badPath()
+		}
+		var err error
+		if changed[s.name], err = inner.apply(before); err != nil {
+			return v, err
+		}
 	}
-	return v, nil
+	return attr.Value{Kind: attr.Map, Map: changed}, nil
+}
+
+// applyList adds what is set behind the end there, in the order of the positions (developer guide, "Update expressions", SET:
+// adding elements to a list).
+func (p *plan) applyList(v attr.Value) (attr.Value, error) {
+	order := make([]int, len(p.steps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return p.steps[a].index - p.steps[b].index })
+	changed := make([]attr.Value, 0, len(v.List)+len(p.steps))
+	next := 0 // position of the old list that is to be copied
+	for _, i := range order {
+		at, inner := p.steps[i].index, p.inner[i]
+		if inside := min(at, len(v.List)); next < inside {
+			changed, next = append(changed, v.List[next:inside]...), inside
+		}
+		var before attr.Value
+		switch {
+		case at < len(v.List):
+			before, next = v.List[at], at+1
+		case !inner.leaf:
+			return v, badPath()
+		}
+		if inner.remove {
+			continue
+		}
+		after, err := inner.apply(before)
+		if err != nil {
+			return v, err
+		}
+		changed = append(changed, after)
+	}
+	return attr.Value{Kind: attr.List, List: append(changed, v.List[next:]...)}, nil
 }
 
 // Project gives only the values at the updated paths, for UPDATED_OLD and UPDATED_NEW.

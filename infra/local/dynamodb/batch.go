@@ -54,7 +54,7 @@ func (e *Engine) batchGetItem(in *struct {
 		return nil, invalid("Too many items requested for the BatchGetItem call")
 	}
 	b := &batchRead{
-		engine: e, requests: in.RequestItems, projections: projections, responses: map[string][]attr.Item{},
+		engine: e, requests: in.RequestItems, projections: projections, responses: map[string][]attr.Attributes{},
 		unprocessed: map[string]keysAndAttributes{}, cost: &meter{read: true},
 	}
 	err := e.readBatch(b)
@@ -78,7 +78,7 @@ type batchRead struct {
 	cost        *meter
 
 	parts       []batchPart
-	responses   map[string][]attr.Item
+	responses   map[string][]attr.Attributes
 	unprocessed map[string]keysAndAttributes
 	bytes       int
 	full        bool // what is left is more than an answer takes
@@ -139,7 +139,7 @@ func (b *batchRead) open() error {
 			seen[encoded] = true
 			b.parts = append(b.parts, batchPart{name, key})
 		}
-		b.responses[name] = []attr.Item{}
+		b.responses[name] = []attr.Attributes{}
 	}
 	return nil
 }

@@ -256,7 +256,7 @@ func (c *contention) transactRead(r *transactionRead) ([]*record, error) {
 // replica is a copy of a table that follows after a time. It is guarded by the engine's lock.
 type replica struct {
 	items   btree.Map[string, *record]
-	pending []replicated // oldest first
+	pending queue[replicated] // oldest first
 }
 
 // replicated is a change on its way to a replica; a nil record stands for none.
@@ -267,17 +267,12 @@ type replicated struct {
 }
 
 func (r *replica) settle(now time.Time) {
-	n := 0
-	for n < len(r.pending) && !now.Before(r.pending[n].due) {
-		if p := r.pending[n]; p.next != nil {
+	for r.pending.n > 0 && !now.Before(r.pending.at(0).due) {
+		if p := r.pending.pop(); p.next != nil {
 			r.items.Set(p.key, p.next)
 		} else {
 			r.items.Delete(p.key)
 		}
-		n++
-	}
-	if n > 0 {
-		r.pending = drop(r.pending, n)
 	}
 }
 
@@ -291,7 +286,7 @@ func (e *Engine) replicate(t *table, before, next *record, now time.Time) {
 		t.replica = &replica{}
 	}
 	t.replica.settle(now)
-	t.replica.pending = append(t.replica.pending, replicated{image.key, next, now.Add(e.contention.settings.Staleness)})
+	t.replica.pending.push(replicated{image.key, next, now.Add(e.contention.settings.Staleness)})
 }
 
 // stale draws whether a read asks a replica that is behind, and brings the table's to where it is by now. No lock may be held.

@@ -35,8 +35,11 @@ type change struct {
 type write struct {
 	kind      writeKind
 	table     string
+	change    change // as it came
 	item, key attr.Item
-	values    attr.Item // of its expressions
+	packed    attr.Packed // the item
+	record    *record     // of a Put in a transaction, once it was checked
+	values    attr.Item   // of its expressions
 	condition *expression.Condition
 	update    *expression.Update
 	tellOld   bool // with a failed condition
@@ -44,7 +47,7 @@ type write struct {
 
 // compile checks a change as far as it can be checked without its table.
 func (c change) compile(kind writeKind) (*write, error) {
-	w := &write{kind: kind, table: c.TableName, item: c.Item, key: c.Key, values: c.ExpressionAttributeValues}
+	w := &write{kind: kind, table: c.TableName, change: c, item: c.Item, key: c.Key, values: c.ExpressionAttributeValues}
 	if c.TableName == "" {
 		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
 	}
@@ -75,6 +78,9 @@ func (c change) compile(kind writeKind) (*write, error) {
 			return nil, err
 		}
 	}
+	if kind == writePut {
+		w.packed = c.Item.Pack() // before any lock is taken
+	}
 	return w, holders.CheckAllUsed()
 }
 
@@ -98,6 +104,7 @@ func placeholders(names map[string]string, values map[string]attr.Value, used bo
 type planned struct {
 	table         *table
 	before, after *record
+	moves         []move // of the table's indexes; nil: not reckoned yet
 }
 
 // size is what the write is charged for: the larger of both images.
@@ -121,7 +128,7 @@ func (w *write) locate(e *Engine) (*table, string, error) {
 // plan decides a write against what is stored, and changes nothing. The engine's lock must be held.
 func (w *write) plan(t *table, key string) (planned, error) {
 	p := planned{table: t, before: t.get(key)}
-	var old attr.Item
+	var old attr.Packed
 	if p.before != nil {
 		old = p.before.item
 	}
@@ -134,7 +141,7 @@ func (w *write) plan(t *table, key string) (planned, error) {
 	}
 	if w.condition != nil && !w.condition.Matches(old) {
 		f := newFault("ConditionalCheckFailedException", "The conditional request failed")
-		if w.tellOld {
+		if w.tellOld && p.before != nil {
 			f.Item = old
 		}
 		return p, f
@@ -142,13 +149,20 @@ func (w *write) plan(t *table, key string) (planned, error) {
 	var next attr.Item
 	switch w.kind {
 	case writePut:
-		next = w.item
+		if p.after = w.record; p.after == nil {
+			var err error
+			if p.after, err = t.newRecord(w.item, w.packed); err != nil {
+				return p, err
+			}
+		}
 	case writeUpdate:
-		if old == nil && w.update != nil && w.update.OnlyRemoves() {
+		if p.before == nil && w.update != nil && w.update.OnlyRemoves() {
 			return p, nil // there is nothing to remove, and nothing is made
 		}
-		if next = old; next == nil {
+		if p.before == nil {
 			next = maps.Clone(w.key)
+		} else {
+			next = old.Item()
 		}
 		if w.update != nil {
 			var err error
@@ -156,21 +170,18 @@ func (w *write) plan(t *table, key string) (planned, error) {
 				return p, err
 			}
 		}
+		var err error
+		if p.after, err = t.newRecord(next, ""); err != nil {
+			var f *fault
+			if asFault(err, &f) && f.Message == "Item size has exceeded the maximum allowed size" {
+				err = invalid("Item size to update has exceeded the maximum allowed size")
+			}
+			return p, err
+		}
 	case writeCheck:
 		p.after = p.before
-		return p, nil
-	default:
-		return p, nil
 	}
-	var err error
-	p.after, err = t.newRecord(next)
-	if err != nil && w.kind == writeUpdate && p.after == nil {
-		var f *fault
-		if asFault(err, &f) && f.Message == "Item size has exceeded the maximum allowed size" {
-			err = invalid("Item size to update has exceeded the maximum allowed size")
-		}
-	}
-	return p, err
+	return p, nil
 }
 
 // run carries out one write by itself. The engine's lock must be held.
@@ -189,7 +200,10 @@ func (w *write) finish(e *Engine, p planned, key string, err error, cost *meter)
 	if err != nil && !conditionFailed(err) {
 		return err
 	}
-	demands := e.demands(w, p, 1, err != nil)
+	if err == nil {
+		p.moves = p.table.moves(p.before, p.after)
+	}
+	demands := e.demands(w, p, 1)
 	refused := e.admit(target{p.table.name, key}, demands)
 	cost.use(demands, refused)
 	if !throttled(refused) {
@@ -253,39 +267,27 @@ func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns
 	if err != nil {
 		return nil, err
 	}
-	out := struct {
-		Attributes            attr.Item      `json:",omitempty"`
-		ConsumedCapacity      map[string]any `json:",omitempty"`
-		ItemCollectionMetrics map[string]any `json:",omitempty"`
-	}{}
-	switch mode {
-	case "ALL_OLD":
-		out.Attributes = itemOf(p.before)
-	case "ALL_NEW":
-		out.Attributes = itemOf(p.after)
-	case "UPDATED_OLD":
-		if p.before != nil && w.update != nil {
-			out.Attributes = w.update.Project(p.before.item)
-		}
-	case "UPDATED_NEW":
-		if p.after != nil && w.update != nil {
-			out.Attributes = w.update.Project(p.after.item)
+	out := map[string]any{}
+	image := p.before
+	if mode == "ALL_NEW" || mode == "UPDATED_NEW" {
+		image = p.after
+	}
+	switch {
+	case image == nil || mode == "" || mode == "NONE":
+	case mode == "ALL_OLD" || mode == "ALL_NEW":
+		out["Attributes"] = image.item
+	case w.update != nil:
+		if touched := w.update.Project(image.item); len(touched) > 0 {
+			out["Attributes"] = touched
 		}
 	}
 	if reports := report(in.ReturnConsumedCapacity, capacities, false); len(reports) > 0 {
-		out.ConsumedCapacity = reports[0]
+		out["ConsumedCapacity"] = reports[0]
 	}
 	for _, one := range cost.metrics(in.ReturnItemCollectionMetrics) {
-		out.ItemCollectionMetrics = one[0]
+		out["ItemCollectionMetrics"] = one[0]
 	}
 	return out, nil
-}
-
-func itemOf(r *record) attr.Item {
-	if r == nil {
-		return nil
-	}
-	return r.item
 }
 
 func (e *Engine) putItem(in *writeInput) (any, error) {
@@ -349,9 +351,9 @@ func (e *Engine) charge(t *table, key attr.Item, r *record, consistent bool, cos
 }
 
 // projected is what a read shows of an item.
-func projected(r *record, p *expression.Projection) attr.Item {
-	if r == nil || p == nil {
-		return itemOf(r)
+func projected(r *record, p *expression.Projection) attr.Attributes {
+	if p == nil {
+		return r.item
 	}
 	return p.Apply(r.item)
 }

@@ -27,6 +27,9 @@ type Options struct {
 	Now    func() time.Time // nil: the system's clock
 	// Shards is how many shards each stream has, from 1 to 4; 1 when zero. A partition's records are all in one.
 	Shards int
+	// StreamBytes bounds what a stream holds of the 24 hours: when its records are more, the oldest are gone before their time,
+	// which who reads them is told as of those that are too old. 256 MB when zero.
+	StreamBytes int64
 	// IndexLag is how long after a write reads of a global secondary index see it; zero: at once.
 	IndexLag time.Duration
 	// Contention lets operations take their time, conflict and be throttled. Nil: nothing waits for anything.
@@ -47,6 +50,8 @@ type Engine struct {
 	mu     sync.RWMutex
 	tables map[string]*table
 	tokens map[string]tokenUse
+	// expiring are the tokens of transactions that have ended, in the order in which their time is over.
+	expiring queue[expiringToken]
 	// streams are those that can be read, also of tables that are gone, by ARN; sequence is the last number given to one.
 	streams  map[string]*stream
 	sequence uint64
@@ -59,6 +64,10 @@ func New(options Options) *Engine {
 	}
 	if options.Region == "" {
 		options.Region = "us-east-1"
+	}
+	if options.StreamBytes <= 0 {
+		const usual = 256 << 20
+		options.StreamBytes = usual
 	}
 	options.Shards = min(max(options.Shards, 1), maxShards)
 	return &Engine{
@@ -75,7 +84,7 @@ type fault struct {
 	Code    string
 	Message string
 	Reasons []reason  // of a cancelled transaction
-	Item    attr.Item // of a failed condition, when it was asked for
+	Item    attr.Attributes // of a failed condition, when it was asked for
 	// Throttling says what there was too little of; nil for other faults.
 	Throttling *throttling
 }
@@ -287,7 +296,7 @@ type faultAnswer struct {
 	Message                 string             `json:"message,omitempty"`
 	CapitalMessage          string             `json:"Message,omitempty"`
 	Reasons                 []reason           `json:"CancellationReasons,omitempty"`
-	Item                    attr.Item          `json:"Item,omitempty"`
+	Item                    attr.Attributes    `json:"Item,omitempty"`
 	Throttling              []throttlingReason `json:"throttlingReasons,omitempty"`
 	ThrottlingOfProvisioned []throttlingReason `json:"ThrottlingReasons,omitempty"`
 }
@@ -354,34 +363,54 @@ func acceptsGzip(header string) bool {
 // once more.
 func appendJSON(dst []byte, answer any) ([]byte, error) {
 	switch answer := answer.(type) {
-	case attr.Item:
+	case attr.Attributes:
 		return answer.AppendJSON(dst), nil
-	case []attr.Item:
-		dst = append(dst, '[')
-		for i, item := range answer {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = item.AppendJSON(dst)
-		}
-		return append(dst, ']'), nil
+	case []attr.Attributes:
+		return appendList(dst, answer)
+	case []map[string]any:
+		return appendList(dst, answer)
+	case map[string][]attr.Attributes:
+		return appendMap(dst, answer)
 	case map[string]any:
-		dst = append(dst, '{')
-		for i, name := range slices.Sorted(maps.Keys(answer)) {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(strconv.AppendQuote(dst, name), ':') // names of members, tables and indexes need no escapes
-			var err error
-			if dst, err = appendJSON(dst, answer[name]); err != nil {
-				return nil, err
-			}
+		return appendMap(dst, answer)
+	case int:
+		return strconv.AppendInt(dst, int64(answer), 10), nil
+	case float64:
+		if whole := int64(answer); float64(whole) == answer {
+			return strconv.AppendInt(dst, whole, 10), nil
 		}
-		return append(dst, '}'), nil
 	}
 	var rest bytes.Buffer
 	encoder := json.NewEncoder(&rest)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(answer)
 	return append(dst, bytes.TrimSuffix(rest.Bytes(), []byte("\n"))...), err
+}
+
+func appendList[V any](dst []byte, list []V) (_ []byte, err error) {
+	dst = append(dst, '[')
+	for i, v := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendJSON(dst, v); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// appendMap writes names of members, tables and indexes, which need no escapes.
+func appendMap[V any](dst []byte, members map[string]V) (_ []byte, err error) {
+	dst = append(dst, '{')
+	for i, name := range slices.Sorted(maps.Keys(members)) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(strconv.AppendQuote(dst, name), ':')
+		if dst, err = appendJSON(dst, members[name]); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, '}'), nil
 }

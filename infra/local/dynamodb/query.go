@@ -436,7 +436,7 @@ func (p *page) charge(e *Engine, key attr.Item, partition string) error {
 func (p *page) answer(capacities []Capacity) (any, error) {
 	out := map[string]any{"Count": len(p.found), "ScannedCount": p.scanned}
 	if p.in.Select != "COUNT" {
-		items := make([]attr.Item, len(p.found))
+		items := make([]attr.Attributes, len(p.found))
 		for i, r := range p.found {
 			items[i] = projected(r, p.projection)
 		}
@@ -445,7 +445,7 @@ func (p *page) answer(capacities []Capacity) (any, error) {
 	if p.last != nil {
 		key := attr.Item{}
 		for _, name := range append(p.keys.names(), p.table.keys.names()...) {
-			key[name] = p.last.item[name]
+			key[name], _ = p.last.item.Get(name)
 		}
 		out["LastEvaluatedKey"] = key
 	}

@@ -1,7 +1,7 @@
 package dynamodb
 
 import (
-	"maps"
+	"cmp"
 	"time"
 
 	"example.com/registrar/infra/local/dynamodb/attr"
@@ -62,13 +62,16 @@ func longName(k attr.Kind) string {
 	return "string"
 }
 
-// newRecord checks a whole item against the table's keys and limits.
-func (t *table) newRecord(item attr.Item) (*record, error) {
+// newRecord checks a whole item against the table's keys and limits. The packed item is the same, or empty.
+func (t *table) newRecord(item attr.Item, packed attr.Packed) (*record, error) {
 	key, err := t.keys.encode(item, "")
 	if err != nil {
 		return nil, err
 	}
-	r := &record{key: key, item: item, size: item.Size()}
+	if packed == "" {
+		packed = item.Pack()
+	}
+	r := &record{key: key, item: packed, size: item.Size()}
 	if r.size > maxItemBytes {
 		return nil, invalid("Item size has exceeded the maximum allowed size")
 	}
@@ -115,8 +118,11 @@ func (e *Engine) commit(p planned, system bool, cost *meter) {
 	now := e.options.Now()
 	grown := int64(after.bytes() - before.bytes())
 	t.bytes += grown
-	for _, x := range t.indexes {
-		m := x.move(before, after)
+	if p.moves == nil {
+		p.moves = t.moves(before, after)
+	}
+	for _, m := range p.moves {
+		x := m.index
 		cost.index(t.name, x, m.units())
 		if x.local {
 			grown += int64(m.next.bytes() - m.old.bytes())
@@ -125,7 +131,7 @@ func (e *Engine) commit(p planned, system bool, cost *meter) {
 			x.apply(m)
 		} else {
 			m.due = now.Add(e.options.IndexLag)
-			x.pending = append(x.pending, m)
+			x.pending.push(m)
 		}
 	}
 	switch {
@@ -148,16 +154,13 @@ func (e *Engine) commit(p planned, system bool, cost *meter) {
 	if t.stream.open() {
 		e.sequence++
 		t.stream.append(before, after, e.sequence, now, system)
+		t.stream.trim(now, e.options.StreamBytes)
 	}
 }
 
 // resize reckons the size of the item's collection: what bears its partition key, in the table and its local indexes.
 func (t *table) resize(p planned, grown int64, cost *meter) {
-	item := itemOf(p.after)
-	if item == nil {
-		item = p.before.item
-	}
-	key := item[t.keys.partition]
+	key, _ := cmp.Or(p.after, p.before).item.Get(t.keys.partition)
 	encoded := string(key.AppendKey(nil))
 	size := t.collections[encoded] + grown
 	if t.collections[encoded] = size; size == 0 {
@@ -174,7 +177,7 @@ func (x *index) entry(r *record) (string, *record) {
 	}
 	var encoded []byte
 	for _, name := range x.keys.names() {
-		v, ok := r.item[name]
+		v, ok := r.item.Get(name)
 		if !ok || v.Kind != x.keys.kind(name) || v.Kind != attr.Number && (v.Str == "" || len(v.Str) > x.keys.limit(name)) {
 			return "", nil // an item that was there before the index may hold what no item may any more
 		}
@@ -183,21 +186,30 @@ func (x *index) entry(r *record) (string, *record) {
 	if x.kept == nil {
 		return string(encoded) + r.key, r
 	}
-	kept := &record{key: r.key, item: maps.Clone(r.item)}
-	maps.DeleteFunc(kept.item, func(name string, _ attr.Value) bool { return !x.kept[name] })
+	kept := &record{key: r.key, item: r.item.Only(func(name string) bool { return x.kept[name] })}
 	kept.size = kept.item.Size()
 	return string(encoded) + r.key, kept
 }
 
 // move is an index's step from one state of an item to the next; a nil record stands for no entry.
 type move struct {
+	index           *index
 	oldKey, nextKey string
 	old, next       *record
 	due             time.Time // when reads see it, if they do not at once
 }
 
+// moves are the steps of all indexes. It is never nil.
+func (t *table) moves(before, after *record) []move {
+	list := make([]move, 0, len(t.indexes))
+	for _, x := range t.indexes {
+		list = append(list, x.move(before, after))
+	}
+	return list
+}
+
 func (x *index) move(before, after *record) move {
-	var m move
+	m := move{index: x}
 	m.oldKey, m.old = x.entry(before)
 	m.nextKey, m.next = x.entry(after)
 	return m
@@ -207,7 +219,7 @@ func (x *index) move(before, after *record) move {
 // none when nothing that the index holds has changed (developer guide, "Using Global Secondary Indexes", write capacity units).
 func (m move) units() float64 {
 	if m.old != nil && m.next != nil && m.oldKey == m.nextKey {
-		if attr.EqualItems(m.old.item, m.next.item) {
+		if m.old.item == m.next.item {
 			return 0
 		}
 		return writeUnits(max(m.old.size, m.next.size))
@@ -233,12 +245,7 @@ func (x *index) apply(m move) {
 
 // settle applies what reads may see by now.
 func (x *index) settle(now time.Time) {
-	n := 0
-	for n < len(x.pending) && !now.Before(x.pending[n].due) {
-		x.apply(x.pending[n])
-		n++
-	}
-	if n > 0 {
-		x.pending = drop(x.pending, n)
+	for x.pending.n > 0 && !now.Before(x.pending.at(0).due) {
+		x.apply(x.pending.pop())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -41,23 +42,35 @@ type shard struct {
 	id          string
 	first, last uint64 // its range of sequence numbers; last is zero while the stream is enabled
 	trimmed     uint64 // the newest number that is gone
-	records     []*streamRecord
+	records     queue[streamRecord]
+	bytes       int64 // of the records, as the engine holds them at most
 }
 
 // streamRecord is one change. It is never changed, and holds no more of the item than its stream's view shows.
 type streamRecord struct {
-	number              uint64
-	at                  time.Time
-	event               string
-	keys, before, after attr.Item
-	size                int
-	system              bool // whether the item's time to live did it
+	number        uint64
+	at            int64       // nanoseconds of the Unix epoch
+	keys          attr.Packed // where the images do not have them
+	before, after attr.Packed // empty: none
+	size          int32       // of keys and images, by AWS's rules
+	event         eventKind
+	system        bool // whether the item's time to live did it
 }
 
-// drop takes n elements off the front, so that their memory is free once the list grows again.
-func drop[T any](list []T, n int) []T {
-	clear(list[:n])
-	return list[n:]
+type eventKind uint8
+
+const (
+	inserted eventKind = iota
+	modified
+	removed
+)
+
+func (k eventKind) String() string { return [...]string{"INSERT", "MODIFY", "REMOVE"}[k] }
+
+// held is how many bytes a record takes, unless its table or other records hold the same images.
+func (r *streamRecord) held() int64 {
+	const itself = 80
+	return itself + int64(len(r.keys)+len(r.before)+len(r.after))
 }
 
 // sequenceNumber writes a number in the 21 digits that the service uses at least.
@@ -122,53 +135,69 @@ func (e *Engine) closeStream(t *table, now time.Time) {
 // sweep forgets the records that are too old, and the streams that were closed as long ago.
 func (e *Engine) sweep(now time.Time) {
 	for arn, s := range e.streams {
-		s.trim(now)
+		s.trim(now, e.options.StreamBytes)
 		if !s.open() && now.Sub(s.closed) > retention {
 			delete(e.streams, arn)
 		}
 	}
 }
 
-func (s *stream) trim(now time.Time) {
+// trim forgets the records that are too old, or too many.
+func (s *stream) trim(now time.Time, most int64) {
+	oldest := now.Add(-retention).UnixNano()
 	for _, h := range s.shards {
-		n := 0
-		for n < len(h.records) && now.Sub(h.records[n].at) > retention {
-			n++
-		}
-		if n > 0 {
-			h.trimmed = h.records[n-1].number
-			h.records = drop(h.records, n)
+		for h.records.n > 0 && (h.records.at(0).at < oldest || h.bytes > most/int64(len(s.shards)) && h.records.n > 1) {
+			r := h.records.pop()
+			h.trimmed = r.number
+			h.bytes -= r.held()
 		}
 	}
 }
 
 // append records a change; one that changes nothing leaves no record.
 func (s *stream) append(before, after *record, number uint64, now time.Time, system bool) {
-	r := &streamRecord{number: number, at: now, event: "MODIFY", keys: attr.Item{}, system: system}
-	item := itemOf(after)
-	switch {
-	case before == nil && after == nil, before != nil && after != nil && attr.EqualItems(before.item, after.item):
+	if before == after || before != nil && after != nil && before.item == after.item {
 		return
+	}
+	r := streamRecord{number: number, at: now.UnixNano(), event: modified, system: system}
+	item := cmp.Or(after, before).item
+	switch {
 	case before == nil:
-		r.event = "INSERT"
+		r.event = inserted
 	case after == nil:
-		r.event, item = "REMOVE", before.item
+		r.event = removed
 	}
-	for _, name := range s.keys.names() {
-		r.keys[name] = item[name]
+	keys := item.Only(func(name string) bool { return name == s.keys.partition || name == s.keys.sort })
+	size := keys.Size()
+	if before != nil && (s.view == "OLD_IMAGE" || s.view == "NEW_AND_OLD_IMAGES") {
+		r.before = before.item
+		size += before.size
 	}
-	r.size = r.keys.Size()
-	if s.view == "OLD_IMAGE" || s.view == "NEW_AND_OLD_IMAGES" {
-		r.before = itemOf(before)
-		r.size += before.bytes()
+	if after != nil && (s.view == "NEW_IMAGE" || s.view == "NEW_AND_OLD_IMAGES") {
+		r.after = after.item
+		size += after.size
 	}
-	if s.view == "NEW_IMAGE" || s.view == "NEW_AND_OLD_IMAGES" {
-		r.after = itemOf(after)
-		r.size += after.bytes()
+	if r.before == "" && r.after == "" {
+		r.keys = keys
 	}
-	s.trim(now)
+	r.size = int32(size) //nolint:gosec // two items of 400 KB at most
 	h := s.shards[s.keys.spread(item, len(s.shards))]
-	h.records = append(h.records, r)
+	h.records.push(r)
+	h.bytes += r.held()
+}
+
+// keysOf are the key attributes of the item that a record is of.
+func (r *streamRecord) keysOf(k keySchema) attr.Item {
+	keys := attr.Item{}
+	for _, name := range k.names() {
+		for _, from := range []attr.Packed{r.keys, r.after, r.before} {
+			if v, ok := from.Get(name); ok {
+				keys[name] = v
+				break
+			}
+		}
+	}
+	return keys
 }
 
 // checkStreamARN refuses what is no ARN of a stream, whether or not there is one.
@@ -397,13 +426,13 @@ func (e *Engine) getRecords(in *struct {
 	if err != nil {
 		return nil, err
 	}
-	view, page, more, err := e.readShard(&i, limit)
+	s, page, more, err := e.readShard(&i, limit)
 	if err != nil {
 		return nil, err
 	}
 	records := make([]map[string]any, len(page))
-	for n, r := range page {
-		records[n] = r.wire(i.Stream, e.options.Region, view)
+	for n := range page {
+		records[n] = page[n].wire(s, e.options.Region)
 	}
 	out := map[string]any{"Records": records}
 	if more {
@@ -413,50 +442,51 @@ func (e *Engine) getRecords(in *struct {
 }
 
 // readShard takes a page of records and moves the iterator behind it. It tells whether the shard may hold more, ever.
-func (e *Engine) readShard(i *iterator, limit int) (view string, page []*streamRecord, more bool, err error) {
+func (e *Engine) readShard(i *iterator, limit int) (s *stream, page []streamRecord, more bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.options.Now()
 	if now.Sub(i.Issued) > iteratorLifetime {
-		return "", nil, false, newFault("ExpiredIteratorException", "The shard iterator has expired and can no longer be used to retrieve stream records")
+		return nil, nil, false, newFault("ExpiredIteratorException", "The shard iterator has expired and can no longer be used to retrieve stream records")
 	}
-	s, err := e.streamNamed(i.Stream, now)
-	if err != nil {
-		return "", nil, false, err
+	if s, err = e.streamNamed(i.Stream, now); err != nil {
+		return nil, nil, false, err
 	}
 	h, err := s.shard(i.Shard)
 	if err != nil {
-		return "", nil, false, err
+		return nil, nil, false, err
 	}
 	if i.Next <= h.trimmed {
-		return "", nil, false, trimmed()
+		return nil, nil, false, trimmed()
 	}
-	from, _ := slices.BinarySearchFunc(h.records, i.Next, func(r *streamRecord, n uint64) int { return cmp.Compare(r.number, n) })
+	from := sort.Search(h.records.n, func(n int) bool { return h.records.at(n).number >= i.Next })
 	to, bytes := from, 0
-	for to < len(h.records) && to-from < limit && (to == from || bytes+h.records[to].size <= maxStreamBytes) {
-		bytes += h.records[to].size
-		i.Next = h.records[to].number + 1
+	for to < h.records.n && to-from < limit && (to == from || bytes+int(h.records.at(to).size) <= maxStreamBytes) {
+		r := h.records.at(to)
+		bytes += int(r.size)
+		i.Next = r.number + 1
+		page = append(page, *r)
 		to++
 	}
 	i.Issued = now
-	return s.view, slices.Clone(h.records[from:to]), s.open() || to < len(h.records), nil
+	return s, page, s.open() || to < h.records.n, nil
 }
 
 // wire is the record as GetRecords shows it.
-func (r *streamRecord) wire(stream, region, view string) map[string]any {
+func (r *streamRecord) wire(s *stream, region string) map[string]any {
 	number := sequenceNumber(r.number)
-	id := sha256.Sum256([]byte(stream + number))
+	id := sha256.Sum256([]byte(s.arn + number))
 	change := map[string]any{
-		"ApproximateCreationDateTime": r.at.Unix(), "Keys": r.keys, "SequenceNumber": number, "SizeBytes": r.size, "StreamViewType": view,
+		"ApproximateCreationDateTime": time.Unix(0, r.at).Unix(), "Keys": r.keysOf(s.keys), "SequenceNumber": number, "SizeBytes": int(r.size), "StreamViewType": s.view,
 	}
-	if r.before != nil {
+	if r.before != "" {
 		change["OldImage"] = r.before
 	}
-	if r.after != nil {
+	if r.after != "" {
 		change["NewImage"] = r.after
 	}
 	out := map[string]any{
-		"eventID": hex.EncodeToString(id[:16]), "eventName": r.event, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+		"eventID": hex.EncodeToString(id[:16]), "eventName": r.event.String(), "eventVersion": "1.1", "eventSource": "aws:dynamodb",
 		"awsRegion": region, "dynamodb": change,
 	}
 	if r.system { // an event of Lambda writes these two names in lower case, the API does not

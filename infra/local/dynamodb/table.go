@@ -36,9 +36,13 @@ func (k keySchema) elements() []keyElement {
 }
 
 // spread tells which of n even parts an item's partition falls into.
-func (k keySchema) spread(item attr.Item, n int) int {
+func (k keySchema) spread(item attr.Attributes, n int) int {
+	if n == 1 {
+		return 0
+	}
+	partition, _ := item.Get(k.partition)
 	hash := fnv.New32a()
-	_, _ = hash.Write(item[k.partition].AppendKey(nil)) // a hash never fails to write
+	_, _ = hash.Write(partition.AppendKey(nil)) // a hash never fails to write
 	return int(uint64(hash.Sum32()) * uint64(n) >> 32)  // the upper bits are the better mixed
 }
 
@@ -79,14 +83,14 @@ type index struct {
 	kept       map[string]bool // attributes that INCLUDE and the keys bring; nil for ALL
 	items      btree.Map[string, *record]
 	bytes      int64
-	pending    []move // what reads do not see yet, oldest first
+	pending    queue[move] // what reads do not see yet, oldest first
 }
 
 // record is one item as stored. It is never changed, only replaced.
 type record struct {
 	key  string // encoded primary key
-	item attr.Item
-	size int
+	item attr.Packed
+	size int // by AWS's rules
 }
 
 type (

@@ -61,8 +61,8 @@ func (k keySchema) keyOf(item attr.Item) attr.Item {
 func (e *Engine) watched() bool { return e.contention != nil || e.options.Observe != nil }
 
 // demands is what a write asks for: of its item, as many times as it is written, and of the entries of global indexes that it
-// changes unless it is refused. It is nil when nobody cares.
-func (e *Engine) demands(w *write, p planned, times float64, refused bool) []demand {
+// changes, if its moves are reckoned. It is nil when nobody cares.
+func (e *Engine) demands(w *write, p planned, times float64) []demand {
 	if !e.watched() {
 		return nil
 	}
@@ -72,16 +72,12 @@ func (e *Engine) demands(w *write, p planned, times float64, refused bool) []dem
 	}
 	own := t.demandOf(key, times*writeUnits(p.size()), true)
 	list := make([]demand, 1, 1+len(t.indexes))
-	for _, x := range t.indexes {
-		if refused {
-			break
-		}
-		m := x.move(p.before, p.after)
-		if x.local {
+	for _, m := range p.moves {
+		if m.index.local {
 			own.units += m.units()
 			continue
 		}
-		list = append(list, x.demands(t, m)...)
+		list = append(list, m.index.demands(t, m)...)
 	}
 	list[0] = own
 	return list
@@ -97,9 +93,10 @@ func (x *index) demands(t *table, m move) []demand {
 	}
 	var list []demand
 	ask := func(r *record, units float64) {
+		partition, _ := r.item.Get(x.keys.partition)
 		list = append(list, demand{
-			resource: resource{table: t.name, index: x.name, write: true}, key: attr.Item{x.keys.partition: r.item[x.keys.partition]},
-			attribute: x.keys.partition, partition: string(r.item[x.keys.partition].AppendKey(nil)), units: units,
+resource: resource{table: t.name, index: x.name, write: true}, key: attr.Item{x.keys.partition: partition},
+			attribute: x.keys.partition, partition: string(partition.AppendKey(nil)), units: units,
 			limits: limits{provisioned: t.billing == "PROVISIONED"},
 		})
 	}
@@ -329,4 +326,10 @@ func (d demand) throttled(limitType string) *fault {
 	}
 	f.Throttling = &throttling{what + operation + limitType, d.resource}
 	return f
+}
+
+// drop takes n elements off the front, so that their memory is free once the list grows again.
+func drop[T any](list []T, n int) []T {
+	clear(list[:n])
+	return list[n:]
 }

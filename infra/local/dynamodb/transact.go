@@ -1,10 +1,8 @@
 package dynamodb
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -23,8 +21,8 @@ const (
 // reason is why one action of a cancelled transaction failed, or "None".
 type reason struct {
 	Code    string
-	Item    attr.Item `json:",omitempty"`
-	Message string    `json:",omitempty"`
+	Item    attr.Attributes `json:",omitempty"`
+	Message string          `json:",omitempty"`
 }
 
 func asFault(err error, f **fault) bool { return errors.As(err, f) }
@@ -140,15 +138,11 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	fingerprint, err := in.fingerprint()
-	if err != nil {
-		return nil, err
-	}
 	if payload(writes) > maxTransactBytes {
 		return nil, invalid("Transaction payload size cannot exceed 4 MB")
 	}
 	cost := &meter{}
-	err = e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: fingerprint, cost: cost})
+	err = e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: in.fingerprint(writes), cost: cost})
 	capacities := cost.list()
 	e.observe("TransactWriteItems", cost, capacities)
 	if err != nil {
@@ -175,15 +169,32 @@ func payload(writes []*write) int {
 	return size
 }
 
-func (in *transactWriteInput) fingerprint() ([32]byte, error) {
+// fingerprint is equal of equal transactions, however they were written.
+func (in *transactWriteInput) fingerprint(writes []*write) [32]byte {
 	if in.ClientRequestToken == "" {
-		return [32]byte{}, nil
+		return [32]byte{}
 	}
-	text, err := json.Marshal(in.TransactItems) // names of maps are in order
-	if err != nil {
-		return [32]byte{}, newFault("SerializationException", "The request cannot be written again")
+	text := attr.Str
+	all := attr.Value{Kind: attr.List}
+	for _, w := range writes {
+		c := w.change
+		names := attr.Item{}
+		for name, to := range c.ExpressionAttributeNames {
+			names[name] = text(to)
+		}
+		one := attr.Item{
+			"kind": text(string(w.kind)), "table": text(c.TableName), "tell": text(c.ReturnValuesOnConditionCheckFailure),
+			"item": {Kind: attr.Map, Map: c.Item}, "key": {Kind: attr.Map, Map: c.Key}, "names": {Kind: attr.Map, Map: names},
+			"values": {Kind: attr.Map, Map: c.ExpressionAttributeValues},
+		}
+		for name, expression := range map[string]*string{"update": c.UpdateExpression, "condition": c.ConditionExpression} {
+			if expression != nil {
+				one[name] = text(*expression)
+			}
+		}
+		all.List = append(all.List, attr.Value{Kind: attr.Map, Map: one})
 	}
-	return sha256.Sum256(bytes.TrimSpace(text)), nil
+	return sha256.Sum256([]byte(attr.Item{"": all}.Pack()))
 }
 
 // transaction is one TransactWriteItems.
@@ -222,7 +233,7 @@ func (t *transaction) prepare() (again bool, err error) {
 	e := t.engine
 	demands, refused := make([][]demand, len(t.writes)), make([]error, len(t.writes))
 	err = t.plan(func(i int, p planned, err error) error {
-		demands[i] = e.demands(t.writes[i], p, 2, err != nil)
+		demands[i] = e.demands(t.writes[i], p, 2)
 		refused[i] = e.admit(t.items[i], demands[i])
 		if !throttled(refused[i]) {
 			t.cost.table(p.table.name, 2*writeUnits(p.size())) // also what is cancelled
@@ -290,7 +301,8 @@ func (t *transaction) plan(admit func(i int, p planned, err error) error) error 
 		if w.kind != writePut {
 			continue
 		}
-		if _, err := tables[i].newRecord(w.item); err != nil { // before any condition is looked at
+		var err error
+		if w.record, err = tables[i].newRecord(w.item, w.packed); err != nil { // before any condition is looked at
 			errs[i] = err
 			return cancelled(errs)
 		}
@@ -304,6 +316,9 @@ func (t *transaction) plan(admit func(i int, p planned, err error) error) error 
 		}
 	}
 	for i := range t.writes {
+		if errs[i] == nil && t.writes[i].kind != writeCheck {
+			t.plans[i].moves = tables[i].moves(t.plans[i].before, t.plans[i].after)
+		}
 		if admit != nil {
 			errs[i] = admit(i, t.plans[i], errs[i])
 		}
@@ -322,19 +337,24 @@ func (t *transaction) commit() {
 	if t.token != "" {
 		now := e.options.Now()
 		e.forgetTokens(now)
-		e.tokens[t.token] = tokenUse{request: t.fingerprint, until: now.Add(tokenLifetime)}
+		until := now.Add(tokenLifetime)
+		e.tokens[t.token] = tokenUse{request: t.fingerprint, until: until}
+		e.expiring.push(expiringToken{t.token, until})
 	}
 }
 
-// forgetTokens drops tokens whose time is over, once there are many.
+// expiringToken is a token with the end of its time.
+type expiringToken struct {
+	token string
+	until time.Time
+}
+
+// forgetTokens drops the tokens whose time is over: it looks at those and one more.
 func (e *Engine) forgetTokens(now time.Time) {
-	const many = 1 << 16
-	if len(e.tokens) < many {
-		return
-	}
-	for token, use := range e.tokens {
-		if !use.inFlight && !now.Before(use.until) {
-			delete(e.tokens, token)
+	for e.expiring.n > 0 && !now.Before(e.expiring.at(0).until) {
+		gone := e.expiring.pop()
+		if use := e.tokens[gone.token]; !use.inFlight && use.until.Equal(gone.until) { // else it was used once more
+			delete(e.tokens, gone.token)
 		}
 	}
 }
@@ -433,9 +453,9 @@ func (e *Engine) transactGetItems(in *struct {
 	if err != nil {
 		return nil, err
 	}
-	responses := make([]map[string]attr.Item, len(records))
+	responses := make([]map[string]any, len(records))
 	for i, found := range records {
-		responses[i] = map[string]attr.Item{}
+		responses[i] = map[string]any{}
 		if found != nil {
 			responses[i]["Item"] = projected(found, projections[i])
 		}

@@ -12,7 +12,7 @@ func (t *table) expiry(r *record) string {
 	if t.ttl == "" || r == nil {
 		return ""
 	}
-	v, ok := r.item[t.ttl]
+	v, ok := r.item.Get(t.ttl)
 	if !ok || v.Kind != attr.Number {
 		return ""
 	}

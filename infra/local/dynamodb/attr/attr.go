@@ -75,7 +75,15 @@ func (v Value) number() decimal {
 // Item maps attribute names to values.
 type Item map[string]Value
 
-// Get finds an attribute; false when there is none of that name.
+// Attributes are those of an item, packed or not.
+type Attributes interface {
+	// Get finds an attribute; false when there is none of that name.
+	Get(name string) (Value, bool)
+	// AppendJSON appends the wire form, with the names in order.
+	AppendJSON(dst []byte) []byte
+}
+
+// Get implements [Attributes].
 func (i Item) Get(name string) (Value, bool) {
 	v, ok := i[name]
 	return v, ok
@@ -185,7 +193,7 @@ func (v Value) appendJSON(dst []byte) []byte {
 // MarshalJSON writes the item with its names in order.
 func (i Item) MarshalJSON() ([]byte, error) { return i.AppendJSON(nil), nil }
 
-// AppendJSON appends what MarshalJSON returns.
+// AppendJSON implements [Attributes].
 func (i Item) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	const many = 16

@@ -123,7 +123,7 @@ func (p *Packed) value() Value {
 	return v
 }
 
-// Get finds an attribute; false when there is none of that name.
+// Get implements [Attributes].
 func (p Packed) Get(name string) (Value, bool) {
 	for p != "" {
 		switch strings.Compare(p.text(), name) {
@@ -149,6 +149,15 @@ func (p Packed) All() iter.Seq2[string, Value] {
 	}
 }
 
+// Size is the item's size in bytes by AWS's rules, which is not that of what is packed.
+func (p Packed) Size() int {
+	size := 0
+	for name, v := range p.All() {
+		size += len(name) + v.Size()
+	}
+	return size
+}
+
 // Item unpacks all attributes.
 func (p Packed) Item() Item {
 	item := Item{}
@@ -172,7 +181,7 @@ func (p Packed) Only(keep func(name string) bool) Packed {
 	return Packed(kept)
 }
 
-// AppendJSON appends the wire form, with the names in order.
+// AppendJSON implements [Attributes].
 func (p Packed) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	for rest := p; rest != ""; {

@@ -57,6 +57,9 @@ func TestPacked(t *testing.T) {
 		if diff := cmp.Diff(item, packed.Item()); diff != "" {
 			t.Fatalf("unpacked (-want +got):\n%s", diff)
 		}
+		if packed.Size() != item.Size() {
+			t.Fatalf("size %d, want %d", packed.Size(), item.Size())
+		}
 		for name, want := range item {
 			if got, ok := packed.Get(name); !ok || !attr.Equal(got, want) {
 				t.Fatalf("%q is %v, want %v", name, got, want)

@@ -14,18 +14,18 @@ type Condition struct {
 }
 
 // test is one node of a condition.
-type test func(item attr.Item) bool
+type test func(item attr.Attributes) bool
 
 // operand is a path, a value or a size.
 type operand struct {
-	get   func(item attr.Item) (attr.Value, bool)
+	get   func(item attr.Attributes) (attr.Value, bool)
 	path  path        // set for a path
 	value *attr.Value // set for a :value
 	text  string      // a path's string form, a value's name
 }
 
 // Matches tells whether the item meets the condition. A missing item is an empty one.
-func (c *Condition) Matches(item attr.Item) bool { return c.root(item) }
+func (c *Condition) Matches(item attr.Attributes) bool { return c.root(item) }
 
 // Reads tells whether the condition names that attribute: a filter may not name a key.
 func (c *Condition) Reads(name string) bool { return c.names[name] }
@@ -54,13 +54,13 @@ type conditionParser struct {
 
 func (c *conditionParser) or() (test, error) {
 	return c.chain("OR", c.and, func(a, b test) test {
-		return func(i attr.Item) bool { return a(i) || b(i) }
+		return func(i attr.Attributes) bool { return a(i) || b(i) }
 	})
 }
 
 func (c *conditionParser) and() (test, error) {
 	return c.chain("AND", c.not, func(a, b test) test {
-		return func(i attr.Item) bool { return a(i) && b(i) }
+		return func(i attr.Attributes) bool { return a(i) && b(i) }
 	})
 }
 
@@ -101,7 +101,7 @@ func (c *conditionParser) not() (test, error) {
 	}
 	inner, err := c.not()
 	c.depth--
-	return func(i attr.Item) bool { return !inner(i) }, err
+	return func(i attr.Attributes) bool { return !inner(i) }, err
 }
 
 func (c *conditionParser) primary() (test, error) {
@@ -197,7 +197,7 @@ func (c *conditionParser) predicate(name string) (test, error) {
 			return nil, c.wrong("Operator or function requires a document path; operator or function: %s", name)
 		}
 		exists := name == "attribute_exists"
-		return func(i attr.Item) bool {
+		return func(i attr.Attributes) bool {
 			_, ok := a.get(i)
 			return ok == exists
 		}, nil
@@ -229,7 +229,7 @@ func (c *conditionParser) typeTest(a, b operand) (test, error) {
 	if !ok {
 		return nil, c.wrong("Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}", b.value.Str)
 	}
-	return func(i attr.Item) bool {
+	return func(i attr.Attributes) bool {
 		v, ok := a.get(i)
 		return ok && v.Kind == kind
 	}, nil
@@ -265,7 +265,7 @@ func contains(v, part attr.Value) bool {
 
 // both makes a test of two operands that is false when either is missing.
 func both(a, b operand, holds func(a, b attr.Value) bool) test {
-	return func(i attr.Item) bool {
+	return func(i attr.Attributes) bool {
 		x, ok := a.get(i)
 		if !ok {
 			return false
@@ -280,7 +280,7 @@ func (c *conditionParser) operand() (operand, error) {
 	if c.tok.kind == colon {
 		text := c.tok.text
 		v, err := c.value()
-		return operand{value: &v, text: text, get: func(attr.Item) (attr.Value, bool) { return v, true }}, err
+		return operand{value: &v, text: text, get: func(attr.Attributes) (attr.Value, bool) { return v, true }}, err
 	}
 	if name, ok := c.function(); ok {
 		if name != "size" || c.within > 0 {
@@ -296,7 +296,7 @@ func (c *conditionParser) operand() (operand, error) {
 		if o.value != nil && (o.value.Kind == attr.Number || o.value.Kind == attr.Bool || o.value.Kind == attr.Null) {
 			return operand{}, c.operandType("size", o.value.Kind)
 		}
-		return operand{text: "size " + o.text, get: func(i attr.Item) (attr.Value, bool) {
+		return operand{text: "size " + o.text, get: func(i attr.Attributes) (attr.Value, bool) {
 			v, ok := o.get(i)
 			if !ok {
 				return attr.Value{}, false
@@ -363,7 +363,7 @@ func (c *conditionParser) comparison() (test, error) {
 		return both(left, right, attr.Equal), nil
 	case "<>":
 		// What is missing equals nothing, nor what is missing too.
-		return func(i attr.Item) bool {
+		return func(i attr.Attributes) bool {
 			a, okA := left.get(i)
 			b, okB := right.get(i)
 			return !okA || !okB || !attr.Equal(a, b)
@@ -433,7 +433,7 @@ func (c *conditionParser) between(v operand) (test, error) {
 			return nil, err
 		}
 	}
-	return func(i attr.Item) bool {
+	return func(i attr.Attributes) bool {
 		value, ok := v.get(i)
 		if !ok {
 			return false
@@ -490,7 +490,7 @@ func (c *conditionParser) in(v operand) (test, error) {
 	if len(list) > MaxIn {
 		return nil, c.wrong("The IN operator is provided with too many operands; number of operands: %d", len(list))
 	}
-	return func(i attr.Item) bool {
+	return func(i attr.Attributes) bool {
 		value, ok := v.get(i)
 		return ok && slices.ContainsFunc(list, func(o operand) bool {
 			candidate, ok := o.get(i)

@@ -118,8 +118,8 @@ func (p path) String() string {
 }
 
 // find follows the path; false where it leads to nothing.
-func (p path) find(item attr.Item) (attr.Value, bool) {
-	v, ok := item[p[0].name]
+func (p path) find(item attr.Attributes) (attr.Value, bool) {
+	v, ok := item.Get(p[0].name)
 	for _, s := range p[1:] {
 		if !ok {
 			return attr.Value{}, false

@@ -39,7 +39,7 @@ func ParseProjection(src string, holders *Placeholders) (*Projection, error) {
 }
 
 // Apply gives the parts of the item that the projection names.
-func (p *Projection) Apply(item attr.Item) attr.Item { return project(item, p.paths) }
+func (p *Projection) Apply(item attr.Attributes) attr.Item { return project(item, p.paths) }
 
 // tree is a set of paths by their first steps; a leaf has no branches and stands for the whole value.
 type tree struct {
@@ -60,15 +60,20 @@ func (t *tree) add(p path) {
 
 // project keeps what the paths lead to, inside the maps and lists around it; the elements kept of a list close up in the
 // order in which they stood.
-func project(item attr.Item, paths []path) attr.Item {
+func project(item attr.Attributes, paths []path) attr.Item {
 	root := &tree{}
 	for _, p := range paths {
 		root.add(p)
 	}
-	if v, ok := root.keep(attr.Value{Kind: attr.Map, Map: item}); ok {
-		return v.Map
+	kept := attr.Item{}
+	for i, s := range root.steps {
+		if v, ok := item.Get(s.name); ok {
+			if part, ok := root.branches[i].keep(v); ok {
+				kept[s.name] = part
+			}
+		}
 	}
-	return attr.Item{}
+	return kept
 }
 
 func (t *tree) keep(v attr.Value) (attr.Value, bool) {

@@ -439,7 +439,7 @@ func (p *plan) applyList(v attr.Value) (attr.Value, error) {
 }
 
 // Project gives only the values at the updated paths, for UPDATED_OLD and UPDATED_NEW.
-func (u *Update) Project(item attr.Item) attr.Item {
+func (u *Update) Project(item attr.Attributes) attr.Item {
 	paths := make([]path, len(u.actions))
 	for i, a := range u.actions {
 		paths[i] = a.path

@@ -1,5 +1,7 @@
 package dynamodb
 
+import "slices"
+
 // queue is a list that grows at its end and shrinks at its beginning, each at a cost that does not depend on its length. Its
 // zero value is empty.
 type queue[T any] struct {
@@ -26,12 +28,16 @@ func (q *queue[T]) at(i int) *T {
 	return &q.chunks[i/chunkLength][i%chunkLength]
 }
 
-// pop takes the first element off. There must be one.
+// copied is the queue as it is now, whatever becomes of the other: what was pushed is never changed.
+func (q *queue[T]) copied() queue[T] {
+	c := *q
+	c.chunks = slices.Clone(q.chunks)
+	return c
+}
+
+// pop takes the first element off. There must be one. What it holds is free once its chunk is.
 func (q *queue[T]) pop() T {
-	var zero T
-	first := q.at(0)
-	v := *first
-	*first = zero // what it holds is free
+	v := *q.at(0)
 	q.n--
 	if q.gone++; q.gone == chunkLength {
 		q.chunks[0] = nil

@@ -24,10 +24,10 @@ func (k keySchema) encodeKey(key attr.Item) (string, error) {
 
 // encode encodes the key attributes of an item. The message stands for a key attribute that is missing or of the wrong
 // type; empty, the item's own wording is used.
-func (k keySchema) encode(item attr.Item, message string) (string, error) {
+func (k keySchema) encode(item attr.Attributes, message string) (string, error) {
 	var encoded []byte
 	for _, name := range k.names() {
-		v, ok := item[name]
+		v, ok := item.Get(name)
 		switch {
 		case (!ok || v.Kind != k.kind(name)) && message != "":
 			return "", invalid("%s", message)

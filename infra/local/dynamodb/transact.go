@@ -338,22 +338,23 @@ func (t *transaction) commit() {
 		now := e.options.Now()
 		e.forgetTokens(now)
 		until := now.Add(tokenLifetime)
-		e.tokens[t.token] = tokenUse{request: t.fingerprint, until: until}
-		e.expiring.push(expiringToken{t.token, until})
+		use := tokenUse{request: t.fingerprint, until: until}
+		e.tokens[t.token] = use
+		e.expiring.push(expiringToken{t.token, use})
 	}
 }
 
-// expiringToken is a token with the end of its time.
+// expiringToken is a token with what it was used for last, when this was queued.
 type expiringToken struct {
 	token string
-	until time.Time
+	use   tokenUse
 }
 
 // forgetTokens drops the tokens whose time is over: it looks at those and one more.
 func (e *Engine) forgetTokens(now time.Time) {
-	for e.expiring.n > 0 && !now.Before(e.expiring.at(0).until) {
+	for e.expiring.n > 0 && !now.Before(e.expiring.at(0).use.until) {
 		gone := e.expiring.pop()
-		if use := e.tokens[gone.token]; !use.inFlight && use.until.Equal(gone.until) { // else it was used once more
+		if use := e.tokens[gone.token]; !use.inFlight && use.until.Equal(gone.use.until) { // else it was used once more
 			delete(e.tokens, gone.token)
 		}
 	}

@@ -40,7 +40,7 @@ func (c *Cloud) keep(ctx context.Context, o Options, name string, engine http.Ha
 		return engine, nil
 	}
 	j, err := journal.Open(ctx, engine, journal.Options{
-		Path: filepath.Join(o.DataDir, name+".journal"), Changes: changes, Clock: clock, NoSync: o.DataNoSync,
+		Path: filepath.Join(o.DataDir, name+".journal"), Changes: changes, Clock: clock, NoSync: o.DataNoSync, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (c *Cloud) queueEngine(o Options) (http.Handler, error) {
 	if o.DataDir == "" {
 		return sqs.New(options), nil
 	}
-	chronicle := &journal.Chronicle{Path: filepath.Join(o.DataDir, "sqs.journal"), NoSync: o.DataNoSync}
+	chronicle := &journal.Chronicle{Path: filepath.Join(o.DataDir, "sqs.journal"), NoSync: o.DataNoSync, Log: o.Log}
 	options.Changed = chronicle.Changed
 	if err := chronicle.Open(sqs.New(options)); err != nil {
 		return nil, err

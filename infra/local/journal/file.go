@@ -21,6 +21,8 @@ type file struct {
 	disk    *os.File
 	size    int64
 
+	copied int64 // of another file, up to which place
+
 	syncing sync.Mutex // held by whoever brings the file to the disk
 	durable atomic.Int64
 	failed  atomic.Pointer[error]
@@ -31,8 +33,21 @@ const headerBytes = 8
 
 const private = 0o600 // to whoever runs the local cloud
 
+// reading is told of the entries of a file.
+type reading interface {
+	entry(text []byte) error
+	// end says why the file cannot be whole, after its last whole entry; nil if it can.
+	end() error
+}
+
+// unread is the reading of a file of which nothing is expected.
+type unread struct{}
+
+func (unread) entry([]byte) error { return nil }
+func (unread) end() error         { return nil }
+
 // openFile reads the entries in order and is ready for more. What was cut off at the end is taken away.
-func openFile(path string, noSync bool, each func(entry []byte) error) (*file, error) {
+func openFile(path string, noSync bool, each reading) (*file, error) {
 	disk, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, private)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -56,7 +71,7 @@ func (f *file) syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-func (f *file) read(each func(entry []byte) error) error {
+func (f *file) read(each reading) error {
 	about, err := f.disk.Stat()
 	if err != nil {
 		return err
@@ -70,10 +85,13 @@ func (f *file) read(each func(entry []byte) error) error {
 		if err != nil {
 			return err
 		}
-		if err := each(text); err != nil {
+		if err := each.entry(text); err != nil {
 			return fmt.Errorf("at %d: %w", f.size, err)
 		}
 		f.size += headerBytes + int64(len(text))
+	}
+	if err := each.end(); err != nil {
+		return fmt.Errorf("at %d: %w", f.size, err)
 	}
 	if err := f.disk.Truncate(f.size); err != nil {
 		return err
@@ -128,6 +146,19 @@ func (f *file) append(text []byte) (int64, error) {
 	}
 	f.size += headerBytes + int64(len(text))
 	return f.size, nil
+}
+
+// copy copies another file's entries from where copying ended last to a place between two of them.
+func (f *file) copy(from *file, to int64) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	n, err := io.Copy(f.disk, io.NewSectionReader(from.disk, f.copied, to-f.copied))
+	f.copied += n
+	f.size += n
+	if err == nil && f.copied != to {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // end is the place after the last entry.

@@ -11,7 +11,7 @@ import (
 func TestFile_SyncAfterAFailure(t *testing.T) {
 	full := errors.New("no space left on device")
 	for _, brought := range []string{"by itself", "by another"} {
-		f, err := openFile(filepath.Join(t.TempDir(), "file"), false, func([]byte) error { return nil })
+		f, err := openFile(filepath.Join(t.TempDir(), "file"), false, unread{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,8 +6,11 @@
 // equal states, and carries changes out one after the other, so that the journal has their order. A [Chronicle] keeps what an
 // engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by side. With both every
 // answer, to a read too, waits until all that it may tell of is on disk, so that nobody sees what might yet be lost: what a relay
-// read of a stream cannot be called back. Reads go past a journal but for that, and wait only while others write. A journal only
-// grows: `make run` with a new DATA_DIR begins anew. A chronicle is rewritten when it is opened.
+// read of a stream cannot be called back. Reads go past a journal but for that, and wait only while others write.
+//
+// Neither grows with what happened, but with what there is: whenever there are more changes than a snapshot of the state would
+// have bytes, and at least some, a snapshot takes their place while the engine is used on. A restart reads the snapshot and makes
+// the changes since once more.
 //
 // Start with [Open].
 package journal
@@ -16,8 +19,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
@@ -32,6 +37,17 @@ type Options struct {
 	Changes func(r *http.Request) bool
 	Clock   *Clock
 	NoSync  bool // see [Chronicle]
+	// Least is how many bytes of changes there are at least before a snapshot takes their place, if the engine is a [Keeper].
+	// 16 MB when zero.
+	Least int64
+	Log   *slog.Logger // is told of a snapshot that could not be written; nil: nobody is
+}
+
+// Keeper is an engine that gives its state.
+type Keeper interface {
+	// Freeze takes the state of this moment and gives what writes it, while the engine is used on.
+	Freeze() func(w io.Writer) error
+	Restore(r io.Reader) error // makes the state of a new engine that of a snapshot
 }
 
 // Clock is the clock of an engine that is journaled: the system's, but it stands still while a change is carried out, and while
@@ -71,8 +87,8 @@ type entry struct {
 type Journal struct {
 	options  Options
 	engine   http.Handler
-	changing sync.Mutex // held while a change is carried out and takes its place in the file
-	file     *file
+	changing sync.Mutex // held while a change is carried out and takes its place in the book
+	book     book
 }
 
 // Open reads the journal into the engine and continues it. An entry that was cut off at the end, when the machine or the
@@ -81,19 +97,37 @@ func Open(ctx context.Context, engine http.Handler, o Options) (*Journal, error)
 	j := &Journal{options: o, engine: engine}
 	o.Clock.reading.Store(true)
 	defer func() { o.Clock.reading.Store(false); o.Clock.then.Store(nil) }()
-	var err error
-	j.file, err = openFile(o.Path, o.NoSync, func(text []byte) error {
+	j.book.path, j.book.noSync, j.book.least, j.book.log = o.Path, o.NoSync, o.Least, o.Log
+	restore := func(io.Reader) error { return errors.New("the engine reads no snapshots") }
+	keeper, keeps := engine.(Keeper)
+	if keeps {
+		restore = keeper.Restore
+	}
+	if err := openBook(&j.book, restore, func(text []byte) error {
 		var e entry
 		if err := json.Unmarshal(text, &e); err != nil {
 			return err
 		}
 		return j.repeat(ctx, e)
-	})
-	return j, err
+	}); err != nil {
+		return nil, err
+	}
+	j.keep()
+	return j, nil
+}
+
+// keep has a snapshot written once there are many changes. No change may be under way.
+func (j *Journal) keep() {
+	keeper, ok := j.engine.(Keeper)
+	if !ok || !j.book.due() {
+		return
+	}
+	from, write := j.book.end(), keeper.Freeze()
+	go j.book.rewrite(from, write)
 }
 
 // Close ends the journal. What was acknowledged is on disk already.
-func (j *Journal) Close() error { return j.file.close() }
+func (j *Journal) Close() error { return j.book.close() }
 
 func (j *Journal) repeat(ctx context.Context, e entry) error {
 	j.options.Clock.then.Store(&e.At)
@@ -130,10 +164,10 @@ func (j *Journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (j *Journal) serve(out *answer, r *http.Request) error {
 	if !j.options.Changes(r) {
 		j.engine.ServeHTTP(out, r)
-		j.changing.Lock() // a change that is under way may have been seen, and takes its place in the file first
-		place := j.file.end()
+		j.changing.Lock() // a change that is under way may have been seen, and takes its place in the book first
+		end := j.book.end()
 		j.changing.Unlock()
-		return j.file.sync(place)
+		return end.sync()
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -169,31 +203,35 @@ func (j *Journal) Expire(limit int) int {
 // change carries a change out, writes it down if it did anything, and returns when it is on disk, with all before it: a refusal
 // tells of those. When writing fails the engine is ahead of its journal, and nothing is answered any more.
 func (j *Journal) change(e entry, do func() (changed bool)) error {
-	place, err := j.inOrder(e, do)
+	end, err := j.inOrder(e, do)
 	if err != nil {
 		return err
 	}
-	return j.file.sync(place)
+	return end.sync()
 }
 
-// inOrder does so one change after the other; it gives the place in the file that must be on disk.
-func (j *Journal) inOrder(e entry, do func() (changed bool)) (int64, error) {
+// inOrder does so one change after the other; it gives the place that must be on disk.
+func (j *Journal) inOrder(e entry, do func() (changed bool)) (place, error) {
 	j.changing.Lock()
 	defer j.changing.Unlock()
-	if err := j.file.broken(); err != nil {
-		return 0, err
+	if err := j.book.broken(); err != nil {
+		return place{}, err
 	}
 	e.At = j.options.Clock.Now()
 	j.options.Clock.then.Store(&e.At)
 	defer j.options.Clock.then.Store(nil)
 	if !do() {
-		return j.file.end(), nil
+		return j.book.end(), nil
 	}
 	text, err := json.Marshal(e)
 	if err != nil {
-		return 0, j.file.fail(err)
+		return place{}, j.book.fail(err)
 	}
-	return j.file.append(text)
+	end, err := j.book.append(text)
+	if err == nil {
+		j.keep()
+	}
+	return end, err
 }
 
 // broken says what an engine says that cannot keep what it did.

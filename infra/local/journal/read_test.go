@@ -45,7 +45,7 @@ func ask(j *Journal, method string) string {
 func TestNobodySeesWhatIsNotOnDisk(t *testing.T) {
 	for method, want := range map[string]string{http.MethodGet: "200 1", http.MethodDelete: "409 1"} {
 		j := openCounter(t, false)
-		j.file.syncing.Lock() // as long as the disk takes
+		j.book.file.syncing.Lock() // as long as the disk takes
 		changed := make(chan string, 1)
 		go func() { changed <- ask(j, http.MethodPut) }()
 		for j.engine.(*counter).n.Load() == 0 {
@@ -59,7 +59,7 @@ func TestNobodySeesWhatIsNotOnDisk(t *testing.T) {
 			told <- got
 		case <-time.After(50 * time.Millisecond):
 		}
-		j.file.syncing.Unlock()
+		j.book.file.syncing.Unlock()
 		if got := <-changed; got != "200 1" {
 			t.Errorf("the change: %s", got)
 		}

@@ -56,11 +56,20 @@ type messageRecord struct {
 // Snapshot writes the whole state: queues with their attributes and tags, messages, in flight or not, with their times,
 // what FIFO queues know duplicates by, message move tasks, and the names that rest after DeleteQueue. Receipt handles and
 // task handles stay good. It is as of one moment; the engine is not held up while it is written.
-func (e *Engine) Snapshot(w io.Writer) error {
+func (e *Engine) Snapshot(w io.Writer) error { return e.Freeze(func() {})(w) }
+
+// Freeze takes the state of this moment and gives what writes it, as Snapshot does, at whatever moment. It calls at while it
+// holds the engine: what Changed was told of before is in the snapshot, and nothing else.
+func (e *Engine) Freeze(at func()) func(w io.Writer) error {
+	records := e.records(at)
+	return func(w io.Writer) error { return writeRecords(w, records) }
+}
+
+func writeRecords(w io.Writer, records []any) error {
 	buffered := bufio.NewWriter(w)
 	lines := json.NewEncoder(buffered)
 	lines.SetEscapeHTML(false)
-	for _, record := range e.records() {
+	for _, record := range records {
 		if err := lines.Encode(record); err != nil {
 			return fmt.Errorf("write a snapshot of the queues: %w", err)
 		}
@@ -72,9 +81,10 @@ func (e *Engine) Snapshot(w io.Writer) error {
 }
 
 // records are the lines of a snapshot. They share nothing with the engine but what never changes.
-func (e *Engine) records() []any {
+func (e *Engine) records(at func()) []any {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	at()
 	all := []any{engineRecord{snapshotVersion, e.options.Region, e.options.Account, e.order, maps.Clone(e.deleted), len(e.queues)}}
 	for _, name := range slices.Sorted(maps.Keys(e.queues)) {
 		q := e.queues[name]

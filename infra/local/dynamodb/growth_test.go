@@ -61,14 +61,92 @@ func held() float64 {
 	return float64(stats.HeapAlloc)
 }
 
-func TestMemoryX(t *testing.T) {
-	for _, items := range []int{2000, 20000, 200000} {
+// allocated is how many bytes the work allocates.
+func allocated(work func()) float64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	work()
+	runtime.ReadMemStats(&after)
+	return float64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// Ten times the items take at most twelve times the work to fill and to restore and twelve times the memory, and a page takes what
+// it always took. Work is counted in bytes that are allocated, which is the same on every machine. An item of 252 bytes takes a
+// kilobyte at most, with its entry in an index and its record in the stream.
+func TestGrowth(t *testing.T) {
+	const items, times, linear = 1500, 10, 12
+	type cost struct{ fill, memory, page, restore float64 }
+	of := func(items int) (c cost) {
 		before := held()
-		e := filled(t, items, local.Options{})
-		t.Logf("%d: %.0f bytes an item %s", items, (held()-before)/float64(items), do(t, e, "DescribeTable", `{"TableName":"grown"}`)[:0])
-		t.Log(do(t, e, "GetItem", `{"TableName":"grown","Key":{"PK":{"S":"SECTION#00000000"},"SK":{"S":"REGISTRATION#0000000000"}},"ReturnConsumedCapacity":"TOTAL"}`))
-		d := do(t, e, "DescribeTable", `{"TableName":"grown"}`)
-		t.Log(d[strings.Index(d, `"TableSizeBytes"`):])
-		runtime.KeepAlive(e)
+		var e *local.Engine
+		c.fill = allocated(func() { e = filled(t, items, local.Options{}) })
+		c.memory = held() - before
+		const rounds = 20
+		c.page = allocated(func() {
+			for n := range rounds {
+				page := do(t, e, "Query", fmt.Sprintf(`{"TableName": "grown", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "SECTION#%08d"}}, "Limit": 20}`, n%10))
+				student := do(t, e, "Query", fmt.Sprintf(`{"TableName": "grown", "IndexName": "GSI1", "KeyConditionExpression": "GSI1PK = :p", "ExpressionAttributeValues": {":p": {"S": "STUDENT#%08d"}}}`, n))
+				if !strings.Contains(page, `"Count":20`) || !strings.Contains(student, `"Count":1`) {
+					t.Fatalf("%.200s %.200s", page, student)
+				}
+			}
+		}) / rounds
+		var snapshot bytes.Buffer
+		if err := e.Freeze()(&snapshot); err != nil {
+			t.Fatal(err)
+		}
+		c.restore = allocated(func() {
+			if err := local.New(local.Options{}).Restore(&snapshot); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return c
 	}
+	of(items) // what the first one allocates for good
+	small, large := of(items), of(times*items)
+	for what, ratio := range map[string]float64{"filling": large.fill / small.fill, "memory": large.memory / small.memory, "restoring": large.restore / small.restore} {
+		if ratio > linear {
+			t.Errorf("%s: %.1f times as much for %d times the items", what, ratio, times)
+		}
+	}
+	const even = 1.5
+	if ratio := large.page / small.page; ratio > even {
+		t.Errorf("a page: %.1f times as much in a table of %d times the items", ratio, times)
+	}
+	const most = 1024
+	if each := large.memory / (times * items); each > most {
+		t.Errorf("%.0f bytes for an item of 252", each)
+	}
+}
+
+// A stream holds so many bytes, however much is written, and who comes too late is told.
+func TestGrowth_Stream(t *testing.T) {
+	const most, written = 64 << 10, 3000
+	e := filled(t, 1, local.Options{StreamBytes: most})
+	const streams = "DynamoDBStreams_20120810."
+	_, rest, _ := strings.Cut(said(e, streams+"ListStreams", `{}`), `"StreamArn":"`)
+	arn, _, _ := strings.Cut(rest, `"`)
+	_, rest, _ = strings.Cut(said(e, streams+"DescribeStream", `{"StreamArn": "`+arn+`"}`), `"ShardId":"`)
+	shard, _, _ := strings.Cut(rest, `"`)
+	from := func() string {
+		answer := said(e, streams+"GetShardIterator", `{"StreamArn": "`+arn+`", "ShardId": "`+shard+`", "ShardIteratorType": "TRIM_HORIZON"}`)
+		return strings.TrimSuffix(strings.TrimPrefix(answer, `{"ShardIterator":"`), `"}`)
+	}
+	early := from()
+	before := held()
+	for n := range written {
+		do(t, e, "UpdateItem", fmt.Sprintf(`{"TableName": "grown", "Key": {"PK": {"S": "SECTION#00000000"}, "SK": {"S": "REGISTRATION#0000000000"}}, "UpdateExpression": "SET version = :n",
+			"ExpressionAttributeValues": {":n": {"N": "%d"}}}`, n))
+	}
+	if grown := held() - before; grown > 3*most { // images, and what of the oldest chunk is gone already
+		t.Errorf("%.0f bytes more after %d changes of one item", grown, written)
+	}
+	if got := said(e, streams+"GetRecords", `{"ShardIterator": "`+early+`"}`); !strings.Contains(got, "TrimmedDataAccessException") {
+		t.Errorf("who comes too late is answered %.300s", got)
+	}
+	got := said(e, streams+"GetRecords", `{"ShardIterator": "`+from()+`"}`)
+	if !strings.Contains(got, fmt.Sprintf(`"version":{"N":"%d"}`, written-1)) || strings.Count(got, "eventID") < 10 {
+		t.Errorf("what is left: %.300s", got)
+	}
+	runtime.KeepAlive(e)
 }

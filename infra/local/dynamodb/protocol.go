@@ -83,7 +83,7 @@ const maxRequestBytes = 16 << 20
 type fault struct {
 	Code    string
 	Message string
-	Reasons []reason  // of a cancelled transaction
+	Reasons []reason        // of a cancelled transaction
 	Item    attr.Attributes // of a failed condition, when it was asked for
 	// Throttling says what there was too little of; nil for other faults.
 	Throttling *throttling

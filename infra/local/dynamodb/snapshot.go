@@ -368,7 +368,7 @@ func (e *Engine) restoreStream(saved savedStream, r *snapshotReader) error {
 			record := streamRecord{number: r.number(), at: int64(r.number())} //nolint:gosec // as it was written
 			kind := r.number()
 			record.event, record.system = eventKind(kind>>1), kind&1 != 0 //nolint:gosec // as it was written
-			record.size = int32(r.number())                                //nolint:gosec // as it was written
+			record.size = int32(r.number())                               //nolint:gosec // as it was written
 			record.keys, record.before, record.after = r.image(), r.image(), r.image()
 			if r.failed != nil {
 				return r.failed

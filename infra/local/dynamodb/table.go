@@ -42,8 +42,8 @@ func (k keySchema) spread(item attr.Attributes, n int) int {
 	}
 	partition, _ := item.Get(k.partition)
 	hash := fnv.New32a()
-	_, _ = hash.Write(partition.AppendKey(nil)) // a hash never fails to write
-	return int(uint64(hash.Sum32()) * uint64(n) >> 32)  // the upper bits are the better mixed
+	_, _ = hash.Write(partition.AppendKey(nil))        // a hash never fails to write
+	return int(uint64(hash.Sum32()) * uint64(n) >> 32) // the upper bits are the better mixed
 }
 
 func (k keySchema) kind(name string) attr.Kind {

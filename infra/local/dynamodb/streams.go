@@ -134,11 +134,16 @@ func (e *Engine) closeStream(t *table, now time.Time) {
 
 // sweep forgets the records that are too old, and the streams that were closed as long ago.
 func (e *Engine) sweep(now time.Time) {
-	for arn, s := range e.streams {
-		s.trim(now, e.options.StreamBytes)
-		if !s.open() && now.Sub(s.closed) > retention {
-			delete(e.streams, arn)
-		}
+	for _, s := range e.streams {
+		e.trim(s, now)
+	}
+}
+
+// trim forgets the records of a stream that are too old, and the stream if it was closed as long ago.
+func (e *Engine) trim(s *stream, now time.Time) {
+	s.trim(now, e.options.StreamBytes)
+	if !s.open() && now.Sub(s.closed) > retention {
+		delete(e.streams, s.arn)
 	}
 }
 
@@ -214,7 +219,9 @@ func (e *Engine) streamNamed(arn string, now time.Time) (*stream, error) {
 	if err := checkStreamARN(arn); err != nil {
 		return nil, err
 	}
-	e.sweep(now)
+	if s := e.streams[arn]; s != nil {
+		e.trim(s, now)
+	}
 	if s := e.streams[arn]; s != nil {
 		return s, nil
 	}

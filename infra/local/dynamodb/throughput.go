@@ -95,7 +95,7 @@ func (x *index) demands(t *table, m move) []demand {
 	ask := func(r *record, units float64) {
 		partition, _ := r.item.Get(x.keys.partition)
 		list = append(list, demand{
-resource: resource{table: t.name, index: x.name, write: true}, key: attr.Item{x.keys.partition: partition},
+			resource: resource{table: t.name, index: x.name, write: true}, key: attr.Item{x.keys.partition: partition},
 			attribute: x.keys.partition, partition: string(partition.AppendKey(nil)), units: units,
 			limits: limits{provisioned: t.billing == "PROVISIONED"},
 		})

@@ -185,8 +185,11 @@ simulate: ## the whole local cloud in simulated time, with faults and restarts, 
 
 SIZES ?= 1000,100000,1000000
 
+GROWTH ?= 5860,58600,586000
+
 .PHONY: bench
-bench: ## the embedded DynamoDB at SIZES=1000,100000,1000000 items beside dynoxide, and moto at 1,000; AGAINST=none: alone
+bench: ## the embedded DynamoDB at SIZES=1000,100000,1000000 items beside dynoxide, and moto at 1,000 (AGAINST=none: alone); what GROWTH=5860,58600,586000 items cost it
+	go run ./infra/local/bench -growth $(GROWTH)
 ifeq ($(AGAINST),none)
 	go run ./infra/local/bench -sizes $(SIZES)
 else

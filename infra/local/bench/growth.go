@@ -23,8 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// grown is what a number of items costs: the table's own stream and indexes included, with a journal before the engine, as
-// DATA_DIR has it.
+// grown is what a number of items costs: the table's own stream and indexes included, with a journal before the engine,
+// as DATA_DIR has it.
 type grown struct {
 	items         int
 	fill, restart time.Duration // of the processor
@@ -96,7 +96,8 @@ func grow(ctx context.Context, items int) (g grown, err error) {
 		for i := n; i < min(n+batch, items); i++ {
 			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: growRecord(i)}})
 		}
-		if _, err := client.BatchWriteItem(ctx, &sdk.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: puts}}); err != nil {
+		in := &sdk.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: puts}}
+		if _, err := client.BatchWriteItem(ctx, in); err != nil {
 			return g, err
 		}
 	}
@@ -122,7 +123,8 @@ func grow(ctx context.Context, items int) (g grown, err error) {
 
 // growth prints what ten and a hundred times as many items cost, as ratios to the first.
 func growth(ctx context.Context, sizes string) error {
-	fmt.Printf("%-10s %18s %18s %16s %16s\n", "items", "CPU to fill, ratio", "to restart, ratio", "bytes an item", "after restart")
+	fmt.Printf("%-10s %18s %18s %16s %16s\n", "items", "CPU to fill, ratio", "to restart, ratio", "bytes an item",
+		"after restart")
 	var first grown
 	for word := range strings.SplitSeq(sizes, ",") {
 		items, err := strconv.Atoi(word)
@@ -136,7 +138,8 @@ func growth(ctx context.Context, sizes string) error {
 		if first.items == 0 {
 			first = g
 		}
-		fmt.Printf("%-10d %10.2fs %7.1f %9.3fs %7.1f %16.0f %16.0f\n", items, g.fill.Seconds(), g.fill.Seconds()/first.fill.Seconds(),
+		fmt.Printf("%-10d %10.2fs %7.1f %9.3fs %7.1f %16.0f %16.0f\n", items, g.fill.Seconds(),
+			g.fill.Seconds()/first.fill.Seconds(),
 			g.restart.Seconds(), g.restart.Seconds()/first.restart.Seconds(), g.bytes, g.restored)
 	}
 	return nil

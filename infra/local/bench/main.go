@@ -39,7 +39,8 @@ func main() {
 	sizes := flag.String("sizes", "1000,100000,1000000", "numbers of items")
 	against := flag.String("against", "", "other engines, as in dynoxide=http://127.0.0.1:8000,moto=http://127.0.0.1:5000@1000; after @ the most items that it gets")
 	engine := flag.Bool("serve", false, "be the embedded engine")
-	grows := flag.String("growth", "", "instead: what so many items cost the embedded engine to fill, to hold and to restart, as in 5860,58600,586000")
+	grows := flag.String("growth", "", "instead: what so many items cost the embedded engine to fill, to hold and to "+
+		"restart, as in 5860,58600,586000")
 	flag.Parse()
 	if *grows != "" {
 		if err := growth(context.Background(), *grows); err != nil {

@@ -16,7 +16,8 @@ func BenchmarkEngine(b *testing.B) {
 		return fmt.Sprintf(`{"PK": {"S": "SECTION#%08d"}, "SK": {"S": "REGISTRATION#%010d"}}`, n%items/100, n%items)
 	}
 	put := func(n int) string {
-		return `{"Put": {"TableName": "grown", "ConditionExpression": "attribute_exists(PK)", "Item": ` + grownItem(n%items) + `}}`
+		return `{"Put": {"TableName": "grown", "ConditionExpression": "attribute_exists(PK)",
+			"Item": ` + grownItem(n%items) + `}}`
 	}
 	for _, o := range []struct {
 		name    string
@@ -25,10 +26,12 @@ func BenchmarkEngine(b *testing.B) {
 		{"GetItem", func(n int) string { return `{"TableName": "grown", "Key": ` + key(n) + `}` }},
 		{"PutItem", func(n int) string { return `{"TableName": "grown", "Item": ` + grownItem(n%items) + `}` }},
 		{"UpdateItem", func(n int) string {
-			return `{"TableName": "grown", "Key": ` + key(n) + `, "UpdateExpression": "SET changed = :one", "ConditionExpression": "attribute_exists(PK)", "ExpressionAttributeValues": {":one": {"N": "1"}}}`
+			return `{"TableName": "grown", "Key": ` + key(n) + `, "UpdateExpression": "SET changed = :one",
+				"ConditionExpression": "attribute_exists(PK)", "ExpressionAttributeValues": {":one": {"N": "1"}}}`
 		}},
 		{"Query", func(n int) string {
-			return fmt.Sprintf(`{"TableName": "grown", "KeyConditionExpression": "PK = :pk", "Limit": 20, "ExpressionAttributeValues": {":pk": {"S": "SECTION#%08d"}}}`, n%items/100)
+			return fmt.Sprintf(`{"TableName": "grown", "KeyConditionExpression": "PK = :pk",
+				"Limit": 20, "ExpressionAttributeValues": {":pk": {"S": "SECTION#%08d"}}}`, n%items/100)
 		}},
 		{"TransactWriteItems", func(n int) string {
 			return `{"TransactItems": [` + strings.Join([]string{put(n), put(n + 101), put(n + 202), put(n + 303)}, ", ") + `]}`

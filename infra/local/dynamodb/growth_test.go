@@ -16,7 +16,8 @@ import (
 func filled(t testing.TB, items int, options local.Options) *local.Engine {
 	t.Helper()
 	e := local.New(options)
-	do(t, e, "CreateTable", `{"TableName": "grown", "BillingMode": "PAY_PER_REQUEST", "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+	do(t, e, "CreateTable", `{"TableName": "grown", "BillingMode": "PAY_PER_REQUEST",
+		"StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
 		"KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
 		"AttributeDefinitions": [{"AttributeName": "PK", "AttributeType": "S"}, {"AttributeName": "SK", "AttributeType": "S"},
 			{"AttributeName": "GSI1PK", "AttributeType": "S"}, {"AttributeName": "GSI1SK", "AttributeType": "S"}],
@@ -35,8 +36,10 @@ func filled(t testing.TB, items int, options local.Options) *local.Engine {
 
 // grownItem has 252 bytes by AWS's rules.
 func grownItem(n int) string {
-	return fmt.Sprintf(`{"PK": {"S": "SECTION#%08d"}, "SK": {"S": "REGISTRATION#%010d"}, "GSI1PK": {"S": "STUDENT#%08d"}, "GSI1SK": {"S": "TERM#202409#%08d"}, "status": {"S": "enrolled"},
-		"version": {"N": "%d"}, "credits": {"N": "4"}, "createdAt": {"S": "2024-08-01T09:00:00.000Z"}, "changedAt": {"S": "2024-08-01T09:00:00.000Z"}, "note": {"S": "%s"}, "live": {"BOOL": true}}`,
+	return fmt.Sprintf(`{"PK": {"S": "SECTION#%08d"}, "SK": {"S": "REGISTRATION#%010d"}, "GSI1PK": {"S": "STUDENT#%08d"},
+		"GSI1SK": {"S": "TERM#202409#%08d"}, "status": {"S": "enrolled"},
+		"version": {"N": "%d"}, "credits": {"N": "4"}, "createdAt": {"S": "2024-08-01T09:00:00.000Z"},
+		"changedAt": {"S": "2024-08-01T09:00:00.000Z"}, "note": {"S": "%s"}, "live": {"BOOL": true}}`,
 		n/100, n, n%30_000, n/30_000, 1000+n%1000, strings.Repeat("x", 53))
 }
 
@@ -70,9 +73,9 @@ func allocated(work func()) float64 {
 	return float64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// Ten times the items take at most twelve times the work to fill and to restore and twelve times the memory, and a page takes what
-// it always took. Work is counted in bytes that are allocated, which is the same on every machine. An item of 252 bytes takes a
-// kilobyte at most, with its entry in an index and its record in the stream.
+// Ten times the items take at most twelve times the work to fill and to restore and twelve times the memory, and a page
+// takes what it always took. Work is counted in bytes that are allocated, which is the same on every machine. An item
+// of 252 bytes takes a kilobyte at most, with its entry in an index and its record in the stream.
 func TestGrowth(t *testing.T) {
 	const items, times, linear = 1500, 10, 12
 	type cost struct{ fill, memory, page, restore float64 }
@@ -84,8 +87,10 @@ func TestGrowth(t *testing.T) {
 		const rounds = 20
 		c.page = allocated(func() {
 			for n := range rounds {
-				page := do(t, e, "Query", fmt.Sprintf(`{"TableName": "grown", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "SECTION#%08d"}}, "Limit": 20}`, n%10))
-				student := do(t, e, "Query", fmt.Sprintf(`{"TableName": "grown", "IndexName": "GSI1", "KeyConditionExpression": "GSI1PK = :p", "ExpressionAttributeValues": {":p": {"S": "STUDENT#%08d"}}}`, n))
+				page := do(t, e, "Query", fmt.Sprintf(`{"TableName": "grown", "KeyConditionExpression": "PK = :p",
+					"ExpressionAttributeValues": {":p": {"S": "SECTION#%08d"}}, "Limit": 20}`, n%10))
+				student := do(t, e, "Query", fmt.Sprintf(`{"TableName": "grown", "IndexName": "GSI1",
+					"KeyConditionExpression": "GSI1PK = :p", "ExpressionAttributeValues": {":p": {"S": "STUDENT#%08d"}}}`, n))
 				if !strings.Contains(page, `"Count":20`) || !strings.Contains(student, `"Count":1`) {
 					t.Fatalf("%.200s %.200s", page, student)
 				}
@@ -104,7 +109,8 @@ func TestGrowth(t *testing.T) {
 	}
 	of(items) // what the first one allocates for good
 	small, large := of(items), of(times*items)
-	for what, ratio := range map[string]float64{"filling": large.fill / small.fill, "memory": large.memory / small.memory, "restoring": large.restore / small.restore} {
+	for what, ratio := range map[string]float64{"filling": large.fill / small.fill, "memory": large.memory / small.memory,
+		"restoring": large.restore / small.restore} {
 		if ratio > linear {
 			t.Errorf("%s: %.1f times as much for %d times the items", what, ratio, times)
 		}
@@ -129,19 +135,22 @@ func TestGrowth_Stream(t *testing.T) {
 	_, rest, _ = strings.Cut(said(e, streams+"DescribeStream", `{"StreamArn": "`+arn+`"}`), `"ShardId":"`)
 	shard, _, _ := strings.Cut(rest, `"`)
 	from := func() string {
-		answer := said(e, streams+"GetShardIterator", `{"StreamArn": "`+arn+`", "ShardId": "`+shard+`", "ShardIteratorType": "TRIM_HORIZON"}`)
+		answer := said(e, streams+"GetShardIterator", `{"StreamArn": "`+arn+`", "ShardId": "`+shard+`",
+			"ShardIteratorType": "TRIM_HORIZON"}`)
 		return strings.TrimSuffix(strings.TrimPrefix(answer, `{"ShardIterator":"`), `"}`)
 	}
 	early := from()
 	before := held()
 	for n := range written {
-		do(t, e, "UpdateItem", fmt.Sprintf(`{"TableName": "grown", "Key": {"PK": {"S": "SECTION#00000000"}, "SK": {"S": "REGISTRATION#0000000000"}}, "UpdateExpression": "SET version = :n",
+		do(t, e, "UpdateItem", fmt.Sprintf(`{"TableName": "grown", "Key": {"PK": {"S": "SECTION#00000000"},
+			"SK": {"S": "REGISTRATION#0000000000"}}, "UpdateExpression": "SET version = :n",
 			"ExpressionAttributeValues": {":n": {"N": "%d"}}}`, n))
 	}
 	if grown := held() - before; grown > 3*most { // images, and what of the oldest chunk is gone already
 		t.Errorf("%.0f bytes more after %d changes of one item", grown, written)
 	}
-	if got := said(e, streams+"GetRecords", `{"ShardIterator": "`+early+`"}`); !strings.Contains(got, "TrimmedDataAccessException") {
+	if got := said(e, streams+"GetRecords", `{"ShardIterator": "`+early+`"}`); !strings.Contains(got,
+		"TrimmedDataAccessException") {
 		t.Errorf("who comes too late is answered %.300s", got)
 	}
 	got := said(e, streams+"GetRecords", `{"ShardIterator": "`+from()+`"}`)

@@ -41,7 +41,8 @@ func (l legacy) refuse(expressions map[string]*string) error {
 	case len(found) == 0:
 		return nil
 	case len(expressions) > 0:
-		return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%s} Expression parameters: {%s}",
+		return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression "+
+			"parameters: {%s} Expression parameters: {%s}",
 			strings.Join(found, ", "), strings.Join(slices.Sorted(maps.Keys(expressions)), ", "))
 	default:
 		return invalid("The local cloud does not offer the legacy parameter %s; use an expression", found[0])
@@ -54,33 +55,39 @@ type legacyCondition struct {
 	ComparisonOperator string
 }
 
-// check reports what is wrong with a condition by itself, and gives its operator in the language of expressions (API reference,
-// Condition; developer guide, "Legacy conditional parameters").
+// check reports what is wrong with a condition by itself, and gives its operator in the language of expressions (API
+// reference, Condition; developer guide, "Legacy conditional parameters").
 func (c legacyCondition) check() (operator string, err error) {
-	operators := map[string]string{"EQ": "=", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">", "BEGINS_WITH": "begins_with", "BETWEEN": "BETWEEN"}
+	operators := map[string]string{"EQ": "=", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">", "BEGINS_WITH": "begins_with",
+		"BETWEEN": "BETWEEN"}
 	elsewhere := []string{"NE", "NOT_NULL", "NULL", "CONTAINS", "NOT_CONTAINS", "IN"}
 	operator, ok := operators[c.ComparisonOperator]
 	switch {
 	case slices.Contains(elsewhere, c.ComparisonOperator):
 		return "", invalid("Attempted conditional constraint is not an indexable operation")
 	case !ok:
-		return "", invalid("1 validation error detected: Value '%s' at 'keyConditions.comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set: [IN, NULL, BETWEEN, LT, NOT_CONTAINS, EQ, GT, NOT_NULL, NE, LE, BEGINS_WITH, GE, CONTAINS]", c.ComparisonOperator)
+		return "", invalid("1 validation error detected: Value '%s' at 'keyConditions.comparisonOperator' failed to "+
+			"satisfy constraint: Member must satisfy enum value set: [IN, NULL, BETWEEN, LT, NOT_CONTAINS, EQ, GT, NOT_NULL, "+
+			"NE, LE, BEGINS_WITH, GE, CONTAINS]", c.ComparisonOperator)
 	}
 	want := 1
 	if operator == "BETWEEN" {
 		want = 2
 	}
 	if len(c.AttributeValueList) != want {
-		return "", invalid("One or more parameter values were invalid: Invalid number of argument(s) for the %s ComparisonOperator", c.ComparisonOperator)
+		return "", invalid("One or more parameter values were invalid: Invalid number of argument(s) for the %s "+
+			"ComparisonOperator", c.ComparisonOperator)
 	}
 	for _, v := range c.AttributeValueList {
 		if v.Kind > attr.Binary || operator == "begins_with" && v.Kind == attr.Number {
-			return "", invalid("One or more parameter values were invalid: ComparisonOperator %s is not valid for %s AttributeValue type", c.ComparisonOperator, v.Kind)
+			return "", invalid("One or more parameter values were invalid: ComparisonOperator %s is not valid for %s "+
+				"AttributeValue type", c.ComparisonOperator, v.Kind)
 		}
 	}
 	if operator == "BETWEEN" {
 		if order, ok := attr.Compare(c.AttributeValueList[0], c.AttributeValueList[1]); !ok || order > 0 {
-			return "", invalid("The BETWEEN condition was provided a range where the lower bound is greater than the upper bound")
+			return "", invalid("The BETWEEN condition was provided a range where the lower bound is greater than the " +
+				"upper bound")
 		}
 	}
 	return operator, nil

@@ -27,8 +27,8 @@ type Options struct {
 	Now    func() time.Time // nil: the system's clock
 	// Shards is how many shards each stream has, from 1 to 4; 1 when zero. A partition's records are all in one.
 	Shards int
-	// StreamBytes bounds what a stream holds of the 24 hours: when its records are more, the oldest are gone before their time,
-	// which who reads them is told as of those that are too old. 256 MB when zero.
+	// StreamBytes bounds what a stream holds of the 24 hours: when its records are more, the oldest are gone before their
+	// time, which who reads them is told as of those that are too old. 256 MB when zero.
 	StreamBytes int64
 	// IndexLag is how long after a write reads of a global secondary index see it; zero: at once.
 	IndexLag time.Duration
@@ -262,7 +262,8 @@ func (e *Engine) sendFault(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	out := faultAnswer{Reasons: f.Reasons, Item: f.Item}
 	switch f.Code { // the service has two spellings of this member
-	case "SerializationException", "AccessDeniedException", "TransactionCanceledException", "TransactionInProgressException",
+	case "SerializationException", "AccessDeniedException", "TransactionCanceledException",
+		"TransactionInProgressException",
 		"IdempotentParameterMismatchException":
 		out.CapitalMessage = f.Message
 	default:
@@ -289,8 +290,8 @@ func (e *Engine) sendFault(w http.ResponseWriter, r *http.Request, err error) {
 	send(w, r, status, out)
 }
 
-// faultAnswer is an error answer on the wire. The service writes the message and the reasons for throttling under two names
-// each (the model of its API, as the SDKs have it).
+// faultAnswer is an error answer on the wire. The service writes the message and the reasons for throttling under two
+// names each (the model of its API, as the SDKs have it).
 type faultAnswer struct {
 	Type                    string             `json:"__type"`
 	Message                 string             `json:"message,omitempty"`

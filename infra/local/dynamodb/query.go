@@ -255,7 +255,8 @@ func (e *Engine) query(in *pageInput) (any, error) {
 	case in.KeyConditionExpression == nil && in.KeyConditions == nil:
 		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	case in.KeyConditionExpression != nil && in.KeyConditions != nil:
-		return nil, invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}")
+		return nil, invalid("Can not use both expression and non-expression parameters in the same request: " +
+			"Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}")
 	}
 	p, err := in.compile()
 	if err != nil {
@@ -272,7 +273,8 @@ func (p *page) query(e *Engine) error {
 	if p.in.KeyConditions != nil {
 		p.condition, err = p.keys.legacyCondition(p.in.KeyConditions)
 	} else {
-		p.condition, err = expression.ParseKeyCondition(*p.in.KeyConditionExpression, p.holders, p.keys.partition, p.keys.sort)
+		p.condition, err = expression.ParseKeyCondition(*p.in.KeyConditionExpression, p.holders, p.keys.partition,
+			p.keys.sort)
 	}
 	if err != nil {
 		return err
@@ -376,7 +378,8 @@ func (p *page) scan(e *Engine) error {
 	if err != nil {
 		return err
 	}
-	if start != "" && p.in.TotalSegments != nil && p.keys.spread(p.in.ExclusiveStartKey, *p.in.TotalSegments) != *p.in.Segment {
+	if start != "" && p.in.TotalSegments != nil && p.keys.spread(p.in.ExclusiveStartKey,
+		*p.in.TotalSegments) != *p.in.Segment {
 		return invalid("The provided Exclusive start key does not map to the provided Segment and TotalSegments values.")
 	}
 	p.walk(span{}, start, true, p.inSegment)

@@ -2,8 +2,8 @@ package dynamodb
 
 import "slices"
 
-// queue is a list that grows at its end and shrinks at its beginning, each at a cost that does not depend on its length. Its
-// zero value is empty.
+// queue is a list that grows at its end and shrinks at its beginning, each at a cost that does not depend on its
+// length. Its zero value is empty.
 type queue[T any] struct {
 	chunks [][]T // all but the last are full
 	gone   int   // of the first chunk's elements

@@ -44,8 +44,8 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// Client tokens are remembered for ten minutes and not for longer, so that after a day there are as many as in its last ten
-// minutes; and a token that was used again within them is remembered from then on.
+// Client tokens are remembered for ten minutes and not for longer, so that after a day there are as many as in its last
+// ten minutes; and a token that was used again within them is remembered from then on.
 func TestGrowth_ClientTokens(t *testing.T) {
 	now := time.Date(2024, 8, 1, 9, 0, 0, 0, time.UTC)
 	e := New(Options{Now: func() time.Time { return now }})
@@ -58,10 +58,12 @@ func TestGrowth_ClientTokens(t *testing.T) {
 			t.Fatalf("%s: %s", request, w.Body)
 		}
 	}
-	say("CreateTable", `{"TableName": "table", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}]}`)
+	say("CreateTable", `{"TableName": "table", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "P",
+		"KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}]}`)
 	use := func(token string) {
 		t.Helper()
-		say("TransactWriteItems", `{"ClientRequestToken": "`+token+`", "TransactItems": [{"Put": {"TableName": "table", "Item": {"P": {"S": "a"}}}}]}`)
+		say("TransactWriteItems", `{"ClientRequestToken": "`+token+`", "TransactItems": [{"Put": {"TableName": "table",
+			"Item": {"P": {"S": "a"}}}}]}`)
 	}
 	const aDay, every = 24 * time.Hour, 30 * time.Second
 	const most = int(tokenLifetime/every) + 2
@@ -70,7 +72,8 @@ func TestGrowth_ClientTokens(t *testing.T) {
 		use(fmt.Sprint("again ", n%(most+5))) // comes back soon after its time
 		now = now.Add(every)
 		if len(e.tokens) > 2*most || e.expiring.n > 2*most {
-			t.Fatalf("after %s %d tokens are remembered and %d are to be forgotten, of %d in ten minutes", time.Duration(n)*every, len(e.tokens), e.expiring.n, 2*most)
+			t.Fatalf("after %s %d tokens are remembered and %d are to be forgotten, of %d in ten minutes",
+				time.Duration(n)*every, len(e.tokens), e.expiring.n, 2*most)
 		}
 	}
 }

@@ -71,9 +71,10 @@ type frozen struct {
 	tokens queue[expiringToken]
 }
 
-// Freeze takes the state of this moment, at a cost that does not depend on how many items there are, and gives what writes it:
-// tables with their items, streams with their records, and the client tokens of transactions that have ended. The engine may be
-// used meanwhile. It must not have transactions in flight, so that it does not go with contention.
+// Freeze takes the state of this moment, at a cost that does not depend on how many items there are, and gives what
+// writes it: tables with their items, streams with their records, and the client tokens of transactions that have
+// ended. The engine may be used meanwhile. It must not have transactions in flight, so that it does not go with
+// contention.
 func (e *Engine) Freeze() func(w io.Writer) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -86,15 +87,17 @@ func (e *Engine) Freeze() func(w io.Writer) error {
 	for _, name := range slices.Sorted(maps.Keys(e.tables)) {
 		t := e.tables[name]
 		saved := savedTable{
-			Name: name, KeySchema: t.keys.elements(), Definitions: t.definitions, Created: t.created, Billing: t.billing, Throughput: t.throughput,
-			Protected: t.protected, Tags: maps.Clone(t.tags), TimeToLive: t.ttl, Items: t.items.Len(),
+			Name: name, KeySchema: t.keys.elements(), Definitions: t.definitions, Created: t.created, Billing: t.billing,
+			Throughput: t.throughput,
+			Protected:  t.protected, Tags: maps.Clone(t.tags), TimeToLive: t.ttl, Items: t.items.Len(),
 		}
 		if t.stream != nil && e.streams[t.stream.arn] == t.stream {
 			saved.Stream = t.stream.arn
 		}
 		for _, x := range slices.Sorted(maps.Keys(t.indexes)) {
 			x := t.indexes[x]
-			saved.Indexes = append(saved.Indexes, savedIndex{indexSpecification{IndexName: x.name, KeySchema: x.keys.elements(), Projection: &x.projection}, x.local})
+			saved.Indexes = append(saved.Indexes, savedIndex{indexSpecification{IndexName: x.name, KeySchema: x.keys.elements(),
+				Projection: &x.projection}, x.local})
 		}
 		f.head.Tables = append(f.head.Tables, saved)
 		f.items = append(f.items, t.items.Copy())
@@ -102,11 +105,13 @@ func (e *Engine) Freeze() func(w io.Writer) error {
 	for _, arn := range slices.Sorted(maps.Keys(e.streams)) {
 		s := e.streams[arn]
 		saved := savedStream{
-			ARN: arn, Label: s.label, Table: s.table, View: s.view, KeySchema: s.keys.elements(), Definitions: s.keys.definitions(),
-			Created: s.created, Closed: s.closed,
+			ARN: arn, Label: s.label, Table: s.table, View: s.view, KeySchema: s.keys.elements(),
+			Definitions: s.keys.definitions(),
+			Created:     s.created, Closed: s.closed,
 		}
 		for _, h := range s.shards {
-			saved.Shards = append(saved.Shards, savedShard{ID: h.id, First: h.first, Last: h.last, Trimmed: h.trimmed, Records: h.records.n})
+			saved.Shards = append(saved.Shards, savedShard{ID: h.id, First: h.first, Last: h.last, Trimmed: h.trimmed,
+				Records: h.records.n})
 			f.shards = append(f.shards, h.records.copied())
 		}
 		f.head.Streams = append(f.head.Streams, saved)
@@ -303,7 +308,8 @@ func (e *Engine) restoreTable(saved savedTable, r *snapshotReader) error {
 		return err
 	}
 	t := &table{
-		name: saved.Name, keys: keys, definitions: saved.Definitions, indexes: map[string]*index{}, created: saved.Created, billing: saved.Billing,
+		name: saved.Name, keys: keys, definitions: saved.Definitions, indexes: map[string]*index{}, created: saved.Created,
+		billing:    saved.Billing,
 		throughput: saved.Throughput, protected: saved.Protected, tags: saved.Tags, ttl: saved.TimeToLive,
 	}
 	for _, s := range saved.Indexes {
@@ -361,7 +367,8 @@ func (e *Engine) restoreStream(saved savedStream, r *snapshotReader) error {
 	if err != nil {
 		return err
 	}
-	s := &stream{arn: saved.ARN, label: saved.Label, table: saved.Table, view: saved.View, keys: keys, created: saved.Created, closed: saved.Closed}
+	s := &stream{arn: saved.ARN, label: saved.Label, table: saved.Table, view: saved.View, keys: keys,
+		created: saved.Created, closed: saved.Closed}
 	for _, of := range saved.Shards {
 		h := &shard{id: of.ID, first: of.First, last: of.Last, trimmed: of.Trimmed}
 		for range of.Records {

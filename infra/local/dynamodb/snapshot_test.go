@@ -27,8 +27,10 @@ func whole(t *testing.T, e http.Handler) []string {
 	t.Helper()
 	var all []string
 	for _, name := range []string{"records", "local", "gone"} {
-		for _, request := range []string{`DescribeTable {"TableName": "%s"}`, `DescribeTimeToLive {"TableName": "%s"}`, `Scan {"TableName": "%s"}`,
-			`Scan {"TableName": "%s", "IndexName": "all"}`, `Scan {"TableName": "%s", "IndexName": "some"}`, `ListTagsOfResource {"ResourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/%s"}`} {
+		for _, request := range []string{`DescribeTable {"TableName": "%s"}`, `DescribeTimeToLive {"TableName": "%s"}`,
+			`Scan {"TableName": "%s"}`,
+			`Scan {"TableName": "%s", "IndexName": "all"}`, `Scan {"TableName": "%s", "IndexName": "some"}`,
+			`ListTagsOfResource {"ResourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/%s"}`} {
 			operation, body, _ := strings.Cut(request, " ")
 			all = append(all, said(e, "DynamoDB_20120810."+operation, fmt.Sprintf(body, name)))
 		}
@@ -42,10 +44,12 @@ func whole(t *testing.T, e http.Handler) []string {
 		all = append(all, described)
 		for _, shard := range strings.Split(described, `"ShardId":"`)[1:] {
 			id, _, _ := strings.Cut(shard, `"`)
-			iterator := said(e, streams+"GetShardIterator", `{"StreamArn": "`+arn+`", "ShardId": "`+id+`", "ShardIteratorType": "TRIM_HORIZON"}`)
+			iterator := said(e, streams+"GetShardIterator", `{"StreamArn": "`+arn+`", "ShardId": "`+id+`",
+				"ShardIteratorType": "TRIM_HORIZON"}`)
 			_, iterator, _ = strings.Cut(iterator, `:"`)
 			for {
-				records := said(e, streams+"GetRecords", `{"ShardIterator": "`+strings.TrimSuffix(iterator, `"}`)+`", "Limit": 1000}`)
+				records := said(e, streams+"GetRecords", `{"ShardIterator": "`+strings.TrimSuffix(iterator,
+					`"}`)+`", "Limit": 1000}`)
 				next, page, _ := strings.Cut(strings.TrimPrefix(records, `{"NextShardIterator":"`), `"`)
 				all = append(all, page)
 				if !strings.Contains(page, "eventID") {
@@ -58,8 +62,8 @@ func whole(t *testing.T, e http.Handler) []string {
 	return all
 }
 
-// An engine that was restored from a snapshot shows what the other showed at that moment, whatever became of that meanwhile, and
-// goes on as it does: with its numbers, its client tokens and its expiry.
+// An engine that was restored from a snapshot shows what the other showed at that moment, whatever became of that
+// meanwhile, and goes on as it does: with its numbers, its client tokens and its expiry.
 func TestSnapshot(t *testing.T) {
 	now := time.Date(2024, 8, 1, 9, 0, 0, 0, time.UTC)
 	options := local.Options{Now: func() time.Time { return now }, Shards: 2}
@@ -72,15 +76,22 @@ func TestSnapshot(t *testing.T) {
 		}
 	}
 	stream := func(on bool) string {
-		return fmt.Sprintf(`{"TableName": "records", "StreamSpecification": {"StreamEnabled": %t, "StreamViewType": "NEW_AND_OLD_IMAGES"}}`, on)
+		return fmt.Sprintf(`{"TableName": "records",
+			"StreamSpecification": {"StreamEnabled": %t, "StreamViewType": "NEW_AND_OLD_IMAGES"}}`, on)
 	}
 	must(e, "UpdateTable", stream(true))
-	must(e, "UpdateTimeToLive", `{"TableName": "records", "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": true}}`)
-	must(e, "TagResource", `{"ResourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/records", "Tags": [{"Key": "a", "Value": "b"}]}`)
-	must(e, "CreateTable", `{"TableName": "local", "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}, "DeletionProtectionEnabled": true,
-		"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "S", "KeyType": "RANGE"}], "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "KEYS_ONLY"},
-		"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "B"}, {"AttributeName": "S", "AttributeType": "S"}, {"AttributeName": "L", "AttributeType": "N"}],
-		"LocalSecondaryIndexes": [{"IndexName": "some", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "L", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}]}`)
+	must(e, "UpdateTimeToLive", `{"TableName": "records", "TimeToLiveSpecification": {"AttributeName": "until",
+		"Enabled": true}}`)
+	must(e, "TagResource", `{"ResourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/records",
+		"Tags": [{"Key": "a", "Value": "b"}]}`)
+	must(e, "CreateTable", `{"TableName": "local",
+		"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}, "DeletionProtectionEnabled": true,
+		"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "S", "KeyType": "RANGE"}],
+		"StreamSpecification": {"StreamEnabled": true, "StreamViewType": "KEYS_ONLY"},
+		"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "B"}, {"AttributeName": "S", "AttributeType": "S"},
+		{"AttributeName": "L", "AttributeType": "N"}],
+		"LocalSecondaryIndexes": [{"IndexName": "some", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"},
+		{"AttributeName": "L", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}]}`)
 	random := rand.New(rand.NewPCG(1, 2))
 	changes := func(e http.Handler, random *rand.Rand, n int) {
 		for range n {
@@ -89,12 +100,15 @@ func TestSnapshot(t *testing.T) {
 			case 0:
 				must(e, "DeleteItem", `{"TableName": "records", "Key": `+key+`}`)
 			case 1:
-				must(e, "UpdateItem", `{"TableName": "records", "Key": `+key+`, "UpdateExpression": "ADD n :one SET H = :h", "ExpressionAttributeValues": {":one": {"N": "1"}, ":h": {"S": "h"}}}`)
+				must(e, "UpdateItem", `{"TableName": "records", "Key": `+key+`, "UpdateExpression": "ADD n :one SET H = :h",
+					"ExpressionAttributeValues": {":one": {"N": "1"}, ":h": {"S": "h"}}}`)
 			case 2:
-				must(e, "PutItem", fmt.Sprintf(`{"TableName": "local", "Item": {"P": {"B": "AQ=="}, "S": {"S": "%d"}, "L": {"N": "%d"}}}`, random.IntN(9), random.IntN(9)))
+				must(e, "PutItem", fmt.Sprintf(`{"TableName": "local", "Item": {"P": {"B": "AQ=="}, "S": {"S": "%d"},
+					"L": {"N": "%d"}}}`, random.IntN(9), random.IntN(9)))
 			default:
 				must(e, "PutItem", `{"TableName": "records", "Item": `+strings.TrimSuffix(key, "}")+
-					fmt.Sprintf(`, "G": {"S": "g%d"}, "H": {"S": "h%d"}, "kept": {"BOOL": true}, "l": {"L": [{"NULL": true}, {"NS": ["1", "2"]}]}, "until": {"N": "%d"}}}`,
+					fmt.Sprintf(`, "G": {"S": "g%d"}, "H": {"S": "h%d"}, "kept": {"BOOL": true}, "l": {"L": [{"NULL": true},
+						{"NS": ["1", "2"]}]}, "until": {"N": "%d"}}}`,
 						random.IntN(3), random.IntN(3), now.Unix()+random.Int64N(3600)))
 			}
 		}
@@ -102,7 +116,9 @@ func TestSnapshot(t *testing.T) {
 	changes(e, random, 300)
 	must(e, "UpdateTable", stream(false)) // its records are still read
 	must(e, "UpdateTable", stream(true))
-	const once = `{"ClientRequestToken": "once", "TransactItems": [{"Update": {"TableName": "records", "Key": {"PK": {"S": "once"}, "SK": {"N": "1"}}, "UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}}]}`
+	const once = `{"ClientRequestToken": "once", "TransactItems": [{"Update": {"TableName": "records",
+		"Key": {"PK": {"S": "once"}, "SK": {"N": "1"}}, "UpdateExpression": "ADD n :one",
+		"ExpressionAttributeValues": {":one": {"N": "1"}}}}]}`
 	must(e, "TransactWriteItems", once)
 	changes(e, random, 300)
 
@@ -147,7 +163,8 @@ func TestSnapshot(t *testing.T) {
 		t.Errorf("%d and %d items expired", a, b)
 	}
 	same(whole(t, restored), whole(t, again))
-	if got := said(again, "DynamoDB_20120810.GetItem", `{"TableName": "records", "Key": {"PK": {"S": "once"}, "SK": {"N": "1"}}, "ProjectionExpression": "n"}`); got != `{"Item":{"n":{"N":"1"}}}` {
+	if got := said(again, "DynamoDB_20120810.GetItem", `{"TableName": "records", "Key": {"PK": {"S": "once"},
+		"SK": {"N": "1"}}, "ProjectionExpression": "n"}`); got != `{"Item":{"n":{"N":"1"}}}` {
 		t.Errorf("a transaction that was repeated after a restart: %s", got)
 	}
 

@@ -80,7 +80,8 @@ func (t *table) newRecord(item attr.Item, packed attr.Packed) (*record, error) {
 			return nil, invalid("One or more parameter values were invalid: Empty attribute name")
 		}
 		if len(name) > attr.MaxNameBytes {
-			return nil, invalid("One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes")
+			return nil, invalid("One or more parameter values were invalid: Attribute name is too large, must be less than " +
+				"65536 bytes")
 		}
 		if v.Depth() > attr.MaxDepth {
 			return nil, invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")

@@ -454,7 +454,8 @@ func (e *Engine) readShard(i *iterator, limit int) (s *stream, page []streamReco
 	defer e.mu.Unlock()
 	now := e.options.Now()
 	if now.Sub(i.Issued) > iteratorLifetime {
-		return nil, nil, false, newFault("ExpiredIteratorException", "The shard iterator has expired and can no longer be used to retrieve stream records")
+		return nil, nil, false, newFault("ExpiredIteratorException", "The shard iterator has expired and can no longer be "+
+			"used to retrieve stream records")
 	}
 	if s, err = e.streamNamed(i.Stream, now); err != nil {
 		return nil, nil, false, err
@@ -484,7 +485,8 @@ func (r *streamRecord) wire(s *stream, region string) map[string]any {
 	number := sequenceNumber(r.number)
 	id := sha256.Sum256([]byte(s.arn + number))
 	change := map[string]any{
-		"ApproximateCreationDateTime": time.Unix(0, r.at).Unix(), "Keys": r.keysOf(s.keys), "SequenceNumber": number, "SizeBytes": int(r.size), "StreamViewType": s.view,
+		"ApproximateCreationDateTime": time.Unix(0, r.at).Unix(), "Keys": r.keysOf(s.keys), "SequenceNumber": number,
+		"SizeBytes": int(r.size), "StreamViewType": s.view,
 	}
 	if r.before != "" {
 		change["OldImage"] = r.before
@@ -493,8 +495,9 @@ func (r *streamRecord) wire(s *stream, region string) map[string]any {
 		change["NewImage"] = r.after
 	}
 	out := map[string]any{
-		"eventID": hex.EncodeToString(id[:16]), "eventName": r.event.String(), "eventVersion": "1.1", "eventSource": "aws:dynamodb",
-		"awsRegion": region, "dynamodb": change,
+		"eventID": hex.EncodeToString(id[:16]), "eventName": r.event.String(), "eventVersion": "1.1",
+		"eventSource": "aws:dynamodb",
+		"awsRegion":   region, "dynamodb": change,
 	}
 	if r.system { // an event of Lambda writes these two names in lower case, the API does not
 		out["userIdentity"] = map[string]string{"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}

@@ -148,12 +148,13 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// checkAttributeName checks the name of an attribute that is a key, is projected, or says when an item expires (developer
-// guide, "Constraints in Amazon DynamoDB", attribute names).
+// checkAttributeName checks the name of an attribute that is a key, is projected, or says when an item expires
+// (developer guide, "Constraints in Amazon DynamoDB", attribute names).
 func checkAttributeName(what, name string) error {
 	const longest = 255
 	if name == "" || len(name) > longest {
-		return invalid("1 validation error detected: Value '%.300s' at '%s' failed to satisfy constraint: Member must have length less than or equal to 255 and greater than or equal to 1", name, what)
+		return invalid("1 validation error detected: Value '%.300s' at '%s' failed to satisfy constraint: Member must "+
+			"have length less than or equal to 255 and greater than or equal to 1", name, what)
 	}
 	return nil
 }
@@ -162,11 +163,13 @@ func checkAttributeName(what, name string) error {
 func checkAttributeDefinitions(definitions []attributeDefinition) error {
 	seen := map[string]bool{}
 	for i, d := range definitions {
-		if err := checkAttributeName(fmt.Sprintf("attributeDefinitions.%d.member.attributeName", i+1), d.AttributeName); err != nil {
+		if err := checkAttributeName(fmt.Sprintf("attributeDefinitions.%d.member.attributeName", i+1),
+			d.AttributeName); err != nil {
 			return err
 		}
 		if kind, ok := attr.KindOf(d.AttributeType); !ok || kind > attr.Binary {
-			return invalid("1 validation error detected: Value '%s' at 'attributeDefinitions.%d.member.attributeType' failed to satisfy constraint: Member must satisfy enum value set: [B, N, S]", d.AttributeType, i+1)
+			return invalid("1 validation error detected: Value '%s' at 'attributeDefinitions.%d.member.attributeType' failed "+
+				"to satisfy constraint: Member must satisfy enum value set: [B, N, S]", d.AttributeType, i+1)
 		}
 		if seen[d.AttributeName] {
 			return invalid("Cannot have two attributes with the same name: Duplicate AttributeName: %s", d.AttributeName)
@@ -183,7 +186,8 @@ func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySche
 			return k, err
 		}
 		if e.KeyType != "HASH" && e.KeyType != "RANGE" {
-			return k, invalid("1 validation error detected: Value '%s' at 'keySchema.%d.member.keyType' failed to satisfy constraint: Member must satisfy enum value set: [HASH, RANGE]", e.KeyType, i+1)
+			return k, invalid("1 validation error detected: Value '%s' at 'keySchema.%d.member.keyType' failed to satisfy "+
+				"constraint: Member must satisfy enum value set: [HASH, RANGE]", e.KeyType, i+1)
 		}
 	}
 	if len(elements) < 1 || len(elements) > 2 || elements[0].KeyType != "HASH" || len(elements) == 2 && elements[1].KeyType != "RANGE" {
@@ -210,8 +214,8 @@ func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySche
 	return k, err
 }
 
-// checkMultiAttribute refuses by its name what a global index may have on AWS: a key of up to four partition and four sort
-// attributes (developer guide, "Multi-attribute keys pattern").
+// checkMultiAttribute refuses by its name what a global index may have on AWS: a key of up to four partition and four
+// sort attributes (developer guide, "Multi-attribute keys pattern").
 func checkMultiAttribute(s indexSpecification) error {
 	ofKind := map[string]int{}
 	for _, e := range s.KeySchema {
@@ -257,11 +261,14 @@ func (p projection) check() error {
 	case !slices.Contains([]string{"ALL", "KEYS_ONLY", "INCLUDE"}, p.ProjectionType):
 		return invalid("One or more parameter values were invalid: Unknown ProjectionType: %s", p.ProjectionType)
 	case p.ProjectionType == "INCLUDE" && len(p.NonKeyAttributes) == 0:
-		return invalid("One or more parameter values were invalid: ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+		return invalid("One or more parameter values were invalid: ProjectionType is INCLUDE, but NonKeyAttributes is not " +
+			"specified")
 	case p.ProjectionType != "INCLUDE" && p.NonKeyAttributes != nil:
-		return invalid("One or more parameter values were invalid: ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
+		return invalid("One or more parameter values were invalid: ProjectionType is %s, but NonKeyAttributes is specified",
+			p.ProjectionType)
 	case len(p.NonKeyAttributes) > most:
-		return invalid("1 validation error detected: Value at 'projection.nonKeyAttributes' failed to satisfy constraint: Member must have length less than or equal to 20")
+		return invalid("1 validation error detected: Value at 'projection.nonKeyAttributes' failed to satisfy constraint: " +
+			"Member must have length less than or equal to 20")
 	}
 	for i, name := range p.NonKeyAttributes {
 		if err := checkAttributeName(fmt.Sprintf("projection.nonKeyAttributes.%d.member", i+1), name); err != nil {
@@ -277,7 +284,8 @@ func (p projection) check() error {
 // check reports what is wrong with provisioned throughput; nil of none.
 func (p *throughput) check() error {
 	if p != nil && (p.ReadCapacityUnits < 1 || p.WriteCapacityUnits < 1) {
-		return invalid("1 validation error detected: Value at 'provisionedThroughput' failed to satisfy constraint: Member must have value greater than or equal to 1")
+		return invalid("1 validation error detected: Value at 'provisionedThroughput' failed to satisfy constraint: " +
+			"Member must have value greater than or equal to 1")
 	}
 	return nil
 }
@@ -286,9 +294,11 @@ func (p *throughput) check() error {
 func checkIndexThroughput(s indexSpecification, billing string) error {
 	switch {
 	case billing == "PAY_PER_REQUEST" && s.ProvisionedThroughput != nil:
-		return invalid("One or more parameter values were invalid: ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", s.IndexName)
+		return invalid("One or more parameter values were invalid: ProvisionedThroughput should not be specified for "+
+			"index: %s when BillingMode is PAY_PER_REQUEST", s.IndexName)
 	case billing == "PROVISIONED" && s.ProvisionedThroughput == nil:
-		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified for index: %s when BillingMode is PROVISIONED", s.IndexName)
+		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be "+
+			"specified for index: %s when BillingMode is PROVISIONED", s.IndexName)
 	}
 	return s.ProvisionedThroughput.check()
 }
@@ -433,12 +443,13 @@ type tableARN struct {
 	table, rest string // rest is, for example, "/index/name" or "/stream/label"
 }
 
-// parseARN takes an ARN of a table apart; false when it is none (Service Authorization Reference, "Actions, resources, and
-// condition keys for Amazon DynamoDB", resource types).
+// parseARN takes an ARN of a table apart; false when it is none (Service Authorization Reference, "Actions, resources,
+// and condition keys for Amazon DynamoDB", resource types).
 func parseARN(text string) (tableARN, bool) {
 	const parts, account = 6, 12
 	fields := strings.SplitN(text, ":", parts)
-	if len(fields) < parts || fields[0] != "arn" || !strings.HasPrefix(fields[1], "aws") || fields[2] != "dynamodb" || fields[3] == "" ||
+	if len(fields) < parts || fields[0] != "arn" || !strings.HasPrefix(fields[1],
+		"aws") || fields[2] != "dynamodb" || fields[3] == "" ||
 		len(fields[4]) != account || strings.Trim(fields[4], "0123456789") != "" {
 		return tableARN{}, false
 	}
@@ -543,7 +554,8 @@ func (e *Engine) deleteTable(in *tableName) (any, error) {
 	}
 	d := e.describe(t)
 	d["TableStatus"] = "DELETING"
-	for _, member := range []string{"KeySchema", "AttributeDefinitions", "CreationDateTime", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"} {
+	for _, member := range []string{"KeySchema", "AttributeDefinitions", "CreationDateTime", "GlobalSecondaryIndexes",
+		"LocalSecondaryIndexes"} {
 		delete(d, member) // the service shows them no more
 	}
 	delete(e.tables, t.name)
@@ -657,7 +669,8 @@ func (t *table) createIndex(s indexSpecification, definitions []attributeDefinit
 		case i < 0:
 			merged = append(merged, d)
 		case merged[i] != d:
-			return invalid("One or more parameter values were invalid: Attributes cannot be redefined. Please check that your attribute has the same type as previously defined: %s", d.AttributeName)
+			return invalid("One or more parameter values were invalid: Attributes cannot be redefined. Please check that "+
+				"your attribute has the same type as previously defined: %s", d.AttributeName)
 		}
 	}
 	x, err := newIndex(s, t.keys, merged)

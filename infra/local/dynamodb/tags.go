@@ -17,16 +17,19 @@ const (
 
 type tag struct{ Key, Value string }
 
-// checkTagText checks a tag's key or value: letters, digits and spaces of any language, and + - = . _ : / @ (as "Tagging
-// restrictions in DynamoDB" has it).
+// checkTagText checks a tag's key or value: letters, digits and spaces of any language, and + - = . _ : / @ (as
+// "Tagging restrictions in DynamoDB" has it).
 func checkTagText(what, text string, least, most int) error {
 	if n := utf8.RuneCountInString(text); n < least || n > most {
-		return invalid("1 validation error detected: Value '%.600s' at 'tags.1.member.%s' failed to satisfy constraint: Member must have length less than or equal to %d and greater than or equal to %d", text, what, most, least)
+		return invalid("1 validation error detected: Value '%.600s' at 'tags.1.member.%s' failed to satisfy constraint: "+
+			"Member must have length less than or equal to %d and greater than or equal to %d", text, what, most, least)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) && !strings.ContainsRune("+-=._:/@", r)
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) &&
+			!strings.ContainsRune("+-=._:/@", r)
 	}) {
-		return invalid("One or more parameter values were invalid: The %s of a tag has a character that is not allowed: %s", what, text)
+		return invalid("One or more parameter values were invalid: The %s of a tag has a character that is not allowed: %s",
+			what, text)
 	}
 	if strings.HasPrefix(strings.ToLower(text), "aws:") {
 		return invalid("One or more parameter values were invalid: The %s of a tag must not begin with aws:", what)
@@ -73,7 +76,8 @@ func (e *Engine) tagResource(in *struct {
 	Tags        []tag
 }) (any, error) {
 	if len(in.Tags) == 0 {
-		return nil, invalid("1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have " +
+			"length greater than or equal to 1")
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -94,7 +98,8 @@ func (e *Engine) untagResource(in *struct {
 	TagKeys     []string
 }) (any, error) {
 	if len(in.TagKeys) == 0 {
-		return nil, invalid("1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: Member must " +
+			"have length greater than or equal to 1")
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -142,7 +142,8 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 		return nil, invalid("Transaction payload size cannot exceed 4 MB")
 	}
 	cost := &meter{}
-	err = e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken, fingerprint: in.fingerprint(writes), cost: cost})
+	err = e.transact(&transaction{engine: e, writes: writes, token: in.ClientRequestToken,
+		fingerprint: in.fingerprint(writes), cost: cost})
 	capacities := cost.list()
 	e.observe("TransactWriteItems", cost, capacities)
 	if err != nil {
@@ -159,8 +160,8 @@ func (e *Engine) transactWriteItems(in *transactWriteInput) (any, error) {
 }
 
 // payload is the size of what a transaction sends. The developer guide says of its limit of 4 MB that it is one of "the
-// aggregate size of the items in the transaction", which the service reckons by the request: what it deletes or changes may be
-// larger.
+// aggregate size of the items in the transaction", which the service reckons by the request: what it deletes or changes
+// may be larger.
 func payload(writes []*write) int {
 	size := 0
 	for _, w := range writes {

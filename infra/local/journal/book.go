@@ -10,9 +10,9 @@ import (
 	"sync"
 )
 
-// book is a file of changes, in their order. A snapshot takes the place of its beginning whenever there are more changes than a
-// snapshot would have bytes, so that what is read at a restart is no more than twice the state, whatever led to it. It is
-// safe for concurrent use.
+// book is a file of changes, in their order. A snapshot takes the place of its beginning whenever there are more
+// changes than a snapshot would have bytes, so that what is read at a restart is no more than twice the state, whatever
+// led to it. It is safe for concurrent use.
 type book struct {
 	path   string
 	noSync bool
@@ -30,8 +30,8 @@ type book struct {
 // usualLeast is how many bytes of changes there are at least before a snapshot takes their place, unless it is said.
 const usualLeast = 16 << 20
 
-// A file begins with a snapshot in parts, of which the last is marked, or without one. Everything else in it is JSON, of which no
-// fault of one bit makes one of these.
+// A file begins with a snapshot in parts, of which the last is marked, or without one. Everything else in it is JSON,
+// of which no fault of one bit makes one of these.
 const (
 	partMark = 1
 	lastMark = 2
@@ -166,8 +166,8 @@ func (b *book) due() bool {
 	return true
 }
 
-// rewrite puts a file in the place of this one that begins with a snapshot of the state at a place. Changes go on meanwhile.
-// Whenever it is cut off, one of the two is there, whole.
+// rewrite puts a file in the place of this one that begins with a snapshot of the state at a place. Changes go on
+// meanwhile. Whenever it is cut off, one of the two is there, whole.
 func (b *book) rewrite(from place, write func(io.Writer) error) {
 	defer b.done.Done()
 	err := b.replace(from, write)
@@ -222,7 +222,8 @@ func (b *book) replace(from place, write func(io.Writer) error) error {
 	return old.close()
 }
 
-// begin writes the snapshot, and what was changed while that was written but the last of it. It gives the snapshot's size.
+// begin writes the snapshot, and what was changed while that was written but the last of it. It gives the snapshot's
+// size.
 func (b *book) begin(made *file, from place, write func(io.Writer) error) (int64, error) {
 	parts := &partWriter{book: b, file: made}
 	if err := write(parts); err != nil {

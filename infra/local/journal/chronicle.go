@@ -11,8 +11,8 @@ import (
 // Teller is an engine that tells of its changes itself.
 type Teller interface {
 	http.Handler
-	// Freeze takes the state of this moment and gives what writes it, while the engine is used on. It calls at meanwhile: what
-	// was told before that is in the snapshot, and nothing else.
+	// Freeze takes the state of this moment and gives what writes it, while the engine is used on. It calls at meanwhile:
+	// what was told before that is in the snapshot, and nothing else.
 	Freeze(at func()) func(w io.Writer) error
 	Restore(r io.Reader) error  // makes the state that of a snapshot
 	Repeat(change []byte) error // makes a change that was told once more
@@ -21,8 +21,8 @@ type Teller interface {
 // Chronicle is a [Teller] with its chronicle: a snapshot, and the changes since.
 type Chronicle struct {
 	Path string // of the file; its folder must be there
-	// NoSync leaves it to the operating system when what was written comes to the disk: kill -9 then loses nothing either, but a
-	// power cut may lose what was acknowledged.
+	// NoSync leaves it to the operating system when what was written comes to the disk: kill -9 then loses nothing either,
+	// but a power cut may lose what was acknowledged.
 	NoSync bool
 	Least  int64 // as [Options].Least
 	Log    *slog.Logger
@@ -36,8 +36,8 @@ func (c *Chronicle) Changed(change []byte) {
 	_, _ = c.book.append(change) // whoever waits for it to be on disk is told
 }
 
-// Open reads the chronicle into the engine, which must tell its changes to Changed, and has a snapshot stand for all changes until
-// now. It must be called once, before anything else.
+// Open reads the chronicle into the engine, which must tell its changes to Changed, and has a snapshot stand for all
+// changes until now. It must be called once, before anything else.
 func (c *Chronicle) Open(engine Teller) error {
 	c.engine = engine
 	c.book.path, c.book.noSync, c.book.least, c.book.log = c.Path, c.NoSync, c.Least, c.Log
@@ -61,8 +61,8 @@ func (c *Chronicle) freeze() (from place, write func(io.Writer) error) {
 	return from, write
 }
 
-// ServeHTTP implements [http.Handler]. An answer waits until all that was changed before it is on disk, so that nobody sees
-// what might yet be lost.
+// ServeHTTP implements [http.Handler]. An answer waits until all that was changed before it is on disk, so that nobody
+// sees what might yet be lost.
 func (c *Chronicle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := newAnswer()
 	c.engine.ServeHTTP(out, r)

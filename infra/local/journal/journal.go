@@ -8,9 +8,9 @@
 // answer, to a read too, waits until all that it may tell of is on disk, so that nobody sees what might yet be lost: what a relay
 // read of a stream cannot be called back. Reads go past a journal but for that, and wait only while others write.
 //
-// Neither grows with what happened, but with what there is: whenever there are more changes than a snapshot of the state would
-// have bytes, and at least some, a snapshot takes their place while the engine is used on. A restart reads the snapshot and makes
-// the changes since once more.
+// Neither grows with what happened, but with what there is: whenever there are more changes than a snapshot of the
+// state would have bytes, and at least some, a snapshot takes their place while the engine is used on. A restart reads
+// the snapshot and makes the changes since once more.
 //
 // Start with [Open].
 package journal
@@ -37,8 +37,8 @@ type Options struct {
 	Changes func(r *http.Request) bool
 	Clock   *Clock
 	NoSync  bool // see [Chronicle]
-	// Least is how many bytes of changes there are at least before a snapshot takes their place, if the engine is a [Keeper].
-	// 16 MB when zero.
+	// Least is how many bytes of changes there are at least before a snapshot takes their place, if the engine is a
+	// [Keeper]. 16 MB when zero.
 	Least int64
 	Log   *slog.Logger // is told of a snapshot that could not be written; nil: nobody is
 }

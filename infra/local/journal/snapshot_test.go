@@ -40,7 +40,8 @@ func openKept(t *testing.T, path string, least int64) (*dynamodb.Client, *journa
 	t.Helper()
 	clock := &journal.Clock{}
 	engine := &counted{Engine: localdynamodb.New(localdynamodb.Options{Now: clock.Now})}
-	j, err := journal.Open(t.Context(), engine, journal.Options{Path: path, Changes: journal.DynamoDBChanges, Clock: clock, Least: least, NoSync: true})
+	j, err := journal.Open(t.Context(), engine, journal.Options{Path: path, Changes: journal.DynamoDBChanges,
+		Clock: clock, Least: least, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +51,8 @@ func openKept(t *testing.T, path string, least int64) (*dynamodb.Client, *journa
 	}), j, engine
 }
 
-// What was acknowledged is there again whenever the process was killed: while a snapshot is written, while it takes the place of
-// the changes, and between.
+// What was acknowledged is there again whenever the process was killed: while a snapshot is written, while it takes the
+// place of the changes, and between.
 func TestSnapshotsLoseNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dynamodb")
 	const least = 8 << 10
@@ -103,7 +104,8 @@ func TestSnapshotsLoseNothing(t *testing.T) {
 	for i := 0; i < len(kills); i += len(kills)/looked + 1 {
 		k := kills[len(kills)-1-i]
 		at := filepath.Join(t.TempDir(), "killed")
-		if err := errors.Join(os.WriteFile(at, k.file, 0o600), os.WriteFile(at+".new", []byte("a snapshot that was cut off"), 0o600)); err != nil {
+		if err := errors.Join(os.WriteFile(at, k.file, 0o600), os.WriteFile(at+".new", []byte("a snapshot that was cut off"),
+			0o600)); err != nil {
 			t.Fatal(err)
 		}
 		again, j, _ := openKept(t, at, least)
@@ -133,8 +135,8 @@ func TestSnapshotsLoseNothing(t *testing.T) {
 	}
 }
 
-// restart fills a table by so many changes of so many items, opens it again, and gives what that takes: requests that are made
-// once more, and bytes that are read.
+// restart fills a table by so many changes of so many items, opens it again, and gives what that takes: requests that
+// are made once more, and bytes that are read.
 func restart(t *testing.T, items, changes int, least int64) (requests, read float64) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dynamodb")
@@ -156,15 +158,16 @@ func restart(t *testing.T, items, changes int, least int64) (requests, read floa
 	return requests, float64(size(t, path))
 }
 
-// A restart takes as long as there is much, not as much has happened: ten times the changes of the same items cost what once did,
-// and ten times the items at most twelve times as much.
+// A restart takes as long as there is much, not as much has happened: ten times the changes of the same items cost what
+// once did, and ten times the items at most twelve times as much.
 func TestGrowth_Restart(t *testing.T) {
 	const least = 64 << 10
 	requests, read := restart(t, 100, 300, least)
 	often, oftenRead := restart(t, 100, 3000, least)
 	const most = 2.5 // a stream would be in it, and the changes since the snapshot differ
 	if often > most*max(requests, 1) || oftenRead > most*read {
-		t.Errorf("ten times the changes of the same items: %g requests once more and %g bytes, of once %g and %g", often, oftenRead, requests, read)
+		t.Errorf("ten times the changes of the same items: %g requests once more and %g bytes, of once %g and %g", often,
+			oftenRead, requests, read)
 	}
 	many, manyRead := restart(t, 1000, 3000, least)
 	const linear = 12
@@ -280,7 +283,8 @@ func TestGrowth_ChronicleOfQueues(t *testing.T) {
 			if err != nil || len(got.Messages) != 1 {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			if _, err := q.client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: q.url, ReceiptHandle: got.Messages[0].ReceiptHandle}); err != nil {
+			if _, err := q.client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: q.url,
+				ReceiptHandle: got.Messages[0].ReceiptHandle}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -292,7 +296,8 @@ func TestGrowth_ChronicleOfQueues(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := q.client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: q.url, MaxNumberOfMessages: 10}); err != nil { // out of the way
+	if _, err := q.client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: q.url,
+		MaxNumberOfMessages: 10}); err != nil { // out of the way
 		t.Fatal(err)
 	}
 	if often, most := pass(500), max(once, 64<<10); often > most {
@@ -300,7 +305,8 @@ func TestGrowth_ChronicleOfQueues(t *testing.T) {
 	}
 	q.close()
 	again := openQueues(t, path)
-	got, err := again.client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: again.url, AttributeNames: []sqstypes.QueueAttributeName{"ApproximateNumberOfMessagesNotVisible"}})
+	got, err := again.client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: again.url,
+		AttributeNames: []sqstypes.QueueAttributeName{"ApproximateNumberOfMessagesNotVisible"}})
 	if err != nil || got.Attributes["ApproximateNumberOfMessagesNotVisible"] != "2" {
 		t.Errorf("%v, %v", got, err)
 	}

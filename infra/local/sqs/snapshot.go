@@ -58,8 +58,8 @@ type messageRecord struct {
 // task handles stay good. It is as of one moment; the engine is not held up while it is written.
 func (e *Engine) Snapshot(w io.Writer) error { return e.Freeze(func() {})(w) }
 
-// Freeze takes the state of this moment and gives what writes it, as Snapshot does, at whatever moment. It calls at while it
-// holds the engine: what Changed was told of before is in the snapshot, and nothing else.
+// Freeze takes the state of this moment and gives what writes it, as Snapshot does, at whatever moment. It calls at
+// while it holds the engine: what Changed was told of before is in the snapshot, and nothing else.
 func (e *Engine) Freeze(at func()) func(w io.Writer) error {
 	records := e.records(at)
 	return func(w io.Writer) error { return writeRecords(w, records) }

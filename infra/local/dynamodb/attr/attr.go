@@ -52,8 +52,8 @@ func KindOf(name string) (Kind, bool) {
 // MaxDepth is how deep maps and lists may be nested.
 const MaxDepth = 32
 
-// MaxNameBytes is how long an attribute's name may be. The developer guide says 64 KB, "Constraints in Amazon DynamoDB"; the
-// service's refusal says less than 65,536 bytes.
+// MaxNameBytes is how long an attribute's name may be. The developer guide says 64 KB, "Constraints in Amazon
+// DynamoDB"; the service's refusal says less than 65,536 bytes.
 const MaxNameBytes = 65_535
 
 // Value is one attribute value. It is not changed after it was made, so values and items may be shared.
@@ -281,7 +281,8 @@ func (v *Value) read(s *wire.Scanner, depth int) error {
 			return s.Skip()
 		}
 		if found++; found > 1 {
-			s.Note(Invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"))
+			s.Note(Invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the " +
+				"supported datatypes"))
 		}
 		*v = Value{Kind: kind}
 		return v.readAs(kind, s, depth)
@@ -386,9 +387,11 @@ func (v *Value) readSet(kind Kind, s *wire.Scanner) error {
 	case len(members) == 0 && kind == BinarySet:
 		s.Note(Invalid("One or more parameter values were invalid: Binary sets should not be empty"))
 	case len(members) == 0:
-		s.Note(Invalid("One or more parameter values were invalid: An %s set  may not be empty", map[Kind]string{StringSet: "string", NumberSet: "number"}[kind]))
+		s.Note(Invalid("One or more parameter values were invalid: An %s set  may not be empty",
+			map[Kind]string{StringSet: "string", NumberSet: "number"}[kind]))
 	case len(v.Set) < len(members):
-		s.Note(Invalid("One or more parameter values were invalid: Input collection %s contains duplicates.", quoted(members)))
+		s.Note(Invalid("One or more parameter values were invalid: Input collection %s contains duplicates.",
+			quoted(members)))
 	}
 	return nil
 }

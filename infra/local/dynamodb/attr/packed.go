@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// Packed is an item as it is stored: its attributes by name, each value in as many bytes as its content takes and a few more.
-// One attribute is found and read without the others. Equal items have equal bytes. The empty string is an item without
-// attributes.
+// Packed is an item as it is stored: its attributes by name, each value in as many bytes as its content takes and a few
+// more. One attribute is found and read without the others. Equal items have equal bytes. The empty string is an item
+// without attributes.
 //
-// An attribute is its name and its value. A text is its length and its bytes; a value is the byte of its kind, and then: for S,
-// N and B a text; for BOOL a byte; for M, L and sets, as a text, their attributes, their values, or their members as texts.
+// An attribute is its name and its value. A text is its length and its bytes; a value is the byte of its kind, and
+// then: for S, N and B a text; for BOOL a byte; for M, L and sets, as a text, their attributes, their values, or their
+// members as texts.
 type Packed string
 
 // Pack packs an item.

@@ -46,7 +46,8 @@ func (p *Placeholders) Check() error {
 		case long == "":
 			return attr.Invalid(`ExpressionAttributeNames contains invalid value: Empty attribute name for key %s`, name)
 		case len(long) > attr.MaxNameBytes:
-			return attr.Invalid("ExpressionAttributeNames contains invalid value: Attribute name is too large, must be less than 65536 bytes for key %s", name)
+			return attr.Invalid("ExpressionAttributeNames contains invalid value: Attribute name is too large, must be less "+
+				"than 65536 bytes for key %s", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {

@@ -27,8 +27,8 @@ type token struct {
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 func digit(c byte) bool  { return c >= '0' && c <= '9' }
 
-// later reports whether a name may go on with c: it begins with a letter (developer guide, "Referring to item attributes when
-// using expressions").
+// later reports whether a name may go on with c: it begins with a letter (developer guide, "Referring to item
+// attributes when using expressions").
 func later(c byte) bool { return letter(c) || digit(c) || c == '_' }
 
 // parser reads one expression, a token ahead.

@@ -289,8 +289,8 @@ func (u *Update) OnlyRemoves() bool {
 	return !slices.ContainsFunc(u.actions, func(a action) bool { return a.verb == set || a.verb == add })
 }
 
-// Apply gives the item after the update. The old item is not changed: every right side reads it, and every position of a list
-// is one of it, whatever else the update does to that list.
+// Apply gives the item after the update. The old item is not changed: every right side reads it, and every position of
+// a list is one of it, whatever else the update does to that list.
 func (u *Update) Apply(old attr.Item) (attr.Item, error) {
 	root := &plan{}
 	for _, a := range u.actions {
@@ -306,8 +306,9 @@ func (u *Update) Apply(old attr.Item) (attr.Item, error) {
 	return changed.Map, err
 }
 
-// plan is what an update does within a value: to what its steps lead to, or at its leaves to the whole. Paths of one update
-// neither overlap nor conflict (see checkPaths), so that a value is changed as a whole or within, as a map or as a list.
+// plan is what an update does within a value: to what its steps lead to, or at its leaves to the whole. Paths of one
+// update neither overlap nor conflict (see checkPaths), so that a value is changed as a whole or within, as a map or as
+// a list.
 type plan struct {
 	steps []step
 	inner []*plan
@@ -404,8 +405,8 @@ func (p *plan) applyMap(v attr.Value) (attr.Value, error) {
 	return attr.Value{Kind: attr.Map, Map: changed}, nil
 }
 
-// applyList adds what is set behind the end there, in the order of the positions (developer guide, "Update expressions", SET:
-// adding elements to a list).
+// applyList adds what is set behind the end there, in the order of the positions (developer guide, "Update
+// expressions", SET: adding elements to a list).
 func (p *plan) applyList(v attr.Value) (attr.Value, error) {
 	order := make([]int, len(p.steps))
 	for i := range order {

@@ -7,13 +7,14 @@ import (
 	"sync"
 )
 
-// Decoder reads requests into structures: members by the names of their fields, embedded structures' included. The zero value
-// is ready to use, and safe for concurrent use; it keeps what it learned of a type.
+// Decoder reads requests into structures: members by the names of their fields, embedded structures' included. The zero
+// value is ready to use, and safe for concurrent use; it keeps what it learned of a type.
 type Decoder struct {
 	members sync.Map // of reflect.Type, to map[string][]int: the index of each field
 }
 
-// Decode reads a whole text into what the pointer leads to. An error is a [*SerializationError], or what a [Reader] noted.
+// Decode reads a whole text into what the pointer leads to. An error is a [*SerializationError], or what a [Reader]
+// noted.
 func (d *Decoder) Decode(data []byte, into any) error {
 	s := NewScanner(data)
 	if s.Next() != '{' {

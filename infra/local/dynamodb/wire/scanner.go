@@ -33,8 +33,8 @@ type Scanner struct {
 	note  error
 }
 
-// maxDepth bounds nesting, so that a hostile text cannot exhaust the stack: an item's values are nested 32 deep at most, and
-// each of those takes two levels.
+// maxDepth bounds nesting, so that a hostile text cannot exhaust the stack: an item's values are nested 32 deep at
+// most, and each of those takes two levels.
 const maxDepth = 200
 
 // NewScanner makes a scanner of a text, which must not change while its values are in use.
@@ -205,7 +205,8 @@ func (s *Scanner) escaped(from, i int) (string, error) {
 	return "", broken()
 }
 
-// unescape reads an escape and gives its length; 0 when it is none, or half of a pair of surrogates, which is no character.
+// unescape reads an escape and gives its length; 0 when it is none, or half of a pair of surrogates, which is no
+// character.
 func unescape(data []byte) (r rune, n int) {
 	const short, long = 2, 6 // \n and \u000a
 	if len(data) < short {

@@ -68,14 +68,20 @@ func TestDecode(t *testing.T) {
 
 func TestDecode_Refused(t *testing.T) {
 	for source, words := range map[string]string{
-		``: "", `{`: "", `null`: "", `[]`: "", `"a"`: "", `{}{}`: "", `{} x`: "", `{"a"}`: "", `{"a":}`: "", `{"a":1,}`: "", `{,}`: "", `{'a':1}`: "",
-		`{"Text": "a`: "", `{"Text": "\x"}`: "", `{"Text": "\u12"}`: "", "{\"Text\": \"a\nb\"}": "", `{"a": 01}`: "", `{"a": 1.}`: "", `{"a": tru}`: "",
+		``: "", `{`: "", `null`: "", `[]`: "", `"a"`: "", `{}{}`: "", `{} x`: "", `{"a"}`: "", `{"a":}`: "", `{"a":1,}`: "",
+		`{,}`: "", `{'a':1}`: "",
+		`{"Text": "a`: "", `{"Text": "\x"}`: "", `{"Text": "\u12"}`: "", "{\"Text\": \"a\nb\"}": "", `{"a": 01}`: "",
+		`{"a": 1.}`: "", `{"a": tru}`: "",
 		`{"Text": "\ud800"}`: "", `{"Text": "\udc00\ud800"}`: "",
 		"{\"Text\": \"\xff\"}": "UTF-8", "{\"Other\": \"\xc3(\"}": "UTF-8", "{\"a\xff\": 1}": "UTF-8",
-		`{"Text": 1}`: "NUMBER_VALUE cannot be converted to String", `{"Text": true}`: "TRUE_VALUE cannot be converted to String",
-		`{"Text": []}`: "Start of list", `{"Text": {}}`: "Start of structure", `{"Count": "1"}`: "STRING_VALUE cannot be converted to Integer",
-		`{"Count": 1e300}`: "converted to Integer", `{"Yes": "true"}`: "STRING_VALUE cannot be converted to Boolean", `{"Names": "a"}`: "a list",
-		`{"Names": {}}`: "Start of structure", `{"Inner": []}`: "Start of list", `{"ByName": {"a": 1}}`: "converted to String", `{"Maybe": 1}`: "converted to String",
+		`{"Text": 1}`: "NUMBER_VALUE cannot be converted to String", `{"Text": true}`: "TRUE_VALUE cannot be converted to " +
+			"String",
+		`{"Text": []}`: "Start of list", `{"Text": {}}`: "Start of structure",
+		`{"Count": "1"}`:   "STRING_VALUE cannot be converted to Integer",
+		`{"Count": 1e300}`: "converted to Integer", `{"Yes": "true"}`: "STRING_VALUE cannot be converted to Boolean",
+		`{"Names": "a"}`: "a list",
+		`{"Names": {}}`:  "Start of structure", `{"Inner": []}`: "Start of list",
+		`{"ByName": {"a": 1}}`: "converted to String", `{"Maybe": 1}`: "converted to String",
 		`{"Other": ` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`: "deeply",
 	} {
 		var d wire.Decoder
@@ -89,7 +95,8 @@ func TestDecode_Refused(t *testing.T) {
 
 // What it reads as text is what encoding/json reads, and what that refuses it refuses.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{`{"Text":"\u00e9\ud83d\ude00\n"}`, `{"Text":"é"}`, `{"Text":1}`, `{"Text":"a","Text":"b"}`, `{"Rest":{"a":[1e5,null]}}`} {
+	for _, seed := range []string{`{"Text":"\u00e9\ud83d\ude00\n"}`, `{"Text":"é"}`, `{"Text":1}`,
+		`{"Text":"a","Text":"b"}`, `{"Rest":{"a":[1e5,null]}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {

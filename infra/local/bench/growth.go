@@ -106,7 +106,7 @@ func grow(ctx context.Context, items int) (g grown, err error) {
 	if err := j.Close(); err != nil {
 		return g, err
 	}
-	j, client = nil, nil //nolint:ineffassign,wastedassign // so that it is free
+	j, client = nil, nil //nolint:wastedassign // so that it is free
 	before = heap()
 	began = processor()
 	if j, client, err = openGrown(ctx, folder); err != nil {

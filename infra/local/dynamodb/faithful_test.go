@@ -200,7 +200,7 @@ func TestSuite_ATransactionIsToldOfItsFirstFault(t *testing.T) {
 // (developer guide, "Managing Global Secondary Indexes", detecting and correcting index key violations).
 func TestSuite_AnIndexLeavesOutWhatCannotBeAKey(t *testing.T) {
 	w := onTheWire(t)
-	long := func(bytes int) string { return `{"S": "` + strings.Repeat("x", bytes) + `"}` }
+	long := func(n int) string { return `{"S": "` + strings.Repeat("x", n) + `"}` }
 	for i, x := range []string{
 		`{"S": "x"}`, `{"S": ""}`, `{"N": "1"}`, `{"SS": ["x"]}`, long(1024), long(1025), long(2049),
 	} {

@@ -188,9 +188,9 @@ func (in *transactWriteInput) fingerprint(writes []*write) [32]byte {
 			"item": {Kind: attr.Map, Map: c.Item}, "key": {Kind: attr.Map, Map: c.Key}, "names": {Kind: attr.Map, Map: names},
 			"values": {Kind: attr.Map, Map: c.ExpressionAttributeValues},
 		}
-		for name, expression := range map[string]*string{"update": c.UpdateExpression, "condition": c.ConditionExpression} {
-			if expression != nil {
-				one[name] = text(*expression)
+		for name, source := range map[string]*string{"update": c.UpdateExpression, "condition": c.ConditionExpression} {
+			if source != nil {
+				one[name] = text(*source)
 			}
 		}
 		all.List = append(all.List, attr.Value{Kind: attr.Map, Map: one})

@@ -127,11 +127,12 @@ func (r *bookReader) end() error {
 	if !r.missing {
 		return nil
 	}
+	err := errors.New("the snapshot is broken") // it was whole when its file got its name: the disk has lost some of it
 	if r.parts != nil {
 		_ = r.parts.CloseWithError(io.ErrUnexpectedEOF) // a pipe always closes
-		<-r.restored
+		err = errors.Join(err, <-r.restored)
 	}
-	return errors.New("the snapshot is broken") // it was whole when its file got its name: the disk has lost some of it
+	return err
 }
 
 // append writes a change after all others.

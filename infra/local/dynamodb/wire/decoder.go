@@ -121,7 +121,9 @@ func (d *Decoder) structure(s *Scanner, v reflect.Value) error {
 
 func (d *Decoder) membersOf(t reflect.Type) map[string][]int {
 	if known, ok := d.members.Load(t); ok {
-		return known.(map[string][]int) //nolint:forcetypeassert // nothing else is stored
+		if members, ok := known.(map[string][]int); ok { // nothing else is stored
+			return members
+		}
 	}
 	members := map[string][]int{}
 	for _, f := range reflect.VisibleFields(t) {

@@ -25,7 +25,7 @@ type request struct {
 	Inners  []inner
 	ByName  map[string]string
 	Rest    json.RawMessage
-	skipped string
+	private string
 }
 
 // Members go by their names alone, letter by letter; null is no value, and a member that nobody knows is passed over.
@@ -36,7 +36,7 @@ func TestDecode(t *testing.T) {
 		` { "Text" : "a" } `:     {Text: "a"},
 		`{"text": "a"}`:          {},
 		`{"TEXT": "a"}`:          {},
-		`{"skipped": "a"}`:       {},
+		`{"private": "a"}`:       {},
 		`{"Text": null}`:         {},
 		`{"Maybe": "x"}`:         {Maybe: &text},
 		`{"Maybe": null}`:        {},
@@ -56,8 +56,8 @@ func TestDecode(t *testing.T) {
 		var d wire.Decoder
 		for range 2 { // and by what it learned
 			var got request
-			if err := d.Decode([]byte(source), &got); err != nil {
-				t.Errorf("%s: %v", source, err)
+			if err := d.Decode([]byte(source), &got); err != nil || got.private != "" {
+				t.Errorf("%s: %v, %q", source, err, got.private)
 			}
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(request{}, inner{})); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", source, diff)

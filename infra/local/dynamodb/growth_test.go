@@ -127,7 +127,7 @@ func TestGrowth(t *testing.T) {
 
 // A stream holds so many bytes, however much is written, and who comes too late is told.
 func TestGrowth_Stream(t *testing.T) {
-	const most, written = 64 << 10, 3000
+	const most, written = 64 << 10, 5000
 	e := filled(t, 1, local.Options{StreamBytes: most})
 	const streams = "DynamoDBStreams_20120810."
 	_, rest, _ := strings.Cut(said(e, streams+"ListStreams", `{}`), `"StreamArn":"`)
@@ -146,7 +146,7 @@ func TestGrowth_Stream(t *testing.T) {
 			"SK": {"S": "REGISTRATION#0000000000"}}, "UpdateExpression": "SET version = :n",
 			"ExpressionAttributeValues": {":n": {"N": "%d"}}}`, n))
 	}
-	if grown := held() - before; grown > 3*most { // images, and what of the oldest chunk is gone already
+	if grown := held() - before; grown > 10*most { // far less than all images are
 		t.Errorf("%.0f bytes more after %d changes of one item", grown, written)
 	}
 	if got := said(e, streams+"GetRecords", `{"ShardIterator": "`+early+`"}`); !strings.Contains(got,

@@ -212,15 +212,16 @@ func (b *book) replace(from place, write func(io.Writer) error) error {
 	if err == nil {
 		err = os.Rename(path, b.path)
 	}
-	if err == nil {
-		err = made.syncFolder(b.path)
-	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("replace %s: %w", b.path, err), made.close())
 	}
+	b.file, b.snapshot = made, snapshot // the other has no name any more
 	old.durable.Store(math.MaxInt64)
-	b.file, b.snapshot = made, snapshot
-	return old.close()
+	_ = old.close() // all that was in it is in the new one
+	if err := made.syncFolder(b.path); err != nil {
+		return made.fail(fmt.Errorf("replace %s: %w", b.path, err)) // which of the two a power cut leaves is not known
+	}
+	return nil
 }
 
 // begin writes the snapshot, and what was changed while that was written but the last of it. It gives the snapshot's

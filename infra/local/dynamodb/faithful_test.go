@@ -526,6 +526,12 @@ func TestSuite_RequestsThatCannotBeRead(t *testing.T) {
 		ask("PutItem", put(`{"B": "YWJj??!!"}`), no), ask("PutItem", put(`{"B": "fakebase64"}`), no), ask("PutItem",
 			put(`{"BS": ["?"]}`), no), ask("PutItem", put(`{"M": {"a": 1}}`), no).but("ValidationException: ", pageErrors),
 		ask("PutItem", put(`{"s": "lower case"}`), "ValidationException: "),
+		ask("PutItem", put(`null`), "ValidationException: ").but(no, pageErrors),
+		ask("PutItem", put(`{"L": [null]}`), "ValidationException: ").but(no, pageErrors),
+		ask("PutItem", put(`{"S": null}`), "ValidationException: ").but(no, pageErrors),
+		ask("UpdateItem", `{`+first+`, "UpdateExpression": "SET v = :v", "ExpressionAttributeValues": {":v": null}}`,
+			"ValidationException: ").but(no, pageErrors),
+		ask("UpdateItem", `{"TableName": "records", "Key": null}`, "ValidationException: ").but(no, pageErrors),
 		ask("PutItem", put(`{"dog": "cat"}`), "ValidationException: "),
 		ask("PutItem", put(`{"N": "one"}, "w": {"N": 1}`), no).but("ValidationException: ", pageErrors),
 		// before what can be read and is wrong

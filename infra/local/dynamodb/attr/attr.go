@@ -252,8 +252,13 @@ func (v *Value) UnmarshalJSON(data []byte) error {
 // ReadWire implements [wire.Reader]. A [*ValidationError] is noted.
 func (v *Value) ReadWire(s *wire.Scanner) error { return v.read(s, 1) }
 
-// ReadWire implements [wire.Reader]. A [*ValidationError] is noted.
-func (i *Item) ReadWire(s *wire.Scanner) error { return i.read(s, 1) }
+// ReadWire implements [wire.Reader]. A [*ValidationError] is noted. Null is no item.
+func (i *Item) ReadWire(s *wire.Scanner) error {
+	if null, err := s.Null(); null || err != nil {
+		return err
+	}
+	return i.read(s, 1)
+}
 
 func (i *Item) read(s *wire.Scanner, depth int) error {
 	*i = Item{}

@@ -33,12 +33,14 @@ func (d *Decoder) Decode(data []byte, into any) error {
 }
 
 func (d *Decoder) value(s *Scanner, v reflect.Value) error {
+	into := v.Addr().Interface()
+	if reader, ok := into.(Reader); ok {
+		return reader.ReadWire(s)
+	}
 	if null, err := s.Null(); null || err != nil {
 		return err
 	}
-	switch into := v.Addr().Interface().(type) { // what most members are, without reflection
-	case Reader:
-		return into.ReadWire(s)
+	switch into := into.(type) { // what most members are, without reflection
 	case *string:
 		text, err := s.String()
 		*into = text

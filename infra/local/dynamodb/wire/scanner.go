@@ -20,7 +20,7 @@ type SerializationError struct {
 // Error is the message.
 func (e *SerializationError) Error() string { return e.Message }
 
-// Reader is a type that reads itself. It must take exactly one value from the scanner.
+// Reader is a type that reads itself. It must take exactly one value from the scanner, which may be null.
 type Reader interface {
 	ReadWire(s *Scanner) error
 }

@@ -158,8 +158,9 @@
 //
 //	the registration           its own item, version
 //	the term record            its own item, version
-//	the student                the term record, whose version moves when the student is renamed or leaves; where it comes into
-//	                           being, the item that counts the student's terms
+//	the student                the term record, whose version moves when the student is renamed or leaves, and which has the
+//	                           student's new version: whoever has an older one reads the student again. Where the record
+//	                           comes into being, the item that counts the student's terms
 //	the section                the seats item, sectionVersion
 //	status and free seats      the seats item
 //	an earlier attempt         the answer item, which must not be there

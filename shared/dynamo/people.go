@@ -83,7 +83,7 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 }
 
 // overtake lets no registration commit that was decided on a version of the student before this one: each of the student's
-// term records gets another version, and a first registration in a term meets the new version of the student. The count of
+// term records gets another version and the student's, and a first registration in a term meets the student's. The count of
 // term records is read before they are, and must be the same at the end: so there is no other.
 func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
@@ -106,8 +106,8 @@ func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action
 			return nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
 		}
 		for _, i := range page.Items {
-			actions = append(actions, s.updateAction(item{"PK": i["PK"], "SK": i["SK"]}, "ADD version :one", "attribute_exists(PK)",
-				item{":one": num(1)}, stale))
+			actions = append(actions, s.updateAction(item{"PK": i["PK"], "SK": i["SK"]}, "SET studentVersion = :since ADD version :one",
+				"attribute_exists(PK)", item{":since": num(after.Version), ":one": num(1)}, stale))
 		}
 	}
 	return actions, nil

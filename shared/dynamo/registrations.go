@@ -143,6 +143,12 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 			return registrar.EnrolFacts{}, err
 		}
 	}
+	// The student may have been read before a change, and the record after it.
+	if registrar.Version(integer(items[1]["studentVersion"])) > facts.Student.Version {
+		if facts.Student, err = s.Student(ctx, student); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
+	}
 	if items[1] != nil {
 		if facts.Record, err = termRecordFrom(items[1], student, section.Term); err != nil {
 			return registrar.EnrolFacts{}, err
@@ -173,7 +179,7 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	items := []types.TransactWriteItem{
 		{Update: seats},
 		{Put: s.versionedPut(registrationItem(reg), reg.Version-1)},
-		{Put: s.versionedPut(termRecordItem(c.Record), c.Record.Version)},
+		{Put: s.versionedPut(termRecordItem(c.Record, c.Student), c.Record.Version)},
 		s.tell(ctx, c.Event).write,
 	}
 	if c.Record.Version == 0 {
@@ -288,7 +294,7 @@ func (s *Store) SaveCopies(ctx context.Context, c registrar.Copies) error {
 		s.unchanged(studentKey(reg.Student), c.Student),
 	}
 	if c.Held {
-		items = append(items, types.TransactWriteItem{Put: s.versionedPut(termRecordItem(c.Record), c.Record.Version)})
+		items = append(items, types.TransactWriteItem{Put: s.versionedPut(termRecordItem(c.Record, c.Student), c.Record.Version)})
 	}
 	err := s.transact(ctx, items, nil)
 	var lost *cancelled
@@ -373,9 +379,12 @@ func seatsFrom(item map[string]types.AttributeValue) registrar.Seats {
 
 // A holding is one string, its fields parted by "|" and its meetings by ";": the term record is written with every
 // registration of its student, and a write unit is a kilobyte.
-func termRecordItem(r registrar.TermRecord) map[string]types.AttributeValue {
+//
+// It says on which version of the student it rests. A change of the student that rules or rosters read writes its version here,
+// so that whoever has an older student notices.
+func termRecordItem(r registrar.TermRecord, student registrar.Version) map[string]types.AttributeValue {
 	item := termRecordKey(r.Student, r.Term)
-	item["version"] = num(r.Version + 1)
+	item["version"], item["studentVersion"] = num(r.Version+1), num(student)
 	holdings := make([]types.AttributeValue, len(r.Holdings))
 	for i, h := range r.Holdings {
 		meetings := make([]string, len(h.Meetings))

@@ -138,6 +138,77 @@ func TestARetryGetsTheAnswerOfAnAttemptThatCommitsBetweenTwoReads(t *testing.T) 
 	}
 }
 
+// halfRead is a client that reads the student's own item before something happens, and the rest of a batch after it.
+type halfRead struct {
+	*dynamodb.Client
+	between func()
+}
+
+func (c *halfRead) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
+	isStudent := func(i map[string]types.AttributeValue) bool {
+		sk, _ := i["SK"].(*types.AttributeValueMemberS)
+		return sk.Value == "STUDENT"
+	}
+	out, err := c.Client.BatchGetItem(ctx, in, o...)
+	for _, all := range in.RequestItems {
+		if err != nil || c.between == nil || !slices.ContainsFunc(all.Keys, isStudent) {
+			return out, err
+		}
+	}
+	c.between()
+	c.between = nil
+	later, err := c.Client.BatchGetItem(ctx, in, o...)
+	if err != nil {
+		return nil, err
+	}
+	for table, items := range later.Responses {
+		rest := slices.DeleteFunc(items, isStudent)
+		later.Responses[table] = append(rest, out.Responses[table][slices.IndexFunc(out.Responses[table], isStudent)])
+	}
+	return later, nil
+}
+
+// A student's term record gets another version when the student leaves or is renamed. Whoever has read the student before that
+// and the record after it has the record's newest version, and would commit.
+func TestWhoHasLeftIsNotEnrolledByATornRead(t *testing.T) {
+	c := &halfRead{Client: client(t, nil)}
+	u := newUniversity(t, c, newTable(t, c.Client))
+	term := u.NewTerm("2025-SPRING")
+	first := u.NewSection(term, u.NewCourse("CSCI", "1100", "One"), "100", 5)
+	second := u.NewSection(term, u.NewCourse("CSCI", "1200", "Two"), "200", 5)
+	third := u.NewSection(term, u.NewCourse("CSCI", "1300", "Three"), "300", 5)
+	ann, bob := u.NewStudent("U1", "Ann", "Able"), u.NewStudent("U2", "Bob", "Best")
+	for _, student := range []registrar.Student{ann, bob} {
+		for _, section := range []registrar.Section{first, third} { // a record is written over at the second
+			if _, err := u.Enrol(section.ID, student.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.between = func() {
+		left := ann
+		left.Active, left.Stamp = false, ann.Next(u.Now())
+		if err := u.UpdateStudent(t.Context(), ann, left); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := u.Enrol(second.ID, ann.ID); !registrar.IsRefusal(err, registrar.StateForbids) {
+		t.Errorf("a student who left before the term record was read: %v, want a refusal", err)
+	}
+	c.between = func() {
+		renamed := bob
+		renamed.FamilyName, renamed.Stamp = "Better", bob.Next(u.Now())
+		if err := u.UpdateStudent(t.Context(), bob, renamed); err != nil {
+			t.Error(err)
+		}
+	}
+	if r, err := u.Enrol(second.ID, bob.ID); err != nil || r.StudentName != "Better, Bob" {
+		t.Errorf("a student who was renamed before the term record was read stands on the roster as %q, %v", r.StudentName, err)
+	}
+}
+
 // Without a key nobody can tell a retry, but what is refused must have been so: whoever got the last seat a moment ago is
 // not told that there is none.
 func TestWhoHasTheLastSeatIsNotToldThatTheSectionIsFull(t *testing.T) {

@@ -5,10 +5,11 @@
 package sent
 
 import (
-	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,12 +23,17 @@ type Door struct {
 	passed atomic.Bool
 }
 
-// Do implements [aws.HTTPClient].
+// Do implements [aws.HTTPClient]. net/http writes a request only once it has a connection, and has shaken hands on it: so one that
+// wanted a connection and got none has not left. A client that tells nothing of connections may have sent everything.
 func (d *Door) Do(r *http.Request) (*http.Response, error) {
-	d.passed.Store(true)
-	answer, err := d.Next.Do(r)
-	if err != nil && unconnected(err) {
-		d.passed.Store(false)
+	var wanted, got atomic.Bool
+	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	})
+	answer, err := d.Next.Do(r.WithContext(ctx))
+	if err == nil || got.Load() || !wanted.Load() {
+		d.passed.Store(true)
 	}
 	return answer, err //nolint:wrapcheck // the SDK judges it by its type
 }
@@ -35,25 +41,20 @@ func (d *Door) Do(r *http.Request) (*http.Response, error) {
 // Passed reports whether the request, or any attempt of it, may have left. It is false where nobody asked for it to be sent.
 func (d *Door) Passed() bool { return d.passed.Load() }
 
-// unconnected reports whether there was no connection to write a request to: net/http writes only once it has one, and has
-// shaken hands on it.
-func unconnected(err error) bool {
-	var dialled *net.OpError
-	var certificate *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	return errors.As(err, &dialled) && dialled.Op == "dial" || errors.As(err, &certificate) || errors.As(err, &record)
-}
-
-// MayConnect reports whether a request that could not be sent for this reason may be a moment later: the host is known, but
-// did not take the connection, or the name could not be asked for.
+// MayConnect reports whether a request that could not be sent for this reason may be a moment later: the host is known, but did
+// not take the connection or broke it off, or the name could not be asked for.
 func MayConnect(err error) bool {
-	var dialled *net.OpError
 	var name *net.DNSError
-	switch {
-	case errors.As(err, &name):
+	if errors.As(err, &name) {
 		return !name.IsNotFound
-	case errors.As(err, &dialled):
-		return dialled.Op == "dial"
+	}
+	var broken *net.OpError
+	var late net.Error
+	switch {
+	case errors.As(err, &late) && late.Timeout(), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	case errors.As(err, &broken):
+		return broken.Op == "dial" || broken.Op == "read" || broken.Op == "write" // and not an alert of the handshake
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package sent_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,32 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 	unknown := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}
 	}}}
+	garbled := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		if secure, ok := conn.(*tls.Conn); ok { // what is no TLS record, on a connection that has carried the request
+			_, _ = secure.NetConn().Write([]byte("this is no record"))
+		}
+	}))
+	defer garbled.Close()
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	go func() {
+		for { // it hangs up on whoever wants to shake hands
+			conn, err := deaf.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
 	for what, c := range map[string]struct {
 		url           string
 		client        *http.Client
@@ -29,6 +56,8 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 		"a connection that was refused":         {gone.URL, http.DefaultClient, false, true},
 		"a certificate that nobody vouches for": {secure.URL, http.DefaultClient, false, false},
 		"a name that nobody has":                {"http://registrar.invalid", unknown, false, false},
+		"an answer that is no TLS":              {garbled.URL, garbled.Client(), true, false},
+		"a handshake that was broken off":       {"https://" + deaf.Addr().String(), http.DefaultClient, false, true},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, http.NoBody)
 		if err != nil {
@@ -40,11 +69,25 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 			answer.Body.Close()
 			t.Fatalf("%s: no error", what)
 		}
-		if door.Passed() != c.left || sent.MayConnect(err) != c.maybeIn {
+		if door.Passed() != c.left || !c.left && sent.MayConnect(err) != c.maybeIn {
 			t.Errorf("%s: left %t, may connect %t, want %t and %t: %v", what, door.Passed(), sent.MayConnect(err), c.left, c.maybeIn, err)
 		}
 	}
 	if (&sent.Door{Next: http.DefaultClient}).Passed() {
 		t.Error("what nobody sent has left")
+	}
+	twice := &sent.Door{Next: http.DefaultClient}
+	for _, url := range []string{broken.URL, gone.URL} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := twice.Do(r); err == nil {
+			answer.Body.Close()
+			t.Fatalf("%s: no error", url)
+		}
+	}
+	if !twice.Passed() {
+		t.Error("a first attempt has left no more because the second found no connection")
 	}
 }

@@ -55,6 +55,24 @@ func oneCredit(text string) (registrar.Credits, error) {
 	return c, nil
 }
 
+// shortened is what is wrong with 1.23457E+11 where a number of a section or of a person should be.
+const shortened = "is a spreadsheet's short form of a long number: format the column as text, write the number again, and save the file"
+
+// isShortened reports whether a spreadsheet made a power of ten of a number: then its last digits are lost.
+func isShortened(text string) bool {
+	digits, exponent, ok := strings.Cut(strings.ToUpper(text), "E")
+	return ok && digits != "" && exponent != "" && strings.Trim(digits, "0123456789.,") == "" && strings.Trim(exponent, "+0123456789") == "" &&
+		(strings.ContainsAny(digits, ".,") || exponent[0] == '+')
+}
+
+// withoutFraction is the number of which tools that know no text made 20871.0.
+func withoutFraction(text string) string {
+	if whole, part, ok := strings.Cut(text, "."); ok && whole != "" && part != "" && strings.Trim(whole, "0123456789") == "" && strings.Trim(part, "0") == "" {
+		return whole
+	}
+	return text
+}
+
 // numbersOf gives the runs of digits in a text.
 func numbersOf(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
@@ -105,7 +123,7 @@ func (o *dateOrders) order() DateOrder {
 
 // dateNumbers reads three numbers of which the last is a year.
 func dateNumbers(text string) (a, b, year int, ok bool) {
-	text, _, _ = strings.Cut(text, " ") // a time may follow
+	text, _, _ = strings.Cut(strings.ReplaceAll(text, ". ", "."), " ") // a time may follow
 	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '.' || r == '-' })
 	if len(parts) != 3 || len(parts[0]) > 2 || len(parts[1]) > 2 || len(parts[2]) != 2 && len(parts[2]) != 4 {
 		return 0, 0, 0, false
@@ -191,7 +209,30 @@ func atoi(digits string) int {
 type clockReading struct {
 	hour, minute int
 	half         string // "am", "pm" or empty
-	of24         bool   // that it is of 24 hours shows
+	of24         bool   // it is written as times of 24 hours are: 14:00 or 08:00
+}
+
+// certain reports whether the time can only be of 24 hours. A zero before it does not say so: 08:00 PM is written too.
+func (c clockReading) certain() bool { return c.half == "" && (c.hour == 0 || c.hour > 12) }
+
+// showsClock24 reports whether a cell has a time that can only be of 24 hours.
+func showsClock24(text string) bool {
+	start, end, ok := splitRange(text)
+	if !ok {
+		start = text
+	}
+	for _, one := range []string{start, end} {
+		if c, ok := readClock(one); ok && c.certain() {
+			return true
+		}
+	}
+	return false
+}
+
+// isMidnight reports whether a time is the beginning of the day.
+func isMidnight(text string) bool {
+	c, ok := readClock(text)
+	return ok && c.minute == 0 && (c.hour == 0 || c.hour == 12 && c.half == "am")
 }
 
 func (c clockReading) time(half string) registrar.ClockTime {
@@ -245,32 +286,32 @@ func readClock(text string) (c clockReading, ok bool) {
 
 // readTimes makes times of a start and an end. A half of the day that one of them lacks is the other's, or what puts them into
 // order. Without any, hours from 8 to 12 are read as of 24 hours, and guessed reports it; earlier ones could be of the
-// afternoon.
-func readTimes(start, end clockReading, clock Clock) (from, to registrar.ClockTime, guessed bool, err error) {
+// afternoon, unless they are written as 24 hours are in a file that has them (of24).
+func readTimes(start, end clockReading, clock Clock, of24 bool) (from, to registrar.ClockTime, guessed bool, err error) {
 	other := func(half string) string {
 		if half == "am" {
 			return "pm"
 		}
 		return "am"
 	}
-	const ambiguous = "can be of the morning or of the afternoon: write AM or PM, or 14:00, or say in the mapping that its clock is 24"
+	const ambiguous = "can be of the morning or of the afternoon: write AM or PM, or say in the mapping that its clock is 24"
 	switch {
-	case start.half == "" && end.half != "" && !start.of24 && clock != Clock24:
+	case start.half == "" && end.half != "" && !start.certain() && clock != Clock24:
 		if start.half = end.half; start.time(start.half) >= end.time(end.half) {
 			start.half = other(end.half)
 		}
-	case end.half == "" && start.half != "" && !end.of24 && clock != Clock24:
+	case end.half == "" && start.half != "" && !end.certain() && clock != Clock24:
 		if end.half = start.half; end.time(end.half) <= start.time(start.half) {
 			end.half = other(start.half)
 		}
 	case start.half == "" && end.half == "" && clock == Clock12:
 		return 0, 0, false, wrong("must say AM or PM")
-	case start.half == "" && end.half == "" && clock == "" && !start.of24 && !end.of24:
+	case start.half == "" && end.half == "" && clock == "" && !start.certain() && !end.certain():
 		const earliest = 8
-		if start.hour < earliest || end.hour < earliest {
+		if (start.hour < earliest || end.hour < earliest) && !(of24 && start.of24) {
 			return 0, 0, false, wrong(ambiguous)
 		}
-		guessed = true
+		guessed = !start.of24 && !end.of24
 	}
 	from, to = start.time(start.half), end.time(end.half)
 	if to == 0 {

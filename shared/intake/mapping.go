@@ -207,6 +207,18 @@ func (m Mapping) Validate() error {
 	oneOf("clock", string(m.Clock), "12", "24")
 	oneOf("dates", string(m.Dates), "month-first", "day-first")
 	oneOf("defaults.status", m.Defaults.Status, "planned", "open", "closed", "cancelled")
+	for field, named := range map[string]map[string]string{
+		"days.tokens": m.Days.Tokens, "types": m.Types, "statuses": m.Statuses, "terms": m.Terms,
+	} {
+		said := make(map[string]string, len(named))
+		for word, meaning := range named {
+			if other, ok := said[fold(word)]; ok && other != meaning {
+				tell(field, registrar.FieldDuplicate, "two words that differ in case or spaces alone must mean the same")
+				break
+			}
+			said[fold(word)] = meaning
+		}
+	}
 	for token, letter := range m.Days.Tokens {
 		if days, ok := registrar.ParseDays(letter); !ok || len(letter) != 1 || days == 0 || fold(token) == "" {
 			tell("days.tokens", registrar.FieldFormat, "each word must have one letter of MTWRFSU")
@@ -220,13 +232,28 @@ func (m Mapping) Validate() error {
 		}
 	}
 	for _, component := range m.Types {
-		if n := utf8.RuneCountInString(component); strings.TrimSpace(component) == "" || n > 32 {
+		if n := utf8.RuneCountInString(component); strings.TrimSpace(component) == "" || n > maxComponent {
 			tell("types", registrar.FieldFormat, "each type must have a component of 1 to 32 characters")
 			break
 		}
 	}
 	if slices.Contains(m.Instructors.Separators, "") {
 		tell("instructors.separators", registrar.FieldFormat, "must not be empty")
+	}
+	if text := m.Defaults.Credits; text != "" {
+		if _, err := parseCredits(text); err != nil {
+			tell("defaults.credits", registrar.FieldFormat, err.Error())
+		}
+	}
+	if subject := m.Defaults.Subject; subject != "" {
+		var fields registrar.FieldErrors
+		course := registrar.Course{Subject: subject, Number: "1", Title: "Title"}
+		if errors.As(course.Validate(), &fields) {
+			tell("defaults.subject", fields[0].Code, fields[0].Detail)
+		}
+	}
+	if n := utf8.RuneCountInString(m.Defaults.Component); n > maxComponent {
+		tell("defaults.component", registrar.FieldTooLong, "must have at most 32 characters")
 	}
 	if n := m.Defaults.Capacity; n != nil && (*n < 0 || *n > registrar.MaxCapacity) {
 		tell("defaults.capacity", registrar.FieldOutOfRange, "must be between 0 and 10000")
@@ -238,7 +265,11 @@ func (m Mapping) Validate() error {
 	return wrong.OrNil()
 }
 
-const maxColumnName = 100 // characters
+// Characters that a mapping's words may have.
+const (
+	maxColumnName = 100
+	maxComponent  = 32
+)
 
 // all are the columns by their names in the mapping.
 func (c Columns) all() map[string]ColumnNames {

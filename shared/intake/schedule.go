@@ -35,6 +35,7 @@ type Schedule struct {
 	spool   *spool
 	next    int       // row of the spool
 	order   DateOrder // as the file's dates show
+	of24    bool      // a time of the file shows that its clock is of 24 hours
 	notes   []Problem // of the file as a whole
 	guessed bool      // a date was read in that order
 }
@@ -44,6 +45,7 @@ type thing struct {
 	name   string // in the mapping
 	column string // the first of them, as the header has it
 	places []int
+	first  bool // the first of the mapping's columns is among them
 }
 
 // The parts of a spooled row before its cells.
@@ -88,11 +90,12 @@ func (s *Schedule) findColumns(t *table) error {
 	var missing []string
 	for _, name := range things() {
 		found := thing{name: name}
-		for _, column := range names[name] {
+		for n, column := range names[name] {
 			i, err := t.find(column)
 			if err != nil {
 				return err
 			}
+			found.first = found.first || n == 0 && i >= 0
 			if i >= 0 && !slices.Contains(found.places, i) {
 				found.places = append(found.places, i)
 			}
@@ -122,7 +125,7 @@ func things() []string {
 // fill reads the file to its end.
 func (s *Schedule) fill(t *table) error {
 	var orders dateOrders
-	doubted := false // the row before could not be read, nor which section it is of
+	doubted := false // the row before may be of another row's section, and it cannot be read of which
 	for {
 		row, err := t.next()
 		if errors.Is(err, io.EOF) {
@@ -137,23 +140,32 @@ func (s *Schedule) fill(t *table) error {
 			texts[spooledFault] = row.err.Error()
 		}
 		var crn, course string
+		meets := false
 		for _, what := range s.things {
 			cell := ""
 			for n, place := range what.places {
 				if place >= len(row.fields) || cell != "" {
 					continue
 				}
-				if cell = row.fields[place]; cell != "" && n > 0 && what.name == "title" {
+				if cell = row.fields[place]; cell != "" && what.name == "title" && (n > 0 || !what.first) {
 					texts[spooledStandIn] = "title"
 				}
 			}
 			if !utf8.ValidString(cell) {
 				cell = strings.ToValidUTF8(cell, "\uFFFD") // the row is refused
 			}
+			if what.name == "crn" {
+				cell = withoutFraction(cell)
+			}
 			texts = append(texts, cell)
 			switch what.name {
 			case "crn":
 				crn = cell
+			case "days", "room", "instructors":
+				meets = meets || cell != ""
+			case "time", "start", "end":
+				meets = meets || cell != ""
+				s.of24 = s.of24 || showsClock24(cell)
 			case "course", "subject", "number":
 				course += " " + cell
 			case "dateRange":
@@ -168,7 +180,8 @@ func (s *Schedule) fill(t *table) error {
 		if doubted {
 			flags = flagDoubted
 		}
-		if doubted = row.err != nil && crn == ""; doubted {
+		// A meeting without a number: a spreadsheet writes merged cells so, and the meeting is of the section beside it.
+		if doubted = crn == "" && (row.err != nil || meets); doubted {
 			s.spool.doubt()
 		}
 		if err := s.spool.add(registrar.FoldCode(crn), registrar.FoldCode(course), flags, texts); err != nil {
@@ -245,7 +258,7 @@ func (s *Schedule) entry(rows []scheduleRow, unfit string) Entry {
 				refuse(row.number, p.Field, p.Reason)
 			}
 			if row.doubted && len(row.problems) == 0 {
-				refuse(row.number, s.column("crn"), "the row beside it cannot be read, and may be of the same section")
+				refuse(row.number, s.column("crn"), "of the row beside it the section cannot be read: it may be this one")
 			}
 		}
 		if len(e.Problems) > 0 && e.Problems[len(e.Problems)-1].Row == row.number {
@@ -497,7 +510,10 @@ func (r *scheduleRow) read() rowFacts {
 		prerequisites: r.cell("prerequisites"), label: r.cell("label"),
 	}
 	if f.crn == "" {
-		r.wrong("crn", "must not be empty")
+		r.wrong("crn", "must not be empty: each row of a section states it")
+	}
+	if isShortened(f.crn) {
+		r.wrong("crn", shortened)
 	}
 	r.readTerm()
 	f.subject, f.number = r.course()
@@ -736,7 +752,7 @@ func (r *scheduleRow) instructors() []string {
 
 // nothing reports whether a cell says that something is not known or not arranged yet.
 func nothing(text string) bool {
-	switch strings.ToUpper(strings.Trim(text, ". ")) {
+	switch strings.ToUpper(strings.Trim(text, ". -")) {
 	case "", "ARR", "ARRANGED", "N/A", "NONE", "ONLINE", "ASYNC":
 		return true
 	}
@@ -758,7 +774,7 @@ func (r *scheduleRow) meeting(f *rowFacts) *registrar.Meeting {
 			}
 		}
 	}
-	noTime := nothing(start) && nothing(end)
+	noTime := nothing(start) && nothing(end) || isMidnight(start) && isMidnight(end) // as systems write a time that is not set
 	switch {
 	case nothing(days) && noTime:
 		return nil
@@ -788,7 +804,7 @@ func (r *scheduleRow) meeting(f *rowFacts) *registrar.Meeting {
 	}
 	if ok && ok2 {
 		var guessed bool
-		if m.Start, m.End, guessed, err = readTimes(first, last, r.schedule.mapping.Clock); err != nil {
+		if m.Start, m.End, guessed, err = readTimes(first, last, r.schedule.mapping.Clock, r.schedule.of24); err != nil {
 			r.wrong(startName, err.Error())
 		} else if guessed {
 			f.notes = append(f.notes, Problem{Row: r.number, Field: r.schedule.column(startName), Reason: "says neither AM nor PM: it is read as of the morning"})

@@ -7,13 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"example.com/registrar/shared/words"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
+	utf "golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
 )
 
@@ -27,12 +29,13 @@ const sniffed = 16 << 10
 // and what separates its columns.
 type table struct {
 	source  *source
+	text    *rewinder
 	csv     *csv.Reader
 	header  []string
 	columns map[string]int // where those stand that the adapter asked for by name
 	width   int            // how many fields the header has up to its last name, and every row must have
 	row     int            // number of the row read last
-	line    int            // line of the file on which that row ends
+	line    int            // line on which that row ends, as csv counts
 	letters letters
 }
 
@@ -101,7 +104,7 @@ func startTable(file io.Reader, found func(header []string) int) (*table, error)
 		text = bufio.NewReaderSize(decoding.NewDecoder().Reader(raw), sniffed)
 	}
 	head, _ = text.Peek(sniffed)
-	if bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0 { // as the first Macintosh ended its lines
+	if endsWithCarriageReturn(head) {
 		text = bufio.NewReaderSize(&carriageReturns{text}, sniffed)
 		head, _ = text.Peek(sniffed)
 	}
@@ -112,16 +115,15 @@ func startTable(file io.Reader, found func(header []string) int) (*table, error)
 	if separator == 0 {
 		separator = likelySeparator(head, found)
 	}
-	t.csv = csv.NewReader(text)
-	t.csv.Comma = separator
-	t.csv.FieldsPerRecord = -1 // a row of another length is refused alone
+	t.text = &rewinder{file: text}
+	t.parse(separator)
 	header, err := t.read()
 	var broken *csv.ParseError
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, &FileError{"the file is empty"}
 	case errors.As(err, &broken):
-		return nil, &FileError{"the header cannot be read: " + broken.Err.Error()}
+		return nil, &FileError{"the header cannot be read: " + reasonOf(broken).Error()}
 	case err != nil:
 		return nil, headerError(err)
 	}
@@ -169,15 +171,29 @@ func (t *table) lacks(missing []string) error {
 	return &FileError{reason}
 }
 
+// parse begins to read records from the text's place.
+func (t *table) parse(separator rune) {
+	t.line = 0
+	t.csv = csv.NewReader(t.text)
+	t.csv.Comma = separator
+	t.csv.FieldsPerRecord = -1 // a row of another length is refused alone
+}
+
 // read reads a record and counts rows as a spreadsheet does: a line without anything is a row too, and a line break within
-// quotes begins none.
+// quotes begins none. A quote that is not closed takes no other line with it: the next record begins on the next line.
 func (t *table) read() ([]string, error) {
 	t.source.left = maxRowBytes
+	t.text.pass(t.csv.InputOffset())
 	fields, err := t.csv.Read()
 	var broken *csv.ParseError
 	switch {
 	case errors.As(err, &broken):
 		t.row += broken.StartLine - t.line
+		if broken.Line > broken.StartLine {
+			t.text.rewind(broken.StartLine - t.line)
+			t.parse(t.csv.Comma)
+			break
+		}
 		t.line = broken.Line
 	case err == nil:
 		start, _ := t.csv.FieldPos(0)
@@ -201,7 +217,7 @@ func (t *table) next() (tableRow, error) {
 		row := tableRow{number: t.row, fields: fields}
 		blank := true
 		for i, f := range fields {
-			f = strings.TrimSpace(f)
+			f = plain(f)
 			blank = blank && f == ""
 			if fields[i] = f; i >= t.width && f != "" && row.err == nil {
 				row.err = errors.New("the row has more fields than the header")
@@ -209,7 +225,7 @@ func (t *table) next() (tableRow, error) {
 		}
 		switch {
 		case broken != nil:
-			row.err = broken.Err
+			row.err = reasonOf(broken)
 		case blank:
 			continue
 		case len(fields) < t.width:
@@ -227,6 +243,29 @@ func (t *table) next() (tableRow, error) {
 		}
 		return row, nil
 	}
+}
+
+// reasonOf says for people why a row cannot be split into cells.
+func reasonOf(broken *csv.ParseError) error {
+	if errors.Is(broken.Err, csv.ErrBareQuote) {
+		return errors.New("a quote stands in a cell that is not in quotes: put the cell in quotes, and write the quote twice")
+	}
+	return errors.New("a quote is not closed, or stands alone in a cell in quotes: write a quote within a cell twice")
+}
+
+// plain is what a cell says, without what stands around it: space, byte order marks and other characters without a width, and
+// what keeps a spreadsheet from making a number of digits (="00123" or '00123).
+func plain(cell string) string {
+	cell = strings.TrimFunc(cell, func(r rune) bool {
+		return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' || r == '\u2060' || r == '\u200e' || r == '\u200f'
+	})
+	if text, ok := strings.CutPrefix(cell, `="`); ok && strings.HasSuffix(text, `"`) {
+		return strings.TrimSpace(strings.TrimSuffix(text, `"`))
+	}
+	if text, ok := strings.CutPrefix(cell, "'"); ok && text != "" && strings.Trim(text, "0123456789-/.:") == "" {
+		return text
+	}
+	return cell
 }
 
 // letters is how a file that is not UTF-16 encodes its letters beyond ASCII. The first row that has such a letter decides; a
@@ -291,7 +330,7 @@ func encodingOf(head []byte) encoding.Encoding {
 	case bytes.HasPrefix(head, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(head, []byte("\x00\x00\xfe\xff")):
 		return utf32.UTF32(utf32.BigEndian, utf32.ExpectBOM)
 	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM)
+		return utf.UTF16(utf.BigEndian, utf.ExpectBOM)
 	}
 	var zero [2]int // at even and odd places
 	for i, b := range head {
@@ -302,9 +341,9 @@ func encodingOf(head []byte) encoding.Encoding {
 	const most = 4 // of a header in UTF-16 nearly every second byte is zero
 	switch half := len(head) / 2; {
 	case half > 0 && zero[1] > half*(most-1)/most && zero[0] < half/most:
-		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
+		return utf.UTF16(utf.LittleEndian, utf.IgnoreBOM)
 	case half > 0 && zero[0] > half*(most-1)/most && zero[1] < half/most:
-		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
+		return utf.UTF16(utf.BigEndian, utf.IgnoreBOM)
 	}
 	return nil
 }
@@ -335,6 +374,60 @@ func likelySeparator(head []byte, found func([]string) int) rune {
 		}
 	}
 	return best
+}
+
+// endsWithCarriageReturn reports whether a file's first line ends with a carriage return alone, as those of the first Macintosh.
+// Line breaks within quotes may be others.
+func endsWithCarriageReturn(head []byte) bool {
+	quoted := false
+	for i, b := range head {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '\n':
+			return false
+		case b == '\r':
+			rest := bytes.TrimLeft(head[i:], "\r")
+			return len(rest) == 0 || rest[0] != '\n'
+		}
+	}
+	return false
+}
+
+// rewinder keeps what was read since the beginning of a row, to be read again from its second line on.
+type rewinder struct {
+	file   io.Reader
+	again  []byte // is read before the file
+	kept   []byte
+	passed int64 // how much the reader has left behind, since it began
+}
+
+// Read implements [io.Reader].
+func (r *rewinder) Read(p []byte) (n int, err error) {
+	if n = copy(p, r.again); n > 0 {
+		r.again = r.again[n:]
+	} else {
+		n, err = r.file.Read(p)
+	}
+	r.kept = append(r.kept, p[:n]...)
+	return n, err
+}
+
+// pass forgets what stands before the offset, since the reader began.
+func (r *rewinder) pass(offset int64) {
+	r.kept = r.kept[min(int(offset-r.passed), len(r.kept)):]
+	r.passed = offset
+}
+
+// rewind begins again after so many lines of what is kept.
+func (r *rewinder) rewind(lines int) {
+	rest := r.kept
+	for range lines {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
+	}
+	r.again = append(slices.Clone(rest), r.again...)
+	r.kept, r.passed = nil, 0
 }
 
 // carriageReturns makes line feeds of them.

@@ -269,6 +269,50 @@ func TestAShortTitleReplacesNone(t *testing.T) {
 	}
 }
 
+// A section's title is its course's, unless its row has another: then the section has its own, and keeps it when the course's
+// changes. The course has that of the first row. A short title is a section's own only where its course has no other.
+func TestTheTitleOfASection(t *testing.T) {
+	o := fall2030(openOffice(t))
+	titles := func() string {
+		var all []string
+		for _, s := range o.sections() {
+			own := ""
+			if !s.TitleFollows {
+				own = " (own)"
+			}
+			all = append(all, s.CRN+" "+s.Title+own)
+		}
+		slices.Sort(all)
+		return o.course("KITE 1010").Title + ": " + strings.Join(all, ", ")
+	}
+	wide := "course_name," + header
+	long := func(crn, title string) string { return "X," + row2030(crn, title) }
+	short := func(crn, title string) string { return title + "," + row2030(crn, "") }
+	for _, step := range []struct{ name, file, want string }{
+		{"two short titles", short("1", "KITES: RED") + short("2", "KITES: BLUE"), "KITES: RED: 1 KITES: RED, 2 KITES: BLUE (own)"},
+		{"a long one", long("3", "Kites") + short("1", "KITES: RED"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites"},
+		{"a topic", long("3", "Kites") + long("4", "Kites of Paper"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites, 4 Kites of Paper (own)"},
+		{"a short one beside the long one", short("5", "KITES"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites, 4 Kites of Paper (own), 5 Kites"},
+		{"the course is renamed", long("3", "Flight"), "Flight: 1 Flight, 2 KITES: BLUE (own), 3 Flight, 4 Kites of Paper (own), 5 Flight"},
+		{"the topic is none any more", long("4", "Flight"), "Flight: 1 Flight, 2 KITES: BLUE (own), 3 Flight, 4 Flight, 5 Flight"},
+	} {
+		o.imports(strings.NewReader(wide + step.file))
+		for _, s := range o.sections() { // the titles follow in the course's own time
+			if followed, stale := registrar.DecideTitle(s.Section, o.course("KITE 1010"), o.Now()); stale {
+				if err := o.UpdateSection(t.Context(), s.Section, followed); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := titles(); got != step.want {
+			t.Errorf("%s: %s; want %s", step.name, got, step.want)
+		}
+		if again := o.imports(strings.NewReader(wide + step.file)); again.Changed.Created+again.Changed.Updated != 0 {
+			t.Errorf("%s, again: %+v", step.name, again.Changed)
+		}
+	}
+}
+
 func row2030(crn, title string) string {
 	return crn + ",KITE-1010," + title + ",LEC,4,M,10:00AM,11:50AM,2030-08-28,2030-12-20,R,TBA,30,01,,,[],School\n"
 }

@@ -183,7 +183,7 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *cou
 				ids = append(ids, id)
 			}
 		}
-		section := sectionFrom(e, courses[of[i]].stored, before, exists, im.Complete)
+		section := sectionFrom(e, courses[of[i]], before, exists, im.Complete)
 		section.Term = im.Term
 		if section.Instructors = ids; len(ids) == 0 && exists && !im.Complete {
 			section.Instructors = before.Instructors
@@ -226,7 +226,7 @@ func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (c
 		c := &courses[n]
 		c.entries = append(c.entries, i)
 		var differing []string
-		title := e.Course.Title
+		title, own := e.Course.Title, false
 		switch {
 		case e.Assumed.Title && c.stated.Title != "":
 			title = ""
@@ -245,6 +245,8 @@ func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (c
 			case fact.stated == "":
 			case *fact.joined == "":
 				*fact.joined = fact.stated
+			case *fact.joined != fact.stated && fact.name == "title":
+				own = true
 			case *fact.joined != fact.stated:
 				differing = append(differing, fact.name)
 			}
@@ -262,6 +264,9 @@ func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (c
 			c.stated.Credits, c.credits = e.Course.Credits, !e.Assumed.Credits
 		case c.stated.Credits != e.Course.Credits:
 			differing = append(differing, "credits")
+		}
+		if own {
+			outcomes[i].notes = append(outcomes[i].notes, "an earlier row states this course with another title, which the course has: the section has its own")
 		}
 		if len(differing) > 0 {
 			outcomes[i].notes = append(outcomes[i].notes, "an earlier row states this course with another "+strings.Join(differing, ", ")+", and stands")
@@ -323,15 +328,19 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 
 // sectionFrom is the section as it is to be stored, but for its instructors. What the file does not state stays as it was, unless
 // the file is complete; what a section cannot be without stays either way.
-func sectionFrom(e intake.Entry, course registrar.Course, before registrar.Section, known, complete bool) registrar.Section {
-	section := e.Section
+func sectionFrom(e intake.Entry, c courseInFile, before registrar.Section, known, complete bool) registrar.Section {
+	section, course := e.Section, c.stored
 	section.Course, section.Subject, section.Number = course.ID, course.Subject, course.Number
 	section.Title, section.TitleFollows = course.Title, true
-	switch {
-	case e.Course.Title != "" && e.Course.Title != course.Title: // a topic: the section is scheduled under a title of its own
-		section.Title, section.TitleFollows = e.Course.Title, false
-	case e.Course.Title == "" && known && !before.TitleFollows:
-		section.Title, section.TitleFollows = before.Title, false
+	// A short title is a section's own, as of a topic, only where its course has no better one than such.
+	short := e.Assumed.Title && (c.title || course.Title != c.stated.Title)
+	switch own := e.Course.Title; {
+	case known && (e.Assumed.Title || own == ""): // the rows do not state it
+		if !before.TitleFollows {
+			section.Title, section.TitleFollows = before.Title, false
+		}
+	case own != "" && own != course.Title && !short: // a topic: the section is scheduled under a title of its own
+		section.Title, section.TitleFollows = own, false
 	}
 	if !known {
 		return section

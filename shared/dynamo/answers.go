@@ -55,14 +55,21 @@ func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) erro
 
 // answerIn judges an answer item as it was read, for [Store.answered] and for the batch read of an enrolment.
 func (s *Store) answerIn(item map[string]types.AttributeValue, key registrar.IdempotencyKey) error {
-	if len(item) == 0 || integer(item["expires"]) <= s.now().Unix() {
+	if len(item) == 0 {
 		return nil
 	}
-	if !bytes.Equal(binary(item["request"]), key.Request[:]) {
+	r := read("answer", item)
+	expires, request, reply := count[int64](&r, "expires"), r.mustBinary("request"), r.mustBinary("reply")
+	switch {
+	case r.err != nil:
+		return r.err
+	case expires <= s.now().Unix():
+		return nil
+	case !bytes.Equal(request, key.Request[:]):
 		return registrar.Refuse(registrar.IdempotencyMismatch, "", "the idempotency key was used with another request").
 			ClearedBy("a new key")
 	}
-	return &registrar.AnsweredBefore{Reply: binary(item["reply"])}
+	return &registrar.AnsweredBefore{Reply: reply}
 }
 
 // Attribute values by hand: what is hot is written without reflection.
@@ -73,25 +80,10 @@ func num[T ~int | ~int32 | ~int64](v T) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(v), 10)}
 }
 
+// text is what an item of this process, or a key, has there. What was stored otherwise is read by a [reader].
 func text(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value
 	}
 	return ""
-}
-
-func integer(v types.AttributeValue) int64 {
-	if n, ok := v.(*types.AttributeValueMemberN); ok {
-		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
-			return i
-		}
-	}
-	return 0
-}
-
-func binary(v types.AttributeValue) []byte {
-	if b, ok := v.(*types.AttributeValueMemberB); ok {
-		return b.Value
-	}
-	return nil
 }

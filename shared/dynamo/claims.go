@@ -41,18 +41,23 @@ func (s *Store) Claim(ctx context.Context, name, event, token string, until time
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var taken *types.ConditionalCheckFailedException
-	switch {
-	case !errors.As(err, &taken):
+	if !errors.As(err, &taken) {
 		if err != nil {
 			return busyOr(ctx, fmt.Errorf("claim an event: %w", err))
 		}
 		return nil
-	case text(taken.Item["token"]) == token: // our own, whose reply was lost
+	}
+	r := read("claim", taken.Item)
+	by, until, done := r.must("token"), r.mustInstant("until"), r.instant("doneAt")
+	switch {
+	case r.err != nil:
+		return r.err
+	case by == token: // our own, whose reply was lost
 		return nil
-	case taken.Item["doneAt"] != nil:
+	case !done.IsZero():
 		return consumer.ErrDone
 	}
-	return &consumer.ClaimedError{Until: instantFrom(taken.Item["until"])}
+	return &consumer.ClaimedError{Until: until}
 }
 
 // Complete implements [consumer.Claims].
@@ -89,7 +94,11 @@ func (s *Store) Seen(ctx context.Context, name, subject string) (registrar.Versi
 	if err != nil {
 		return 0, busyOr(ctx, fmt.Errorf("read what was seen: %w", err))
 	}
-	return registrar.Version(integer(out.Item["version"])), nil
+	if len(out.Item) == 0 {
+		return 0, nil
+	}
+	r := read("version seen", out.Item)
+	return record(&r, r.version())
 }
 
 // Saw implements [consumer.Claims].

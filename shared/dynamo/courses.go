@@ -23,7 +23,7 @@ func (s *Store) Course(ctx context.Context, id registrar.CourseID) (registrar.Co
 	if err != nil {
 		return registrar.Course{}, err
 	}
-	return courseFrom(i), nil
+	return courseFrom(i)
 }
 
 // CoursesByCode reads the courses that exist among the codes.
@@ -41,7 +41,11 @@ func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page
 	return collect(ctx, s, "courses#"+escaped(folded(filter.Subject))+"#"+prefix, in, page, func(_ context.Context, items []item) ([]*registrar.Course, error) {
 		courses := make([]*registrar.Course, len(items))
 		for n, i := range items {
-			if c := courseFrom(i); strings.HasPrefix(searched(c.Title), prefix) {
+			c, err := courseFrom(i)
+			if err != nil {
+				return nil, err
+			}
+			if strings.HasPrefix(searched(c.Title), prefix) {
 				courses[n] = &c
 			}
 		}
@@ -53,8 +57,8 @@ func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page
 // number for life: sections, transcripts and other systems name it by them.
 func (s *Store) UpdateCourse(ctx context.Context, before, after registrar.Course) error {
 	return s.act(ctx, []action{
-		s.overwrite(courseItem(after), "course", "description", "school", "prerequisites"),
-		s.updated(ctx, recordOf(registrar.KindCourse, after.ID), courseItem(before), courseItem(after)),
+		s.overwrite(courseItem(after), after.Version, "course", "description", "school", "prerequisites"),
+		s.updated(ctx, recordOf(registrar.KindCourse, after.ID), after.Version, courseItem(before), courseItem(after)),
 	}, registrar.Answer{})
 }
 
@@ -62,8 +66,9 @@ func (s *Store) UpdateCourse(ctx context.Context, before, after registrar.Course
 func (s *Store) DeleteCourse(ctx context.Context, id registrar.CourseID, version registrar.Version) error {
 	return s.remove(ctx, courseKey(id), recordOf(registrar.KindCourse, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "COURSE#"+string(id), "OFFERING#") },
-		func(record item) []action {
-			return []action{s.release(courseCode, folded(courseFrom(record).Code()), string(id))}
+		func(record item) ([]action, error) {
+			c, err := courseFrom(record)
+			return []action{s.release(courseCode, folded(c.Code()), string(id))}, err
 		})
 }
 
@@ -81,15 +86,16 @@ func courseItem(c registrar.Course) item {
 	return i
 }
 
-func courseFrom(i item) registrar.Course {
-	return registrar.Course{
-		ID:      registrar.CourseID(strings.TrimPrefix(text(i["PK"]), "COURSE#")),
-		Subject: text(i["subject"]), Number: text(i["number"]), Title: text(i["title"]), Description: text(i["description"]),
-		Credits: creditsFrom(i), School: text(i["school"]), Prerequisites: text(i["prerequisites"]),
-		Requires: textsFrom[string](i["requires"]), Stamp: stampFrom(i),
-	}
+func courseFrom(i item) (registrar.Course, error) {
+	r := read("course", i)
+	return record(&r, registrar.Course{
+		ID:      registrar.CourseID(r.key("PK", "COURSE#")),
+		Subject: r.mustSay("subject"), Number: r.mustSay("number"), Title: r.must("title"), Description: r.text("description"),
+		Credits: r.credits(), School: r.text("school"), Prerequisites: r.text("prerequisites"),
+		Requires: mustTexts[string](&r, "requires"), Stamp: r.stamp(),
+	})
 }
 
-func creditsFrom(i item) registrar.CreditRange {
-	return registrar.CreditRange{Min: registrar.Credits(integer(i["creditsMin"])), Max: registrar.Credits(integer(i["creditsMax"]))}
+func (r *reader) credits() registrar.CreditRange {
+	return registrar.CreditRange{Min: count[registrar.Credits](r, "creditsMin"), Max: count[registrar.Credits](r, "creditsMax")}
 }

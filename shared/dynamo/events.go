@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -73,8 +72,7 @@ func (s *Store) created(ctx context.Context, r registrar.Record, version registr
 	return s.tell(ctx, registrar.RecordEvent(r.Kind.Created(), r, version, s.now(), nil, s.newID))
 }
 
-func (s *Store) updated(ctx context.Context, r registrar.Record, before, after item) action {
-	version := registrar.Version(integer(after["version"]))
+func (s *Store) updated(ctx context.Context, r registrar.Record, version registrar.Version, before, after item) action {
 	return s.tell(ctx, registrar.RecordEvent(r.Kind.Updated(), r, version, s.now(), changes(before, after), s.newID))
 }
 
@@ -173,33 +171,35 @@ func eventFrom(i item) (registrar.Event, error) {
 	_, id, ok := strings.Cut(text(i["SK"]), "#")
 	at, err := time.Parse(instantFormat, strings.TrimSuffix(text(i["SK"]), "#"+id))
 	audit := strings.SplitN(text(i["GSI1PK"]), "#", 4) //nolint:mnd // AUDIT, kind, id, shard
-	if !ok || err != nil || len(audit) != 4 || text(i["type"]) == "" {
+	if !ok || err != nil || len(audit) != 4 {
 		return registrar.Event{}, fmt.Errorf("the item %s %s is no event", text(i["PK"]), text(i["SK"]))
 	}
+	r := read("event", i)
+	r.id = id
 	e := registrar.Event{
-		ID: registrar.EventID(id), Type: registrar.EventType(text(i["type"])), Schema: int(integer(i["schema"])), At: at,
-		Actor: text(i["actor"]), OnBehalfOf: text(i["onBehalfOf"]), Request: text(i["request"]),
-		Correlation: cmp.Or(text(i["correlation"]), text(i["request"])), Trace: text(i["trace"]),
-		Record: registrar.Record{Kind: registrar.Kind(audit[1]), ID: audit[2]}, Student: registrar.StudentID(text(i["student"])),
-		Version: registrar.Version(integer(i["recordVersion"])), Facts: registrar.Facts{},
+		ID: registrar.EventID(id), Type: registrar.EventType(r.mustSay("type")), Schema: count[int](&r, "schema"), At: at,
+		Actor: r.text("actor"), OnBehalfOf: r.text("onBehalfOf"), Request: r.text("request"),
+		Correlation: cmp.Or(r.text("correlation"), r.text("request")), Trace: r.text("trace"),
+		Record: registrar.Record{Kind: registrar.Kind(audit[1]), ID: audit[2]}, Student: registrar.StudentID(r.text("student")),
+		Version: countOrNone[registrar.Version](&r, "recordVersion"), Facts: registrar.Facts{},
 	}
-	facts, _ := i["facts"].(*types.AttributeValueMemberM)
-	if facts == nil {
-		return e, fmt.Errorf("event %s has no facts", e.ID)
-	}
-	for name, value := range facts.Value {
-		switch value := value.(type) {
+	facts := reader{item: r.mustMap("facts"), kind: "event", id: id}
+	for name, value := range facts.item {
+		switch value.(type) {
 		case *types.AttributeValueMemberS:
-			e.Facts[name] = value.Value
+			e.Facts[name] = facts.text(name)
 		case *types.AttributeValueMemberN:
-			if e.Facts[name], err = strconv.ParseInt(value.Value, 10, 64); err != nil {
-				return e, fmt.Errorf("event %s: the fact %s: %w", e.ID, name, err)
-			}
+			e.Facts[name] = number[int64](&facts, name)
 		case *types.AttributeValueMemberL:
-			e.Facts[name] = textsFrom[string](value)
+			e.Facts[name] = textsOf[string](&facts, name)
+		default:
+			facts.fail(name, "is no fact: neither a text, nor a number, nor a list of texts")
 		}
 	}
-	return e, nil
+	if r.err == nil {
+		r.err = facts.err
+	}
+	return record(&r, e)
 }
 
 // IsEvent tells whether an item is one that the relay is to send.

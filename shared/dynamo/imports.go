@@ -39,7 +39,7 @@ func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Im
 	if err != nil {
 		return registrar.Import{}, err
 	}
-	return importFrom(i), nil
+	return importFrom(i)
 }
 
 // SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker has
@@ -49,7 +49,7 @@ func (s *Store) SaveImport(ctx context.Context, im registrar.Import, report regi
 	if err := s.putAll(ctx, append(problemItems(im, report.Problems), changeItems(im, report.Changes)...)); err != nil {
 		return fmt.Errorf("write the report of an import: %w", err)
 	}
-	actions := []action{s.overwrite(importItem(im), "import", "reason", "startedAt", "endedAt")}
+	actions := []action{s.overwrite(importItem(im), im.Version, "import", "reason", "startedAt", "endedAt")}
 	if im.State.Ended() {
 		actions = append(actions, s.tell(ctx, registrar.ImportEvent(im, s.newID)))
 	}
@@ -73,7 +73,11 @@ func (s *Store) NewestImports(ctx context.Context, filter registrar.ImportFilter
 	return collect(ctx, s, list, in, page, func(_ context.Context, items []item) ([]*registrar.Import, error) {
 		records := make([]*registrar.Import, len(items))
 		for n, i := range items {
-			if im := importFrom(i); filter.Has(im) {
+			im, err := importFrom(i)
+			if err != nil {
+				return nil, err
+			}
+			if filter.Has(im) {
 				records[n] = &im
 			}
 		}
@@ -86,11 +90,12 @@ func (s *Store) NewestImports(ctx context.Context, filter registrar.ImportFilter
 func (s *Store) ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
 	run := fmt.Sprintf("PROBLEM#%d#", im.Run)
 	in := s.beginning("IMPORT#"+string(im.ID), run)
-	return listPage(ctx, s, "problems#"+string(im.ID)+"#"+run, in, page, func(i item) registrar.ImportProblem {
-		refused, _ := i["refused"].(*types.AttributeValueMemberBOOL)
-		return registrar.ImportProblem{
-			Row: int(integer(i["row"])), Field: text(i["field"]), Reason: text(i["reason"]), Refused: refused != nil && refused.Value,
-		}
+	return listPage(ctx, s, "problems#"+string(im.ID)+"#"+run, in, page, func(i item) (registrar.ImportProblem, error) {
+		r := read("problem of an import", i)
+		r.id = string(im.ID)
+		return record(&r, registrar.ImportProblem{
+			Row: count[int](&r, "row"), Field: r.must("field"), Reason: r.must("reason"), Refused: r.mustTruth("refused"),
+		})
 	})
 }
 
@@ -98,10 +103,13 @@ func (s *Store) ImportProblems(ctx context.Context, im registrar.Import, page re
 func (s *Store) ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
 	run := fmt.Sprintf("CHANGE#%d#", im.Run)
 	in := s.beginning("IMPORT#"+string(im.ID), run)
-	return listPage(ctx, s, "changes#"+string(im.ID)+"#"+run, in, page, func(i item) registrar.ImportChange {
-		return registrar.ImportChange{
-			Row: int(integer(i["row"])), Record: text(i["record"]), Effect: registrar.ImportEffect(text(i["effect"])), Fields: textsFrom[string](i["fields"]),
-		}
+	return listPage(ctx, s, "changes#"+string(im.ID)+"#"+run, in, page, func(i item) (registrar.ImportChange, error) {
+		r := read("change of an import", i)
+		r.id = string(im.ID)
+		return record(&r, registrar.ImportChange{
+			Row: count[int](&r, "row"), Record: r.must("record"), Effect: oneOf(&r, "effect", registrar.EffectCreated, registrar.EffectUpdated),
+			Fields: textsOf[string](&r, "fields"),
+		})
 	})
 }
 
@@ -139,15 +147,17 @@ func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int)
 			return nil, busyOr(ctx, fmt.Errorf("read the decisions of an import: %w", err))
 		}
 		for _, i := range page.Items {
-			event, _ := i["event"].(*types.AttributeValueMemberM)
-			if event == nil {
-				return nil, fmt.Errorf("import %s: the decision on row %d has no event", id, integer(i["row"]))
+			r := read("decision of an import", i)
+			r.id = string(id)
+			d := registrar.ImportDecision{Row: count[int](&r, "row"), Reason: r.must("reason")}
+			event := r.mustMap("event")
+			if r.err != nil {
+				return nil, r.err
 			}
-			e, err := eventFrom(event.Value)
-			if err != nil {
+			if d.Event, err = eventFrom(event); err != nil {
 				return nil, fmt.Errorf("import %s: %w", id, err)
 			}
-			decisions = append(decisions, registrar.ImportDecision{Row: int(integer(i["row"])), Reason: text(i["reason"]), Event: e})
+			decisions = append(decisions, d)
 		}
 	}
 	return decisions, nil
@@ -241,29 +251,26 @@ func importItem(im registrar.Import) item {
 	return i
 }
 
-func importFrom(i item) registrar.Import {
-	rows, changed := countsFrom(i["rows"]), countsFrom(i["changed"])
+// importFrom reads an import. Those of before there were dry runs lack dryRun, checked, listed, and the count of rows skipped.
+func importFrom(i item) (registrar.Import, error) {
+	r := read("import", i)
 	im := registrar.Import{
-		Mapping: text(i["mapping"]), Complete: truth(i["complete"]),
-		ID: registrar.ImportID(strings.TrimPrefix(text(i["PK"]), "IMPORT#")), Kind: registrar.ImportKind(text(i["kind"])),
-		Format: text(i["format"]), Term: registrar.TermID(text(i["term"])), State: registrar.ImportState(text(i["state"])),
-		Notify: registrar.Personal(text(i["notify"])), Reason: text(i["reason"]),
-		Rows:      registrar.ImportRows{Read: rows[0], Applied: rows[1], Refused: rows[2], Skipped: rows[3]},
-		Changed:   registrar.ImportChanges{Created: changed[0], Updated: changed[1], Unchanged: changed[2]},
-		StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]),
-		Run: int(integer(i["run"])), Problems: int(integer(i["problems"])), Listed: int(integer(i["listed"])),
-		Resent: int(integer(i["resent"])), DryRun: truth(i["dryRun"]), Checked: truth(i["checked"]), Stamp: stampFrom(i),
+		ID:     registrar.ImportID(r.key("PK", "IMPORT#")),
+		Kind:   oneOf(&r, "kind", registrar.ImportSections, registrar.ImportStudents, registrar.ImportInstructors, registrar.ImportRegistrations),
+		Format: r.must("format"), Mapping: r.text("mapping"), Complete: r.truth("complete"), Term: registrar.TermID(r.text("term")),
+		State:  oneOf(&r, "state", registrar.ImportWaiting, registrar.ImportRunning, registrar.ImportFinished, registrar.ImportFailed),
+		Notify: registrar.Personal(r.text("notify")), Reason: r.text("reason"),
+		StartedAt: r.instant("startedAt"), EndedAt: r.instant("endedAt"),
+		Run: count[int](&r, "run"), Problems: count[int](&r, "problems"), Listed: countOrNone[int](&r, "listed"), Resent: count[int](&r, "resent"),
+		DryRun: r.truth("dryRun"), Checked: r.truth("checked"), Stamp: r.stamp(),
 	}
-	if most, ok := i["maxRefused"]; ok {
-		percent := int(integer(most))
+	r.mustCounts("rows", 3, &im.Rows.Read, &im.Rows.Applied, &im.Rows.Refused, &im.Rows.Skipped)
+	r.mustCounts("changed", 3, &im.Changed.Created, &im.Changed.Updated, &im.Changed.Unchanged)
+	if r.has("maxRefused") {
+		percent := count[int](&r, "maxRefused")
 		im.MaxRefusedPercent = &percent
 	}
-	return im
-}
-
-func truth(v types.AttributeValue) bool {
-	b, ok := v.(*types.AttributeValueMemberBOOL)
-	return ok && b.Value
+	return record(&r, im)
 }
 
 // counts are a few numbers in one attribute, for example "1 2 3".
@@ -273,14 +280,4 @@ func counts(numbers ...int) types.AttributeValue {
 		texts[n] = strconv.Itoa(number)
 	}
 	return str(strings.Join(texts, " "))
-}
-
-func countsFrom(v types.AttributeValue) [4]int {
-	var n [4]int
-	for i, f := range strings.Fields(text(v)) {
-		if i < len(n) {
-			n[i], _ = strconv.Atoi(f) // written by counts
-		}
-	}
-	return n
 }

@@ -22,10 +22,12 @@ func (s *Store) Job(ctx context.Context, name string) (registrar.Job, error) {
 	case err != nil:
 		return registrar.Job{}, err
 	}
-	return registrar.Job{
-		Name: name, Done: instantFrom(i["doneDue"]), Version: registrar.Version(integer(i["version"])),
-		Run: registrar.JobRun{Due: instantFrom(i["due"]), Token: text(i["token"]), Until: instantFrom(i["until"])},
-	}, nil
+	r := read("job", i)
+	r.id = name
+	return record(&r, registrar.Job{
+		Name: name, Done: r.instant("doneDue"), Version: r.version(),
+		Run: registrar.JobRun{Due: r.instant("due"), Token: r.text("token"), Until: r.instant("until")},
+	})
 }
 
 // SaveJob writes a job over the version before, or returns [registrar.ErrVersionMismatch]: another run was quicker.
@@ -36,16 +38,16 @@ func (s *Store) SaveJob(ctx context.Context, j registrar.Job) error {
 	putInstant(i, "until", j.Run.Until)
 	put(i, "token", j.Run.Token)
 	i["version"] = num(j.Version)
-	return s.putOver(ctx, i, "job")
+	return s.putOver(ctx, i, j.Version, "job")
 }
 
-// putOver writes an item over the version before its own, in the table alone: what it holds is no record of the university,
+// putOver writes an item of a version over the one before, in the table alone: what it holds is no record of the university,
 // and nobody is told of it. It returns [registrar.ErrVersionMismatch] when the stored version is another. That ours is there
 // already, because an answer was lost, is seen by a token that it is written with.
-func (s *Store) putOver(ctx context.Context, i item, kind string) error {
+func (s *Store) putOver(ctx context.Context, i item, version registrar.Version, kind string) error {
 	written := str(s.newID())
 	i["written"] = written
-	p := s.versionedPut(i, registrar.Version(integer(i["version"])-1))
+	p := s.versionedPut(i, version-1)
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: aws.String(s.table), Item: i, ConditionExpression: p.ConditionExpression, ExpressionAttributeValues: p.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,

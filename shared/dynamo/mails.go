@@ -3,7 +3,6 @@ package dynamo
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -45,12 +44,19 @@ func (s *Store) MailFacts(ctx context.Context, id registrar.MailID, recipient re
 	if err != nil {
 		return registrar.MailFacts{}, fmt.Errorf("read the facts of a mail: %w", err)
 	}
-	facts := registrar.MailFacts{Preferences: preferencesFrom(items[1], recipient)}
+	var facts registrar.MailFacts
+	if facts.Preferences, err = preferencesFrom(items[1], recipient); err != nil {
+		return registrar.MailFacts{}, err
+	}
 	if items[0] != nil {
-		facts.Mail = mailFrom(items[0])
+		if facts.Mail, err = mailFrom(items[0]); err != nil {
+			return registrar.MailFacts{}, err
+		}
 	}
 	if items[2] != nil {
-		facts.Suppression = suppressionFrom(items[2])
+		if facts.Suppression, err = suppressionFrom(items[2]); err != nil {
+			return registrar.MailFacts{}, err
+		}
 	}
 	return facts, nil
 }
@@ -85,7 +91,7 @@ func (s *Store) Mail(ctx context.Context, id registrar.MailID, idempotency regis
 	if items[0] == nil {
 		return registrar.Mail{}, notFound("mail", string(id))
 	}
-	return mailFrom(items[0]), nil
+	return mailFrom(items[0])
 }
 
 // OpenMails lists the mails that are [registrar.MailUnknown] at a time, or those that are [registrar.MailRefused], longest open
@@ -117,13 +123,20 @@ func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipie
 	if err != nil {
 		return registrar.MailPreferences{}, fmt.Errorf("read mail preferences: %w", err)
 	}
-	p := preferencesFrom(items[0], recipient)
+	p, err := preferencesFrom(items[0], recipient)
+	if err != nil {
+		return p, err
+	}
 	if isStudent {
 		if items[1] == nil {
 			return p, notFound("student", string(student))
 		}
 		if items[0] == nil {
-			p.Stamp = stampFrom(items[1])
+			of, err := studentFrom(items[1])
+			if err != nil {
+				return p, err
+			}
+			p.Stamp = of.Stamp
 			p.Version, p.UpdatedAt = 1, p.CreatedAt
 		}
 	}
@@ -154,11 +167,12 @@ func (s *Store) Suppress(ctx context.Context, p registrar.Suppression) error {
 	return s.act(ctx, []action{s.putAction(i, "", nil)}, registrar.Answer{})
 }
 
-func suppressionFrom(i item) registrar.Suppression {
-	return registrar.Suppression{
-		Address: registrar.AddressHash(strings.TrimPrefix(text(i["PK"]), "ADDRESS#")), Reason: registrar.SuppressionReason(text(i["reason"])),
-		Feedback: text(i["feedback"]), At: instantFrom(i["at"]),
-	}
+func suppressionFrom(i item) (registrar.Suppression, error) {
+	r := read("suppression", i)
+	return record(&r, registrar.Suppression{
+		Address: registrar.AddressHash(r.key("PK", "ADDRESS#")), Feedback: r.must("feedback"), At: r.mustInstant("at"),
+		Reason: oneOf(&r, "reason", registrar.SuppressedForBounce, registrar.SuppressedForComplaint),
+	})
 }
 
 func preferencesItem(p registrar.MailPreferences) item {
@@ -173,11 +187,12 @@ func preferencesItem(p registrar.MailPreferences) item {
 }
 
 // preferencesFrom reads preferences; without an item those of somebody who never said.
-func preferencesFrom(i item, recipient registrar.Recipient) registrar.MailPreferences {
+func preferencesFrom(i item, recipient registrar.Recipient) (registrar.MailPreferences, error) {
 	if i == nil {
-		return registrar.MailPreferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}
+		return registrar.MailPreferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}, nil
 	}
-	return registrar.MailPreferences{Recipient: recipient, Off: textsFrom[registrar.MailKind](i["off"]), Stamp: stampFrom(i)}
+	r := read("mail preferences", i)
+	return record(&r, registrar.MailPreferences{Recipient: recipient, Off: mustTexts[registrar.MailKind](&r, "off"), Stamp: r.stamp()})
 }
 
 func mailItem(m registrar.Mail) item {
@@ -209,13 +224,16 @@ func mailItem(m registrar.Mail) item {
 	return i
 }
 
-func mailFrom(i item) registrar.Mail {
-	return registrar.Mail{
-		ID: registrar.MailID(strings.TrimPrefix(text(i["PK"]), "MAIL#")), Event: registrar.EventID(text(i["event"])),
-		Kind: registrar.MailKind(text(i["kind"])), Recipient: registrar.Recipient(text(i["recipient"])),
-		Section: registrar.SectionID(text(i["section"])), Import: registrar.ImportID(text(i["import"])),
-		At: instantFrom(i["at"]), Correlation: text(i["correlation"]),
-		State: registrar.MailState(text(i["state"])), Reason: text(i["reason"]), Message: text(i["message"]),
-		Claims: int(integer(i["claims"])), ClaimEnds: instantFrom(i["claimEnds"]), Stamp: stampFrom(i),
-	}
+func mailFrom(i item) (registrar.Mail, error) {
+	r := read("mail", i)
+	return record(&r, registrar.Mail{
+		ID: registrar.MailID(r.key("PK", "MAIL#")), Event: registrar.EventID(r.must("event")),
+		Kind: registrar.MailKind(r.mustSay("kind")), Recipient: registrar.Recipient(r.must("recipient")),
+		Section: registrar.SectionID(r.text("section")), Import: registrar.ImportID(r.text("import")),
+		At: r.instant("at"), Correlation: r.text("correlation"),
+		State: oneOf(&r, "state", registrar.MailClaimed, registrar.MailSent, registrar.MailRefused, registrar.MailUnknown,
+			registrar.MailSuppressed, registrar.MailReleased),
+		Reason: r.text("reason"), Message: r.text("message"),
+		Claims: count[int](&r, "claims"), ClaimEnds: r.instant("claimEnds"), Stamp: r.stamp(),
+	})
 }

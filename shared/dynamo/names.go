@@ -88,15 +88,20 @@ func (s *Store) owners(ctx context.Context, kind string, names []string) (map[st
 		if i == nil {
 			continue
 		}
+		r := read("name of kind "+kind, i)
+		owner := r.mustSay("owner")
+		if r.err != nil {
+			return nil, r.err
+		}
 		for _, name := range byKey[strings.TrimPrefix(text(i["PK"]), "NAME#"+kind+"#")] {
-			owners[name] = text(i["owner"])
+			owners[name] = owner
 		}
 	}
 	return owners, nil
 }
 
 // named reads the records that have the names, keyed by name as it was asked for.
-func named[T any](ctx context.Context, s *Store, kind string, names []string, key func(id string) item, from func(item) T) (map[string]T, error) {
+func named[T any](ctx context.Context, s *Store, kind string, names []string, key func(id string) item, from func(item) (T, error)) (map[string]T, error) {
 	owners, err := s.owners(ctx, kind, names)
 	if err != nil {
 		return nil, err
@@ -116,7 +121,9 @@ func named[T any](ctx context.Context, s *Store, kind string, names []string, ke
 	records := make(map[string]T, len(owners))
 	for name, id := range owners {
 		if i := items[at[id]]; i != nil {
-			records[name] = from(i)
+			if records[name], err = from(i); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return records, nil

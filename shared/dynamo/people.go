@@ -28,7 +28,7 @@ func (s *Store) Student(ctx context.Context, id registrar.StudentID) (registrar.
 	if err != nil {
 		return registrar.Student{}, err
 	}
-	return studentFrom(i), nil
+	return studentFrom(i)
 }
 
 // StudentsByNumber reads the students that exist among the numbers.
@@ -67,7 +67,7 @@ func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Stude
 
 func (s *Store) updateStudent(ctx context.Context, before, after registrar.Student) error {
 	id := string(after.ID)
-	record := s.overwrite(studentItem(after), "student", "email")
+	record := s.overwrite(studentItem(after), after.Version, "student", "email")
 	actions := append(s.rename(studentNumber, string(before.Number), string(after.Number), id, "number"),
 		s.rename(studentEmail, string(before.Email), string(after.Email), id, "email")...)
 	renamed := before.GivenName != after.GivenName || before.FamilyName != after.FamilyName
@@ -79,7 +79,7 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 		actions = append(actions, overtaking...)
 	}
 	return s.act(ctx, append(actions, record,
-		s.updated(ctx, recordOf(registrar.KindStudent, id), studentItem(before), studentItem(after))), registrar.Answer{})
+		s.updated(ctx, recordOf(registrar.KindStudent, id), after.Version, studentItem(before), studentItem(after))), registrar.Answer{})
 }
 
 // overtake lets no registration commit that was decided on a version of the student before this one: each of the student's
@@ -153,13 +153,13 @@ func studentItem(p registrar.Student) item {
 	return i
 }
 
-func studentFrom(i item) registrar.Student {
-	active, _ := i["active"].(*types.AttributeValueMemberBOOL)
-	return registrar.Student{
-		ID: registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#")), Number: registrar.Personal(text(i["number"])),
-		GivenName: registrar.Personal(text(i["givenName"])), FamilyName: registrar.Personal(text(i["familyName"])), Email: registrar.Personal(text(i["email"])),
-		Active: active != nil && active.Value, Stamp: stampFrom(i),
-	}
+func studentFrom(i item) (registrar.Student, error) {
+	r := read("student", i)
+	return record(&r, registrar.Student{
+		ID: registrar.StudentID(r.key("PK", "STUDENT#")), Number: registrar.Personal(r.must("number")),
+		GivenName: registrar.Personal(r.must("givenName")), FamilyName: registrar.Personal(r.must("familyName")),
+		Email: registrar.Personal(r.text("email")), Active: r.mustTruth("active"), Stamp: r.stamp(),
+	})
 }
 
 func instructorKey(id registrar.InstructorID) item {
@@ -179,7 +179,7 @@ func (s *Store) Instructor(ctx context.Context, id registrar.InstructorID) (regi
 	if err != nil {
 		return registrar.Instructor{}, err
 	}
-	return instructorFrom(i), nil
+	return instructorFrom(i)
 }
 
 // Instructors lists instructors by name.
@@ -255,18 +255,20 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
 	actions := append(s.rename(instructorNumber, string(before.Number), string(after.Number), string(after.ID), "number"),
 		s.rename(instructorEmail, string(before.Email), string(after.Email), string(after.ID), "email")...)
-	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), "instructor", "email", "number", "provisional"),
-		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), instructorItem(before), instructorItem(after))), registrar.Answer{})
+	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), after.Version, "instructor", "email", "number", "provisional"),
+		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), after.Version, instructorItem(before), instructorItem(after))), registrar.Answer{})
 }
 
 // DeleteInstructor removes an instructor who teaches no section; [registrar.InUse] else. Version 0 stands for any.
 func (s *Store) DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error {
 	return s.remove(ctx, instructorKey(id), recordOf(registrar.KindInstructor, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "INSTRUCTOR#"+string(id), "SECTION#") },
-		func(record item) []action {
-			return slices.Concat(s.rename(instructorNumber, text(record["number"]), "", string(id), ""),
-				s.rename(instructorEmail, text(record["email"]), "", string(id), ""),
-				s.rename(importedName, text(record["importedAs"]), "", string(id), ""))
+		func(record item) ([]action, error) {
+			r := read("instructor", record)
+			releases := slices.Concat(s.rename(instructorNumber, r.text("number"), "", string(id), ""),
+				s.rename(instructorEmail, r.text("email"), "", string(id), ""),
+				s.rename(importedName, r.text("importedAs"), "", string(id), ""))
+			return releases, r.err
 		})
 }
 
@@ -283,10 +285,11 @@ func instructorItem(p registrar.Instructor) item {
 	return i
 }
 
-func instructorFrom(i item) registrar.Instructor {
-	return registrar.Instructor{
-		ID:   registrar.InstructorID(strings.TrimPrefix(text(i["PK"]), "INSTRUCTOR#")),
-		Name: registrar.Personal(text(i["name"])), Email: registrar.Personal(text(i["email"])), Stamp: stampFrom(i),
-		Number: registrar.Personal(text(i["number"])), Provisional: truth(i["provisional"]),
-	}
+func instructorFrom(i item) (registrar.Instructor, error) {
+	r := read("instructor", i)
+	return record(&r, registrar.Instructor{
+		ID:   registrar.InstructorID(r.key("PK", "INSTRUCTOR#")),
+		Name: registrar.Personal(r.must("name")), Email: registrar.Personal(r.text("email")), Stamp: r.stamp(),
+		Number: registrar.Personal(r.text("number")), Provisional: r.truth("provisional"),
+	})
 }

@@ -18,9 +18,9 @@ import (
 
 // TermSections lists the sections that a term's list names, by course.
 func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error) {
-	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page, func(i item) registrar.SectionRef {
+	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page, func(i item) (registrar.SectionRef, error) {
 		course, section, _ := strings.Cut(strings.TrimPrefix(text(i["SK"]), "SECTION#"), "#")
-		return registrar.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)}
+		return registrar.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)}, nil
 	})
 }
 
@@ -38,11 +38,12 @@ func (s *Store) SeatAccount(ctx context.Context, ref registrar.SectionRef, consi
 		a.Section, a.Unreadable = &section, err != nil
 	}
 	if items[1] != nil {
-		seats := seatsFrom(items[1])
-		a.Seats = &seats
+		seats, err := seatsFrom(items[1])
+		a.Seats, a.Unreadable = &seats, a.Unreadable || err != nil
 	}
 	if items[4] != nil {
-		if course := courseFrom(items[4]); s.now().Sub(course.UpdatedAt) > registrar.RefreshTime {
+		course, err := courseFrom(items[4])
+		if a.Unreadable = a.Unreadable || err != nil; s.now().Sub(course.UpdatedAt) > registrar.RefreshTime {
 			a.Title = course.Title
 		}
 	}
@@ -92,9 +93,11 @@ func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, c
 			return nil, busyOr(ctx, fmt.Errorf("read a course's offerings: %w", err))
 		}
 		for _, i := range out.Items {
+			r := read("offering", i)
 			a := registrar.OfferingAccount{
-				Course: course.ID, Term: registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")), Sections: int(integer(i["sections"])),
+				Course: course.ID, Term: registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")), Sections: count[int](&r, "sections"),
 			}
+			a.Unreadable = r.err != nil
 			listed := s.beginning("TERM#"+string(a.Term), "SECTION#"+string(course.ID)+"#")
 			listed.ConsistentRead = aws.Bool(consistent)
 			if a.Listed, err = s.countOf(ctx, listed); err != nil {
@@ -113,8 +116,8 @@ func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, c
 func (s *Store) StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error) {
 	in := s.inIndex("GSI2", "STUDENTS", "")
 	in.ProjectionExpression = aws.String("PK, SK, GSI2PK, GSI2SK")
-	return listPage(ctx, s, "student ids", in, page, func(i item) registrar.StudentID {
-		return registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#"))
+	return listPage(ctx, s, "student ids", in, page, func(i item) (registrar.StudentID, error) {
+		return registrar.StudentID(strings.TrimPrefix(text(i["PK"]), "STUDENT#")), nil
 	})
 }
 
@@ -135,17 +138,28 @@ func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, cons
 			switch {
 			case sk == "STUDENT":
 				a.Present = true
+				if _, err := studentFrom(i); err != nil {
+					a.AlsoUnreadable = append(a.AlsoUnreadable, registrar.UnreadableStudent)
+				}
 			case sk == text(termsKey(id)["SK"]):
-				a.Terms = int(integer(i["terms"]))
+				r := read("count of terms", i)
+				if a.Terms = countOrNone[int](&r, "terms"); r.err != nil {
+					a.AlsoUnreadable = append(a.AlsoUnreadable, registrar.UnreadableTerms)
+				}
 			case isRecord:
 				record, err := termRecordFrom(i, id, registrar.TermID(term))
 				if err != nil {
-					a.Unreadable = append(a.Unreadable, record.Term)
+					a.Unreadable = append(a.Unreadable, registrar.TermID(term))
 					continue
 				}
 				a.Records = append(a.Records, record)
 			case strings.HasPrefix(sk, "REG#"):
-				r := registrationFrom(i)
+				r, err := registrationFrom(i)
+				if err != nil {
+					_, section, _ := strings.Cut(strings.TrimPrefix(sk, "REG#"), "#")
+					a.AlsoUnreadable = append(a.AlsoUnreadable, section)
+					continue
+				}
 				a.Registrations = append(a.Registrations, r)
 				if placed := registrationItem(r); !sameValue(placed["GSI1PK"], i["GSI1PK"]) || !sameValue(placed["GSI1SK"], i["GSI1SK"]) {
 					a.Misplaced = append(a.Misplaced, r.Section)
@@ -203,17 +217,19 @@ func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliat
 	}
 	i := out.Items[0]
 	_, id, _ := strings.Cut(text(i["SK"]), "#")
-	return registrar.Reconciliation{
-		ID: registrar.ReconciliationID(id), StartedAt: instantFrom(i["startedAt"]), EndedAt: instantFrom(i["endedAt"]),
+	r := read("reconciliation", i)
+	r.id = id
+	return record(&r, registrar.Reconciliation{
+		ID: registrar.ReconciliationID(id), StartedAt: r.mustInstant("startedAt"), EndedAt: r.instant("endedAt"),
 		Position: registrar.Position{
-			Kind: registrar.Kind(text(i["atKind"])), Term: registrar.TermID(text(i["atTerm"])), Cursor: text(i["atCursor"]),
+			Kind: oneOfOrNone(&r, "atKind", registrar.Kinds()...), Term: registrar.TermID(r.text("atTerm")), Cursor: r.text("atCursor"),
 		},
 		Checked: registrar.Checked{
-			Sections: int(integer(i["sections"])), Courses: int(integer(i["courses"])), Students: int(integer(i["students"])),
-			Imports: int(integer(i["imports"])),
+			Sections: count[int](&r, "sections"), Courses: count[int](&r, "courses"), Students: count[int](&r, "students"),
+			Imports: count[int](&r, "imports"),
 		},
-		Differences: int(integer(i["differences"])), Unsettled: int(integer(i["unsettled"])), Stamp: stampFrom(i),
-	}, nil
+		Differences: count[int](&r, "differences"), Unsettled: count[int](&r, "unsettled"), Stamp: r.stamp(),
+	})
 }
 
 // SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch]: then another
@@ -242,17 +258,19 @@ func (s *Store) SaveReconciliation(ctx context.Context, r registrar.Reconciliati
 	i["students"], i["imports"] = num(r.Checked.Students), num(r.Checked.Imports)
 	i["differences"], i["unsettled"], i[TimeToLive] = num(r.Differences), num(r.Unsettled), expires
 	stampInto(i, r.Stamp)
-	return s.putOver(ctx, i, "reconciliation")
+	return s.putOver(ctx, i, r.Version, "reconciliation")
 }
 
 // Differences lists what a reconciliation found, by record.
 func (s *Store) Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error) {
 	in := s.beginning(differencesOf(id), "DIFFERENCE#")
 	in.ConsistentRead = aws.Bool(true)
-	return listPage(ctx, s, "differences#"+string(id), in, page, func(i item) registrar.Difference {
-		return registrar.Difference{
-			Record: registrar.Record{Kind: registrar.Kind(text(i["kind"])), ID: text(i["record"])}, Count: registrar.Count(text(i["count"])),
-			Of: text(i["of"]), Kept: text(i["kept"]), Derived: text(i["derived"]),
-		}
+	return listPage(ctx, s, "differences#"+string(id), in, page, func(i item) (registrar.Difference, error) {
+		r := read("difference", i)
+		r.id = string(id)
+		return record(&r, registrar.Difference{
+			Record: registrar.Record{Kind: registrar.Kind(r.mustSay("kind")), ID: r.must("record")}, Count: registrar.Count(r.mustSay("count")),
+			Of: r.text("of"), Kept: r.must("kept"), Derived: r.must("derived"),
+		})
 	})
 }

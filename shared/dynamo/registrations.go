@@ -120,22 +120,28 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 			s.forgetSection(sectionID)
 			return registrar.EnrolFacts{}, notFound("section", string(sectionID))
 		}
-		seats = seatsFrom(items[seatsAt])
+		if seats, err = seatsFrom(items[seatsAt]); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
 		s.sawSeats(seats, began)
 	}
 	if !fresh {
 		if items[termAt] == nil {
 			return registrar.EnrolFacts{}, notFound("term", string(section.Term))
 		}
-		term = termFrom(items[termAt])
+		if term, err = termFrom(items[termAt]); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
 		s.terms.putRead(term.ID, term, began)
 	}
 	if items[0] == nil {
 		return registrar.EnrolFacts{}, notFound("student", string(student))
 	}
 	facts := registrar.EnrolFacts{
-		Term: term, Section: section, Seats: seats, Student: studentFrom(items[0]), SeatsFirst: full,
-		Record: registrar.TermRecord{Student: student, Term: section.Term},
+		Term: term, Section: section, Seats: seats, SeatsFirst: full, Record: registrar.TermRecord{Student: student, Term: section.Term},
+	}
+	if facts.Student, err = studentFrom(items[0]); err != nil {
+		return registrar.EnrolFacts{}, err
 	}
 	if seats.SectionVersion > section.Version {
 		s.sections.outdate(sectionID, seats.SectionVersion)
@@ -144,7 +150,10 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 		}
 	}
 	// The student may have been read before a change, and the record after it.
-	if registrar.Version(integer(items[1]["studentVersion"])) > facts.Student.Version {
+	r := read("term record", items[1])
+	if decidedOn := countOrNone[registrar.Version](&r, "studentVersion"); r.err != nil {
+		return registrar.EnrolFacts{}, r.err
+	} else if decidedOn > facts.Student.Version {
 		if facts.Student, err = s.Student(ctx, student); err != nil {
 			return registrar.EnrolFacts{}, err
 		}
@@ -155,7 +164,9 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 		}
 	}
 	if items[2] != nil {
-		facts.Registration = registrationFrom(items[2])
+		if facts.Registration, err = registrationFrom(items[2]); err != nil {
+			return registrar.EnrolFacts{}, err
+		}
 	}
 	return facts, nil
 }
@@ -230,7 +241,10 @@ func (s *Store) seatsAsRead(ctx context.Context, section registrar.SectionID, ve
 	if len(out.Item) == 0 {
 		return registrar.ErrStale
 	}
-	now := seatsFrom(out.Item)
+	now, err := seatsFrom(out.Item)
+	if err != nil {
+		return err
+	}
 	s.sawSeats(now, began)
 	if !now.Takeable() || now.Status != registrar.SectionOpen || now.SectionVersion != version {
 		return registrar.ErrStale
@@ -264,7 +278,7 @@ func (s *Store) Registration(ctx context.Context, section registrar.SectionID, s
 	if len(out.Item) == 0 {
 		return registrar.Registration{}, notFound("registration", string(section))
 	}
-	return registrationFrom(out.Item), nil
+	return registrationFrom(out.Item)
 }
 
 // Roster lists the enrolled students of a section by name. It reads an index, so it may lag behind the last moment.
@@ -331,7 +345,11 @@ func (s *Store) registrations(ctx context.Context, student registrar.StudentID, 
 			return nil, busyOr(ctx, fmt.Errorf("read a student's schedule: %w", err))
 		}
 		for _, item := range out.Items {
-			regs = append(regs, registrationFrom(item))
+			reg, err := registrationFrom(item)
+			if err != nil {
+				return nil, err
+			}
+			regs = append(regs, reg)
 		}
 	}
 	return regs, nil
@@ -355,26 +373,30 @@ func registrationItem(r registrar.Registration) map[string]types.AttributeValue 
 	return item
 }
 
-func registrationFrom(item map[string]types.AttributeValue) registrar.Registration {
-	student := strings.TrimPrefix(text(item["PK"]), "STUDENT#")
-	term, section, _ := strings.Cut(strings.TrimPrefix(text(item["SK"]), "REG#"), "#")
-	return registrar.Registration{
-		Section: registrar.SectionID(section), Student: registrar.StudentID(student), Term: registrar.TermID(term),
-		Course: registrar.CourseID(text(item["course"])), CRN: text(item["crn"]), StudentName: registrar.Personal(text(item["name"])),
-		State: registrar.RegistrationState(text(item["state"])), Attempt: int(integer(item["attempt"])),
-		Credits: registrar.Credits(integer(item["credits"])), EnrolledAt: instantFrom(item["enrolledAt"]),
-		DroppedAt: instantFrom(item["droppedAt"]), Stamp: stampFrom(item),
+func registrationFrom(item map[string]types.AttributeValue) (registrar.Registration, error) {
+	r := read("registration", item)
+	student := registrar.StudentID(r.key("PK", "STUDENT#"))
+	term, section, _ := strings.Cut(r.key("SK", "REG#"), "#")
+	if section == "" {
+		r.fail("SK", "names no section")
 	}
+	return record(&r, registrar.Registration{
+		Section: registrar.SectionID(section), Student: student, Term: registrar.TermID(term),
+		Course: registrar.CourseID(r.mustSay("course")), CRN: r.must("crn"), StudentName: registrar.Personal(r.must("name")),
+		State: oneOf(&r, "state", registrar.Enrolled, registrar.Dropped), Attempt: count[int](&r, "attempt"),
+		Credits: count[registrar.Credits](&r, "credits"), EnrolledAt: r.mustInstant("enrolledAt"),
+		DroppedAt: r.instant("droppedAt"), Stamp: r.stamp(),
+	})
 }
 
-func seatsFrom(item map[string]types.AttributeValue) registrar.Seats {
-	return registrar.Seats{
-		Section:  registrar.SectionID(strings.TrimPrefix(text(item["PK"]), "SEATS#")),
-		Capacity: int(integer(item["capacity"])), Free: int(integer(item["freeSeats"])), Taken: int(integer(item["taken"])),
-		Offered: int(integer(item["offered"])), Waiting: int(integer(item["waiting"])),
-		Status:         registrar.SectionStatus(text(item["status"])),
-		SectionVersion: registrar.Version(integer(item["sectionVersion"])),
-	}
+func seatsFrom(item map[string]types.AttributeValue) (registrar.Seats, error) {
+	r := read("seats", item)
+	return record(&r, registrar.Seats{
+		Section:  registrar.SectionID(r.key("PK", "SEATS#")),
+		Capacity: count[int](&r, "capacity"), Free: number[int](&r, "freeSeats"), Taken: number[int](&r, "taken"),
+		Offered: number[int](&r, "offered"), Waiting: number[int](&r, "waiting"),
+		Status: r.sectionStatus(), SectionVersion: count[registrar.Version](&r, "sectionVersion"),
+	})
 }
 
 // A holding is one string, its fields parted by "|" and its meetings by ";": the term record is written with every
@@ -400,38 +422,49 @@ func termRecordItem(r registrar.TermRecord, student registrar.Version) map[strin
 }
 
 func termRecordFrom(item map[string]types.AttributeValue, student registrar.StudentID, term registrar.TermID) (registrar.TermRecord, error) {
-	record := registrar.TermRecord{Student: student, Term: term, Version: registrar.Version(integer(item["version"]))}
-	list, _ := item["holdings"].(*types.AttributeValueMemberL)
-	if list == nil {
-		return record, errors.New("read a term record: it has no holdings")
-	}
-	for _, v := range list.Value {
-		fields := strings.SplitN(text(v), "|", 6) // the component comes last: it is free text
-		if len(fields) != 6 {
-			return record, errors.New("read a term record: a holding has not six fields")
-		}
-		credits, err := strconv.Atoi(fields[3])
+	r := read("term record", item)
+	r.id = string(student)
+	kept := registrar.TermRecord{Student: student, Term: term, Version: r.version()}
+	for _, v := range r.mustList("holdings") {
+		h, err := holdingFrom(r.element("holdings", v))
 		if err != nil {
-			return record, fmt.Errorf("read a term record: credits: %w", err)
+			r.fail("holdings", "cannot be read: "+err.Error())
+			break
 		}
-		course, code, _ := strings.Cut(fields[1], " ")
-		h := registrar.Holding{
-			Section: registrar.SectionID(fields[0]), Course: registrar.CourseID(course), Code: whole(code), CRN: whole(fields[2]),
-			Credits: registrar.Credits(credits), Component: fields[5],
-		}
-		for meeting := range strings.SplitSeq(fields[4], ";") {
-			if meeting == "" {
-				continue
-			}
-			m, err := meetingFrom(meeting)
-			if err != nil {
-				return record, fmt.Errorf("read a term record: %w", err)
-			}
-			h.Meetings = append(h.Meetings, m)
-		}
-		record.Holdings = append(record.Holdings, h)
+		kept.Holdings = append(kept.Holdings, h)
 	}
-	return record, nil
+	return record(&r, kept)
+}
+
+// holdingFrom reads a holding. Its errors repeat nothing of it.
+func holdingFrom(text string) (registrar.Holding, error) {
+	fields := strings.SplitN(text, "|", 6) // the component comes last: it is free text
+	if len(fields) != 6 {
+		return registrar.Holding{}, errors.New("a holding has not six fields")
+	}
+	course, code, _ := strings.Cut(fields[1], " ")
+	credits, err := strconv.ParseInt(fields[3], 10, 32)
+	switch {
+	case err != nil || credits < 0:
+		return registrar.Holding{}, errors.New("a holding has no number of credits")
+	case fields[0] == "" || course == "":
+		return registrar.Holding{}, errors.New("a holding names no section, or no course")
+	}
+	h := registrar.Holding{
+		Section: registrar.SectionID(fields[0]), Course: registrar.CourseID(course), Code: whole(code), CRN: whole(fields[2]),
+		Credits: registrar.Credits(credits), Component: fields[5],
+	}
+	for meeting := range strings.SplitSeq(fields[4], ";") {
+		if meeting == "" {
+			continue
+		}
+		m, err := meetingFrom(meeting)
+		if err != nil {
+			return registrar.Holding{}, err
+		}
+		h.Meetings = append(h.Meetings, m)
+	}
+	return h, nil
 }
 
 // parted writes a text that is somebody's own without the mark that parts a holding's fields, and whole reads it.
@@ -444,6 +477,7 @@ func meetingText(m registrar.Meeting) string {
 	return strings.Join([]string{m.Days.String(), strconv.Itoa(int(m.Start)), strconv.Itoa(int(m.End)), string(m.From), string(m.To)}, ",")
 }
 
+// meetingFrom reads when a meeting is. Its errors repeat nothing of it. A meeting that was half understood could be in no conflict.
 func meetingFrom(text string) (registrar.Meeting, error) {
 	f := strings.Split(text, ",")
 	if len(f) != 5 {
@@ -452,11 +486,17 @@ func meetingFrom(text string) (registrar.Meeting, error) {
 	days, ok := registrar.ParseDays(f[0])
 	start, errStart := strconv.ParseInt(f[1], 10, 16)
 	end, errEnd := strconv.ParseInt(f[2], 10, 16)
-	if err := errors.Join(errStart, errEnd); err != nil || !ok {
-		return registrar.Meeting{}, fmt.Errorf("a meeting cannot be read: %w", err)
-	}
-	return registrar.Meeting{
+	m := registrar.Meeting{
 		Days: days, Start: registrar.ClockTime(start), End: registrar.ClockTime(end),
 		From: registrar.Date(f[3]), To: registrar.Date(f[4]),
-	}, nil
+	}
+	switch {
+	case !ok || days == 0:
+		return registrar.Meeting{}, errors.New("a meeting has no days")
+	case errStart != nil || errEnd != nil || !m.Start.Valid() || !m.End.Valid():
+		return registrar.Meeting{}, errors.New("a meeting has no times")
+	case !m.From.Valid() || !m.To.Valid():
+		return registrar.Meeting{}, errors.New("a meeting has no dates")
+	}
+	return m, nil
 }

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,7 +75,8 @@ func (s *Store) Offering(ctx context.Context, term registrar.TermID, course regi
 	if err != nil {
 		return registrar.Offering{}, err
 	}
-	return registrar.Offering{ID: id, Term: term, Course: course, Sections: int(integer(i["sections"])), Stamp: stampFrom(i)}, nil
+	r := read("offering", i)
+	return record(&r, registrar.Offering{ID: id, Term: term, Course: course, Sections: count[int](&r, "sections"), Stamp: r.stamp()})
 }
 
 // sectionViews reads sections with their seats, nil for one that does not exist.
@@ -102,11 +102,15 @@ func sectionView(section, seats item) (*registrar.SectionView, error) {
 	if section == nil || seats == nil {
 		return nil, nil //nolint:nilnil // no section is no failure: lists leave it out
 	}
-	record, err := sectionFrom(section)
-	if err != nil {
+	view := registrar.SectionView{}
+	var err error
+	if view.Section, err = sectionFrom(section); err != nil {
 		return nil, err
 	}
-	return &registrar.SectionView{Section: record, Seats: seatsFrom(seats)}, nil
+	if view.Seats, err = seatsFrom(seats); err != nil {
+		return nil, err
+	}
+	return &view, nil
 }
 
 // SectionsByCRN reads the sections of a term that exist among the CRNs.
@@ -115,13 +119,8 @@ func (s *Store) SectionsByCRN(ctx context.Context, term registrar.TermID, crns [
 	for i, n := range crns {
 		names[i] = crnName(registrar.Section{Term: term, CRN: n})
 	}
-	var broken error
-	found, err := named(ctx, s, crn, names, func(id string) item { return sectionKey(registrar.SectionID(id)) }, func(i item) registrar.Section {
-		section, err := sectionFrom(i)
-		broken = errors.Join(broken, err)
-		return section
-	})
-	if err = errors.Join(err, broken); err != nil {
+	found, err := named(ctx, s, crn, names, func(id string) item { return sectionKey(registrar.SectionID(id)) }, sectionFrom)
+	if err != nil {
 		return nil, err
 	}
 	sections := make(map[string]registrar.Section, len(found))
@@ -233,14 +232,14 @@ func (s *Store) SaveTitle(ctx context.Context, before, after registrar.Section, 
 
 func (s *Store) updateSection(ctx context.Context, before, after registrar.Section, others ...action) error {
 	actions := append([]action{
-		s.overwrite(sectionItem(after), "section", "label", "lastAdd", "lastDrop", "titleFollows"),
+		s.overwrite(sectionItem(after), after.Version, "section", "label", "lastAdd", "lastDrop", "titleFollows"),
 		s.updateAction(seatsKey(after.ID),
 			"SET #capacity = :capacity, freeSeats = freeSeats + :difference, #status = :status, sectionVersion = :version", "attribute_exists(PK)",
 			item{
 				":capacity": num(after.Capacity), ":difference": num(after.Capacity - before.Capacity), ":status": str(string(after.Status)),
 				":version": num(after.Version),
 			}, always(notFound("section", string(after.ID)))).named(map[string]string{"#status": "status", "#capacity": "capacity"}),
-		s.updated(ctx, recordOf(registrar.KindSection, after.ID), sectionItem(before), sectionItem(after)),
+		s.updated(ctx, recordOf(registrar.KindSection, after.ID), after.Version, sectionItem(before), sectionItem(after)),
 	}, others...)
 	actions = append(actions, s.rename(crn, crnName(before), crnName(after), string(after.ID), "crn")...)
 	for _, id := range before.Instructors {
@@ -343,31 +342,31 @@ func sectionItem(section registrar.Section) item {
 }
 
 func sectionFrom(i item) (registrar.Section, error) {
-	follows, _ := i["titleFollows"].(*types.AttributeValueMemberBOOL)
+	r := read("section", i)
 	section := registrar.Section{
-		ID:   registrar.SectionID(strings.TrimPrefix(text(i["PK"]), "SECTION#")),
-		Term: registrar.TermID(text(i["term"])), Course: registrar.CourseID(text(i["course"])),
-		Subject: text(i["subject"]), Number: text(i["number"]), Title: text(i["title"]),
-		TitleFollows: follows != nil && follows.Value,
-		CRN:          text(i["crn"]), Label: text(i["label"]), Component: text(i["component"]), Credits: creditsFrom(i),
-		Capacity: int(integer(i["capacity"])), Status: registrar.SectionStatus(text(i["status"])),
-		Instructors: textsFrom[registrar.InstructorID](i["instructors"]), Deadlines: deadlinesFrom(i), Stamp: stampFrom(i),
+		ID:   registrar.SectionID(r.key("PK", "SECTION#")),
+		Term: registrar.TermID(r.mustSay("term")), Course: registrar.CourseID(r.mustSay("course")),
+		Subject: r.must("subject"), Number: r.must("number"), Title: r.must("title"), TitleFollows: r.truth("titleFollows"),
+		CRN: r.mustSay("crn"), Label: r.text("label"), Component: r.must("component"), Credits: r.credits(),
+		Capacity: count[int](&r, "capacity"), Status: r.sectionStatus(),
+		Instructors: mustTexts[registrar.InstructorID](&r, "instructors"), Deadlines: r.deadlines(), Stamp: r.stamp(),
 	}
-	list, _ := i["meetings"].(*types.AttributeValueMemberL)
-	if list == nil {
-		return section, fmt.Errorf("read section %s: it has no list of meetings", section.ID)
-	}
-	for _, v := range list.Value {
+	for _, v := range r.mustList("meetings") {
 		const timeFields = 5
-		fields := strings.SplitN(text(v), ",", timeFields+1)
+		fields := strings.SplitN(r.element("meetings", v), ",", timeFields+1)
 		m, err := meetingFrom(strings.Join(fields[:min(len(fields), timeFields)], ","))
 		if err != nil {
-			return section, fmt.Errorf("read section %s: %w", section.ID, err)
+			r.fail("meetings", "cannot be read: "+err.Error())
+			break
 		}
 		if len(fields) > timeFields {
 			m.Room = fields[timeFields]
 		}
 		section.Meetings = append(section.Meetings, m)
 	}
-	return section, nil
+	return record(&r, section)
+}
+
+func (r *reader) sectionStatus() registrar.SectionStatus {
+	return oneOf(r, "status", registrar.SectionPlanned, registrar.SectionOpen, registrar.SectionClosed, registrar.SectionCancelled)
 }

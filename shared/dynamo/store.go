@@ -182,24 +182,10 @@ const instantFormat = "2006-01-02T15:04:05.000Z"
 
 func instant(t time.Time) types.AttributeValue { return str(t.UTC().Format(instantFormat)) }
 
-func instantFrom(v types.AttributeValue) time.Time {
-	t, err := time.Parse(instantFormat, text(v))
-	if err != nil { // not there
-		return time.Time{}
-	}
-	return t
-}
-
 func stampInto(i item, stamp registrar.Stamp) {
 	i["version"] = num(stamp.Version)
 	i["createdAt"] = instant(stamp.CreatedAt)
 	i["updatedAt"] = instant(stamp.UpdatedAt)
-}
-
-func stampFrom(i item) registrar.Stamp {
-	return registrar.Stamp{
-		Version: registrar.Version(integer(i["version"])), CreatedAt: instantFrom(i["createdAt"]), UpdatedAt: instantFrom(i["updatedAt"]),
-	}
 }
 
 // put adds a text to an item unless it is empty.
@@ -221,18 +207,6 @@ func texts(values []string) types.AttributeValue {
 		list[i] = str(v)
 	}
 	return &types.AttributeValueMemberL{Value: list}
-}
-
-func textsFrom[T ~string](v types.AttributeValue) []T {
-	list, _ := v.(*types.AttributeValueMemberL)
-	if list == nil || len(list.Value) == 0 {
-		return nil
-	}
-	values := make([]T, len(list.Value))
-	for i, e := range list.Value {
-		values[i] = T(text(e))
-	}
-	return values
 }
 
 // nameKey is the item that keeps a natural key unique. Its kind is the constant of the record, such as "COURSE".

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"strings"
 
 	"example.com/registrar/shared/registrar"
 )
@@ -24,7 +23,7 @@ func (s *Store) Term(ctx context.Context, id registrar.TermID) (registrar.Term, 
 	if err != nil {
 		return registrar.Term{}, err
 	}
-	return termFrom(i), nil
+	return termFrom(i)
 }
 
 // Terms lists the terms by their first day.
@@ -35,8 +34,8 @@ func (s *Store) Terms(ctx context.Context, page registrar.PageRequest) (registra
 // UpdateTerm replaces what was read as before, or returns [registrar.ErrVersionMismatch] when that is no longer stored.
 func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) error {
 	actions := append(s.rename(termCode, before.Code, after.Code, string(after.ID), "code"),
-		s.overwrite(termItem(after), "term", "opens", "closes", "lastAdd", "lastDrop"),
-		s.updated(ctx, recordOf(registrar.KindTerm, after.ID), termItem(before), termItem(after)))
+		s.overwrite(termItem(after), after.Version, "term", "opens", "closes", "lastAdd", "lastDrop"),
+		s.updated(ctx, recordOf(registrar.KindTerm, after.ID), after.Version, termItem(before), termItem(after)))
 	err := s.act(ctx, actions, registrar.Answer{})
 	if err == nil {
 		s.terms.outdate(after.ID, after.Version)
@@ -49,8 +48,9 @@ func (s *Store) DeleteTerm(ctx context.Context, id registrar.TermID, version reg
 	s.terms.forget(id)
 	return s.remove(ctx, termKey(id), recordOf(registrar.KindTerm, id), version,
 		func(ctx context.Context) (bool, error) { return s.hasAny(ctx, "TERM#"+string(id), "SECTION#") },
-		func(record item) []action {
-			return []action{s.release(termCode, folded(text(record["code"])), string(id))}
+		func(record item) ([]action, error) {
+			t, err := termFrom(record)
+			return []action{s.release(termCode, folded(t.Code), string(id))}, err
 		})
 }
 
@@ -67,13 +67,14 @@ func termItem(t registrar.Term) item {
 	return i
 }
 
-func termFrom(i item) registrar.Term {
-	return registrar.Term{
-		ID: registrar.TermID(strings.TrimPrefix(text(i["PK"]), "TERM#")), Code: text(i["code"]), Title: text(i["title"]),
-		Start: registrar.Date(text(i["start"])), End: registrar.Date(text(i["end"])), TimeZone: text(i["timeZone"]),
-		Registration: registrar.Window{Open: instantFrom(i["opens"]), Close: instantFrom(i["closes"])},
-		CreditLimit:  registrar.Credits(integer(i["creditLimit"])), Deadlines: deadlinesFrom(i), Stamp: stampFrom(i),
-	}
+func termFrom(i item) (registrar.Term, error) {
+	r := read("term", i)
+	return record(&r, registrar.Term{
+		ID: registrar.TermID(r.key("PK", "TERM#")), Code: r.mustSay("code"), Title: r.must("title"),
+		Start: r.mustDate("start"), End: r.mustDate("end"), TimeZone: r.mustSay("timeZone"),
+		Registration: registrar.Window{Open: r.instant("opens"), Close: r.instant("closes")},
+		CreditLimit:  count[registrar.Credits](&r, "creditLimit"), Deadlines: r.deadlines(), Stamp: r.stamp(),
+	})
 }
 
 func deadlinesInto(i item, d registrar.Deadlines) {
@@ -81,6 +82,6 @@ func deadlinesInto(i item, d registrar.Deadlines) {
 	putInstant(i, "lastDrop", d.LastDrop)
 }
 
-func deadlinesFrom(i item) registrar.Deadlines {
-	return registrar.Deadlines{LastAdd: instantFrom(i["lastAdd"]), LastDrop: instantFrom(i["lastDrop"])}
+func (r *reader) deadlines() registrar.Deadlines {
+	return registrar.Deadlines{LastAdd: r.instant("lastAdd"), LastDrop: r.instant("lastDrop")}
 }

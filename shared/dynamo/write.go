@@ -255,7 +255,8 @@ func (s *Store) claim(kind, name, owner, field string) action {
 	i["owner"] = str(owner)
 	return s.putAction(i, isNew, func(before item) error {
 		no := registrar.Refuse(registrar.NameTaken, owner, "the %s is in use", field).With("field", field)
-		if by := text(before["owner"]); by != "" {
+		r := read("name of kind "+kind, before)
+		if by := r.mustSay("owner"); r.err == nil {
 			no = no.With("kind", string(namedKind(kind))).With("id", by)
 		}
 		return no
@@ -279,10 +280,10 @@ func (a action) named(names map[string]string) action {
 	return a
 }
 
-// overwrite updates a record to what the item says, under the version before it. Attributes that others keep on the record
+// overwrite updates a record to what the item of a version says, under the version before it. Attributes that others keep on the record
 // stay as they are; a mark of deletion goes, and so do those of the optional attributes that the item lacks.
-func (s *Store) overwrite(i item, kind string, optional ...string) action {
-	names, values := map[string]string{}, item{":before": num(integer(i["version"]) - 1)}
+func (s *Store) overwrite(i item, version registrar.Version, kind string, optional ...string) action {
+	names, values := map[string]string{}, item{":before": num(version - 1)}
 	var set []string
 	attributes := make([]string, 0, len(i))
 	for name := range i {
@@ -328,7 +329,7 @@ const (
 // remove deletes a record that others may depend on; see "Who waits for whom" in the package comment. Version 0 stands for
 // any. The actions release what belongs to the record.
 func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version registrar.Version,
-	dependents func(context.Context) (bool, error), with func(record item) []action,
+	dependents func(context.Context) (bool, error), with func(record item) ([]action, error),
 ) error {
 	kind := string(of.Kind)
 	mark := item{":mark": str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())}
@@ -338,7 +339,7 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 			s.unmark(ctx, k, kind, mark)
 		}
 	}()
-	record, err := s.mark(ctx, k, kind, version, mark)
+	stored, err := s.mark(ctx, k, kind, version, mark)
 	if err != nil {
 		return err
 	}
@@ -349,16 +350,27 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 	if used {
 		return registrar.Refuse(registrar.InUse, "", "other records depend on the %s", kind).ClearedBy("deleting those first")
 	}
+	r := read(kind, stored)
 	actions := []action{
 		s.deleteAction(k, "deleting = :mark", mark, func(old item) error {
-			if len(old) > 0 && (version == 0 || registrar.Version(integer(old["version"])) == version) {
+			if len(old) == 0 {
+				return gone(old, kind)
+			}
+			r := read(kind, old)
+			if now := r.version(); r.err != nil {
+				return r.err
+			} else if version == 0 || now == version {
 				return fmt.Errorf("%w: another deletion of the %s, or a change, came between", registrar.ErrBusy, kind)
 			}
 			return gone(old, kind)
 		}),
-		s.deleted(ctx, of, registrar.Version(integer(record["version"]))),
+		s.deleted(ctx, of, r.version()),
 	}
-	err = s.act(ctx, append(actions, with(record)...), registrar.Answer{})
+	releases, err := with(stored)
+	if err = errors.Join(r.err, err); err != nil {
+		return err
+	}
+	err = s.act(ctx, append(actions, releases...), registrar.Answer{})
 	removed = err == nil
 	return err
 }

@@ -91,7 +91,7 @@ type SeatAccount struct {
 	Enrolled   int      // ENROLLED registrations
 	Offered    bool     // whether the course has an offering in the term
 	Title      string   // the course's; empty when it changed of late: then the section's may not have followed yet
-	Unreadable bool     // the section is there and cannot be read
+	Unreadable bool     // the section, its seats or its course is there and cannot be read
 }
 
 // Differences compares. A section that was deleted has none.
@@ -139,12 +139,19 @@ type OfferingAccount struct {
 	Sections int // as the offering says
 	Listed   int // that the term's list names
 	Present  int // that there are
+	// Unreadable: what the offering says cannot be read.
+	Unreadable bool
 }
 
 // Differences compares.
 func (a OfferingAccount) Differences() []Difference {
 	d := differences{record: Record{Kind: KindCourse, ID: string(a.Course)}}
-	d.unlessEqual(CountOfferingSections, string(OfferingOf(a.Term, a.Course)), a.Sections, a.Listed)
+	offering := string(OfferingOf(a.Term, a.Course))
+	if a.Unreadable {
+		d.unlessSame(CountReadable, offering, "unreadable", "readable")
+	} else {
+		d.unlessEqual(CountOfferingSections, offering, a.Sections, a.Listed)
+	}
 	d.unlessEqual(CountTermSections, string(a.Term), a.Listed, a.Present)
 	return d.found
 }
@@ -158,10 +165,19 @@ type StudentAccount struct {
 	Registrations []Registration
 	Misplaced     []SectionID // whose registrations do not stand on the roster where their state has them
 	Unreadable    []TermID    // whose term records are there and cannot be read
+	// AlsoUnreadable is what else is there and cannot be read: [UnreadableStudent], [UnreadableTerms], and registrations, by the ids of
+	// their sections.
+	AlsoUnreadable []string
 	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not have been
 	// refreshed yet; see [Refresh].
 	Sections map[SectionID]Section
 }
+
+// What of a [StudentAccount] may not be readable, besides what has an id.
+const (
+	UnreadableStudent = "student"
+	UnreadableTerms   = "terms" // the count of them
+)
 
 // RefreshTime is how long copies may take to be refreshed before that is a difference.
 const RefreshTime = time.Hour
@@ -169,10 +185,15 @@ const RefreshTime = time.Hour
 // Differences compares. A student who was deleted has none.
 func (a StudentAccount) Differences() []Difference {
 	d := differences{record: Record{Kind: KindStudent, ID: string(a.Student)}}
-	if !a.Present && len(a.Records)+len(a.Registrations)+len(a.Unreadable) == 0 {
+	if !a.Present && len(a.Records)+len(a.Registrations)+len(a.Unreadable)+len(a.AlsoUnreadable) == 0 {
 		return nil
 	}
-	d.unlessEqual(CountStudentTerms, "", a.Terms, len(a.Records)+len(a.Unreadable))
+	for _, what := range a.AlsoUnreadable {
+		d.unlessSame(CountReadable, what, "unreadable", "readable")
+	}
+	if !slices.Contains(a.AlsoUnreadable, UnreadableTerms) {
+		d.unlessEqual(CountStudentTerms, "", a.Terms, len(a.Records)+len(a.Unreadable))
+	}
 	for _, term := range a.Unreadable {
 		d.unlessSame(CountReadable, string(term), "unreadable", "readable")
 	}
@@ -200,6 +221,9 @@ func (a StudentAccount) Differences() []Difference {
 		}
 	}
 	for _, section := range slices.Sorted(maps.Keys(held)) {
+		if slices.Contains(a.AlsoUnreadable, string(section)) {
+			continue // nobody knows what its registration says
+		}
 		kept, derived := held[section].kept, held[section].derived
 		if !slices.Equal(kept, derived) {
 			d.unlessSame(CountHoldings, string(section), listed(kept), listed(derived))

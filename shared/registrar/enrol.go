@@ -51,7 +51,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	if !f.Student.Active {
 		no = append(no, Refuse(StateForbids, string(r.Student), "the student is not active").ClearedBy("the registrar's office"))
 	}
-	if !f.Term.Registration.Contains(r.At) {
+	if !f.Term.Open(r.At) {
 		no = append(no, windowClosed(f.Term, r.At))
 	}
 	if f.Seats.Status != SectionOpen {
@@ -105,11 +105,15 @@ func Full(section SectionID) *Refusal {
 		ClearedBy("a seat that another student gives up, or a larger capacity, which the registrar's office can set")
 }
 
-// windowClosed refuses outside of a term's registration window, of which it tells the bounds.
+// windowClosed refuses outside of a term's registration window, of which it tells the bounds, and after the term's end.
 func windowClosed(t Term, at time.Time) *Refusal {
 	window := t.Registration
 	no := Refuse(WindowClosed, string(t.ID), "registration for the term is not open")
 	switch {
+	case t.over(at):
+		no.Detail = "the term has ended: " + string(t.End) + " is the first day after it"
+		no.Clears = "a later end of the term, which the registrar's office can set"
+		no = no.With("termEnd", string(t.End))
 	case window == Window{}:
 		no.Detail = "the term has no registration window: it is closed"
 		no.Clears = "a window, which the registrar's office can set"

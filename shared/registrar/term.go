@@ -108,6 +108,9 @@ func (t Term) Validate() error {
 	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() && !t.Registration.Open.Before(t.Registration.Close) {
 		fe.add("registration.close", FieldOutOfRange, "registration must close after it opens")
 	}
+	if t.End.Valid() && Storable(t.Registration.Open) && t.over(t.Registration.Open) {
+		fe.add("registration.open", FieldOutOfRange, "registration must open before the term's end")
+	}
 	if t.CreditLimit < 0 || t.CreditLimit > 100*100 {
 		fe.add("creditLimit", FieldOutOfRange, "must be between 0 and 100")
 	}

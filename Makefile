@@ -46,13 +46,14 @@ ENGINES = AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=loc
   $(call engine,DYNAMODB,1) $(call engine,SQS,2) $(call engine,S3,3) $(call engine,SESV2,4)
 
 .PHONY: import
-import: ## import a file: make import FILE=… (KIND, CODE of the term, FORMAT, MAPPING, COMPLETE=1, DRY=1, THRESHOLD=5)
+import: ## import a file: make import FILE=… (KIND, CODE of the term, FORMAT, MAPPING, COMPLETE=1, DRY=1, THRESHOLD=5, SHIFT=years)
 	@go run ./infra/local/import -api $(API) -file "$(FILE)" $(if $(KIND),-kind "$(KIND)") $(if $(CODE),-term "$(CODE)") $(if $(FORMAT),-format "$(FORMAT)") \
-	  $(if $(MAPPING),-mapping "$(MAPPING)") $(if $(COMPLETE),-complete) $(if $(DRY),-dry) $(if $(THRESHOLD),-threshold "$(THRESHOLD)")
+	  $(if $(MAPPING),-mapping "$(MAPPING)") $(if $(COMPLETE),-complete) $(if $(DRY),-dry) $(if $(THRESHOLD),-threshold "$(THRESHOLD)") \
+	  $(if $(SHIFT),-shift "$(SHIFT)")
 
 .PHONY: replay
 replay: ## register the imported term again, 64 at a time, and count afterwards
-	@go run ./infra/local/replay -api $(API) $(if $(FILE),-file "$(FILE)")
+	@go run ./infra/local/replay -api $(API) $(if $(FILE),-file "$(FILE)") $(if $(CODE),-term "$(CODE)")
 
 .PHONY: invoke
 invoke: ## run one function's real binary with its event: make invoke FN=courses-create

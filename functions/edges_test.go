@@ -389,3 +389,43 @@ func TestATermWithoutAWindowIsClosed(t *testing.T) {
 		t.Errorf("with a window: %d %v", got.status, got.body)
 	}
 }
+
+// A term that has ended takes no registrations, whatever its window says; a window may close after the end and not open then.
+func TestNothingOpensAfterATermsEnd(t *testing.T) {
+	c := openCampus(t) // in November 2026
+	const window = `{"open": "2019-11-01T00:00:00Z", "close": "2030-01-01T00:00:00Z"}`
+	term := func(code, end, window string) answered {
+		return c.ask(http.MethodPost, "/v1/terms", fmt.Sprintf(`{"code": %q, "title": "T", "start": "2020-01-13", "end": %q, "timeZone": "America/New_York",
+			"registration": %s}`, code, end, window))
+	}
+	for code, want := range map[string]struct {
+		end, code string
+		status    int
+	}{
+		"ENDED":    {"2020-05-09", "WINDOW_CLOSED", http.StatusConflict},
+		"LAST-DAY": {"2026-11-24", "WINDOW_CLOSED", http.StatusConflict}, // the end day is not in the term
+		"GOES-ON":  {"2026-11-25", "", http.StatusCreated},
+	} {
+		made := term(code, want.end, window)
+		section := c.ask(http.MethodPost, "/v1/sections", fmt.Sprintf(`{"term": %q, "course": %q, "crn": "1", "label": "01", "capacity": 1, "status": "open"}`,
+			made.at("id"), sample.ID(sample.KindCourse, 1)))
+		got := c.ask(http.MethodPost, fmt.Sprintf("/v1/sections/%v/registrations", section.at("id")), fmt.Sprintf(`{"student": %q}`, sample.ID(sample.KindStudent, 499)))
+		if code, _ := got.at("code").(string); got.status != want.status || code != want.code {
+			t.Errorf("%s: %d %v; the section %d, the term %d", code, got.status, got.body, section.status, made.status)
+			continue
+		}
+		if want.code == "" {
+			continue
+		}
+		no := got.at("refusals").([]any)[0].(map[string]any)
+		if evidence, _ := no["evidence"].(map[string]any); evidence["termEnd"] != want.end || no["detail"] != "the term has ended: "+want.end+" is the first day after it" {
+			t.Errorf("%s: %v", code, no)
+		}
+	}
+	for opens, want := range map[string]string{"2020-05-09T03:59:59Z": "", "2020-05-09T04:00:00Z": "body.registration.open OUT_OF_RANGE"} { // midnight in New York
+		got := term("OPENS-"+want[:min(4, len(want))], "2020-05-09", `{"open": "`+opens+`"}`)
+		if strings.Join(got.fields, ", ") != want || (want == "") != (got.status == http.StatusCreated) {
+			t.Errorf("a window from %s: %d %v", opens, got.status, got.body)
+		}
+	}
+}

@@ -24,7 +24,7 @@ type updateInput struct {
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "courses-update", Method: http.MethodPatch, Path: "/v1/courses/{id}", Summary: "Change a course of the catalogue", Tag: "courses",
-		Description: "What is absent stays. The code is the course's for life.",
+		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes. The code is the course's for life.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Course], error) {
 		after, err := api.Change(in.IfMatchInput,

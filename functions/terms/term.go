@@ -11,19 +11,19 @@ import (
 
 // Window is when students may register.
 type Window struct {
-	Open  *time.Time `json:"open,omitempty" doc:"First moment; absent: no bound" example:"2024-11-04T13:00:00Z"`
+	Open  *time.Time `json:"open,omitempty" doc:"First moment, before the term's end; absent: no bound" example:"2024-11-04T13:00:00Z"`
 	Close *time.Time `json:"close,omitempty" doc:"First moment when it is over; absent: the term's end" example:"2025-01-28T05:00:00Z"`
 }
 
 // WindowChange is a merge patch of a window (RFC 7396).
 type WindowChange struct {
-	Open  api.Removable[api.Instant] `json:"open,omitzero" doc:"First moment; null: no bound" example:"2024-11-04T13:00:00Z"`
+	Open  api.Removable[api.Instant] `json:"open,omitzero" doc:"First moment, before the term's end; null: no bound" example:"2024-11-04T13:00:00Z"`
 	Close api.Removable[api.Instant] `json:"close,omitzero" doc:"First moment when it is over; null: the term's end" example:"2025-01-28T05:00:00Z"`
 }
 
 // NewWindow states a window.
 type NewWindow struct {
-	Open  *api.Instant `json:"open,omitempty" doc:"First moment; absent: no bound" example:"2024-11-04T13:00:00Z"`
+	Open  *api.Instant `json:"open,omitempty" doc:"First moment, before the term's end; absent: no bound" example:"2024-11-04T13:00:00Z"`
 	Close *api.Instant `json:"close,omitempty" doc:"First moment when it is over; absent: the term's end" example:"2025-01-28T05:00:00Z"`
 }
 
@@ -34,7 +34,7 @@ type NewTerm struct {
 	Start        string            `json:"start" format:"date" doc:"First day" example:"2025-01-13"`
 	End          string            `json:"end" format:"date" doc:"Day after the last" example:"2025-05-10"`
 	TimeZone     string            `json:"timeZone" maxLength:"64" doc:"IANA name of the campus time zone" example:"America/New_York"`
-	Registration *NewWindow        `json:"registration,omitempty" doc:"When students may register; absent: the term is closed"`
+	Registration *NewWindow        `json:"registration,omitempty" doc:"When students may register; absent: the term is closed. Nothing is open after the term's end"`
 	CreditLimit  *api.Credits      `json:"creditLimit,omitempty" minimum:"0" maximum:"100" doc:"Most credits that a student may hold; 0 or absent: no limit" example:"21"`
 	Deadlines    *api.NewDeadlines `json:"deadlines,omitempty" doc:"For sections that state none"`
 }

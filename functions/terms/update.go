@@ -24,7 +24,7 @@ type updateInput struct {
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "terms-update", Method: http.MethodPatch, Path: "/v1/terms/{id}", Summary: "Change an academic term", Tag: "terms",
-		Description: "What is absent stays; the registration window and the deadlines are replaced whole.",
+		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Term], error) {
 		after, err := api.Change(in.IfMatchInput,

@@ -21,7 +21,7 @@ func ids() registrar.IDs {
 
 func facts() registrar.EnrolFacts {
 	return registrar.EnrolFacts{
-		Term: registrar.Term{ID: "t", CreditLimit: 1800, Registration: registrar.Window{Open: now.Add(-time.Hour)}},
+		Term: registrar.Term{ID: "t", CreditLimit: 1800, End: "2024-12-21", TimeZone: "America/New_York", Registration: registrar.Window{Open: now.Add(-time.Hour)}},
 		Section: registrar.Section{ID: "s", Term: "t", Course: "c", CRN: "10001", Component: "lecture",
 			Credits:  registrar.CreditRange{Min: 400, Max: 400},
 			Meetings: []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2024-08-28", To: "2024-12-20"}}},
@@ -200,5 +200,47 @@ func TestRefusalsNameDatesCoursesAndRemediesThatExist(t *testing.T) {
 	_, err = registrar.DecideEnrol(request(), f, ids())
 	if !errors.As(err, &no) || !strings.Contains(no[0].Detail, "closed at "+text(now)) {
 		t.Errorf("after the window: %v", err)
+	}
+}
+
+// A term that has ended takes nobody, whatever its window: the end day is not in it, and begins on the campus clock.
+func TestDecideEnrol_NothingOpensAfterTheTerm(t *testing.T) {
+	end := time.Date(2024, 12, 21, 5, 0, 0, 0, time.UTC) // midnight in New York
+	for _, c := range []struct {
+		what string
+		at   time.Time
+		over bool
+	}{
+		{"the last moment", end.Add(-time.Nanosecond), false}, {"the end", end, true}, {"a day later", end.AddDate(0, 0, 1), true},
+		{"two years later", end.AddDate(2, 0, 0), true},
+	} {
+		f, r := facts(), request()
+		f.Term.Registration.Close = end.AddDate(5, 0, 0)
+		r.At = c.at
+		_, err := registrar.DecideEnrol(r, f, ids())
+		if !c.over {
+			if err != nil {
+				t.Errorf("%s: %v", c.what, err)
+			}
+			continue
+		}
+		var no *registrar.Refusal
+		if !errors.As(err, &no) || no.Code != registrar.WindowClosed || no.Evidence["termEnd"] != "2024-12-21" {
+			t.Errorf("%s: %v, %+v", c.what, err, no)
+		}
+	}
+}
+
+// A window may close after the term, which the end cuts short, but not open then.
+func TestTerm_OpensBeforeItsEnd(t *testing.T) {
+	end := time.Date(2024, 12, 21, 5, 0, 0, 0, time.UTC) // midnight in New York
+	for opens, want := range map[time.Time]string{end.Add(-time.Nanosecond): "", end: "registration.open OUT_OF_RANGE"} {
+		term := registrar.Term{
+			Code: "X", Title: "X", Start: "2024-08-26", End: "2024-12-21", TimeZone: "America/New_York",
+			Registration: registrar.Window{Open: opens, Close: end.AddDate(1, 0, 0)},
+		}
+		if got := wrong(term.Validate()); got != want {
+			t.Errorf("opens %s: %q, want %q", opens, got, want)
+		}
 	}
 }

@@ -99,7 +99,8 @@ func (t Term) Validate() error {
 	if t.Start.Valid() && t.End.Valid() && t.End <= t.Start {
 		fe.add("end", FieldOutOfRange, "the end must be after the start")
 	}
-	if _, err := Zone(t.TimeZone); err != nil {
+	_, unknown := Zone(t.TimeZone)
+	if unknown != nil {
 		fe.add("timeZone", FieldFormat, "must be an IANA time zone name")
 	}
 	moment(&fe, "registration.open", t.Registration.Open)
@@ -108,8 +109,8 @@ func (t Term) Validate() error {
 	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() && !t.Registration.Open.Before(t.Registration.Close) {
 		fe.add("registration.close", FieldOutOfRange, "registration must close after it opens")
 	}
-	if t.End.Valid() && Storable(t.Registration.Open) && t.over(t.Registration.Open) {
-		fe.add("registration.open", FieldOutOfRange, "registration must open before the term's end")
+	if opens := t.Registration.Open; t.End.Valid() && unknown == nil && !opens.IsZero() && InstantInRange(opens) && t.over(opens) {
+		fe.add("registration.open", FieldOutOfRange, "registration must open before the term's end, which is the first moment of its end day in its time zone")
 	}
 	if t.CreditLimit < 0 || t.CreditLimit > 100*100 {
 		fe.add("creditLimit", FieldOutOfRange, "must be between 0 and 100")

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,12 +12,12 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"example.com/registrar/infra/local/client"
+	"example.com/registrar/infra/local/yacs"
 	"github.com/schollz/progressbar/v3"
 )
 
@@ -28,6 +27,8 @@ type options struct {
 	term            string // code of a term that is there; empty: the schedule says it
 	zone            string
 	format, mapping string // of sections: a built-in format, or a file with a mapping
+	shift           string // years by which a schedule is moved; empty: those that bring a term that has ended to a coming year
+	now             func() time.Time
 	threshold       string // percent of rows that may be refused; empty: any
 	dry, complete   bool
 	pause           time.Duration // between two looks at the import, and before the first repetition
@@ -43,11 +44,12 @@ func main() {
 	flag.StringVar(&o.zone, "zone", "America/New_York", "time zone of the campus, for a term that is to be made")
 	flag.StringVar(&o.format, "format", "", "a format of schedules that is built in")
 	flag.StringVar(&o.mapping, "mapping", "", "a file with a mapping, for a schedule with other columns")
+	flag.StringVar(&o.shift, "shift", "", "move the dates of the schedule by so many years of 52 weeks; if the term has ended, it is moved to a coming year by itself")
 	flag.StringVar(&o.threshold, "threshold", "", "change nothing when more than so many percent of the rows would be refused")
 	flag.BoolVar(&o.dry, "dry", false, "only tell what would change")
 	flag.BoolVar(&o.complete, "complete", false, "the schedule is the whole truth: empty cells empty what is there")
 	flag.Parse()
-	o.pause, o.patience = 200*time.Millisecond, 2*time.Minute
+	o.pause, o.patience, o.now = 200*time.Millisecond, 2*time.Minute, time.Now
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, client.New(o.api, 1), o, os.Stdout)
 	stop()
@@ -96,10 +98,14 @@ func run(ctx context.Context, c *client.Client, o options, out io.Writer) error 
 	if o.file == "" {
 		return errors.New("FILE is not set")
 	}
-	body, rows, err := request(ctx, c, o, out)
+	body, file, rows, err := request(ctx, c, o, out)
+	if file != "" && file != o.file {
+		defer os.Remove(file)
+	}
 	if err != nil {
 		return err
 	}
+	o.file = file
 	began := time.Now()
 	var asked report
 	if err := c.Do(ctx, http.MethodPost, "/v1/imports", body, &asked); err != nil {
@@ -126,12 +132,12 @@ func run(ctx context.Context, c *client.Client, o options, out io.Writer) error 
 	return nil
 }
 
-// request is the body that asks for the import, and how many rows the file has, roughly.
-func request(ctx context.Context, c *client.Client, o options, out io.Writer) (body map[string]any, rows int, err error) {
+// request is the body that asks for the import, the file to upload, and how many rows it has, roughly.
+func request(ctx context.Context, c *client.Client, o options, out io.Writer) (body map[string]any, file string, rows int, err error) {
 	body = map[string]any{"kind": o.kind}
 	if o.threshold != "" {
 		if body["maxRefusedPercent"], err = strconv.Atoi(o.threshold); err != nil {
-			return nil, 0, errors.New("THRESHOLD must be a whole number of percent")
+			return nil, "", 0, errors.New("THRESHOLD must be a whole number of percent")
 		}
 	}
 	for name, set := range map[string]bool{"dryRun": o.dry, "complete": o.complete} {
@@ -145,33 +151,33 @@ func request(ctx context.Context, c *client.Client, o options, out io.Writer) (b
 	if o.mapping != "" {
 		text, err := os.ReadFile(o.mapping)
 		if err != nil {
-			return nil, 0, err
+			return nil, "", 0, err
 		}
 		if !json.Valid(text) {
-			return nil, 0, fmt.Errorf("%s is not JSON", o.mapping)
+			return nil, "", 0, fmt.Errorf("%s is not JSON", o.mapping)
 		}
 		body["mapping"] = json.RawMessage(text)
 	}
+	file = o.file
 	if rows, err = lines(o.file); err != nil || o.kind == "students" || o.kind == "instructors" {
-		return body, rows, err
+		return body, file, rows, err
 	}
 	var term client.Term
 	switch {
+	case o.term != "" && o.shift != "":
+		err = errors.New("SHIFT moves a schedule to a term of its own: say it without CODE")
 	case o.term != "":
 		var found bool
 		if term, found, err = client.TermByCode(ctx, c, o.term); err == nil && !found {
 			err = fmt.Errorf("there is no term %s", o.term)
 		}
 	case o.kind == "sections":
-		var about contents
-		if about, err = look(o.file); err == nil {
-			term, err = termFor(ctx, c, about, o, out)
-		}
+		term, file, err = termFor(ctx, c, o, out)
 	default:
 		err = errors.New("CODE is not set: the code of the term of the registrations")
 	}
 	body["term"] = term.ID
-	return body, rows, err
+	return body, file, rows, err
 }
 
 // lines counts the lines below the header, for the progress bar.
@@ -223,71 +229,51 @@ func follow(ctx context.Context, c *client.Client, o options, asked report, rows
 	return watch(ctx, c, o, asked.ID, rows)
 }
 
-// contents is what a schedule says of itself.
-type contents struct {
-	rows       int
-	semester   string // "FALL 2024"
-	start, end string // first and last day of any meeting
-}
-
-func look(path string) (contents, error) {
-	var about contents
-	file, err := os.Open(path)
+// termFor finds or makes the term of a schedule, and moves the schedule first if its term has ended. It returns the file to
+// upload, which is another one then.
+func termFor(ctx context.Context, c *client.Client, o options, out io.Writer) (term client.Term, file string, err error) {
+	schedule, err := yacs.Look(o.file)
 	if err != nil {
-		return about, err
+		return term, "", err
 	}
-	defer file.Close()
-	reader := csv.NewReader(file)
-	reader.FieldsPerRecord = -1
-	header, err := reader.Read()
-	if err != nil {
-		return about, fmt.Errorf("%s: %w", path, err)
-	}
-	semester, start, end := slices.Index(header, "semester"), slices.Index(header, "course_start_date"), slices.Index(header, "course_end_date")
-	if semester < 0 || start < 0 || end < 0 {
-		return about, fmt.Errorf("%s has not the columns semester, course_start_date and course_end_date: say CODE=, the code of its term", path)
-	}
-	for {
-		row, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return about, nil
+	years := schedule.Years(o.now())
+	if o.shift != "" {
+		if years, err = strconv.Atoi(o.shift); err != nil {
+			return term, "", errors.New("SHIFT must be a whole number of years")
 		}
-		about.rows++
-		if err != nil || len(row) != len(header) {
-			continue // the import will tell of it
-		}
-		about.semester = row[semester]
-		if about.start == "" || row[start] != "" && row[start] < about.start {
-			about.start = row[start]
-		}
-		about.end = max(about.end, row[end])
 	}
-}
-
-func termFor(ctx context.Context, c *client.Client, about contents, o options, out io.Writer) (client.Term, error) {
-	season, year, ok := strings.Cut(about.semester, " ")
-	if !ok {
-		return client.Term{}, errors.New(`the file does not say its semester as in "FALL 2024"`)
+	file = o.file
+	if years != 0 {
+		fmt.Fprintf(out, "the term %s of the file is moved by %d weeks, to %s (SHIFT=0 leaves it, but a term that has ended takes no registrations)\n",
+			schedule.Code(), years*52, schedule.Moved(years).Code())
+		schedule = schedule.Moved(years)
+		if file, err = copyOf(schedule, o.file); err != nil {
+			return term, "", err
+		}
 	}
-	code := year + "-" + season
-	term, found, err := client.TermByCode(ctx, c, code)
+	term, found, err := client.TermByCode(ctx, c, schedule.Code())
 	if err != nil || found {
-		return term, err
+		return term, file, err
 	}
 	if o.dry {
-		return term, fmt.Errorf("there is no term %s yet, and a dry run makes none", code)
+		return term, file, fmt.Errorf("there is no term %s yet, and a dry run makes none", schedule.Code())
 	}
-	last, err := time.Parse(time.DateOnly, about.end)
-	if err != nil {
-		return term, fmt.Errorf("the file's last day: %w", err)
-	}
-	title := season[:1] + strings.ToLower(season[1:]) + " " + year
-	fmt.Fprintf(out, "making the term %s (%s)\n", code, title)
+	fmt.Fprintf(out, "making the term %s (%s)\n", schedule.Code(), schedule.Title())
 	err = c.Do(ctx, http.MethodPost, "/v1/terms", map[string]any{
-		"code": code, "title": title, "start": about.start, "end": last.AddDate(0, 0, 1).Format(time.DateOnly), "timeZone": o.zone,
-		"registration": map[string]string{"open": "2000-01-01T00:00:00Z"}, // the file does not say; without a window the term is closed
+		"code": schedule.Code(), "title": schedule.Title(), "timeZone": o.zone,
+		"start": schedule.Start.Format(time.DateOnly), "end": schedule.End.AddDate(0, 0, 1).Format(time.DateOnly),
+		"registration": map[string]string{"open": "1999-01-01T00:00:00Z"}, // the file does not say; without a window the term is closed
 	}, &term)
-	return term, err
+	return term, file, err
+}
+
+// copyOf writes the moved schedule into a file of its own.
+func copyOf(schedule yacs.Schedule, path string) (string, error) {
+	file, err := os.CreateTemp("", "schedule-*.csv")
+	if err != nil {
+		return "", err
+	}
+	return file.Name(), errors.Join(schedule.Write(file, path), file.Close())
 }
 
 func upload(ctx context.Context, c *client.Client, path string, asked report) error {

@@ -20,7 +20,8 @@ import (
 // office is an API that fails as told, and remembers what it was asked.
 type office struct {
 	*httptest.Server
-	asked      map[string]any
+	asked      map[string]any // of an import
+	made       map[string]any // a term
 	uploads    []string
 	badUploads int // uploads that end with 503
 	dropped    int // looks at the import whose connection is closed without an answer
@@ -42,6 +43,9 @@ func openOffice(t *testing.T) *office {
 			if o.uploads = append(o.uploads, string(file)); len(o.uploads) <= o.badUploads {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
+		case r.Method == http.MethodPost && r.URL.Path == "/v1/terms":
+			_ = json.NewDecoder(r.Body).Decode(&o.made)
+			_, _ = io.WriteString(w, `{"id":"t-2"}`)
 		case r.URL.Path == "/v1/terms":
 			_, _ = io.WriteString(w, `{"items":[{"id":"t-1","code":"2025-FALL"}]}`)
 		case r.URL.Query().Get("show") == "changes":
@@ -62,10 +66,16 @@ func openOffice(t *testing.T) *office {
 	return o
 }
 
+const schedule = "semester,course_start_date,course_end_date\nFALL 2024,2024-08-28,2024-12-20\n"
+
 func (o *office) imports(ctx context.Context, t *testing.T, with options) (string, error) {
 	t.Helper()
 	with.api, with.file, with.pause, with.patience = o.URL, filepath.Join(t.TempDir(), "people.csv"), time.Millisecond, time.Minute
-	if err := os.WriteFile(with.file, []byte("number,name\nU1,A B\n"), 0o600); err != nil {
+	text := "number,name\nU1,A B\n"
+	if with.kind == "sections" {
+		text = schedule
+	}
+	if err := os.WriteFile(with.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -111,5 +121,32 @@ func TestImport_NamesTheImportWhenInterrupted(t *testing.T) {
 	_, err := o.imports(ctx, t, options{kind: "students"})
 	if err == nil || !strings.Contains(err.Error(), "curl "+o.URL+"/v1/imports/m-1") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A term that has ended takes no registrations: its schedule is moved to a coming year, weekday by weekday, and said so.
+func TestImport_MovesATermThatHasEnded(t *testing.T) {
+	for _, c := range []struct{ now, shift, code, end, uploaded, said string }{
+		{"2024-09-01", "", "2024-FALL", "2024-12-21", schedule, ""},
+		{"2026-11-27", "", "2027-FALL", "2027-12-18", "FALL 2027,2027-08-25,2027-12-17", "moved by 156 weeks, to 2027-FALL"},
+		{"2026-11-27", "0", "2024-FALL", "2024-12-21", schedule, ""},
+		{"2024-09-01", "2", "2026-FALL", "2026-12-19", "FALL 2026,2026-08-26,2026-12-18", "moved by 104 weeks, to 2026-FALL"},
+	} {
+		now, err := time.Parse(time.DateOnly, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("TMPDIR", t.TempDir())
+		o := openOffice(t)
+		out, err := o.imports(t.Context(), t, options{kind: "sections", shift: c.shift, now: func() time.Time { return now }})
+		if err != nil || o.asked["term"] != "t-2" || o.made["code"] != c.code || o.made["end"] != c.end {
+			t.Errorf("%s, SHIFT=%s: %v; made the term %v, asked for %v", c.now, c.shift, err, o.made, o.asked)
+		}
+		if len(o.uploads) != 1 || !strings.Contains(o.uploads[0], c.uploaded) || !strings.Contains(out, c.said) || c.said == "" && strings.Contains(out, "moved") {
+			t.Errorf("%s, SHIFT=%s: uploaded %q, said %s", c.now, c.shift, o.uploads, out)
+		}
+		if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+			t.Errorf("%s, SHIFT=%s: the copy is still there: %v, %v", c.now, c.shift, left, err)
+		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/client"
+	"example.com/registrar/infra/local/yacs"
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/schollz/progressbar/v3"
 )
@@ -28,7 +29,7 @@ import (
 func main() {
 	api := flag.String("api", "http://127.0.0.1:8080", "address of the API")
 	file := flag.String("file", "../shared/data/rpi-fall-2024.csv", "the schedule that was imported")
-	code := flag.String("term", "2024-FALL", "code of its term")
+	code := flag.String("term", "", "code of its term, if it is not the one that the import makes of the file")
 	atOnce := flag.Int("at-once", 64, "requests under way at once")
 	seed := flag.Uint64("seed", 1, "of the order in which students come")
 	flag.Parse()
@@ -71,6 +72,13 @@ func (r replay) run(ctx context.Context, path, code string) error {
 	demand, err := demands(path)
 	if err != nil {
 		return err
+	}
+	if code == "" {
+		schedule, err := yacs.Look(path)
+		if err != nil {
+			return err
+		}
+		code = schedule.Moved(schedule.Years(time.Now())).Code() // as `make import` moves a term that has ended
 	}
 	term, found, err := client.TermByCode(ctx, r.client, code)
 	if err != nil {

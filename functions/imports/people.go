@@ -26,6 +26,9 @@ type personList struct {
 	namesakes map[uint64]int
 }
 
+// maxInstructorRows bounds a file of instructors: some ten numbers are kept of each row.
+const maxInstructorRows = 500_000
+
 // personBatch is a batch of rows with what became of each.
 type personBatch struct {
 	rows     []intake.PersonRow
@@ -201,8 +204,13 @@ func (l personList) applyStudent(ctx context.Context, before registrar.Student, 
 		}
 		stated = registrar.Student{ID: registrar.StudentID(l.NewID()), Number: registrar.Personal(row.Number), Active: true}
 	}
-	if row.Given != "" || row.Family != "" { // a name is one thing
-		stated.GivenName, stated.FamilyName = registrar.Personal(row.Given), registrar.Personal(row.Family)
+	if row.Given != "" || row.Family != "" { // a name is one thing, but for a part of which the file has no column
+		if row.Given != "" || l.people.Column("givenName") != "" {
+			stated.GivenName = registrar.Personal(row.Given)
+		}
+		if row.Family != "" || l.people.Column("familyName") != "" {
+			stated.FamilyName = registrar.Personal(row.Family)
+		}
 	}
 	if row.Email != "" {
 		stated.Email = registrar.Personal(row.Email)
@@ -245,10 +253,13 @@ func (l personList) countNames(ctx context.Context) error {
 		return err
 	}
 	inFile := map[uint64]bool{} // keys of those who are in the file, and need not be counted again
-	for {
+	for rows := 0; ; rows++ {
 		row, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err == nil && rows == maxInstructorRows {
+			err = &intake.FileError{Reason: "the file has more than 500,000 rows: divide it"}
 		}
 		if err != nil {
 			return fmt.Errorf("read the file: %w", err)
@@ -302,6 +313,11 @@ func spellings(row intake.PersonRow) []string {
 		folded[f] = true
 		return again
 	})
+}
+
+// isFamilyOf reports whether a family name ends a whole name.
+func isFamilyOf(family, whole string) bool {
+	return family != "" && strings.HasSuffix(registrar.FoldCode(whole), " "+registrar.FoldCode(family))
 }
 
 // instructors states the instructors of a batch, one after the other.
@@ -390,7 +406,8 @@ func (l personList) applyInstructor(ctx context.Context, before registrar.Instru
 		return nil // skipped
 	}
 	stated := before
-	if row.Full != "" && (!known || row.Number != "" || row.Email != "") {
+	short := l.people.Column("givenName") == "" && isFamilyOf(row.Full, string(before.Name)) // the file has family names alone
+	if row.Full != "" && !short && (!known || row.Number != "" || row.Email != "") {
 		stated.Name = registrar.Personal(row.Full)
 	}
 	if row.Number != "" {

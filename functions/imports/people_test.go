@@ -181,3 +181,41 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 		t.Errorf("%v: the schedule again changed %+v", err, im.Changed)
 	}
 }
+
+// A file that has no column for a part of the name keeps this part. A number of which a spreadsheet lost digits is nobody's.
+func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
+	o := openOffice(t)
+	o.brings(registrar.ImportStudents, "number,given_name,family_name\n77,Ada,King\n78,Bo,Li\n")
+	im := o.brings(registrar.ImportStudents, "number,family_name\n77.0,Lovelace\n'78,Li\n1.23E+11,Ng\n")
+	people, err := o.StudentsByNumber(t.Context(), []string{"77", "78"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada, bo := people["77"], people["78"]
+	if ada.GivenName != "Ada" || ada.FamilyName != "Lovelace" || bo.GivenName != "Bo" || im.Changed != (registrar.ImportChanges{Updated: 1, Unchanged: 1}) || im.Rows.Refused != 1 {
+		t.Errorf("%+v, %+v, %+v, %+v", ada, bo, im.Rows, im.Changed)
+	}
+	const short = "short form of a long number"
+	if told := o.problems(im); len(told) != 1 || told[0].Row != 4 || !strings.Contains(told[0].Reason, short) {
+		t.Errorf("%+v", told)
+	}
+	o.brings(registrar.ImportInstructors, "number,name\nE1,Ada King\n")
+	o.brings(registrar.ImportInstructors, "number,family_name,email\nE1,KING,ada@example.edu\n")
+	instructors, err := o.InstructorsByNumber(t.Context(), []string{"E1"})
+	if err != nil || instructors["E1"].Name != "Ada King" || instructors["E1"].Email != "ada@example.edu" {
+		t.Errorf("%v, %+v", err, instructors)
+	}
+	im, err = o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader("student_number,term,crn\n1.23E+11,2025-SPRING,100\n"))
+	if told := o.problems(im); err != nil || len(told) != 1 || !strings.Contains(told[0].Reason, short) {
+		t.Errorf("%v, %+v", err, told)
+	}
+}
+
+// What is kept of a file of instructors has a bound: their names are counted before anything is done.
+func TestApply_TooManyInstructors(t *testing.T) {
+	o := openOffice(t)
+	im := o.brings(registrar.ImportInstructors, "name\nAda King\n"+strings.Repeat("a\n", 500_000))
+	if im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "more than 500,000 rows") || im.Changed.Created != 0 {
+		t.Errorf("%s (%s), %+v", im.State, im.Reason, im.Changed)
+	}
+}

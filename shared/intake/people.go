@@ -200,6 +200,9 @@ func (p *People) Next() (PersonRow, error) {
 	if row.Number = cell(personNumber); row.Number == "" {
 		row.Number = cell(personOtherwise)
 	}
+	if row.Number = withoutFraction(row.Number); isShortened(row.Number) {
+		refuse(p.Column("number"), shortened)
+	}
 	row.Given, row.Family, row.Full, row.Email = cell(personGiven), cell(personFamily), cell(personFull), cell(personEmail)
 	row.name(cell(personSortable))
 	for _, field := range []string{personStatus, personEnabled} {

@@ -36,7 +36,8 @@ func (r *Registrations) Next() (RegistrationRow, error) {
 	if err != nil {
 		return RegistrationRow{}, err
 	}
-	row := RegistrationRow{Row: read.number, Student: read.values[columnStudent], Term: read.values[columnTerm], CRN: read.values[columnCRN]}
+	row := RegistrationRow{Row: read.number, Term: read.values[columnTerm]}
+	row.Student, row.CRN = withoutFraction(read.values[columnStudent]), withoutFraction(read.values[columnCRN])
 	refuse := func(field, reason string) {
 		row.Problem = &Problem{Row: row.Row, Field: field, Reason: reason, Refused: true}
 	}
@@ -50,6 +51,8 @@ func (r *Registrations) Next() (RegistrationRow, error) {
 			refuse(column, "must not be empty")
 		} else if len(value) > longest {
 			refuse(column, "is too long")
+		} else if column != columnTerm && isShortened(value) {
+			refuse(column, shortened)
 		}
 		if row.Problem != nil { // the first fault tells, the same one each time
 			break

@@ -451,6 +451,7 @@ func TestRealTerms(t *testing.T) {
 		"rpi-fall-2024.csv": func(o *office) *office { return o.inTerm("2024-FALL", "Fall 2024", "2024-08-26", "2024-12-21") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			want := countRows(t, dataFile(t, name))
 			o := term(openOffice(t))
 			im := o.imports(dataFile(t, name))

@@ -217,6 +217,9 @@ func (c clockReading) certain() bool { return c.half == "" && (c.hour == 0 || c.
 
 // showsClock24 reports whether a cell has a time that can only be of 24 hours.
 func showsClock24(text string) bool {
+	if strings.HasSuffix(text, "M") || strings.HasSuffix(text, "m") { // most files say AM and PM, and are read faster so
+		return false
+	}
 	start, end, ok := splitRange(text)
 	if !ok {
 		start = text

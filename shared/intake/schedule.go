@@ -165,7 +165,7 @@ func (s *Schedule) fill(t *table) error {
 				meets = meets || cell != ""
 			case "time", "start", "end":
 				meets = meets || cell != ""
-				s.of24 = s.of24 || showsClock24(cell)
+				s.of24 = s.of24 || cell != "" && showsClock24(cell)
 			case "course", "subject", "number":
 				course += " " + cell
 			case "dateRange":

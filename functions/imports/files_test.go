@@ -269,6 +269,26 @@ func TestAShortTitleReplacesNone(t *testing.T) {
 	}
 }
 
+// A row that is refused makes nothing: no course and no instructor.
+func TestARefusedRowMakesNothing(t *testing.T) {
+	o := fall2030(openOffice(t))
+	by := func(crn, course, name string) string {
+		return strings.NewReplacer("KITE-1010", course, "TBA", name).Replace(row2030(crn, "Kites"))
+	}
+	o.imports(strings.NewReader(header + by("1", "KITE-1010", "Ada King")))
+	for name, file := range map[string]string{
+		"the number of another course's section": by("1", "KITE-1020", "Bo Li"),
+		"no capacity":                            strings.Replace(by("2", "KITE-1010", "Bo Li"), ",30,", ",,", 1),
+		"no title":                               strings.Replace(by("2", "KITE-1020", "Bo Li"), "Kites", "", 1),
+	} {
+		im := o.imports(strings.NewReader(header + file))
+		people, err := o.ImportedInstructors(t.Context(), []string{"Bo Li"})
+		if err != nil || im.Rows.Refused != 1 || im.Changed.Created+im.Changed.Updated != 0 || o.course("KITE 1020").ID != "" || len(people) != 0 {
+			t.Errorf("%s: %v, %+v, %+v, %+v, %+v", name, err, im.Rows, im.Changed, o.course("KITE 1020"), people)
+		}
+	}
+}
+
 // A section's title is its course's, unless its row has another: then the section has its own, and keeps it when the course's
 // changes. The course has that of the first row. A short title is a section's own only where its course has no other.
 func TestTheTitleOfASection(t *testing.T) {

@@ -112,17 +112,12 @@ type courseInFile struct {
 // applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors.
 func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *courseInFile, entries []intake.Entry) (registrar.ImportReport, error) {
 	var none registrar.ImportReport
-	var names, codes, crns []string
+	var codes, crns []string
 	for _, e := range entries {
 		if !e.Empty() {
-			names = append(names, e.Instructors...)
 			codes = append(codes, e.Course.Code())
 			crns = append(crns, e.Section.CRN)
 		}
-	}
-	instructors, made, err := a.Store.InstructorsByName(ctx, names)
-	if err != nil {
-		return none, fmt.Errorf("instructors: %w", err)
 	}
 	known, err := a.Store.CoursesByCode(ctx, codes)
 	if err != nil {
@@ -133,14 +128,8 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *cou
 		return none, fmt.Errorf("sections: %w", err)
 	}
 	outcomes := make([]outcome, len(entries))
-	for i, e := range entries { // who was made stands with the first row that names them
-		made = slices.DeleteFunc(made, func(name string) bool {
-			found := !e.Empty() && slices.Contains(e.Instructors, name)
-			if found {
-				outcomes[i].created("instructor")
-			}
-			return found
-		})
+	for i := range entries {
+		refuseOtherCourse(&entries[i], known, sections)
 	}
 	courses, of := coursesOf(entries, *last, outcomes)
 	err = inParallel(ctx, len(courses), func(ctx context.Context, n int) error {
@@ -165,18 +154,38 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *cou
 	if err != nil {
 		return none, fmt.Errorf("courses: %w", err)
 	}
+	var names []string
+	for i, e := range entries {
+		if e.Empty() || courses[of[i]].broken {
+			continue
+		}
+		if _, exists := sections[e.Section.CRN]; !exists {
+			if missing := missingOfSection(e); missing != nil {
+				outcomes[i].refuse(*missing)
+				continue
+			}
+		}
+		names = append(names, e.Instructors...)
+	}
+	instructors, made, err := a.Store.InstructorsByName(ctx, names)
+	if err != nil {
+		return none, fmt.Errorf("instructors: %w", err)
+	}
+	for i, e := range entries { // who was made stands with the first row that names them
+		made = slices.DeleteFunc(made, func(name string) bool {
+			found := !e.Empty() && outcomes[i].refusal == nil && !courses[of[i]].broken && slices.Contains(e.Instructors, name)
+			if found {
+				outcomes[i].created("instructor")
+			}
+			return found
+		})
+	}
 	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
 		e := entries[i]
-		if e.Empty() || courses[of[i]].broken {
+		if e.Empty() || outcomes[i].refusal != nil || courses[of[i]].broken {
 			return nil
 		}
 		before, exists := sections[e.Section.CRN]
-		if !exists {
-			if missing := missingOfSection(e); missing != nil {
-				outcomes[i].refuse(*missing)
-				return nil
-			}
-		}
 		var ids []registrar.InstructorID
 		for _, name := range e.Instructors {
 			if id := instructors[name]; !slices.Contains(ids, id) { // one person may be spelled in two ways
@@ -199,6 +208,21 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *cou
 		last.entries = nil
 	}
 	return count(im, entries, outcomes, courses, of), nil
+}
+
+// refuseOtherCourse refuses a section that stands under another course than the one with its CRN in the term, before anything of
+// that course or of its instructors is written.
+func refuseOtherCourse(e *intake.Entry, known map[string]registrar.Course, sections map[string]registrar.Section) {
+	if e.Empty() {
+		return
+	}
+	section, exists := sections[e.Section.CRN]
+	if course, ok := known[e.Course.Code()]; !exists || ok && course.ID == section.Course {
+		return
+	}
+	e.Refused = e.Rows
+	e.Problems = append(e.Problems, intake.Problem{Row: e.Row, Field: e.SectionField, Refused: true,
+		Reason: "the CRN belongs to a section of another course in this term"})
 }
 
 // coursesOf takes together what the entries say of their courses; of gives each entry's. A course stands on the rows of all its
@@ -444,9 +468,6 @@ func (a Applier) applySection(ctx context.Context, before registrar.Section, kno
 	if stated.SameFacts(before) {
 		o.unchanged++
 		return nil
-	}
-	if stated.Course != before.Course {
-		return registrar.Refuse(registrar.NameTaken, string(before.ID), "the CRN belongs to a section of another course in this term")
 	}
 	stated.Stamp = stated.Next(at)
 	if err := a.Store.UpdateSection(ctx, before, stated); err != nil {

@@ -246,7 +246,11 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 		if err != nil {
 			return "", false, err
 		}
-		return registrar.InstructorID(owners[name]), false, nil
+		owner, ok := owners[name]
+		if !ok { // who had it has been deleted since
+			return "", false, fmt.Errorf("%w: the name of an instructor is being given and taken", registrar.ErrBusy)
+		}
+		return registrar.InstructorID(owner), false, nil
 	}
 	return p.ID, err == nil, err
 }

@@ -287,6 +287,25 @@ func TestADropThatCanNeverHoldIsBusyAfterAFewRounds(t *testing.T) {
 	})
 }
 
+// Another import has the name, and its instructor is deleted before this one can look at who it is: nobody has an empty id.
+func TestANameThatIsGivenBackMeanwhileMakesNoInstructorWithoutAnID(t *testing.T) {
+	u, f, _, _ := faultyUniversity(t)
+	f.before = func(call int64) error {
+		if call > 1 {
+			return nil
+		}
+		return &types.TransactionCanceledException{Message: aws.String("cancelled"), CancellationReasons: []types.CancellationReason{
+			{Code: aws.String("None")}, {Code: aws.String("ConditionalCheckFailed")}, {Code: aws.String("None")},
+		}}
+	}
+	if ids, _, err := u.InstructorsByName(t.Context(), []string{"King"}); !errors.Is(err, registrar.ErrBusy) {
+		t.Errorf("%v, %v, want ErrBusy", ids, err)
+	}
+	if ids, made, err := u.InstructorsByName(t.Context(), []string{"King"}); err != nil || ids["King"] == "" || len(made) != 1 {
+		t.Errorf("the next time: %v, %v, %v", ids, made, err)
+	}
+}
+
 // Whoever deletes any version is not told of another's change that came between reading and deleting.
 func TestADeletionOfAnyVersionSurvivesAChangeBetween(t *testing.T) {
 	u, f, section, student := faultyUniversity(t)

@@ -45,7 +45,8 @@ func Feedback(s consumer.Settings, store FeedbackStore) consumer.Handler {
 				}
 			}
 			if strange {
-				s.Log.WarnContext(ctx, "the time of feedback is not near the function's clock, which is used instead", "kind", r.Kind, "mail", r.Mail)
+				s.Log.WarnContext(ctx, "the time of feedback is not near the function's clock, which is used instead",
+					"kind", r.Kind, "mail", r.Mail)
 			}
 			s.Log.InfoContext(ctx, "feedback on a mail", "kind", r.Kind, "detail", r.Detail, "mail", r.Mail, "suppressed", len(r.Suppressions))
 			return nil

@@ -15,15 +15,18 @@ type RefreshStore interface {
 	registrar.RefreshStore
 	registrar.TitleStore
 	CourseTerms(ctx context.Context, course registrar.CourseID) ([]registrar.TermID, error)
-	Sections(ctx context.Context, f registrar.SectionFilter, page registrar.PageRequest) (registrar.Page[registrar.SectionView], error)
+	Sections(
+		ctx context.Context, f registrar.SectionFilter, page registrar.PageRequest,
+	) (registrar.Page[registrar.SectionView], error)
 	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 }
 
 // Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section or a
-// student follows its change, and so do the titles that sections copied of a course. It reads what the records say now, so that events may come late, twice and out of order; and
-// what is fresh is left alone, so that one delivery goes on where another was killed. It needs no claims: doing it twice is as good
-// as once. A registration that was dropped keeps the CRN that it had.
+// student follows its change, and so do the titles that sections copied of a course. It reads what the records say now,
+// so that events may come late, twice and out of order; and what is fresh is left alone, so that one delivery goes on
+// where another was killed. It needs no claims: doing it twice is as good as once. A registration that was dropped
+// keeps the CRN that it had.
 func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
 	s.Claims = nil
 	return consumer.Events(s, consumer.EventWork{
@@ -80,7 +83,8 @@ func refreshRoster(ctx context.Context, store RefreshStore, section registrar.Se
 	}
 }
 
-// refreshTitles goes through the sections of a course in all terms. Their list is an index, and lags a little, as the roster.
+// refreshTitles goes through the sections of a course in all terms. Their list is an index, and lags a little, as the
+// roster.
 func refreshTitles(ctx context.Context, store RefreshStore, course registrar.CourseID, now registrar.Clock) error {
 	terms, err := store.CourseTerms(ctx, course)
 	if err != nil {

@@ -10,19 +10,21 @@ import (
 
 // How old a cached record may be, counted from before it was read.
 const (
-	// cacheAge is for whoever tells of a section or a term: a mail, a roster. A decision on a cached section compares its version
-	// when it commits.
+	// cacheAge is for whoever tells of a section or a term: a mail, a roster. A decision on a cached section compares its
+	// version when it commits.
 	cacheAge = 10 * time.Second
-	// termAge is for decisions. The version of a term is in no condition: every registration of a campus would meet at that one
-	// item, where of transactions about 125 a second are carried out one after the other, and a ConditionCheck costs two units
-	// of each registration's sixteen. So a change of a term's window, limit or deadlines takes effect everywhere within this time.
+	// termAge is for decisions. The version of a term is in no condition: every registration of a campus would meet at
+	// that one item, where of transactions about 125 a second are carried out one after the other, and a ConditionCheck
+	// costs two units of each registration's sixteen. So a change of a term's window, limit or deadlines takes effect
+	// everywhere within this time.
 	termAge = time.Second
 )
 
 // cacheSize bounds the records kept of one kind; a university's term has a few thousand sections.
 const cacheSize = 4096
 
-// cache keeps records of bounded age, and takes back none that is older than what it has known. It is safe for concurrent use.
+// cache keeps records of bounded age, and takes back none that is older than what it has known. It is safe for
+// concurrent use.
 type cache[K comparable, V any] struct {
 	now     registrar.Clock
 	version func(V) registrar.Version
@@ -57,7 +59,8 @@ func (c *cache[K, V]) get(k K, age time.Duration) (V, bool) {
 // put keeps a record that was read just now.
 func (c *cache[K, V]) put(k K, v V) { c.putRead(k, v, c.now()) }
 
-// putRead keeps a record whose reading began at that time, unless a newer version, or a later reading of the same, is known.
+// putRead keeps a record whose reading began at that time, unless a newer version, or a later reading of the same, is
+// known.
 func (c *cache[K, V]) putRead(k K, v V, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -110,10 +110,11 @@
 //
 // # Heat
 //
-// A partition takes 1,000 write and gives 3,000 read units a second, and so does an index's, whatever the table as a whole can
-// do; a write waits for the indexes that it changes. So no key may stand for a whole campus in what a registration writes. The
-// shares are of a partition's second, in the peak seconds of two loads: 242 adds, each in another second of 120 with 60 on
-// average, and 1,800 adds, which a large university has at most. TestNoPartitionIsHotButTheSeats holds what an enrolment writes.
+// A partition takes 1,000 write and gives 3,000 read units a second, and so does an index's, whatever the table as a
+// whole can do; a write waits for the indexes that it changes. So no key may stand for a whole campus in what a
+// registration writes. The shares are of a partition's second, in the peak seconds of two loads: 242 adds, each in
+// another second of 120 with 60 on average, and 1,800 adds, which a large university has at most.
+// TestNoPartitionIsHotButTheSeats holds what an enrolment writes.
 //
 //	partition key                  written by                                       how often, and by how many            242/s  1,800/s
 //	SEATS#section                  an enrolment, a drop: 2 w                        all who want the section: the one     hot by nature;
@@ -137,9 +138,9 @@
 //	GSI1 IMPORTS#…, IMPORT#id,     a step of an import, a run of a job              a few workers
 //	JOB#name, RECONCILIATIONS
 //
-// What is read by everybody, with 20 reads to a write (4,840 a second in the first load's peak), of which a tenth each asks for
-// the terms, one term and the courses, a fifth for a subject's sections (a quarter of these for one subject), and the rest for
-// single sections and schedules:
+// What is read by everybody, with 20 reads to a write (4,840 a second in the first load's peak), of which a tenth each
+// asks for the terms, one term and the courses, a fifth for a subject's sections (a quarter of these for one subject),
+// and the rest for single sections and schedules:
 //
 //	partition key                  read by                                          units of a page of 50                 242/s
 //	TERM#id                        a term 1 r; an enrolment's comes from a cache,   1                                     18 %
@@ -153,8 +154,8 @@
 //
 // # What a decision rests on
 //
-// A batch read is no snapshot, and a cached record may be outdated. So a registration commits only if every version that it was
-// decided on is still stored, and each condition stands at an item that the transaction writes anyway:
+// A batch read is no snapshot, and a cached record may be outdated. So a registration commits only if every version
+// that it was decided on is still stored, and each condition stands at an item that the transaction writes anyway:
 //
 //	the registration           its own item, version
 //	the term record            its own item, version
@@ -176,7 +177,8 @@
 // is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not marked. A mark
 // runs out after five minutes, for a function that was killed cannot take it away.
 //
-// A student is deleted in one step. A first registration in a term may not write the student's item, for the heat of the index
-// by name: it meets an item beside it that stands in no index, and counts the terms there. A deletion, a new name and the end
-// of being active write that item, too: so of the two one comes first, and the other notices; see termsKey.
+// A student is deleted in one step. A first registration in a term may not write the student's item, for the heat of
+// the index by name: it meets an item beside it that stands in no index, and counts the terms there. A deletion, a new
+// name and the end of being active write that item, too: so of the two one comes first, and the other notices; see
+// termsKey.
 package dynamo

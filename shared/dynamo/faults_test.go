@@ -19,7 +19,8 @@ import (
 )
 
 // faulty is a client whose transactions go wrong as AWS's can: before they are carried out, or after, so that only the
-// reply is lost. An error before that is no answer of the service is one of the connection, after the request was sent on it.
+// reply is lost. An error before that is no answer of the service is one of the connection, after the request was sent
+// on it.
 type faulty struct {
 	*dynamodb.Client
 	before, after func(call int64) error

@@ -22,10 +22,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// A campus meets at the seats alone; see "Heat" in the package comment. All 3,300 students of load.md's T2 register for the
-// first time in the term, each with a key: 1,500 at T2's rate and with its peak second, then 1,800 within the peak second of T3.
-// At T2's rate no partition key of the table or of an index, seats apart, is asked for more than 30 % of what a partition gives
-// in a second, and in T3's second for more than half.
+// A campus meets at the seats alone; see "Heat" in the package comment. All 3,300 students of load.md's T2 register for
+// the first time in the term, each with a key: 1,500 at T2's rate and with its peak second, then 1,800 within the peak
+// second of T3. At T2's rate no partition key of the table or of an index, seats apart, is asked for more than 30 % of
+// what a partition gives in a second, and in T3's second for more than half.
 func TestNoPartitionIsHotButTheSeats(t *testing.T) {
 	if os.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		t.Skip("only the embedded engine tells what each partition was asked for")
@@ -56,7 +56,8 @@ func TestNoPartitionIsHotButTheSeats(t *testing.T) {
 		if _, err := c.CreateTable(t.Context(), dynamo.TableDefinition("registrar")); err != nil {
 			t.Fatal(err)
 		}
-		u := registrartest.New(t, dynamo.New(c, dynamo.Config{Table: "registrar", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+		u := registrartest.New(t, dynamo.New(c, dynamo.Config{Table: "registrar",
+			CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
 		term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
 		var offered [sections]registrar.Section
 		for n := range offered {
@@ -80,7 +81,8 @@ func TestNoPartitionIsHotButTheSeats(t *testing.T) {
 						ID: "JKJaXmPLvHcESHA=", Correlation: uuid.NewString(), Principal: uuid.NewString(),
 						Trace: "Root=1-67288e44-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1",
 					})
-					_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: offered[n%sections].ID, Student: student.ID, At: time.Now()},
+					_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: offered[n%sections].ID, Student: student.ID,
+						At: time.Now()},
 						registrar.IdempotencyKey{Principal: "portal", Key: uuid.NewString(), Request: [32]byte{1}},
 						func(registrar.Registration) ([]byte, error) { return make([]byte, 600), nil }) // as long as an answer is
 					if err != nil {

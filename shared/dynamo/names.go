@@ -38,12 +38,12 @@ func namedKind(kind string) registrar.Kind {
 // folded is the form in which natural keys are compared.
 func folded(name string) string { return registrar.FoldCode(name) }
 
-// escaped is a code as it stands in keys, whose parts # separates: what a university prints may have one. Codes without it, and
-// without %, stay as they are.
+// escaped is a code as it stands in keys, whose parts # separates: what a university prints may have one. Codes without
+// it, and without %, stay as they are.
 func escaped(code string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(code) }
 
-// searched is the form in which names and titles are searched, bounded to what a sort key has room for beside an id (DynamoDB:
-// 1,024 bytes): of letters that Unicode decomposes, such as Hangul, a long title may have more.
+// searched is the form in which names and titles are searched, bounded to what a sort key has room for beside an id
+// (DynamoDB: 1,024 bytes): of letters that Unicode decomposes, such as Hangul, a long title may have more.
 func searched(name string) string {
 	const most = 900
 	form := words.Searched(name)

@@ -38,7 +38,8 @@ func (s *Store) StudentsByNumber(ctx context.Context, numbers []string) (map[str
 
 // StudentsByEmail reads the students that exist among the addresses.
 func (s *Store) StudentsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Student, error) {
-	return named(ctx, s, studentEmail, addresses, func(id string) item { return studentKey(registrar.StudentID(id)) }, studentFrom)
+	return named(ctx, s, studentEmail, addresses, func(id string) item { return studentKey(registrar.StudentID(id)) },
+		studentFrom)
 }
 
 // Students lists students by family name, or finds the one with a number.
@@ -62,7 +63,8 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 // UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive, or
 // gets another name, the versions of all their term records move, so that no enrolment commits that was decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
-	return untilFresh(ctx, func() error { return s.updateStudent(ctx, before, after) }) // of a first registration of a term
+	// of a first registration of a term
+	return untilFresh(ctx, func() error { return s.updateStudent(ctx, before, after) })
 }
 
 func (s *Store) updateStudent(ctx context.Context, before, after registrar.Student) error {
@@ -82,9 +84,9 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 		s.updated(ctx, recordOf(registrar.KindStudent, id), after.Version, studentItem(before), studentItem(after))), registrar.Answer{})
 }
 
-// overtake lets no registration commit that was decided on a version of the student before this one: each of the student's
-// term records gets another version and the student's, and a first registration in a term meets the student's. The count of
-// term records is read before they are, and must be the same at the end: so there is no other.
+// overtake lets no registration commit that was decided on a version of the student before this one: each of the
+// student's term records gets another version and the student's, and a first registration in a term meets the
+// student's. The count of term records is read before they are, and must be the same at the end: so there is no other.
 func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.table), Key: termsKey(after.ID), ConsistentRead: aws.Bool(true),
@@ -106,7 +108,8 @@ func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action
 			return nil, busyOr(ctx, fmt.Errorf("read a student's term records: %w", err))
 		}
 		for _, i := range page.Items {
-			actions = append(actions, s.updateAction(item{"PK": i["PK"], "SK": i["SK"]}, "SET studentVersion = :since ADD version :one",
+			actions = append(actions, s.updateAction(item{"PK": i["PK"], "SK": i["SK"]},
+				"SET studentVersion = :since ADD version :one",
 				"attribute_exists(PK)", item{":since": num(after.Version), ":one": num(1)}, stale))
 		}
 	}
@@ -133,8 +136,10 @@ func (s *Store) deleteStudent(ctx context.Context, id registrar.StudentID, versi
 	tombstone[TimeToLive] = num(s.now().Add(tombstoneTime).Unix())
 	return s.act(ctx, append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version),
 		s.deleteAction(preferencesKey(registrar.OfStudent(id)), "", nil, nil),
-		s.putAction(tombstone, "attribute_not_exists(terms)", always(registrar.Refuse(registrar.InUse, string(id), "the student has registrations"))),
-		s.deleteAction(studentKey(id), isVersion, item{":before": num(p.Version)}, func(old item) error { return gone(old, "student") }),
+		s.putAction(tombstone, "attribute_not_exists(terms)",
+			always(registrar.Refuse(registrar.InUse, string(id), "the student has registrations"))),
+		s.deleteAction(studentKey(id), isVersion, item{":before": num(p.Version)},
+			func(old item) error { return gone(old, "student") }),
 	), registrar.Answer{})
 }
 
@@ -189,22 +194,27 @@ func (s *Store) Instructors(ctx context.Context, page registrar.PageRequest) (re
 
 // InstructorsByNumber reads the instructors that exist among the numbers.
 func (s *Store) InstructorsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Instructor, error) {
-	return named(ctx, s, instructorNumber, numbers, func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
+	return named(ctx, s, instructorNumber, numbers,
+		func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
 }
 
 // InstructorsByEmail reads the instructors that exist among the addresses.
 func (s *Store) InstructorsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Instructor, error) {
-	return named(ctx, s, instructorEmail, addresses, func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
+	return named(ctx, s, instructorEmail, addresses,
+		func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
 }
 
 // ImportedInstructors finds the instructors that imports made under these names, keyed by name as it was asked for.
 func (s *Store) ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error) {
-	return named(ctx, s, importedName, names, func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
+	return named(ctx, s, importedName, names, func(id string) item { return instructorKey(registrar.InstructorID(id)) },
+		instructorFrom)
 }
 
-// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which it
-// names. Two people may have one name; an import, which knows nothing else of them, takes them for one.
-func (s *Store) InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, []string, error) {
+// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which
+// it names. Two people may have one name; an import, which knows nothing else of them, takes them for one.
+func (s *Store) InstructorsByName(
+	ctx context.Context, names []string,
+) (map[string]registrar.InstructorID, []string, error) {
 	owners, err := s.owners(ctx, importedName, names)
 	if err != nil {
 		return nil, nil, err
@@ -233,7 +243,8 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 	if err != nil {
 		return "", false, fmt.Errorf("make an instructor's id: %w", err)
 	}
-	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: registrar.Personal(name), Provisional: true, Stamp: registrar.Stamp{}.Next(s.now())}
+	p := registrar.Instructor{ID: registrar.InstructorID(id.String()), Name: registrar.Personal(name), Provisional: true,
+		Stamp: registrar.Stamp{}.Next(s.now())}
 	i := instructorItem(p)
 	i["importedAs"] = str(name)
 	err = s.act(ctx, []action{

@@ -28,7 +28,8 @@ func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page re
 func (s *Store) SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error) {
 	a := registrar.SeatAccount{SectionRef: ref}
 	of := registrar.Section{ID: ref.Section, Term: ref.Term, Course: ref.Course}
-	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of), offeringKey(of), courseKey(ref.Course)}, consistent)
+	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of),
+		offeringKey(of), courseKey(ref.Course)}, consistent)
 	if err != nil {
 		return a, fmt.Errorf("read a section and its seats: %w", err)
 	}
@@ -103,7 +104,8 @@ func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, c
 			if a.Listed, err = s.countOf(ctx, listed); err != nil {
 				return nil, err
 			}
-			if a.Present, err = s.countOf(ctx, s.inIndex("GSI1", subjectOfTerm(a.Term, course.Subject), escaped(course.Number)+"#")); err != nil {
+			if a.Present, err = s.countOf(ctx, s.inIndex("GSI1", subjectOfTerm(a.Term, course.Subject),
+				escaped(course.Number)+"#")); err != nil {
 				return nil, err
 			}
 			accounts = append(accounts, a)

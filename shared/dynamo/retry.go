@@ -78,8 +78,8 @@ func unsent(err error) bool {
 	return errors.As(err, &u)
 }
 
-// mayTryAgain reports whether the same request may be sent again: the service said so, or nobody knows whether it arrived, or
-// there was no connection. Without credentials, or a host of that name, no attempt ever will.
+// mayTryAgain reports whether the same request may be sent again: the service said so, or nobody knows whether it
+// arrived, or there was no connection. Without credentials, or a host of that name, no attempt ever will.
 func mayTryAgain(err error) bool {
 	if unsent(err) {
 		return sent.MayConnect(err)
@@ -121,7 +121,8 @@ func busyOr(ctx context.Context, err error) error {
 	return err
 }
 
-// unanswered is how many attempts of a request are made that nobody answers, or that find no connection: as the SDK does.
+// unanswered is how many attempts of a request are made that nobody answers, or that find no connection: as the SDK
+// does.
 const unanswered = 3
 
 // again makes a request until the service serves it, as long as it asks to come again: forty times at most, which is about a

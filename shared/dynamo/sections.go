@@ -223,7 +223,8 @@ func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Secti
 	return s.updateSection(ctx, before, after)
 }
 
-// SaveTitle implements [registrar.TitleStore]: an update of the section, and a check of its course in the same transaction.
+// SaveTitle implements [registrar.TitleStore]: an update of the section, and a check of its course in the same
+// transaction.
 func (s *Store) SaveTitle(ctx context.Context, before, after registrar.Section, course registrar.Course) error {
 	return s.updateSection(ctx, before, after, action{
 		write: s.unchanged(courseKey(course.ID), course.Version), refused: always(registrar.ErrStale),

@@ -80,7 +80,8 @@ func TestTheProblemsOfAnImportExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	im.State, im.StartedAt, im.Stamp = registrar.ImportRunning, u.Now(), im.Next(u.Now())
-	if err := u.SaveImport(t.Context(), im, registrar.ImportReport{Problems: []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x"}}}); err != nil {
+	if err := u.SaveImport(t.Context(), im,
+		registrar.ImportReport{Problems: []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.Query(t.Context(), &dynamodb.QueryInput{
@@ -189,21 +190,26 @@ func TestStore_UnderContention(t *testing.T) {
 	}
 	registrartest.RunSimulated(t, func(t testing.TB) registrartest.Store {
 		c := settled{overEngine(localdynamodb.Options{Contention: localdynamodb.AWSContention()})}
-		return dynamo.New(c, dynamo.Config{Table: newTable(t, c.Client), CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
+		return dynamo.New(c, dynamo.Config{Table: newTable(t, c.Client), CursorKey: registrar.NewSecret("0123456789abcdef")},
+			time.Now)
 	})
 }
 
 // settled is a client whose eventually consistent reads wait until they show what was written before.
 type settled struct{ *dynamodb.Client }
 
-func (c settled) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (c settled) Query(
+	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	if !aws.ToBool(in.ConsistentRead) {
 		time.Sleep(time.Second)
 	}
 	return c.Client.Query(ctx, in, o...)
 }
 
-func (c settled) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (c settled) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
 	for _, all := range in.RequestItems {
 		if !aws.ToBool(all.ConsistentRead) {
 			time.Sleep(time.Second)

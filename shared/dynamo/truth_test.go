@@ -38,8 +38,8 @@ func partition(k map[string]types.AttributeValue) string {
 	return pk.Value
 }
 
-// torn is a client whose batch reads are none: some of the items are read first, then something happens, then the others are
-// read. (Developer guide, "Isolation levels": a BatchGetItem as a unit is read-committed.)
+// torn is a client whose batch reads are none: some of the items are read first, then something happens, then the
+// others are read. (Developer guide, "Isolation levels": a BatchGetItem as a unit is read-committed.)
 type torn struct {
 	*dynamodb.Client
 	first   func(partition string) bool
@@ -47,7 +47,9 @@ type torn struct {
 	armed   atomic.Bool
 }
 
-func (c *torn) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (c *torn) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
 	for table, all := range in.RequestItems {
 		first, rest := all, all
 		first.Keys, rest.Keys = nil, nil
@@ -63,12 +65,14 @@ func (c *torn) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput,
 		if !student || len(first.Keys) == 0 || len(rest.Keys) == 0 || !c.armed.CompareAndSwap(true, false) {
 			continue
 		}
-		a, err := c.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: first}}, o...)
+		a, err := c.Client.BatchGetItem(ctx,
+			&dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: first}}, o...)
 		if err != nil {
 			return nil, err
 		}
 		c.between()
-		b, err := c.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: rest}}, o...)
+		b, err := c.Client.BatchGetItem(ctx,
+			&dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: rest}}, o...)
 		if err != nil {
 			return nil, err
 		}
@@ -98,11 +102,13 @@ func TestARetryGetsTheAnswerOfAnAttemptThatCommitsBetweenTwoReads(t *testing.T) 
 				reply := func(registrar.Registration) ([]byte, error) { return []byte("first"), nil }
 				for what, request := range map[string]func(key registrar.IdempotencyKey) error{
 					"enrol": func(key registrar.IdempotencyKey) error {
-						_, err := u.Desk().Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key, reply)
+						_, err := u.Desk().Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID,
+							At: u.Now()}, key, reply)
 						return err
 					},
 					"drop": func(key registrar.IdempotencyKey) error {
-						_, err := u.Desk().Drop(t.Context(), registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key, reply)
+						_, err := u.Desk().Drop(t.Context(), registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.Now()},
+							key, reply)
 						return err
 					},
 				} {
@@ -110,7 +116,8 @@ func TestARetryGetsTheAnswerOfAnAttemptThatCommitsBetweenTwoReads(t *testing.T) 
 						if _, err := u.Enrol(section.ID, student.ID); err != nil && !registrar.IsRefusal(err, registrar.AlreadyEnrolled) {
 							t.Fatal(err)
 						}
-					} else if _, err := u.Drop(section.ID, student.ID); err != nil && !registrar.IsRefusal(err, registrar.NotEnrolled) {
+					} else if _, err := u.Drop(section.ID, student.ID); err != nil &&
+						!registrar.IsRefusal(err, registrar.NotEnrolled) {
 						t.Fatal(err)
 					}
 					told := len(u.Refused.Events())
@@ -170,8 +177,8 @@ func (c *halfRead) BatchGetItem(
 	return later, nil
 }
 
-// A student's term record gets another version when the student leaves or is renamed. Whoever has read the student before that
-// and the record after it has the record's newest version, and would commit.
+// A student's term record gets another version when the student leaves or is renamed. Whoever has read the student
+// before that and the record after it has the record's newest version, and would commit.
 func TestWhoHasLeftIsNotEnrolledByATornRead(t *testing.T) {
 	c := &halfRead{Client: client(t, nil)}
 	u := newUniversity(t, c, newTable(t, c.Client))
@@ -205,12 +212,13 @@ func TestWhoHasLeftIsNotEnrolledByATornRead(t *testing.T) {
 		}
 	}
 	if r, err := u.Enrol(second.ID, bob.ID); err != nil || r.StudentName != "Better, Bob" {
-		t.Errorf("a student who was renamed before the term record was read stands on the roster as %q, %v", r.StudentName, err)
+		t.Errorf("a student who was renamed before the term record was read stands on the roster as %q, %v", r.StudentName,
+			err)
 	}
 }
 
-// Without a key nobody can tell a retry, but what is refused must have been so: whoever got the last seat a moment ago is
-// not told that there is none.
+// Without a key nobody can tell a retry, but what is refused must have been so: whoever got the last seat a moment ago
+// is not told that there is none.
 func TestWhoHasTheLastSeatIsNotToldThatTheSectionIsFull(t *testing.T) {
 	for order, first := range readFirst {
 		if strings.Contains(order, "answer") {
@@ -233,13 +241,14 @@ func TestWhoHasTheLastSeatIsNotToldThatTheSectionIsFull(t *testing.T) {
 	}
 }
 
-// While an attempt is being carried out, the condition on its key's answer may be told as a conflict to the next one, and only
-// another condition as failed.
+// While an attempt is being carried out, the condition on its key's answer may be told as a conflict to the next one,
+// and only another condition as failed.
 func TestACreationIsAnsweredWhenOnlyTheNameIsSaidToBeTaken(t *testing.T) {
 	u, f, _, _ := faultyUniversity(t)
 	key := registrar.IdempotencyKey{Principal: "p", Key: "k", Request: [32]byte{1}}
 	create := func(id registrar.CourseID) error {
-		c := registrar.Course{ID: id, Subject: "NEW", Number: "1", Title: "X", Credits: registrar.CreditRange{Min: 100, Max: 100}, Stamp: registrar.Stamp{}.Next(u.Now())}
+		c := registrar.Course{ID: id, Subject: "NEW", Number: "1", Title: "X",
+			Credits: registrar.CreditRange{Min: 100, Max: 100}, Stamp: registrar.Stamp{}.Next(u.Now())}
 		return u.CreateCourse(t.Context(), c, registrar.Answer{Key: key, Reply: []byte("first")})
 	}
 	f.before = func(call int64) error {
@@ -249,9 +258,11 @@ func TestACreationIsAnsweredWhenOnlyTheNameIsSaidToBeTaken(t *testing.T) {
 		if err := create("c1"); err != nil {
 			t.Error("the first attempt:", err)
 		}
-		return &types.TransactionCanceledException{Message: aws.String("cancelled"), CancellationReasons: []types.CancellationReason{
-			{Code: aws.String("None")}, {Code: aws.String("ConditionalCheckFailed")}, {Code: aws.String("None")}, {Code: aws.String("TransactionConflict")},
-		}}
+		return &types.TransactionCanceledException{Message: aws.String("cancelled"),
+			CancellationReasons: []types.CancellationReason{
+				{Code: aws.String("None")}, {Code: aws.String("ConditionalCheckFailed")}, {Code: aws.String("None")},
+				{Code: aws.String("TransactionConflict")},
+			}}
 	}
 	var before *registrar.AnsweredBefore
 	if err := create("c2"); !errors.As(err, &before) || string(before.Reply) != "first" {
@@ -266,7 +277,8 @@ func TestADropThatCanNeverHoldIsBusyAfterAFewRounds(t *testing.T) {
 		if _, err := u.Enrol(section.ID, student.ID); err != nil {
 			t.Fatal(err)
 		}
-		seats := map[string]types.AttributeValue{"PK": &types.AttributeValueMemberS{Value: "SEATS#" + string(section.ID)}, "SK": &types.AttributeValueMemberS{Value: "SEATS"}}
+		seats := map[string]types.AttributeValue{"PK": &types.AttributeValueMemberS{Value: "SEATS#" + string(section.ID)},
+			"SK": &types.AttributeValueMemberS{Value: "SEATS"}}
 		tables, err := f.ListTables(t.Context(), &dynamodb.ListTablesInput{})
 		if err != nil {
 			t.Fatal(err)
@@ -281,27 +293,32 @@ func TestADropThatCanNeverHoldIsBusyAfterAFewRounds(t *testing.T) {
 		f.calls.Store(0)
 		began := time.Now()
 		_, err = u.Drop(section.ID, student.ID)
-		if took := time.Since(began); !errors.Is(err, registrar.ErrBusy) || f.calls.Load() > 20 || took < 100*time.Millisecond || took > 5*time.Second {
-			t.Errorf("%d transactions in %v, then %v; want a score at most, with pauses between, and ErrBusy", f.calls.Load(), took, err)
+		if took := time.Since(began); !errors.Is(err, registrar.ErrBusy) || f.calls.Load() > 20 ||
+			took < 100*time.Millisecond || took > 5*time.Second {
+			t.Errorf("%d transactions in %v, then %v; want a score at most, with pauses between, and ErrBusy", f.calls.Load(),
+				took, err)
 		}
 	})
 }
 
-// Another import has the name, and its instructor is deleted before this one can look at who it is: nobody has an empty id.
+// Another import has the name, and its instructor is deleted before this one can look at who it is: nobody has an empty
+// id.
 func TestANameThatIsGivenBackMeanwhileMakesNoInstructorWithoutAnID(t *testing.T) {
 	u, f, _, _ := faultyUniversity(t)
 	f.before = func(call int64) error {
 		if call > 1 {
 			return nil
 		}
-		return &types.TransactionCanceledException{Message: aws.String("cancelled"), CancellationReasons: []types.CancellationReason{
-			{Code: aws.String("None")}, {Code: aws.String("ConditionalCheckFailed")}, {Code: aws.String("None")},
-		}}
+		return &types.TransactionCanceledException{Message: aws.String("cancelled"),
+			CancellationReasons: []types.CancellationReason{
+				{Code: aws.String("None")}, {Code: aws.String("ConditionalCheckFailed")}, {Code: aws.String("None")},
+			}}
 	}
 	if ids, _, err := u.InstructorsByName(t.Context(), []string{"King"}); !errors.Is(err, registrar.ErrBusy) {
 		t.Errorf("%v, %v, want ErrBusy", ids, err)
 	}
-	if ids, made, err := u.InstructorsByName(t.Context(), []string{"King"}); err != nil || ids["King"] == "" || len(made) != 1 {
+	if ids, made, err := u.InstructorsByName(t.Context(), []string{"King"}); err != nil || ids["King"] == "" ||
+		len(made) != 1 {
 		t.Errorf("the next time: %v, %v, %v", ids, made, err)
 	}
 }
@@ -351,12 +368,16 @@ type counting struct {
 	reads, writes []string
 }
 
-func (c *counting) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (c *counting) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
 	c.reads = append(c.reads, kindOf(in.Key))
 	return c.Client.GetItem(ctx, in, o...)
 }
 
-func (c *counting) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (c *counting) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
 	for _, all := range in.RequestItems {
 		var kinds []string
 		for _, k := range all.Keys {
@@ -368,7 +389,9 @@ func (c *counting) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemIn
 	return c.Client.BatchGetItem(ctx, in, o...)
 }
 
-func (c *counting) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+func (c *counting) TransactWriteItems(
+	ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options),
+) (*dynamodb.TransactWriteItemsOutput, error) {
 	c.writes = append(c.writes, "transaction")
 	return c.Client.TransactWriteItems(ctx, in, o...)
 }
@@ -378,8 +401,8 @@ func kindOf(k map[string]types.AttributeValue) string {
 	return kind
 }
 
-// The third student who wants a full section is told so after one read of their own records: nobody asks the seats, for the
-// second one just did. Each rule is looked at, and an earlier attempt that won is answered.
+// The third student who wants a full section is told so after one read of their own records: nobody asks the seats, for
+// the second one just did. Each rule is looked at, and an earlier attempt that won is answered.
 func TestAFullSectionRefusesWithoutItsSeats(t *testing.T) {
 	c := &counting{Client: client(t, nil)}
 	table := newTable(t, c.Client)
@@ -388,7 +411,8 @@ func TestAFullSectionRefusesWithoutItsSeats(t *testing.T) {
 	u := registrartest.New(t, store)
 	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
 	section := u.NewSection(term, course, "100", 1)
-	ann, bob, carl := u.NewStudent("U1", "Ann", "Able"), u.NewStudent("U2", "Bob", "Best"), u.NewStudent("U3", "Carl", "Cole")
+	ann, bob, carl := u.NewStudent("U1", "Ann", "Able"), u.NewStudent("U2", "Bob", "Best"),
+		u.NewStudent("U3", "Carl", "Cole")
 	left := u.NewStudent("U4", "Dan", "Dole")
 	inactive := left
 	inactive.Active, inactive.Stamp = false, left.Next(u.Now())
@@ -411,7 +435,8 @@ func TestAFullSectionRefusesWithoutItsSeats(t *testing.T) {
 	if err := enrol(ann, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := enrol(bob, "b"); !registrar.IsRefusal(err, registrar.SectionFull) { // it looks at the seats, and once more at the rest
+	// it looks at the seats, and once more at the rest
+	if err := enrol(bob, "b"); !registrar.IsRefusal(err, registrar.SectionFull) {
 		t.Errorf("the first to come too late: %v", err)
 	}
 	const own = "ANSWER STUDENT STUDENT STUDENT"
@@ -428,7 +453,8 @@ func TestAFullSectionRefusesWithoutItsSeats(t *testing.T) {
 		t.Errorf("who has the seat, once more: %v", err)
 	}
 	asked("a refusal that rests on the student's own records", own, own)
-	if err := enrol(left, "d"); !registrar.IsRefusal(err, registrar.SectionFull) || !registrar.IsRefusal(err, registrar.StateForbids) {
+	if err := enrol(left, "d"); !registrar.IsRefusal(err, registrar.SectionFull) ||
+		!registrar.IsRefusal(err, registrar.StateForbids) {
 		t.Errorf("an inactive student: %v, want both refusals", err)
 	}
 	asked("two refusals", own, own)
@@ -453,8 +479,8 @@ func TestAFullSectionRefusesWithoutItsSeats(t *testing.T) {
 	registrartest.CheckSeats(t, store, section.ID)
 }
 
-// What a full section was refused by is as fresh as its seats: once they are known to belong to another version of the section,
-// it is read again.
+// What a full section was refused by is as fresh as its seats: once they are known to belong to another version of the
+// section, it is read again.
 func TestAFullSectionThatChangedIsReadAgain(t *testing.T) {
 	c := client(t, nil)
 	table := newTable(t, c)
@@ -484,7 +510,8 @@ func TestADecisionsTermIsAtMostASecondOld(t *testing.T) {
 	at := time.Date(2024, 11, 4, 9, 0, 0, 0, time.UTC)
 	u, elsewhere := registrartest.New(t, newStore(c, table, func() time.Time { return at })), newUniversity(t, c, table)
 	term := u.NewTerm("2025-SPRING")
-	section, ann, bob := u.NewSection(term, u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent("U1", "Ann", "Able"), u.NewStudent("U2", "Bob", "Best")
+	section, ann, bob := u.NewSection(term, u.NewCourse("CSCI", "1100", "One"), "100", 5),
+		u.NewStudent("U1", "Ann", "Able"), u.NewStudent("U2", "Bob", "Best")
 	if _, err := u.Enrol(section.ID, ann.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -515,10 +542,12 @@ func TestWhatIsNeverSentIsAFailureAndNoUnknownOutcome(t *testing.T) {
 		spoil func(*dynamodb.Options)
 		busy  bool // a moment later it may pass
 	}{
-		"no credentials":       {func(o *dynamodb.Options) { o.Credentials = noCredentials{} }, false},
-		"no endpoint":          {func(o *dynamodb.Options) { o.BaseEndpoint, o.Region = nil, "" }, false},
-		"an impossible one":    {func(o *dynamodb.Options) { o.BaseEndpoint = aws.String("http://[::1") }, false},
-		"a refused connection": {func(o *dynamodb.Options) { o.BaseEndpoint, o.HTTPClient = aws.String(closed), http.DefaultClient }, true},
+		"no credentials":    {func(o *dynamodb.Options) { o.Credentials = noCredentials{} }, false},
+		"no endpoint":       {func(o *dynamodb.Options) { o.BaseEndpoint, o.Region = nil, "" }, false},
+		"an impossible one": {func(o *dynamodb.Options) { o.BaseEndpoint = aws.String("http://[::1") }, false},
+		"a refused connection": {func(o *dynamodb.Options) {
+			o.BaseEndpoint, o.HTTPClient = aws.String(closed), http.DefaultClient
+		}, true},
 	} {
 		t.Run(what, func(t *testing.T) {
 			sound := client(t, nil)
@@ -534,7 +563,8 @@ func TestWhatIsNeverSentIsAFailureAndNoUnknownOutcome(t *testing.T) {
 				"a transaction": store.UpdateTerm(ctx, term, after), "a read": reading,
 				"a deletion": store.DeleteTerm(ctx, term.ID, 0), "a job": store.SaveJob(ctx, registrar.Job{Name: "j", Version: 1}),
 			} {
-				if err == nil || errors.Is(err, registrar.ErrOutcomeUnknown) || errors.Is(err, registrar.ErrBusy) != c.busy || ctx.Err() != nil {
+				if err == nil || errors.Is(err, registrar.ErrOutcomeUnknown) || errors.Is(err, registrar.ErrBusy) != c.busy ||
+					ctx.Err() != nil {
 					t.Errorf("%s: %v (busy: %t), want a failure (busy: %t)", asked, err, errors.Is(err, registrar.ErrBusy), c.busy)
 				}
 			}
@@ -551,8 +581,8 @@ func TestAParameterThatTheSDKRefusesIsAFailure(t *testing.T) {
 	}
 }
 
-// Once an attempt was not answered, nothing that is found out later makes its outcome known: neither that there is no way
-// to the service any more, nor that the service denies access now.
+// Once an attempt was not answered, nothing that is found out later makes its outcome known: neither that there is no
+// way to the service any more, nor that the service denies access now.
 func TestTheOutcomeStaysUnknownWhenNoFurtherAttemptCanBeSent(t *testing.T) {
 	for what, later := range map[string]error{
 		"no credentials any more": nil,
@@ -620,7 +650,8 @@ func TestACrowdThatComesTooLateLeavesTheSeatsAlone(t *testing.T) {
 			}
 		}
 		if most := int64(span/registrar.FullAge) + 2; seats.Load() > most || own.Load() < 3*crowd {
-			t.Errorf("%d refusals within %v asked the seats %d times, want %d at most; and the students' own items %d times", crowd, span, seats.Load(), most, own.Load())
+			t.Errorf("%d refusals within %v asked the seats %d times, want %d at most; and the students' own items %d times",
+				crowd, span, seats.Load(), most, own.Load())
 		}
 	})
 }

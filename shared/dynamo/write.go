@@ -89,13 +89,14 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 	}
 }
 
-// unknownUnless gives the reason why no further attempt is made. It is [registrar.ErrOutcomeUnknown] unless nothing of the
-// attempts before was done.
+// unknownUnless gives the reason why no further attempt is made. It is [registrar.ErrOutcomeUnknown] unless nothing of
+// the attempts before was done.
 func unknownUnless(undone bool, why error) error {
 	if undone {
 		return why
 	}
-	return fmt.Errorf("%w: an attempt was not answered, and then: %v", registrar.ErrOutcomeUnknown, why) //nolint:errorlint // it is neither busy nor a failure
+	//nolint:errorlint // it is neither busy nor a failure
+	return fmt.Errorf("%w: an attempt was not answered, and then: %v", registrar.ErrOutcomeUnknown, why)
 }
 
 // errLater tells that another attempt must wait longer.
@@ -113,7 +114,8 @@ func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(co
 	switch {
 	case unsent(err):
 		return nil // the attempt says why
-	case err != nil && !errors.Is(err, registrar.ErrStale) && mayTryAgain(err): // where nothing can be read, nothing can be written
+	// where nothing can be read, nothing can be written
+	case err != nil && !errors.Is(err, registrar.ErrStale) && mayTryAgain(err):
 		return errLater
 	}
 	return err
@@ -139,9 +141,10 @@ type action struct {
 	refused func(old item) error // given the item that stood in the way; nil: the condition cannot fail for a reason to tell
 }
 
-// act carries out the actions, and the answer if there is a key. Of several failed conditions all are told, unless the key has
-// an answer: then an earlier attempt of the same request may be what stands in the way. That is read, whichever conditions are
-// said to have failed: while the earlier attempt is being carried out, the one on the answer may be told as a conflict.
+// act carries out the actions, and the answer if there is a key. Of several failed conditions all are told, unless the
+// key has an answer: then an earlier attempt of the same request may be what stands in the way. That is read, whichever
+// conditions are said to have failed: while the earlier attempt is being carried out, the one on the answer may be told
+// as a conflict.
 func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answer) error {
 	items := make([]types.TransactWriteItem, 0, len(actions)+1)
 	for _, a := range actions {
@@ -198,8 +201,8 @@ func untilFresh(ctx context.Context, try func() error) error {
 	}
 }
 
-// ofAny is what a deletion of any version makes of an error: another change between reading and deleting is nothing that the
-// caller asked about.
+// ofAny is what a deletion of any version makes of an error: another change between reading and deleting is nothing
+// that the caller asked about.
 func ofAny(version registrar.Version, err error) error {
 	if version == 0 && errors.Is(err, registrar.ErrVersionMismatch) {
 		return registrar.ErrStale

@@ -62,8 +62,8 @@ func (c ClockTime) String() string {
 // Valid reports whether c is within a day; 24:00 is allowed as an end.
 func (c ClockTime) Valid() bool { return c >= 0 && c <= 24*60 }
 
-// LastMoment is the last moment of the day in a zone, to the millisecond, which is how instants are stored; zero for a date that is
-// none.
+// LastMoment is the last moment of the day in a zone, to the millisecond, which is how instants are stored; zero for a
+// date that is none.
 func (d Date) LastMoment(zone *time.Location) time.Time {
 	start, err := d.in(zone)
 	if err != nil {

@@ -9,30 +9,30 @@ import (
 	"time"
 )
 
-// Decision is one decision on facts that a store keeps, and the one place where two things are seen to. A decision that was
-// overtaken is made again, after a pause and not for ever. And no is said only of facts that were true together: what a store
-// reads in one batch is no snapshot, so that one item may be as it was before another request's success, and the next as it
-// is after it.
+// Decision is one decision on facts that a store keeps, and the one place where two things are seen to. A decision that
+// was overtaken is made again, after a pause and not for ever. And no is said only of facts that were true together:
+// what a store reads in one batch is no snapshot, so that one item may be as it was before another request's success,
+// and the next as it is after it.
 type Decision[F any] struct {
 	// Read reads the facts. An error ends the decision; a refusal does so only when a second reading gives it, too.
 	Read func(context.Context) (F, error)
-	// Commit decides on the facts and writes what was decided: nil, a refusal or [FieldErrors], [ErrStale] when the facts no
-	// longer held, or what else is to be told.
+	// Commit decides on the facts and writes what was decided: nil, a refusal or [FieldErrors], [ErrStale] when the facts
+	// no longer held, or what else is to be told.
 	Commit func(context.Context, F) error
-	// Same reports whether two readings found the same versions of all records. What did not change between the readings was
-	// true, together, at the moment between them.
+	// Same reports whether two readings found the same versions of all records. What did not change between the readings
+	// was true, together, at the moment between them.
 	Same func(before, now F) bool
 	// Certain reports whether one reading is enough for this refusal. Nil: never.
 	Certain func(no error, now F) bool
 }
 
-// rounds bounds how often facts are read for one decision. A student who asks for a dozen sections at once is overtaken by
-// each of their own requests that succeeds; what is overtaken more often than that is crowded out, or can never hold, as a
-// drop under a counter that is wrong. With their pauses the rounds take about two seconds.
+// rounds bounds how often facts are read for one decision. A student who asks for a dozen sections at once is overtaken
+// by each of their own requests that succeeds; what is overtaken more often than that is crowded out, or can never
+// hold, as a drop under a counter that is wrong. With their pauses the rounds take about two seconds.
 const rounds = 16
 
-// Make makes the decision. Besides what Read and Commit return, it returns [ErrBusy] when the facts changed in each round, or
-// the context ended; nothing was done then.
+// Make makes the decision. Besides what Read and Commit return, it returns [ErrBusy] when the facts changed in each
+// round, or the context ended; nothing was done then.
 func (d Decision[F]) Make(ctx context.Context) error {
 	var before refusal[F]
 	for round := 1; round <= rounds; round++ {
@@ -99,7 +99,8 @@ func codes(err error) []Code {
 	return codes
 }
 
-// pauseRound waits before another round, with full jitter, doubling from ten milliseconds to 160. [ErrBusy] when the context ends.
+// pauseRound waits before another round, with full jitter, doubling from ten milliseconds to 160. [ErrBusy] when the
+// context ends.
 func pauseRound(ctx context.Context, round int) error {
 	const first, longest = 10 * time.Millisecond, 160 * time.Millisecond
 	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(longest, first<<min(round-1, 10))))) + 1)

@@ -34,8 +34,10 @@ func decide(ctx context.Context, readings ...reading) (rounds int, err error) {
 
 func TestDecision_TellsARefusalOfFactsThatWereTrueTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full, held := registrar.Refuse(registrar.SectionFull, "s", "full"), registrar.Refuse(registrar.AlreadyEnrolled, "s", "held")
-		missing, mismatch := registrar.Refuse(registrar.NotFound, "s", "none"), registrar.Refuse(registrar.IdempotencyMismatch, "", "another")
+		full, held := registrar.Refuse(registrar.SectionFull, "s", "full"),
+			registrar.Refuse(registrar.AlreadyEnrolled, "s", "held")
+		missing, mismatch := registrar.Refuse(registrar.NotFound, "s", "none"),
+			registrar.Refuse(registrar.IdempotencyMismatch, "", "another")
 		wrong := registrar.FieldErrors{{Field: "credits", Code: registrar.FieldOutOfRange}}
 		before, failure := &registrar.AnsweredBefore{}, errors.New("failure")
 		for name, c := range map[string]struct {
@@ -43,14 +45,16 @@ func TestDecision_TellsARefusalOfFactsThatWereTrueTogether(t *testing.T) {
 			rounds   int
 			want     error
 		}{
-			"done":                                     {[]reading{{}}, 1, nil},
-			"a failure":                                {[]reading{{read: failure}}, 1, failure},
-			"twice the same":                           {[]reading{{commit: held}}, 2, held},
-			"answered before, at a second look":        {[]reading{{commit: held}, {read: before}}, 2, before},
-			"possible, at a second look":               {[]reading{{commit: full}, {version: 1}}, 2, nil},
-			"other records the second time":            {[]reading{{version: 1, commit: full}, {version: 2, commit: full}}, 3, full},
-			"another reason the second time":           {[]reading{{commit: full}, {commit: held}}, 3, held},
-			"overtaken between two looks":              {[]reading{{commit: full}, {commit: registrar.ErrStale}, {commit: full}}, 4, full},
+			"done":                              {[]reading{{}}, 1, nil},
+			"a failure":                         {[]reading{{read: failure}}, 1, failure},
+			"twice the same":                    {[]reading{{commit: held}}, 2, held},
+			"answered before, at a second look": {[]reading{{commit: held}, {read: before}}, 2, before},
+			"possible, at a second look":        {[]reading{{commit: full}, {version: 1}}, 2, nil},
+			"other records the second time": {[]reading{{version: 1, commit: full}, {version: 2, commit: full}}, 3,
+				full},
+			"another reason the second time": {[]reading{{commit: full}, {commit: held}}, 3, held},
+			"overtaken between two looks": {[]reading{{commit: full}, {commit: registrar.ErrStale}, {commit: full}},
+				4, full},
 			"not there":                                {[]reading{{read: missing}}, 2, missing},
 			"not there, and then it is":                {[]reading{{read: missing}, {}}, 2, nil},
 			"not there, and then full":                 {[]reading{{read: missing}, {commit: full}}, 3, full},
@@ -78,8 +82,10 @@ func TestDecision_EndsWhenItsFactsAreNeverFresh(t *testing.T) {
 			}
 			began := time.Now()
 			rounds, err := decide(t.Context(), readings...)
-			if took := time.Since(began); !errors.Is(err, registrar.ErrBusy) || rounds > 20 || took < 100*time.Millisecond || took > 3*time.Second {
-				t.Errorf("%s: %v after %d readings in %v, want ErrBusy after a score at most, in a second or two", name, err, rounds, took)
+			if took := time.Since(began); !errors.Is(err, registrar.ErrBusy) || rounds > 20 || took < 100*time.Millisecond ||
+				took > 3*time.Second {
+				t.Errorf("%s: %v after %d readings in %v, want ErrBusy after a score at most, in a second or two", name, err,
+					rounds, took)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			began = time.Now()

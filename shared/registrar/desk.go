@@ -16,17 +16,18 @@ type RegistrationStore interface {
 	// [*AnsweredBefore] when the key has an answer, a [*Refusal] with [IdempotencyMismatch] when the key belongs to another
 	// request, and one with [NotFound] when section or student do not exist.
 	RegistrationFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
-	// EnrolmentFacts is RegistrationFacts for whoever asks for a seat: it leaves the seats alone that were full a moment ago, and
-	// gives them as they were then: [FullAge] ago at most.
+	// EnrolmentFacts is RegistrationFacts for whoever asks for a seat: it leaves the seats alone that were full a moment
+	// ago, and gives them as they were then: [FullAge] ago at most.
 	EnrolmentFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
-	// CommitRegistration writes the change, its event and its answer in one transaction, if every version that it rests on is
-	// still stored: else [ErrStale], and nothing is written. [*AnsweredBefore] when the key was answered meanwhile. [ErrBusy]
-	// when contention outlasted the context's deadline, [ErrOutcomeUnknown] when an attempt was still unanswered then.
+	// CommitRegistration writes the change, its event and its answer in one transaction, if every version that it rests on
+	// is still stored: else [ErrStale], and nothing is written. [*AnsweredBefore] when the key was answered meanwhile.
+	// [ErrBusy] when contention outlasted the context's deadline, [ErrOutcomeUnknown] when an attempt was still unanswered
+	// then.
 	CommitRegistration(ctx context.Context, change RegistrationChange, answer Answer) error
 }
 
-// FullAge is the most that may lie between a section's being seen full and a refusal that says so. A seat that was given back
-// is seen after that long at the latest.
+// FullAge is the most that may lie between a section's being seen full and a refusal that says so. A seat that was
+// given back is seen after that long at the latest.
 const FullAge = time.Second
 
 // Auditor keeps what was refused. What was done is kept by the store, as the event in its transaction.
@@ -37,7 +38,8 @@ type Auditor interface {
 }
 
 // Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken. What it
-// refuses was read twice, or cannot be contradicted; see [Decision]. Every attempt that is decided leaves one event (domain.md §9); one whose fields are wrong is none.
+// refuses was read twice, or cannot be contradicted; see [Decision]. Every attempt that is decided leaves one event
+// (domain.md §9); one whose fields are wrong is none.
 type Desk struct {
 	Store RegistrationStore
 	Audit Auditor
@@ -97,7 +99,8 @@ func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event
 }
 
 // change makes the decision about one student in one section, in as many rounds as it takes; see [Decision].
-func (d Desk) change(ctx context.Context, read func(context.Context) (EnrolFacts, error), key IdempotencyKey, reply Reply,
+func (d Desk) change(
+	ctx context.Context, read func(context.Context) (EnrolFacts, error), key IdempotencyKey, reply Reply,
 	decide func(EnrolFacts) (RegistrationChange, error),
 ) (Registration, error) {
 	var made Registration
@@ -126,17 +129,19 @@ func (d Desk) change(ctx context.Context, read func(context.Context) (EnrolFacts
 	return made, nil
 }
 
-// sameAs reports whether two readings found the same versions of all that rules look at, but for the counts of the seats. The
-// section must be the one that the seats belong to.
+// sameAs reports whether two readings found the same versions of all that rules look at, but for the counts of the
+// seats. The section must be the one that the seats belong to.
 func (f EnrolFacts) sameAs(o EnrolFacts) bool {
-	return f.Registration.Version == o.Registration.Version && f.Record.Version == o.Record.Version && f.Student.Version == o.Student.Version &&
-		f.Term.Version == o.Term.Version && f.Section.Version == o.Section.Version && o.Section.Version == o.Seats.SectionVersion
+	return f.Registration.Version == o.Registration.Version && f.Record.Version == o.Record.Version &&
+		f.Student.Version == o.Student.Version &&
+		f.Term.Version == o.Term.Version && f.Section.Version == o.Section.Version &&
+		o.Section.Version == o.Seats.SectionVersion
 }
 
-// certain reports whether one reading is enough for a refusal: where it rests on the section, its seats and the term alone,
-// and the seats were known before the student's own records and the key's answer were read. Had an earlier attempt taken the
-// last seat, its answer would have been there, or its registration. So a full section refuses after one reading, which does
-// not touch the seats.
+// certain reports whether one reading is enough for a refusal: where it rests on the section, its seats and the term
+// alone, and the seats were known before the student's own records and the key's answer were read. Had an earlier
+// attempt taken the last seat, its answer would have been there, or its registration. So a full section refuses after
+// one reading, which does not touch the seats.
 func certain(no error, f EnrolFacts) bool {
 	if !f.SeatsFirst || f.Section.Version != f.Seats.SectionVersion {
 		return false

@@ -16,7 +16,9 @@ func (refusing) RegistrationFacts(context.Context, registrar.SectionID, registra
 	return registrar.EnrolFacts{}, registrar.Refuse(registrar.NotFound, "s", "there is no such section")
 }
 
-func (r refusing) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error) {
+func (r refusing) EnrolmentFacts(
+	ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
 	return r.RegistrationFacts(ctx, section, student, key)
 }
 

@@ -146,7 +146,8 @@ func (h Holding) standsAgainst(code Code, section, what string) *Refusal {
 	if h.Code != "" {
 		name = h.Code + ", section " + h.CRN
 	}
-	no := Refuse(code, section, "%s: %s", what, name).With("conflictsWith", h.CRN).With("conflictingSection", string(h.Section)).
+	no := Refuse(code, section, "%s: %s", what, name).With("conflictsWith", h.CRN).With("conflictingSection",
+		string(h.Section)).
 		ClearedBy("dropping the other section")
 	if h.Code != "" {
 		no = no.With("conflictingCourse", h.Code)
@@ -175,8 +176,9 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	reg.State, reg.DroppedAt = Dropped, Instant(r.At)
 	reg.Stamp = reg.Next(r.At)
 	return RegistrationChange{
-		Registration: reg, Record: f.Record.without(r.Section), Section: f.Section.Version, SeatDelta: +1, Student: f.Student.Version,
-		Event: registrationEvent(RegistrationDropped, reg, r.Actor, r.At, newID),
+		Registration: reg, Record: f.Record.without(r.Section), Section: f.Section.Version, SeatDelta: +1,
+		Student: f.Student.Version,
+		Event:   registrationEvent(RegistrationDropped, reg, r.Actor, r.At, newID),
 	}, nil
 }
 

@@ -168,7 +168,8 @@ func TestRefusalsNameDatesCoursesAndRemediesThatExist(t *testing.T) {
 	f.Term.Registration = registrar.Window{Open: opens, Close: closes}
 	f.Seats.Free = 0
 	f.Record.Holdings = []registrar.Holding{
-		{Section: "x", Course: "c", Code: "CSCI 1100", CRN: "10002", Component: "lecture", Credits: 1500, Meetings: f.Section.Meetings},
+		{Section: "x", Course: "c", Code: "CSCI 1100", CRN: "10002", Component: "lecture", Credits: 1500,
+			Meetings: f.Section.Meetings},
 	}
 	_, err := registrar.DecideEnrol(request(), f, ids())
 	var no registrar.Refusals
@@ -187,11 +188,13 @@ func TestRefusalsNameDatesCoursesAndRemediesThatExist(t *testing.T) {
 		registrar.DeadlinePassed:  {"deadline": text(last)},
 		registrar.TimeConflict:    {"conflictsWith": "10002", "conflictingCourse": "CSCI 1100", "conflictingSection": "x"},
 		registrar.DuplicateCourse: {"conflictsWith": "10002", "conflictingCourse": "CSCI 1100", "conflictingSection": "x"},
-		registrar.CreditsOver:     {"limit": registrar.Credits(1800), "held": registrar.Credits(1500), "asked": registrar.Credits(400)},
-		registrar.SectionFull:     nil,
+		registrar.CreditsOver: {"limit": registrar.Credits(1800), "held": registrar.Credits(1500),
+			"asked": registrar.Credits(400)},
+		registrar.SectionFull: nil,
 	}
 	for _, r := range append(no, drop...) {
-		if evidence, ok := want[r.Code]; !ok || !maps.Equal(r.Evidence, evidence) || r.Clears == "" || strings.Contains(r.Clears, "permit") {
+		if evidence, ok := want[r.Code]; !ok || !maps.Equal(r.Evidence, evidence) || r.Clears == "" ||
+			strings.Contains(r.Clears, "permit") {
 			t.Errorf("%s: %q, evidence %v, want %v; cleared by %q", r.Code, r.Detail, r.Evidence, evidence, r.Clears)
 		}
 	}

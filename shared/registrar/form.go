@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// What the parts of records may look like. Each rule stands here once: the records' Validate methods hold everyone to it, a
-// client of the API as well as a file that is imported, and the API shows it as a pattern (shared/api, text.go).
+// What the parts of records may look like. Each rule stands here once: the records' Validate methods hold everyone to
+// it, a client of the API as well as a file that is imported, and the API shows it as a pattern (shared/api, text.go).
 //
 // Text comes here in Unicode's form NFC and without space around it: the edge sees to both (shared/words).
 const (
@@ -21,8 +21,8 @@ const (
 	maxDomainLabel         = 63 // bytes (RFC 1035 section 2.3.4)
 )
 
-// EarliestInstant and LatestInstant bound every instant that is stored, both included. A time is compared as text in keys, and
-// RFC 3339 has four digits for a year. The year 1 is out of it too, as Go's zero time stands for none.
+// EarliestInstant and LatestInstant bound every instant that is stored, both included. A time is compared as text in
+// keys, and RFC 3339 has four digits for a year. The year 1 is out of it too, as Go's zero time stands for none.
 func EarliestInstant() time.Time { return time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // LatestInstant is the last that can be stored: see [EarliestInstant].
@@ -30,7 +30,8 @@ func LatestInstant() time.Time {
 	return time.Date(9999, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
 }
 
-// OutOfRange is what is said of an instant outside [EarliestInstant] and [LatestInstant], or of a date outside their years.
+// OutOfRange is what is said of an instant outside [EarliestInstant] and [LatestInstant], or of a date outside their
+// years.
 const OutOfRange = "must be in the years 1900 to 9999, in UTC"
 
 // InstantInRange reports whether t can be stored.
@@ -45,28 +46,31 @@ func moment(fe *FieldErrors, field string, t time.Time) {
 	}
 }
 
-// Refused reports whether no text may hold r: a control character, a separator of lines or paragraphs, one that turns the
-// direction of what follows it (a name could read backwards), or none at all (U+FFFE, U+FFFF). A tab or a line feed is allowed
-// in text of several lines.
+// Refused reports whether no text may hold r: a control character, a separator of lines or paragraphs, one that turns
+// the direction of what follows it (a name could read backwards), or none at all (U+FFFE, U+FFFF). A tab or a line feed
+// is allowed in text of several lines.
 func Refused(r rune) bool {
 	switch {
 	case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 		return true
-	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069': // Unicode's bidirectional embeddings, overrides, isolates
+	// Unicode's bidirectional embeddings, overrides, isolates
+	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
 		return true
 	}
 	return r&0xfffe == 0xfffe
 }
 
-// Invisible reports whether r shows nothing: a space, a joiner, a mark of direction, a filler. Text needs a character that is
-// not.
+// Invisible reports whether r shows nothing: a space, a joiner, a mark of direction, a filler. Text needs a character
+// that is not.
 func Invisible(r rune) bool {
 	switch {
 	case unicode.IsSpace(r), unicode.Is(unicode.Zs, r), unicode.Is(unicode.Cf, r):
 		return true
-	case r == '\u034f', r >= '\u115f' && r <= '\u1160', r >= '\u17b4' && r <= '\u17b5', r == '\u2800', r == '\u3164', r == '\uffa0':
+	case r == '\u034f', r >= '\u115f' && r <= '\u1160', r >= '\u17b4' && r <= '\u17b5', r == '\u2800', r == '\u3164',
+		r == '\uffa0':
 		return true // a joiner of graphemes, fillers of Hangul, vowels of Khmer that are inherent, Braille without dots
-	case r >= '\u180b' && r <= '\u180f', r >= '\ufe00' && r <= '\ufe0f', r >= 0xe0100 && r <= 0xe01ef: // selectors of variants
+	// selectors of variants
+	case r >= '\u180b' && r <= '\u180f', r >= '\ufe00' && r <= '\ufe0f', r >= 0xe0100 && r <= 0xe01ef:
 		return true
 	}
 	return false
@@ -84,7 +88,8 @@ func line(fe *FieldErrors, field, value string, least, most int) {
 
 // prose checks a text that may have several lines.
 func prose(fe *FieldErrors, field, value string, most int) {
-	text(fe, field, value, 0, most, func(r rune) bool { return Refused(r) && r != '\n' && r != '\t' }, "must be text without control characters")
+	text(fe, field, value, 0, most, func(r rune) bool { return Refused(r) && r != '\n' && r != '\t' },
+		"must be text without control characters")
 }
 
 func text(fe *FieldErrors, field, value string, least, most int, refused func(rune) bool, form string) {
@@ -109,15 +114,17 @@ func code(fe *FieldErrors, field, value string) { line(fe, field, value, 1, MaxC
 // identifier checks the id of a record, which stands in keys.
 func identifier(fe *FieldErrors, field, value string) {
 	const longest = 64
-	if value == "" || len(value) > longest || strings.ContainsFunc(value, func(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune(".-_", r) }) {
+	if value == "" || len(value) > longest || strings.ContainsFunc(value,
+		func(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune(".-_", r) }) {
 		fe.add(field, FieldFormat, "must be the id of a record")
 	}
 }
 
-// FoldCode is the form in which natural keys are compared: nobody means two things by "csci 1100" and "CSCI  1100". The key is
-// in Unicode's form NFC.
+// FoldCode is the form in which natural keys are compared: nobody means two things by "csci 1100" and "CSCI  1100". The
+// key is in Unicode's form NFC.
 func FoldCode(code string) string {
-	return strings.ToUpper(strings.Join(strings.FieldsFunc(code, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Zs, r) }), " "))
+	return strings.ToUpper(strings.Join(strings.FieldsFunc(code,
+		func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Zs, r) }), " "))
 }
 
 // email checks an address that may be empty.
@@ -130,9 +137,9 @@ func email(fe *FieldErrors, field, value string) {
 	}
 }
 
-// ValidEmail reports whether mail can be sent to the address. It is what Amazon SES takes (API v2, SendEmail): a local part of
-// ASCII characters, which RFC 5322 calls a dot-atom, and a domain in its ASCII form, with its lengths (RFC 5321, RFC 1035). A
-// name beside the address, a comment, quotes and an address of a host in brackets are refused.
+// ValidEmail reports whether mail can be sent to the address. It is what Amazon SES takes (API v2, SendEmail): a local
+// part of ASCII characters, which RFC 5322 calls a dot-atom, and a domain in its ASCII form, with its lengths (RFC
+// 5321, RFC 1035). A name beside the address, a comment, quotes and an address of a host in brackets are refused.
 func ValidEmail(address string) bool { return emailFault(address) == "" }
 
 // emailFault says what is wrong with an address; empty when it is right.
@@ -150,7 +157,8 @@ func emailFault(address string) string {
 	}
 	for atom := range strings.SplitSeq(local, ".") {
 		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool { return !isAtom(r) }) {
-			return "must be one e-mail address: before the @ letters, digits and !#$%&'*+/=?^_`{|}~-, with single dots between them"
+			return "must be one e-mail address: " +
+				"before the @ letters, digits and !#$%&'*+/=?^_`{|}~-, with single dots between them"
 		}
 	}
 	labels := strings.Split(domain, ".")
@@ -173,8 +181,9 @@ func isLetterOrDigit(r rune) bool {
 // isAtom reports whether r may stand in an atom (RFC 5322 section 3.2.3).
 func isAtom(r rune) bool { return isLetterOrDigit(r) || strings.ContainsRune("!#$%&'*+/=?^_`{|}~-", r) }
 
-// IsPlaceholder reports whether what stands where a person's name belongs names nobody: "Staff", "TBA", "T.B.A.", "To Be
-// Announced" and the like (domain.md §11), in any case and punctuation, one or several of them, or no letter at all.
+// IsPlaceholder reports whether what stands where a person's name belongs names nobody: "Staff", "TBA", "T.B.A.", "To
+// Be Announced" and the like (domain.md §11), in any case and punctuation, one or several of them, or no letter at
+// all.
 func IsPlaceholder(name string) bool {
 	letters := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
@@ -201,7 +210,8 @@ func IsPlaceholder(name string) bool {
 // placeholders are the words that name nobody, the longer of two that begin alike first.
 func placeholders() []string {
 	return []string{
-		"TOBEANNOUNCED", "TOBEARRANGED", "TOBEASSIGNED", "TOBECONFIRMED", "TOBEDETERMINED", "NOTASSIGNED", "UNASSIGNED", "INSTRUCTOR",
+		"TOBEANNOUNCED", "TOBEARRANGED", "TOBEASSIGNED", "TOBECONFIRMED", "TOBEDETERMINED", "NOTASSIGNED", "UNASSIGNED",
+		"INSTRUCTOR",
 		"THESTAFF", "STAFF", "TBA", "TBC", "TBD",
 	}
 }

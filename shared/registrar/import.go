@@ -23,7 +23,8 @@ func (k ImportKind) OfTerm() bool { return k == ImportSections || k == ImportReg
 type ImportState string
 
 // The states of an import. It ends FINISHED when the file was read to its end and at least one row was applied. It ends
-// FAILED when the file could not be read, when no row could be applied, or when more rows were refused than the import allows.
+// FAILED when the file could not be read, when no row could be applied, or when more rows were refused than the import
+// allows.
 const (
 	ImportWaiting  ImportState = "WAITING" // for the upload
 	ImportRunning  ImportState = "RUNNING"
@@ -50,14 +51,14 @@ type Import struct {
 	Format string // which reader takes the file, for example "yacs-csv"
 	// Mapping is how a file of sections is read whose format is [FormatMapping]: JSON, as package intake has it.
 	Mapping string
-	// Complete: the file is the whole truth about each section and course that it names, so an empty cell empties. Otherwise an
-	// empty cell keeps what is there.
+	// Complete: the file is the whole truth about each section and course that it names, so an empty cell empties.
+	// Otherwise an empty cell keeps what is there.
 	Complete bool
 	Term     TermID // empty for kinds that belong to no term
 	// DryRun: the file is read and decided on, and nothing but this import is written.
 	DryRun bool
-	// MaxRefusedPercent is the most rows, 0 to 100 in a hundred, that may be refused: when there are more, nothing is changed and
-	// the import fails. Nil: any number may be.
+	// MaxRefusedPercent is the most rows, 0 to 100 in a hundred, that may be refused: when there are more, nothing is
+	// changed and the import fails. Nil: any number may be.
 	MaxRefusedPercent *int
 	Notify            Personal // e-mail address that is told of its end; may be empty
 	State             ImportState
@@ -69,7 +70,8 @@ type Import struct {
 	// Run counts how often its file was begun to be read. Rows, Changed and Problems are of the last run. An import of
 	// registrations that was interrupted goes on in the same run, after the rows that Rows.Read counts.
 	Run int
-	// Checked: of an import with MaxRefusedPercent, the file was read once without a change, and few enough rows were refused.
+	// Checked: of an import with MaxRefusedPercent, the file was read once without a change, and few enough rows were
+	// refused.
 	Checked bool
 	// Listed is how many changes are kept of a dry run, at most [MaxImportProblems]. Changed counts them all.
 	Listed int
@@ -80,8 +82,9 @@ type Import struct {
 	Stamp
 }
 
-// ImportRows counts rows of the file, without its header. Read = Applied + Refused + Skipped once the import has finished.
-// A row is skipped when it is about somebody whom the import does not concern, such as a teacher in an import of students.
+// ImportRows counts rows of the file, without its header. Read = Applied + Refused + Skipped once the import has
+// finished. A row is skipped when it is about somebody whom the import does not concern, such as a teacher in an import
+// of students.
 type ImportRows struct {
 	Read, Applied, Refused, Skipped int
 }
@@ -123,16 +126,16 @@ type ImportReport struct {
 	Changes  []ImportChange
 }
 
-// ImportDecision is that a row was refused by the rules, kept until the progress of its batch is saved: the row stays refused
-// when the import is interrupted and goes on, and the audit hears of it once.
+// ImportDecision is that a row was refused by the rules, kept until the progress of its batch is saved: the row stays
+// refused when the import is interrupted and goes on, and the audit hears of it once.
 type ImportDecision struct {
 	Row    int
 	Reason string
 	Event  Event // for the audit
 }
 
-// Conclude ends a run that read the file to its end. The import fails when no row was applied, or when more rows were refused
-// than it allows; of the second the counts say that nothing was changed.
+// Conclude ends a run that read the file to its end. The import fails when no row was applied, or when more rows were
+// refused than it allows; of the second the counts say that nothing was changed.
 func (im Import) Conclude(now time.Time) Import {
 	im.State, im.EndedAt = ImportFinished, Instant(now)
 	rows := im.Rows
@@ -157,8 +160,8 @@ func (im Import) TooManyRefused() bool {
 	return im.MaxRefusedPercent != nil && !im.Checked && im.Rows.Refused*hundred > *im.MaxRefusedPercent*im.Rows.Read
 }
 
-// Resumes reports whether an import that was interrupted goes on after the rows that it has counted, instead of reading the
-// file anew. That is so where the order of rows decides: a seat goes to whom the file names first.
+// Resumes reports whether an import that was interrupted goes on after the rows that it has counted, instead of reading
+// the file anew. That is so where the order of rows decides: a seat goes to whom the file names first.
 func (im Import) Resumes() bool {
 	return im.Kind == ImportRegistrations && !im.DryRun && im.Run > 0 && (im.MaxRefusedPercent == nil || im.Checked)
 }

@@ -58,31 +58,39 @@ func TestImport_ConcludesByWhatWasApplied(t *testing.T) {
 		rows   registrar.ImportRows
 		left   registrar.ImportChanges
 	}{
-		"all applied":    {registrar.Import{Rows: registrar.ImportRows{Read: 3, Applied: 3}}, registrar.ImportFinished, "", registrar.ImportRows{Read: 3, Applied: 3}, changed},
-		"one is applied": {registrar.Import{Rows: registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}}, registrar.ImportFinished, "", registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}, changed},
-		"none is":        {registrar.Import{Rows: registrar.ImportRows{Read: 3, Refused: 3}}, registrar.ImportFailed, "every row was refused", registrar.ImportRows{Read: 3, Refused: 3}, changed},
-		"all skipped":    {registrar.Import{Rows: registrar.ImportRows{Read: 3, Skipped: 3}}, registrar.ImportFailed, "no row was applied", registrar.ImportRows{Read: 3, Skipped: 3}, changed},
-		"no rows":        {registrar.Import{}, registrar.ImportFailed, "no rows", registrar.ImportRows{}, changed},
+		"all applied": {registrar.Import{Rows: registrar.ImportRows{Read: 3, Applied: 3}}, registrar.ImportFinished, "",
+			registrar.ImportRows{Read: 3, Applied: 3}, changed},
+		"one is applied": {registrar.Import{Rows: registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}},
+			registrar.ImportFinished, "", registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}, changed},
+		"none is": {registrar.Import{Rows: registrar.ImportRows{Read: 3, Refused: 3}}, registrar.ImportFailed,
+			"every row was refused", registrar.ImportRows{Read: 3, Refused: 3}, changed},
+		"all skipped": {registrar.Import{Rows: registrar.ImportRows{Read: 3, Skipped: 3}}, registrar.ImportFailed,
+			"no row was applied", registrar.ImportRows{Read: 3, Skipped: 3}, changed},
+		"no rows": {registrar.Import{}, registrar.ImportFailed, "no rows", registrar.ImportRows{}, changed},
 		"as many refused as allowed": {
 			registrar.Import{Rows: registrar.ImportRows{Read: 100, Applied: 95, Refused: 5}, MaxRefusedPercent: percent(5)},
 			registrar.ImportFinished, "", registrar.ImportRows{Read: 100, Applied: 95, Refused: 5}, changed,
 		},
 		"one more refused": {
 			registrar.Import{Rows: registrar.ImportRows{Read: 100, Applied: 94, Refused: 6}, MaxRefusedPercent: percent(5)},
-			registrar.ImportFailed, "6 of 100 rows were refused, which is more than 5 percent: nothing was changed", registrar.ImportRows{Read: 100, Refused: 6}, registrar.ImportChanges{},
+			registrar.ImportFailed, "6 of 100 rows were refused, which is more than 5 percent: nothing was changed",
+			registrar.ImportRows{Read: 100, Refused: 6}, registrar.ImportChanges{},
 		},
 		"none may be refused": {
 			registrar.Import{Rows: registrar.ImportRows{Read: 1000, Applied: 999, Refused: 1}, MaxRefusedPercent: percent(0)},
-			registrar.ImportFailed, "nothing was changed", registrar.ImportRows{Read: 1000, Refused: 1}, registrar.ImportChanges{},
+			registrar.ImportFailed, "nothing was changed", registrar.ImportRows{Read: 1000, Refused: 1},
+			registrar.ImportChanges{},
 		},
 		"checked before": { // what was changed since is changed
-			registrar.Import{Rows: registrar.ImportRows{Read: 100, Applied: 94, Refused: 6}, MaxRefusedPercent: percent(5), Checked: true},
+			registrar.Import{Rows: registrar.ImportRows{Read: 100, Applied: 94, Refused: 6}, MaxRefusedPercent: percent(5),
+				Checked: true},
 			registrar.ImportFinished, "", registrar.ImportRows{Read: 100, Applied: 94, Refused: 6}, changed,
 		},
 	} {
 		c.im.Changed = changed
 		got := c.im.Conclude(time.Unix(1, 0))
-		if got.State != c.state || !strings.Contains(got.Reason, c.reason) || c.reason == "" && got.Reason != "" || got.Rows != c.rows || got.Changed != c.left || got.EndedAt.IsZero() {
+		if got.State != c.state || !strings.Contains(got.Reason, c.reason) || c.reason == "" && got.Reason != "" ||
+			got.Rows != c.rows || got.Changed != c.left || got.EndedAt.IsZero() {
 			t.Errorf("%s: %s (%s), %+v, %+v", name, got.State, got.Reason, got.Rows, got.Changed)
 		}
 	}

@@ -47,7 +47,8 @@ type ImportFilter struct {
 
 // Has reports whether the filter lets the import through.
 func (f ImportFilter) Has(im Import) bool {
-	return (f.State == "" || f.State == im.State) && (f.Kind == "" || f.Kind == im.Kind) && (f.Term == "" || f.Term == im.Term)
+	return (f.State == "" || f.State == im.State) && (f.Kind == "" || f.Kind == im.Kind) &&
+		(f.Term == "" || f.Term == im.Term)
 }
 
 // SectionView is a section with its seats, as lists and single reads show it.

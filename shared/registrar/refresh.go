@@ -11,10 +11,11 @@ import (
 
 // Copies are a registration and a term record with fresh copies in them: what is written if the facts still hold.
 type Copies struct {
-	Registration Registration // after; its version is the one it will have: what a client sees of it is another representation
-	Was          Version      // of the registration, as read: the same when nothing in it changes
-	Record       TermRecord   // after, still with the version that was read
-	Section      Version      // of the section and the student that were copied, for the conditions
+	// after; its version is the one it will have: what a client sees of it is another representation
+	Registration Registration
+	Was          Version    // of the registration, as read: the same when nothing in it changes
+	Record       TermRecord // after, still with the version that was read
+	Section      Version    // of the section and the student that were copied, for the conditions
 	Student      Version
 	// Held tells whether the term record holds the section, and so is written, too.
 	Held bool
@@ -49,7 +50,8 @@ func DecideRefresh(f EnrolFacts, now time.Time) (c Copies, stale bool) {
 	if f.Registration.Attempt == 0 {
 		return Copies{}, false
 	}
-	c = Copies{Registration: f.Registration, Was: f.Registration.Version, Record: f.Record, Section: f.Section.Version, Student: f.Student.Version}
+	c = Copies{Registration: f.Registration, Was: f.Registration.Version, Record: f.Record, Section: f.Section.Version,
+		Student: f.Student.Version}
 	c.Registration.StudentName = rosterName(f.Student)
 	if f.Registration.State.Live() { // one that was dropped keeps the CRN that it was made under
 		c.Registration.CRN = f.Section.CRN

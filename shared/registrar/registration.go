@@ -49,7 +49,8 @@ type Holding struct {
 
 func holdingOf(s Section, credits Credits) Holding {
 	code := strings.TrimSpace(s.Subject + " " + s.Number)
-	return Holding{Section: s.ID, Course: s.Course, Code: code, CRN: s.CRN, Component: s.Component, Credits: credits, Meetings: s.Meetings}
+	return Holding{Section: s.ID, Course: s.Course, Code: code, CRN: s.CRN, Component: s.Component, Credits: credits,
+		Meetings: s.Meetings}
 }
 
 // equal compares what rules need: rooms are not kept.
@@ -58,7 +59,8 @@ func (h Holding) equal(o Holding) bool {
 		a.Room, b.Room = "", ""
 		return a == b
 	})
-	return same && h.Section == o.Section && h.Course == o.Course && h.Code == o.Code && h.CRN == o.CRN && h.Component == o.Component && h.Credits == o.Credits
+	return same && h.Section == o.Section && h.Course == o.Course && h.Code == o.Code && h.CRN == o.CRN &&
+		h.Component == o.Component && h.Credits == o.Credits
 }
 
 // rosterName is how a student stands on rosters.

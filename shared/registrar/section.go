@@ -42,8 +42,8 @@ type Section struct {
 	Course CourseID
 	// Subject, Number and Title are the course's, copied so that a list of sections is one query.
 	Subject, Number, Title string
-	// TitleFollows says that the title is the course's: when that changes, the section's does. Otherwise the section was scheduled
-	// under a title of its own, as the sections of a course on special topics are, and keeps it.
+	// TitleFollows says that the title is the course's: when that changes, the section's does. Otherwise the section was
+	// scheduled under a title of its own, as the sections of a course on special topics are, and keeps it.
 	TitleFollows bool
 	CRN          string // course reference number; unique in its term
 	Label        string // section number within the course, for example "01"
@@ -62,7 +62,8 @@ func (s Section) Offering() OfferingID { return OfferingOf(s.Term, s.Course) }
 
 // SameFacts reports whether two sections state the same, whatever their ids and stamps.
 func (s Section) SameFacts(o Section) bool {
-	return s.Term == o.Term && s.Course == o.Course && s.Subject == o.Subject && s.Number == o.Number && s.Title == o.Title && s.TitleFollows == o.TitleFollows &&
+	return s.Term == o.Term && s.Course == o.Course && s.Subject == o.Subject && s.Number == o.Number &&
+		s.Title == o.Title && s.TitleFollows == o.TitleFollows &&
 		s.CRN == o.CRN && s.Label == o.Label && s.Component == o.Component && s.Credits == o.Credits &&
 		s.Capacity == o.Capacity && s.Status == o.Status && s.Deadlines.Equal(o.Deadlines) &&
 		slices.Equal(s.Meetings, o.Meetings) && slices.Equal(s.Instructors, o.Instructors)
@@ -185,7 +186,8 @@ func (m Meeting) FitsIn(t Term) error {
 
 func (m Meeting) fitsIn(fe *FieldErrors, before string, t Term) {
 	if m.From.Valid() && (m.From < t.Start || m.From >= t.End) {
-		fe.add(before+"from", FieldOutOfRange, "must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
+		fe.add(before+"from", FieldOutOfRange,
+			"must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
 	}
 	if m.To.Valid() && (m.To < t.Start || m.To >= t.End) {
 		fe.add(before+"to", FieldOutOfRange, "must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))

@@ -17,8 +17,8 @@ type Term struct {
 	Stamp
 }
 
-// Window is the half-open range of instants [Open, Close). One bound may be zero, and does not bind. Without both there is no
-// window, and it is never open: a term without a window is closed (domain.md §11).
+// Window is the half-open range of instants [Open, Close). One bound may be zero, and does not bind. Without both there
+// is no window, and it is never open: a term without a window is closed (domain.md §11).
 type Window struct {
 	Open, Close time.Time
 }
@@ -31,12 +31,12 @@ func (w Window) Contains(t time.Time) bool {
 // Equal reports whether both are the same window.
 func (w Window) Equal(o Window) bool { return w.Open.Equal(o.Open) && w.Close.Equal(o.Close) }
 
-// Open reports whether students may register at t: in the term's registration window, and before the term has ended in its
-// own time zone.
+// Open reports whether students may register at t: in the term's registration window, and before the term has ended in
+// its own time zone.
 func (t Term) Open(at time.Time) bool { return t.Registration.Contains(at) && !t.over(at) }
 
-// over reports whether the term has ended. Reading a zone takes a fraction of a millisecond, so it is only done in the hours in
-// which the zone matters. When the term ends cannot be known, it has.
+// over reports whether the term has ended. Reading a zone takes a fraction of a millisecond, so it is only done in the
+// hours in which the zone matters. When the term ends cannot be known, it has.
 func (t Term) over(at time.Time) bool {
 	const east, west = 14 * time.Hour, 12 * time.Hour // the zones that are furthest from UTC
 	end, err := t.End.in(time.UTC)

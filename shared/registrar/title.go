@@ -10,8 +10,8 @@ import (
 type TitleStore interface {
 	Course(ctx context.Context, id CourseID) (Course, error)
 	Section(ctx context.Context, id SectionID) (SectionView, error)
-	// SaveTitle replaces a section, if it and its course are still the versions that were read; else [ErrStale], and nothing is
-	// written.
+	// SaveTitle replaces a section, if it and its course are still the versions that were read; else [ErrStale], and
+	// nothing is written.
 	SaveTitle(ctx context.Context, before, after Section, course Course) error
 }
 
@@ -20,8 +20,8 @@ type titleFacts struct {
 	course  Course
 }
 
-// FollowTitle gives a section its course's title, unless it has one of its own. Doing it again changes nothing. A section or
-// course that is gone needs none.
+// FollowTitle gives a section its course's title, unless it has one of its own. Doing it again changes nothing. A
+// section or course that is gone needs none.
 func FollowTitle(ctx context.Context, store TitleStore, id SectionID, now Clock) error {
 	err := Decision[titleFacts]{
 		Read: func(ctx context.Context) (titleFacts, error) {

@@ -16,7 +16,8 @@ import (
 const hostZone = "Campus/Main"
 
 func TestZone(t *testing.T) {
-	for name, want := range map[string]int{"America/New_York": -5, "Europe/Amsterdam": 1, "UTC": 0, "Etc/GMT+12": -12, "Pacific/Kiritimati": 14} {
+	for name, want := range map[string]int{"America/New_York": -5, "Europe/Amsterdam": 1, "UTC": 0, "Etc/GMT+12": -12,
+		"Pacific/Kiritimati": 14} {
 		zone, err := registrar.Zone(name)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -27,7 +28,8 @@ func TestZone(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"", "Local", "posixrules", "localtime", "america/new_york", "America", "America/", "/America/New_York", "../zoneinfo/UTC", "./UTC",
+		"", "Local", "posixrules", "localtime", "america/new_york", "America", "America/", "/America/New_York",
+		"../zoneinfo/UTC", "./UTC",
 		"America/../UTC", "America\\New_York", "UTC\x00", " UTC", "EST5EDT,M3.2.0,M11.1.0", "+05:00", hostZone,
 	} {
 		term := registrar.Term{ID: "t", Code: "X", Title: "X", Start: "2027-01-11", End: "2027-05-08", TimeZone: name}
@@ -37,8 +39,8 @@ func TestZone(t *testing.T) {
 	}
 }
 
-// What the machine knows of zones, or does not, makes no difference: TestZone passes in a process whose system has one more, and
-// none of Go's.
+// What the machine knows of zones, or does not, makes no difference: TestZone passes in a process whose system has one
+// more, and none of Go's.
 func TestZonesAreTheBinarysOwn(t *testing.T) {
 	if os.Getenv("ZONEINFO") != "" {
 		if _, err := time.LoadLocation(hostZone); err != nil {

@@ -14,13 +14,16 @@ import (
 func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
-	broken := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	broken := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler)
+	}))
 	defer broken.Close()
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	unknown := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+	nobody := func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}
-	}}}
+	}
+	unknown := &http.Client{Transport: &http.Transport{DialContext: nobody}}
 	garbled := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -70,7 +73,8 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 			t.Fatalf("%s: no error", what)
 		}
 		if door.Passed() != c.left || !c.left && sent.MayConnect(err) != c.maybeIn {
-			t.Errorf("%s: left %t, may connect %t, want %t and %t: %v", what, door.Passed(), sent.MayConnect(err), c.left, c.maybeIn, err)
+			t.Errorf("%s: left %t, may connect %t, want %t and %t: %v", what, door.Passed(), sent.MayConnect(err), c.left,
+				c.maybeIn, err)
 		}
 	}
 	if (&sent.Door{Next: http.DefaultClient}).Passed() {

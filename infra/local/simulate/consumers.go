@@ -224,7 +224,8 @@ func (w *world) copies(ctx context.Context) error {
 			return err
 		}
 		if _, stale := registrar.DecideTitle(section.Section, course, time.Now()); stale || !section.TitleFollows {
-			wrong = append(wrong, fmt.Errorf("section %s has the title %q, its course %q", last4(string(id)), section.Title, course.Title))
+			wrong = append(wrong, fmt.Errorf("section %s has the title %q, its course %q", last4(string(id)), section.Title,
+				course.Title))
 		}
 	}
 	for _, student := range w.students {

@@ -177,7 +177,8 @@ func (w *world) establish(ctx context.Context) error {
 		}
 		return id, nil
 	}
-	term, err := post("/v1/terms", map[string]any{"code": "T", "title": "T", "start": "2000-01-01", "end": "2000-06-01", "timeZone": "UTC", "creditLimit": 20, "registration": map[string]any{"open": "1999-01-01T00:00:00Z"}})
+	term, err := post("/v1/terms", map[string]any{"code": "T", "title": "T", "start": "2000-01-01", "end": "2000-06-01",
+		"timeZone": "UTC", "creditLimit": 20, "registration": map[string]any{"open": "1999-01-01T00:00:00Z"}})
 	if err != nil {
 		return err
 	}
@@ -306,8 +307,8 @@ func (w *world) command(ctx context.Context, random *rand.Rand, key string) {
 	}
 }
 
-// insist sends a change until it is answered for certain, and remembers what it was told. Every so often it sends it a second
-// time, at once.
+// insist sends a change until it is answered for certain, and remembers what it was told. Every so often it sends it a
+// second time, at once.
 func (w *world) insist(ctx context.Context, key string, section registrar.SectionID, student registrar.StudentID, method, path string, in map[string]any) {
 	if w.options.Twins > 0 && strings.HasSuffix(key, "0") {
 		var second sync.WaitGroup
@@ -450,7 +451,8 @@ func (w *world) audit(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	wrong := []error{errors.Join(w.oversold...), errors.Join(w.wronged...), w.found(ctx, c.Store, counted), w.never(ctx, c.Store)}
+	wrong := []error{errors.Join(w.oversold...), errors.Join(w.wronged...), w.found(ctx, c.Store, counted),
+		w.never(ctx, c.Store)}
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students), Imports: counted.Checked.Imports}); counted.Checked != all {
 		complain("the audit looked at %+v, and there are %+v", counted.Checked, all)

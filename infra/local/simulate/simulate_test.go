@@ -166,7 +166,8 @@ func TestAPlantedDefectIsFound(t *testing.T) {
 				for seed := uint64(1); seed <= 20 && !found; seed++ {
 					synctest.Test(t, func(t *testing.T) {
 						o := adversary(options(seed))
-						o.Sections, o.Students, o.Twins, o.Rows, o.Restarts, o.Nights, o.Faults = planted.sections, planted.students, 0, 0, 0, 0, ""
+						o.Sections, o.Students, o.Twins, o.Rows, o.Restarts, o.Nights, o.Faults = planted.sections, planted.students, 0,
+							0, 0, 0, ""
 						o.Wrap = func(next http.Handler) http.Handler { return defect{next: next, plant: planted.plant} }
 						_, err := simulate.Run(t.Context(), o)
 						found = err != nil

@@ -77,8 +77,12 @@ type Store interface {
 
 	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
 	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
-	ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error)
-	NewestImports(ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
+	ImportChanges(
+		ctx context.Context, im registrar.Import, page registrar.PageRequest,
+	) (registrar.Page[registrar.ImportChange], error)
+	NewestImports(
+		ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest,
+	) (registrar.Page[registrar.Import], error)
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
 
 	Job(ctx context.Context, name string) (registrar.Job, error)
@@ -162,9 +166,9 @@ func (u *University) NewCourse(subject, number, title string) registrar.Course {
 // SectionOf gives an open section without meetings, not stored yet.
 func (u *University) SectionOf(t registrar.Term, c registrar.Course, crn string, capacity int) registrar.Section {
 	return registrar.Section{
-		ID: registrar.SectionID(u.NewID()), Term: t.ID, Course: c.ID, Subject: c.Subject, Number: c.Number, Title: c.Title, TitleFollows: true,
-		CRN: crn, Label: "01", Component: "lecture", Credits: c.Credits, Capacity: capacity, Status: registrar.SectionOpen,
-		Stamp: registrar.Stamp{}.Next(u.at),
+		ID: registrar.SectionID(u.NewID()), Term: t.ID, Course: c.ID, Subject: c.Subject, Number: c.Number, Title: c.Title,
+		TitleFollows: true, CRN: crn, Label: "01", Component: "lecture", Credits: c.Credits, Capacity: capacity,
+		Status: registrar.SectionOpen, Stamp: registrar.Stamp{}.Next(u.at),
 	}
 }
 

@@ -25,8 +25,8 @@ func Run(t *testing.T, open func(testing.TB) Store) {
 	}
 }
 
-// RunSimulated runs the whole suite in simulated time, for a store whose requests take their time and meet each other. Its lists
-// must show what was written before they were asked for.
+// RunSimulated runs the whole suite in simulated time, for a store whose requests take their time and meet each other.
+// Its lists must show what was written before they were asked for.
 func RunSimulated(t *testing.T, open func(testing.TB) Store) {
 	for name, test := range suite() {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,8 @@ func naturalKeys(t *testing.T, u *University) {
 	u.must(err)
 	more, createdAgain, err := u.InstructorsByName(ctx, []string{"Alan Turing"})
 	u.must(err)
-	if len(created) != 2 || len(createdAgain) != 0 || more["Alan Turing"] != ids["Alan Turing"] || ids["Ada King"] == ids["Alan Turing"] {
+	if len(created) != 2 || len(createdAgain) != 0 || more["Alan Turing"] != ids["Alan Turing"] ||
+		ids["Ada King"] == ids["Alan Turing"] {
 		t.Errorf("instructors by name: %v, created %q, then %v, created %q", ids, created, more, createdAgain)
 	}
 }
@@ -475,7 +476,8 @@ func imports(t *testing.T, u *University) {
 		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1), Refused: n%2 == 0})
 	}
 	u.must(u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems}))
-	if err := u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems}); !errors.Is(err, registrar.ErrVersionMismatch) {
+	err := u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems})
+	if !errors.Is(err, registrar.ErrVersionMismatch) {
 		t.Errorf("saving over a newer version: %v", err)
 	}
 	got, err := u.Import(ctx, "m1")
@@ -504,14 +506,16 @@ func imports(t *testing.T, u *University) {
 	}
 }
 
-// importLists looks for imports: the newest first, of any state, by what a filter asks for, and with what a dry run foretells.
+// importLists looks for imports: the newest first, of any state, by what a filter asks for, and with what a dry run
+// foretells.
 func importLists(t *testing.T, u *University) {
 	ctx := t.Context()
 	term, percent := u.NewTerm("2025-SPRING"), 5
 	var all []registrar.Import // the newest first
 	for n := range 9 {
 		im := registrar.Import{
-			ID: registrar.ImportID(fmt.Sprintf("m%d", n)), Kind: registrar.ImportRegistrations, Format: "registrations-csv", Term: term.ID,
+			ID: registrar.ImportID(fmt.Sprintf("m%d", n)), Kind: registrar.ImportRegistrations, Format: "registrations-csv",
+			Term:  term.ID,
 			State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.at.Add(time.Duration(n) * time.Second)),
 		}
 		if n%3 == 0 {
@@ -534,20 +538,23 @@ func importLists(t *testing.T, u *University) {
 				want = append(want, im)
 			}
 		}
-		same(t, fmt.Sprintf("imports with %+v", filter), All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Import], error) {
-			return u.NewestImports(ctx, filter, p)
-		}), want)
+		same(t, fmt.Sprintf("imports with %+v", filter), All(t, 2,
+			func(p registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+				return u.NewestImports(ctx, filter, p)
+			}), want)
 	}
 	dry := all[0] // the ninth, of students, and finished
 	dry.Run, dry.Listed, dry.Stamp = 1, 3, dry.Next(u.at.Add(2*time.Minute))
 	changes := []registrar.ImportChange{
-		{Row: 2, Record: "student", Effect: registrar.EffectCreated}, {Row: 3, Record: "student", Effect: registrar.EffectUpdated, Fields: []string{"email", "givenName"}},
+		{Row: 2, Record: "student", Effect: registrar.EffectCreated},
+		{Row: 3, Record: "student", Effect: registrar.EffectUpdated, Fields: []string{"email", "givenName"}},
 		{Row: 11, Record: "student", Effect: registrar.EffectCreated},
 	}
 	u.must(u.SaveImport(ctx, dry, registrar.ImportReport{Changes: changes}))
-	same(t, "changes that a dry run foretells", All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
-		return u.ImportChanges(ctx, dry, p)
-	}), changes)
+	same(t, "changes that a dry run foretells", All(t, 2,
+		func(p registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
+			return u.ImportChanges(ctx, dry, p)
+		}), changes)
 	later := dry
 	later.Run = 2
 	if of, err := u.ImportChanges(ctx, later, registrar.PageRequest{Limit: 2}); err != nil || len(of.Items) > 0 {
@@ -650,7 +657,8 @@ func refreshed(t *testing.T, u *University) {
 	same(t, "registrations", all, []registrar.Registration{want})
 	facts, err = u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
 	u.must(err)
-	if _, stale := registrar.DecideRefresh(facts, u.at); stale || facts.Record.Version != 3 { // enrolled, renamed, refreshed
+	// enrolled, renamed, refreshed
+	if _, stale := registrar.DecideRefresh(facts, u.at); stale || facts.Record.Version != 3 {
 		t.Errorf("after the refresh the term record is %+v", facts.Record)
 	}
 	CheckSeats(t, u.Store, early.ID)
@@ -772,7 +780,8 @@ func overtakenByStudent(t *testing.T, u *University) {
 // sectionAsRead decides on a section as it was, with seats that say already that it has changed.
 func sectionAsRead(t *testing.T, u *University) {
 	ctx := t.Context()
-	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent("U1", "Ann", "Able")
+	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5),
+		u.NewStudent("U1", "Ann", "Able")
 	for attempt := range 2 { // an enrolment, and then a drop
 		before, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
 		u.must(err)
@@ -782,18 +791,22 @@ func sectionAsRead(t *testing.T, u *University) {
 		now, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
 		u.must(err)
 		if now.Section.Version != moved.Version || now.Seats.SectionVersion != moved.Version {
-			t.Errorf("after a change to version %d the facts have version %d, and seats of %d", moved.Version, now.Section.Version, now.Seats.SectionVersion)
+			t.Errorf("after a change to version %d the facts have version %d, and seats of %d", moved.Version,
+				now.Section.Version, now.Seats.SectionVersion)
 		}
 		now.Section, section = before.Section, moved
 		var change registrar.RegistrationChange
 		if attempt == 0 {
-			change, err = registrar.DecideEnrol(registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, now, u.NewID)
+			change, err = registrar.DecideEnrol(registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, now,
+				u.NewID)
 		} else {
-			change, err = registrar.DecideDrop(registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}, now, u.NewID)
+			change, err = registrar.DecideDrop(registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}, now,
+				u.NewID)
 		}
 		u.must(err)
 		if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
-			t.Errorf("a decision on version %d of a section that is of version %d: %v, want ErrStale", before.Section.Version, moved.Version, err)
+			t.Errorf("a decision on version %d of a section that is of version %d: %v, want ErrStale", before.Section.Version,
+				moved.Version, err)
 		}
 		if attempt == 0 {
 			_, err = u.Enrol(section.ID, student.ID)
@@ -803,8 +816,8 @@ func sectionAsRead(t *testing.T, u *University) {
 	CheckSeats(t, u.Store, section.ID)
 }
 
-// twiceAtOnce sends requests twice, the second some milliseconds after the first: both are answered with what the first did,
-// whatever stands in the second's way by then, and the audit hears of no refusal.
+// twiceAtOnce sends requests twice, the second some milliseconds after the first: both are answered with what the first
+// did, whatever stands in the second's way by then, and the audit hears of no refusal.
 func twiceAtOnce(t *testing.T, u *University) {
 	const pairs = 24
 	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
@@ -837,19 +850,23 @@ func twiceAtOnce(t *testing.T, u *University) {
 	for n := range pairs {
 		section, student := u.NewSection(term, course, fmt.Sprint(n), 1+n%2), u.NewStudent(fmt.Sprint("U", n), "Ann", "Able")
 		twice(n, "enrol", func(key registrar.IdempotencyKey) error {
-			_, err := u.Desk().Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, key, reply)
+			_, err := u.Desk().Enrol(t.Context(), registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at},
+				key, reply)
 			return err
 		})
 		twice(n, "drop", func(key registrar.IdempotencyKey) error {
-			_, err := u.Desk().Drop(t.Context(), registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}, key, reply)
+			_, err := u.Desk().Drop(t.Context(), registrar.DropRequest{Section: section.ID, Student: student.ID, At: u.at}, key,
+				reply)
 			return err
 		})
 		twice(n, "create", func(key registrar.IdempotencyKey) error {
-			c := registrar.Course{ID: registrar.CourseID(u.NewID()), Subject: "NEW", Number: fmt.Sprint(n), Title: "X", Credits: course.Credits, Stamp: course.Stamp}
+			c := registrar.Course{ID: registrar.CourseID(u.NewID()), Subject: "NEW", Number: fmt.Sprint(n), Title: "X",
+				Credits: course.Credits, Stamp: course.Stamp}
 			return u.CreateCourse(t.Context(), c, registrar.Answer{Key: key, Reply: []byte("yes")})
 		})
 		twice(n, "ask to import", func(key registrar.IdempotencyKey) error {
-			im := registrar.Import{ID: registrar.ImportID(u.NewID()), Term: term.ID, State: registrar.ImportWaiting, Stamp: course.Stamp}
+			im := registrar.Import{ID: registrar.ImportID(u.NewID()), Term: term.ID, State: registrar.ImportWaiting,
+				Stamp: course.Stamp}
 			return u.CreateImport(t.Context(), im, registrar.Answer{Key: key, Reply: []byte("yes")})
 		})
 	}

@@ -38,19 +38,20 @@ func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page
 		return listPage(ctx, s, "courses#"+prefix, s.inIndex("GSI2", "COURSES", prefix), page, courseFrom)
 	}
 	in := s.inIndex("GSI1", "SUBJECT#"+folded(filter.Subject), "")
-	return collect(ctx, s, "courses#"+escaped(folded(filter.Subject))+"#"+prefix, in, page, func(_ context.Context, items []item) ([]*registrar.Course, error) {
-		courses := make([]*registrar.Course, len(items))
-		for n, i := range items {
-			c, err := courseFrom(i)
-			if err != nil {
-				return nil, err
+	return collect(ctx, s, "courses#"+escaped(folded(filter.Subject))+"#"+prefix, in, page,
+		func(_ context.Context, items []item) ([]*registrar.Course, error) {
+			courses := make([]*registrar.Course, len(items))
+			for n, i := range items {
+				c, err := courseFrom(i)
+				if err != nil {
+					return nil, err
+				}
+				if strings.HasPrefix(searched(c.Title), prefix) {
+					courses[n] = &c
+				}
 			}
-			if strings.HasPrefix(searched(c.Title), prefix) {
-				courses[n] = &c
-			}
-		}
-		return courses, nil
-	})
+			return courses, nil
+		})
 }
 
 // UpdateCourse replaces what was read as before, or returns [registrar.ErrVersionMismatch]. A course keeps its subject and
@@ -90,12 +91,14 @@ func courseFrom(i item) (registrar.Course, error) {
 	r := read("course", i)
 	return record(&r, registrar.Course{
 		ID:      registrar.CourseID(r.key("PK", "COURSE#")),
-		Subject: r.mustSay("subject"), Number: r.mustSay("number"), Title: r.must("title"), Description: r.text("description"),
-		Credits: r.credits(), School: r.text("school"), Prerequisites: r.text("prerequisites"),
+		Subject: r.mustSay("subject"), Number: r.mustSay("number"), Title: r.must("title"),
+		Description: r.text("description"),
+		Credits:     r.credits(), School: r.text("school"), Prerequisites: r.text("prerequisites"),
 		Requires: mustTexts[string](&r, "requires"), Stamp: r.stamp(),
 	})
 }
 
 func (r *reader) credits() registrar.CreditRange {
-	return registrar.CreditRange{Min: count[registrar.Credits](r, "creditsMin"), Max: count[registrar.Credits](r, "creditsMax")}
+	return registrar.CreditRange{Min: count[registrar.Credits](r, "creditsMin"),
+		Max: count[registrar.Credits](r, "creditsMax")}
 }

@@ -180,7 +180,8 @@ func eventFrom(i item) (registrar.Event, error) {
 		ID: registrar.EventID(id), Type: registrar.EventType(r.mustSay("type")), Schema: count[int](&r, "schema"), At: at,
 		Actor: r.text("actor"), OnBehalfOf: r.text("onBehalfOf"), Request: r.text("request"),
 		Correlation: cmp.Or(r.text("correlation"), r.text("request")), Trace: r.text("trace"),
-		Record: registrar.Record{Kind: registrar.Kind(audit[1]), ID: audit[2]}, Student: registrar.StudentID(r.text("student")),
+		Record:  registrar.Record{Kind: registrar.Kind(audit[1]), ID: audit[2]},
+		Student: registrar.StudentID(r.text("student")),
 		Version: countOrNone[registrar.Version](&r, "recordVersion"), Facts: registrar.Facts{},
 	}
 	facts := reader{item: r.mustMap("facts"), kind: "event", id: id}

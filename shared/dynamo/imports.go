@@ -26,7 +26,8 @@ func importKey(id registrar.ImportID) item { return key("IMPORT#"+string(id), "I
 
 // CreateImport stores a new import. Its term, if it has one, must exist: else a [registrar.NotFound] refusal.
 func (s *Store) CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error {
-	actions := []action{s.putAction(importItem(im), isNew, nil), s.created(ctx, recordOf(registrar.KindImport, im.ID), im.Version)}
+	actions := []action{s.putAction(importItem(im), isNew, nil),
+		s.created(ctx, recordOf(registrar.KindImport, im.ID), im.Version)}
 	if im.Term != "" {
 		actions = append(actions, s.needs(termKey(im.Term), "term", string(im.Term)))
 	}
@@ -43,8 +44,9 @@ func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Im
 }
 
 // SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker has
-// the import. The report is written first, each line under its run, row and place among the others, so that writing it again
-// adds none, and a worker that lost the import adds none to the runs of others. All lines of one row must come at once.
+// the import. The report is written first, each line under its run, row and place among the others, so that writing it
+// again adds none, and a worker that lost the import adds none to the runs of others. All lines of one row must come at
+// once.
 func (s *Store) SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error {
 	if err := s.putAll(ctx, append(problemItems(im, report.Problems), changeItems(im, report.Changes)...)); err != nil {
 		return fmt.Errorf("write the report of an import: %w", err)
@@ -66,7 +68,9 @@ func (s *Store) Imports(ctx context.Context, ended bool, page registrar.PageRequ
 }
 
 // NewestImports lists imports, the newest first. It reads an index, so it may lag.
-func (s *Store) NewestImports(ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+func (s *Store) NewestImports(
+	ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest,
+) (registrar.Page[registrar.Import], error) {
 	in := s.inIndex("GSI2", importsAll, "")
 	in.ScanIndexForward = aws.Bool(false)
 	list := strings.Join([]string{"imports", string(filter.State), string(filter.Kind), string(filter.Term)}, "#")
@@ -100,14 +104,17 @@ func (s *Store) ImportProblems(ctx context.Context, im registrar.Import, page re
 }
 
 // ImportChanges lists what the import's run, a dry one, foretells, by row.
-func (s *Store) ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
+func (s *Store) ImportChanges(
+	ctx context.Context, im registrar.Import, page registrar.PageRequest,
+) (registrar.Page[registrar.ImportChange], error) {
 	run := fmt.Sprintf("CHANGE#%d#", im.Run)
 	in := s.beginning("IMPORT#"+string(im.ID), run)
 	return listPage(ctx, s, "changes#"+string(im.ID)+"#"+run, in, page, func(i item) (registrar.ImportChange, error) {
 		r := read("change of an import", i)
 		r.id = string(im.ID)
 		return record(&r, registrar.ImportChange{
-			Row: count[int](&r, "row"), Record: r.must("record"), Effect: oneOf(&r, "effect", registrar.EffectCreated, registrar.EffectUpdated),
+			Row: count[int](&r, "row"), Record: r.must("record"), Effect: oneOf(&r, "effect", registrar.EffectCreated,
+				registrar.EffectUpdated),
 			Fields: textsOf[string](&r, "fields"),
 		})
 	})
@@ -136,7 +143,8 @@ func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d regis
 func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error) {
 	var decisions []registrar.ImportDecision
 	in := &dynamodb.QueryInput{
-		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :after AND :end"),
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :after AND :end"),
 		ExpressionAttributeValues: item{
 			":pk": str("IMPORT#" + string(id)), ":after": decisionKey(id, after+1)["SK"], ":end": str("DECISION#~"),
 		},
@@ -232,7 +240,8 @@ func importItem(im registrar.Import) item {
 	}
 	i["kind"], i["format"], i["state"] = str(string(im.Kind)), str(im.Format), str(string(im.State))
 	put(i, "term", im.Term)
-	i["dryRun"], i["checked"] = &types.AttributeValueMemberBOOL{Value: im.DryRun}, &types.AttributeValueMemberBOOL{Value: im.Checked}
+	i["dryRun"], i["checked"] = &types.AttributeValueMemberBOOL{Value: im.DryRun},
+		&types.AttributeValueMemberBOOL{Value: im.Checked}
 	if im.MaxRefusedPercent != nil {
 		i["maxRefused"] = num(*im.MaxRefusedPercent)
 	}
@@ -251,17 +260,22 @@ func importItem(im registrar.Import) item {
 	return i
 }
 
-// importFrom reads an import. Those of before there were dry runs lack dryRun, checked, listed, and the count of rows skipped.
+// importFrom reads an import. Those of before there were dry runs lack dryRun, checked, listed, and the count of rows
+// skipped.
 func importFrom(i item) (registrar.Import, error) {
 	r := read("import", i)
 	im := registrar.Import{
-		ID:     registrar.ImportID(r.key("PK", "IMPORT#")),
-		Kind:   oneOf(&r, "kind", registrar.ImportSections, registrar.ImportStudents, registrar.ImportInstructors, registrar.ImportRegistrations),
-		Format: r.must("format"), Mapping: r.text("mapping"), Complete: r.truth("complete"), Term: registrar.TermID(r.text("term")),
-		State:  oneOf(&r, "state", registrar.ImportWaiting, registrar.ImportRunning, registrar.ImportFinished, registrar.ImportFailed),
+		ID: registrar.ImportID(r.key("PK", "IMPORT#")),
+		Kind: oneOf(&r, "kind", registrar.ImportSections, registrar.ImportStudents, registrar.ImportInstructors,
+			registrar.ImportRegistrations),
+		Format: r.must("format"), Mapping: r.text("mapping"), Complete: r.truth("complete"),
+		Term: registrar.TermID(r.text("term")),
+		State: oneOf(&r, "state", registrar.ImportWaiting, registrar.ImportRunning, registrar.ImportFinished,
+			registrar.ImportFailed),
 		Notify: registrar.Personal(r.text("notify")), Reason: r.text("reason"),
 		StartedAt: r.instant("startedAt"), EndedAt: r.instant("endedAt"),
-		Run: count[int](&r, "run"), Problems: count[int](&r, "problems"), Listed: countOrNone[int](&r, "listed"), Resent: count[int](&r, "resent"),
+		Run: count[int](&r, "run"), Problems: count[int](&r, "problems"), Listed: countOrNone[int](&r, "listed"),
+		Resent: count[int](&r, "resent"),
 		DryRun: r.truth("dryRun"), Checked: r.truth("checked"), Stamp: r.stamp(),
 	}
 	r.mustCounts("rows", 3, &im.Rows.Read, &im.Rows.Applied, &im.Rows.Refused, &im.Rows.Skipped)

@@ -41,9 +41,9 @@ func (s *Store) SaveJob(ctx context.Context, j registrar.Job) error {
 	return s.putOver(ctx, i, j.Version, "job")
 }
 
-// putOver writes an item of a version over the one before, in the table alone: what it holds is no record of the university,
-// and nobody is told of it. It returns [registrar.ErrVersionMismatch] when the stored version is another. That ours is there
-// already, because an answer was lost, is seen by a token that it is written with.
+// putOver writes an item of a version over the one before, in the table alone: what it holds is no record of the
+// university, and nobody is told of it. It returns [registrar.ErrVersionMismatch] when the stored version is another.
+// That ours is there already, because an answer was lost, is seen by a token that it is written with.
 func (s *Store) putOver(ctx context.Context, i item, version registrar.Version, kind string) error {
 	written := str(s.newID())
 	i["written"] = written

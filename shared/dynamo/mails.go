@@ -192,7 +192,8 @@ func preferencesFrom(i item, recipient registrar.Recipient) (registrar.MailPrefe
 		return registrar.MailPreferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}, nil
 	}
 	r := read("mail preferences", i)
-	return record(&r, registrar.MailPreferences{Recipient: recipient, Off: mustTexts[registrar.MailKind](&r, "off"), Stamp: r.stamp()})
+	return record(&r, registrar.MailPreferences{Recipient: recipient, Off: mustTexts[registrar.MailKind](&r, "off"),
+		Stamp: r.stamp()})
 }
 
 func mailItem(m registrar.Mail) item {

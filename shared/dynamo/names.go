@@ -101,7 +101,9 @@ func (s *Store) owners(ctx context.Context, kind string, names []string) (map[st
 }
 
 // named reads the records that have the names, keyed by name as it was asked for.
-func named[T any](ctx context.Context, s *Store, kind string, names []string, key func(id string) item, from func(item) (T, error)) (map[string]T, error) {
+func named[T any](
+	ctx context.Context, s *Store, kind string, names []string, key func(id string) item, from func(item) (T, error),
+) (map[string]T, error) {
 	owners, err := s.owners(ctx, kind, names)
 	if err != nil {
 		return nil, err

@@ -120,7 +120,10 @@ func collect[T any](ctx context.Context, s *Store, list string, in *dynamodb.Que
 }
 
 // listPage is collect for records that are their items.
-func listPage[T any](ctx context.Context, s *Store, list string, in *dynamodb.QueryInput, page registrar.PageRequest, from func(item) (T, error)) (registrar.Page[T], error) {
+func listPage[T any](
+	ctx context.Context, s *Store, list string, in *dynamodb.QueryInput, page registrar.PageRequest,
+	from func(item) (T, error),
+) (registrar.Page[T], error) {
 	return collect(ctx, s, list, in, page, func(_ context.Context, items []item) ([]*T, error) {
 		records := make([]*T, len(items))
 		for i := range items {

@@ -81,7 +81,8 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 		actions = append(actions, overtaking...)
 	}
 	return s.act(ctx, append(actions, record,
-		s.updated(ctx, recordOf(registrar.KindStudent, id), after.Version, studentItem(before), studentItem(after))), registrar.Answer{})
+		s.updated(ctx, recordOf(registrar.KindStudent, id), after.Version, studentItem(before), studentItem(after))),
+		registrar.Answer{})
 }
 
 // overtake lets no registration commit that was decided on a version of the student before this one: each of the
@@ -270,8 +271,10 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
 	actions := append(s.rename(instructorNumber, string(before.Number), string(after.Number), string(after.ID), "number"),
 		s.rename(instructorEmail, string(before.Email), string(after.Email), string(after.ID), "email")...)
-	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), after.Version, "instructor", "email", "number", "provisional"),
-		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), after.Version, instructorItem(before), instructorItem(after))), registrar.Answer{})
+	return s.act(ctx, append(actions, s.overwrite(instructorItem(after), after.Version, "instructor", "email", "number",
+		"provisional"),
+		s.updated(ctx, recordOf(registrar.KindInstructor, after.ID), after.Version, instructorItem(before),
+			instructorItem(after))), registrar.Answer{})
 }
 
 // DeleteInstructor removes an instructor who teaches no section; [registrar.InUse] else. Version 0 stands for any.

@@ -11,12 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// reader reads the attributes of one stored item, and keeps the first that cannot be read. What is stored and cannot be read must
-// never turn into "not set": a deadline that is not set never passes, and a credit limit of 0 limits nobody. So an attribute of
-// another type, or with a value that is none of its kind, is an error, and so is one that is missing though it is always written.
+// reader reads the attributes of one stored item, and keeps the first that cannot be read. What is stored and cannot be
+// read must never turn into "not set": a deadline that is not set never passes, and a credit limit of 0 limits nobody.
+// So an attribute of another type, or with a value that is none of its kind, is an error, and so is one that is missing
+// though it is always written.
 //
-// The methods without "must" are for what may be absent. All of them give the zero value once something could not be read, so a
-// record is taken from a reader by [record], which gives it only if everything could be read.
+// The methods without "must" are for what may be absent. All of them give the zero value once something could not be
+// read, so a record is taken from a reader by [record], which gives it only if everything could be read.
 type reader struct {
 	item item
 	kind string // of the record, for the error
@@ -35,7 +36,8 @@ func record[T any](r *reader, v T) (T, error) {
 	return v, nil
 }
 
-// fail keeps the first error. It says which attribute of which record, and never what stands there: that may be personal.
+// fail keeps the first error. It says which attribute of which record, and never what stands there: that may be
+// personal.
 func (r *reader) fail(name, why string) {
 	if r.err != nil {
 		return
@@ -290,5 +292,6 @@ func (r *reader) mustCounts(name string, least int, numbers ...*int) {
 }
 
 func (r *reader) stamp() registrar.Stamp {
-	return registrar.Stamp{Version: r.version(), CreatedAt: r.mustInstant("createdAt"), UpdatedAt: r.mustInstant("updatedAt")}
+	return registrar.Stamp{Version: r.version(), CreatedAt: r.mustInstant("createdAt"),
+		UpdatedAt: r.mustInstant("updatedAt")}
 }

@@ -18,10 +18,12 @@ import (
 
 // TermSections lists the sections that a term's list names, by course.
 func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error) {
-	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page, func(i item) (registrar.SectionRef, error) {
-		course, section, _ := strings.Cut(strings.TrimPrefix(text(i["SK"]), "SECTION#"), "#")
-		return registrar.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)}, nil
-	})
+	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page,
+		func(i item) (registrar.SectionRef, error) {
+			course, section, _ := strings.Cut(strings.TrimPrefix(text(i["SK"]), "SECTION#"), "#")
+			return registrar.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)},
+				nil
+		})
 }
 
 // SeatAccount reads a section's seats and what they count.
@@ -96,7 +98,8 @@ func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, c
 		for _, i := range out.Items {
 			r := read("offering", i)
 			a := registrar.OfferingAccount{
-				Course: course.ID, Term: registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")), Sections: count[int](&r, "sections"),
+				Course: course.ID, Term: registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")),
+				Sections: count[int](&r, "sections"),
 			}
 			a.Unreadable = r.err != nil
 			listed := s.beginning("TERM#"+string(a.Term), "SECTION#"+string(course.ID)+"#")
@@ -224,7 +227,8 @@ func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliat
 	return record(&r, registrar.Reconciliation{
 		ID: registrar.ReconciliationID(id), StartedAt: r.mustInstant("startedAt"), EndedAt: r.instant("endedAt"),
 		Position: registrar.Position{
-			Kind: oneOfOrNone(&r, "atKind", registrar.Kinds()...), Term: registrar.TermID(r.text("atTerm")), Cursor: r.text("atCursor"),
+			Kind: oneOfOrNone(&r, "atKind", registrar.Kinds()...), Term: registrar.TermID(r.text("atTerm")),
+			Cursor: r.text("atCursor"),
 		},
 		Checked: registrar.Checked{
 			Sections: count[int](&r, "sections"), Courses: count[int](&r, "courses"), Students: count[int](&r, "students"),
@@ -271,8 +275,9 @@ func (s *Store) Differences(ctx context.Context, id registrar.ReconciliationID, 
 		r := read("difference", i)
 		r.id = string(id)
 		return record(&r, registrar.Difference{
-			Record: registrar.Record{Kind: registrar.Kind(r.mustSay("kind")), ID: r.must("record")}, Count: registrar.Count(r.mustSay("count")),
-			Of: r.text("of"), Kept: r.must("kept"), Derived: r.must("derived"),
+			Record: registrar.Record{Kind: registrar.Kind(r.mustSay("kind")), ID: r.must("record")},
+			Count:  registrar.Count(r.mustSay("count")),
+			Of:     r.text("of"), Kept: r.must("kept"), Derived: r.must("derived"),
 		})
 	})
 }

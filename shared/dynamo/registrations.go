@@ -40,12 +40,12 @@ func studentKey(id registrar.StudentID) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(id), "STUDENT")
 }
 
-// termsKey is the item that a student's first registration in a term meets, instead of the student's own item: that stands in
-// an index by name, whose one partition a whole campus would write. It stands in no index, and says
+// termsKey is the item that a student's first registration in a term meets, instead of the student's own item: that
+// stands in an index by name, whose one partition a whole campus would write. It stands in no index, and says
 //
 //   - terms: how many term records the student has;
-//   - since: the version of the student from which on decisions hold. A new name, an end of being active and a deletion raise
-//     it. A deletion leaves the item behind for tombstoneTime, with a version that no student reaches.
+//   - since: the version of the student from which on decisions hold. A new name, an end of being active and a
+//     deletion raise it. A deletion leaves the item behind for tombstoneTime, with a version that no student reaches.
 func termsKey(id registrar.StudentID) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(id), "TERMS")
 }
@@ -61,17 +61,18 @@ func registrationKey(student registrar.StudentID, term registrar.TermID, section
 	return key("STUDENT#"+string(student), "REG#"+string(term)+"#"+string(section))
 }
 
-// RegistrationFacts implements [registrar.RegistrationStore]: one consistent BatchGetItem. The section comes from a cache of
-// bounded age, and its version is compared with the one on the seats item, here and again by the commit's condition, so a
-// decision never rests on an outdated section. The term is at most [termAge] old.
+// RegistrationFacts implements [registrar.RegistrationStore]: one consistent BatchGetItem. The section comes from a
+// cache of bounded age, and its version is compared with the one on the seats item, here and again by the commit's
+// condition, so a decision never rests on an outdated section. The term is at most [termAge] old.
 func (s *Store) RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID,
 	idempotency registrar.IdempotencyKey,
 ) (registrar.EnrolFacts, error) {
-	return s.facts(ctx, section, student, idempotency, func(registrar.Section) (none registrar.Seats, full bool) { return none, false })
+	return s.facts(ctx, section, student, idempotency,
+		func(registrar.Section) (none registrar.Seats, full bool) { return none, false })
 }
 
-// EnrolmentFacts implements [registrar.RegistrationStore]: RegistrationFacts without the seats item, if that was seen full less
-// than [registrar.FullAge] ago under the section's version.
+// EnrolmentFacts implements [registrar.RegistrationStore]: RegistrationFacts without the seats item, if that was seen
+// full less than [registrar.FullAge] ago under the section's version.
 func (s *Store) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID,
 	idempotency registrar.IdempotencyKey,
 ) (registrar.EnrolFacts, error) {
@@ -81,7 +82,8 @@ func (s *Store) EnrolmentFacts(ctx context.Context, section registrar.SectionID,
 	})
 }
 
-func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, student registrar.StudentID, idempotency registrar.IdempotencyKey,
+func (s *Store) facts(
+	ctx context.Context, sectionID registrar.SectionID, student registrar.StudentID, idempotency registrar.IdempotencyKey,
 	known func(registrar.Section) (registrar.Seats, bool),
 ) (registrar.EnrolFacts, error) {
 	section, err := s.cachedSection(ctx, sectionID)
@@ -90,7 +92,8 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 	}
 	seats, full := known(section)
 	term, fresh := s.terms.get(section.Term, termAge)
-	keys := []item{studentKey(student), termRecordKey(student, section.Term), registrationKey(student, section.Term, sectionID)}
+	keys := []item{studentKey(student), termRecordKey(student, section.Term),
+		registrationKey(student, section.Term, sectionID)}
 	further := func(k item) int {
 		keys = append(keys, k)
 		return len(keys) - 1
@@ -138,7 +141,8 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 		return registrar.EnrolFacts{}, notFound("student", string(student))
 	}
 	facts := registrar.EnrolFacts{
-		Term: term, Section: section, Seats: seats, SeatsFirst: full, Record: registrar.TermRecord{Student: student, Term: section.Term},
+		Term: term, Section: section, Seats: seats, SeatsFirst: full,
+		Record: registrar.TermRecord{Student: student, Term: section.Term},
 	}
 	if facts.Student, err = studentFrom(items[0]); err != nil {
 		return registrar.EnrolFacts{}, err
@@ -171,9 +175,9 @@ func (s *Store) facts(ctx context.Context, sectionID registrar.SectionID, studen
 	return facts, nil
 }
 
-// CommitRegistration implements [registrar.RegistrationStore]: one TransactWriteItems of at most six small items. The section's
-// version is compared at its seats, which carry it; the student's where a term record comes into being, and that record's
-// afterwards, because it moves with what rules read of the student.
+// CommitRegistration implements [registrar.RegistrationStore]: one TransactWriteItems of at most six small items. The
+// section's version is compared at its seats, which carry it; the student's where a term record comes into being, and
+// that record's afterwards, because it moves with what rules read of the student.
 func (s *Store) CommitRegistration(ctx context.Context, c registrar.RegistrationChange, answer registrar.Answer) error {
 	reg := c.Registration
 	seats := &types.Update{
@@ -225,8 +229,9 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	return registrar.ErrStale
 }
 
-// seatsAsRead is [registrar.ErrStale] when no seat is left to take under the section as the rules read it. So a crowd that waits
-// for the seats item learns for one read unit each, or for none, that the last seat is gone, without another write to it.
+// seatsAsRead is [registrar.ErrStale] when no seat is left to take under the section as the rules read it. So a crowd
+// that waits for the seats item learns for one read unit each, or for none, that the last seat is gone, without another
+// write to it.
 func (s *Store) seatsAsRead(ctx context.Context, section registrar.SectionID, version registrar.Version) error {
 	if _, full := s.full.get(section, registrar.FullAge); full {
 		return registrar.ErrStale
@@ -308,7 +313,8 @@ func (s *Store) SaveCopies(ctx context.Context, c registrar.Copies) error {
 		s.unchanged(studentKey(reg.Student), c.Student),
 	}
 	if c.Held {
-		items = append(items, types.TransactWriteItem{Put: s.versionedPut(termRecordItem(c.Record, c.Student), c.Record.Version)})
+		items = append(items, types.TransactWriteItem{Put: s.versionedPut(termRecordItem(c.Record, c.Student),
+			c.Record.Version)})
 	}
 	err := s.transact(ctx, items, nil)
 	var lost *cancelled
@@ -402,8 +408,8 @@ func seatsFrom(item map[string]types.AttributeValue) (registrar.Seats, error) {
 // A holding is one string, its fields parted by "|" and its meetings by ";": the term record is written with every
 // registration of its student, and a write unit is a kilobyte.
 //
-// It says on which version of the student it rests. A change of the student that rules or rosters read writes its version here,
-// so that whoever has an older student notices.
+// It says on which version of the student it rests. A change of the student that rules or rosters read writes its
+// version here, so that whoever has an older student notices.
 func termRecordItem(r registrar.TermRecord, student registrar.Version) map[string]types.AttributeValue {
 	item := termRecordKey(r.Student, r.Term)
 	item["version"], item["studentVersion"] = num(r.Version+1), num(student)
@@ -414,7 +420,8 @@ func termRecordItem(r registrar.TermRecord, student registrar.Version) map[strin
 			meetings[j] = meetingText(m)
 		}
 		holdings[i] = str(strings.Join([]string{
-			string(h.Section), strings.TrimSuffix(string(h.Course)+" "+parted(h.Code), " "), parted(h.CRN), strconv.Itoa(int(h.Credits)), strings.Join(meetings, ";"), h.Component,
+			string(h.Section), strings.TrimSuffix(string(h.Course)+" "+parted(h.Code), " "), parted(h.CRN),
+			strconv.Itoa(int(h.Credits)), strings.Join(meetings, ";"), h.Component,
 		}, "|"))
 	}
 	item["holdings"] = &types.AttributeValueMemberL{Value: holdings}
@@ -477,7 +484,8 @@ func meetingText(m registrar.Meeting) string {
 	return strings.Join([]string{m.Days.String(), strconv.Itoa(int(m.Start)), strconv.Itoa(int(m.End)), string(m.From), string(m.To)}, ",")
 }
 
-// meetingFrom reads when a meeting is. Its errors repeat nothing of it. A meeting that was half understood could be in no conflict.
+// meetingFrom reads when a meeting is. Its errors repeat nothing of it. A meeting that was half understood could be in
+// no conflict.
 func meetingFrom(text string) (registrar.Meeting, error) {
 	f := strings.Split(text, ",")
 	if len(f) != 5 {

@@ -76,7 +76,8 @@ func (s *Store) Offering(ctx context.Context, term registrar.TermID, course regi
 		return registrar.Offering{}, err
 	}
 	r := read("offering", i)
-	return record(&r, registrar.Offering{ID: id, Term: term, Course: course, Sections: count[int](&r, "sections"), Stamp: r.stamp()})
+	return record(&r, registrar.Offering{ID: id, Term: term, Course: course, Sections: count[int](&r, "sections"),
+		Stamp: r.stamp()})
 }
 
 // sectionViews reads sections with their seats, nil for one that does not exist.
@@ -119,7 +120,8 @@ func (s *Store) SectionsByCRN(ctx context.Context, term registrar.TermID, crns [
 	for i, n := range crns {
 		names[i] = crnName(registrar.Section{Term: term, CRN: n})
 	}
-	found, err := named(ctx, s, crn, names, func(id string) item { return sectionKey(registrar.SectionID(id)) }, sectionFrom)
+	found, err := named(ctx, s, crn, names, func(id string) item { return sectionKey(registrar.SectionID(id)) },
+		sectionFrom)
 	if err != nil {
 		return nil, err
 	}
@@ -369,5 +371,6 @@ func sectionFrom(i item) (registrar.Section, error) {
 }
 
 func (r *reader) sectionStatus() registrar.SectionStatus {
-	return oneOf(r, "status", registrar.SectionPlanned, registrar.SectionOpen, registrar.SectionClosed, registrar.SectionCancelled)
+	return oneOf(r, "status", registrar.SectionPlanned, registrar.SectionOpen, registrar.SectionClosed,
+		registrar.SectionCancelled)
 }

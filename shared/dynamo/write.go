@@ -283,8 +283,9 @@ func (a action) named(names map[string]string) action {
 	return a
 }
 
-// overwrite updates a record to what the item of a version says, under the version before it. Attributes that others keep on the record
-// stay as they are; a mark of deletion goes, and so do those of the optional attributes that the item lacks.
+// overwrite updates a record to what the item of a version says, under the version before it. Attributes that others
+// keep on the record stay as they are; a mark of deletion goes, and so do those of the optional attributes that the
+// item lacks.
 func (s *Store) overwrite(i item, version registrar.Version, kind string, optional ...string) action {
 	names, values := map[string]string{}, item{":before": num(version - 1)}
 	var set []string

@@ -21,7 +21,8 @@ func ids() registrar.IDs {
 
 func facts() registrar.EnrolFacts {
 	return registrar.EnrolFacts{
-		Term: registrar.Term{ID: "t", CreditLimit: 1800, End: "2024-12-21", TimeZone: "America/New_York", Registration: registrar.Window{Open: now.Add(-time.Hour)}},
+		Term: registrar.Term{ID: "t", CreditLimit: 1800, End: "2024-12-21", TimeZone: "America/New_York",
+			Registration: registrar.Window{Open: now.Add(-time.Hour)}},
 		Section: registrar.Section{ID: "s", Term: "t", Course: "c", CRN: "10001", Component: "lecture",
 			Credits:  registrar.CreditRange{Min: 400, Max: 400},
 			Meetings: []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2024-08-28", To: "2024-12-20"}}},
@@ -214,7 +215,8 @@ func TestDecideEnrol_NothingOpensAfterTheTerm(t *testing.T) {
 		at   time.Time
 		over bool
 	}{
-		{"the last moment", end.Add(-time.Nanosecond), false}, {"the end", end, true}, {"a day later", end.AddDate(0, 0, 1), true},
+		{"the last moment", end.Add(-time.Nanosecond), false}, {"the end", end, true},
+		{"a day later", end.AddDate(0, 0, 1), true},
 		{"two years later", end.AddDate(2, 0, 0), true},
 	} {
 		f, r := facts(), request()

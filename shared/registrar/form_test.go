@@ -23,12 +23,14 @@ func wrong(err error) string {
 }
 
 func aCourse() registrar.Course {
-	return registrar.Course{Subject: "CSCI", Number: "1200", Title: "Data Structures", Credits: registrar.CreditRange{Min: 400, Max: 400}}
+	return registrar.Course{Subject: "CSCI", Number: "1200", Title: "Data Structures",
+		Credits: registrar.CreditRange{Min: 400, Max: 400}}
 }
 
 func TestCodesOfRealCatalogues(t *testing.T) {
 	for _, c := range []struct{ subject, number string }{
-		{"CHC/LAT", "101"}, {"I&C SCI", "31"}, {"S&DS", "230"}, {"MATH", "101L"}, {"ETH", "051-0003-00"}, {"AFST", "W#1"}, {"數學", "1"}, {"COM|LIT", "1%"},
+		{"CHC/LAT", "101"}, {"I&C SCI", "31"}, {"S&DS", "230"}, {"MATH", "101L"}, {"ETH", "051-0003-00"}, {"AFST", "W#1"},
+		{"數學", "1"}, {"COM|LIT", "1%"},
 		{"CSCI", strings.Repeat("9", registrar.MaxCode)},
 	} {
 		course := aCourse()
@@ -38,8 +40,10 @@ func TestCodesOfRealCatalogues(t *testing.T) {
 		}
 	}
 	for subject, want := range map[string]string{
-		"": "subject REQUIRED", " CSCI": "subject FORMAT", "CSCI ": "subject FORMAT", "CS\nCI": "subject FORMAT", "\u200b": "subject REQUIRED",
-		strings.Repeat("X", registrar.MaxCode+1): "subject TOO_LONG", "CS\u202eIC": "subject FORMAT", "CS\x00": "subject FORMAT", "CS\xff": "subject FORMAT",
+		"": "subject REQUIRED", " CSCI": "subject FORMAT", "CSCI ": "subject FORMAT", "CS\nCI": "subject FORMAT",
+		"\u200b":                                 "subject REQUIRED",
+		strings.Repeat("X", registrar.MaxCode+1): "subject TOO_LONG", "CS\u202eIC": "subject FORMAT",
+		"CS\x00": "subject FORMAT", "CS\xff": "subject FORMAT",
 	} {
 		course := aCourse()
 		course.Subject = subject
@@ -50,7 +54,8 @@ func TestCodesOfRealCatalogues(t *testing.T) {
 }
 
 func TestFoldCode(t *testing.T) {
-	for _, same := range [][2]string{{"I&C SCI 31", "i&c  sci 31"}, {"CHC/LAT", "chc/lat"}, {"é", "É"}, {"CSCI\u00a01200", "csci 1200"}, {" X ", "x"}} {
+	for _, same := range [][2]string{{"I&C SCI 31", "i&c  sci 31"}, {"CHC/LAT", "chc/lat"}, {"é", "É"},
+		{"CSCI\u00a01200", "csci 1200"}, {" X ", "x"}} {
 		if a, b := registrar.FoldCode(same[0]), registrar.FoldCode(same[1]); a != b {
 			t.Errorf("%q and %q are folded to %q and %q", same[0], same[1], a, b)
 		}
@@ -101,14 +106,16 @@ func TestProseMayHaveLines(t *testing.T) {
 
 func TestIsPlaceholder(t *testing.T) {
 	for _, name := range []string{
-		"Staff", "STAFF", "staff", "TBA", "TBD", "T.B.A.", "t. b. d.", "To Be Announced", "to be determined", "TBA, TBA", "Staff/TBA", "The Staff",
+		"Staff", "STAFF", "staff", "TBA", "TBD", "T.B.A.", "t. b. d.", "To Be Announced", "to be determined", "TBA, TBA",
+		"Staff/TBA", "The Staff",
 		"Instructor TBA", "", " ", "-", "???",
 	} {
 		if !registrar.IsPlaceholder(name) {
 			t.Errorf("%q is taken for a person's name", name)
 		}
 	}
-	for _, name := range []string{"Stafford", "Jane Staff", "Tbakhi", "Ada King", "Na", "陳", "Tobe", "Staffan Tba Olsson", "O"} {
+	for _, name := range []string{"Stafford", "Jane Staff", "Tbakhi", "Ada King", "Na", "陳", "Tobe",
+		"Staffan Tba Olsson", "O"} {
 		if registrar.IsPlaceholder(name) {
 			t.Errorf("%q is taken for nobody", name)
 		}
@@ -130,16 +137,22 @@ func TestValidEmail(t *testing.T) {
 	}
 	label := strings.Repeat("d", 63) + "."
 	for _, address := range []string{
-		"", "grace", "@example.edu", "grace@", "grace@@example.edu", "grace@example", "grace@localhost", "grace hopper@example.edu",
-		"Grace <grace@example.edu>", "grace@example.edu (Grace)", `"grace hopper"@example.edu`, ".grace@example.edu", "grace.@example.edu",
-		"gra..ce@example.edu", "grace@-example.edu", "grace@example-.edu", "grace@exa_mple.edu", "grace@example..edu", "grace@example.edu.",
-		"grace@[192.0.2.1]", "grace@192.0.2.1", "gräce@example.edu", "grace@bücher.example", "a@example.edu,b@example.edu", "grace@example.edu\n",
-		strings.Repeat("a", registrar.MaxLocalPart+1) + "@example.edu", "g@d" + label + "edu", "g@" + label + label + label + label + "edu",
+		"", "grace", "@example.edu", "grace@", "grace@@example.edu", "grace@example", "grace@localhost",
+		"grace hopper@example.edu",
+		"Grace <grace@example.edu>", "grace@example.edu (Grace)", `"grace hopper"@example.edu`, ".grace@example.edu",
+		"grace.@example.edu",
+		"gra..ce@example.edu", "grace@-example.edu", "grace@example-.edu", "grace@exa_mple.edu", "grace@example..edu",
+		"grace@example.edu.",
+		"grace@[192.0.2.1]", "grace@192.0.2.1", "gräce@example.edu", "grace@bücher.example", "a@example.edu,b@example.edu",
+		"grace@example.edu\n",
+		strings.Repeat("a", registrar.MaxLocalPart+1) + "@example.edu", "g@d" + label + "edu", "g@" + label + label + label +
+			label + "edu",
 	} {
 		if registrar.ValidEmail(address) {
 			t.Errorf("%q is taken for an address", address)
 		}
-		if s := (registrar.Student{Number: "U1", FamilyName: "X", Email: registrar.Personal(address)}); address != "" && wrong(s.Validate()) != "email FORMAT" {
+		if s := (registrar.Student{Number: "U1", FamilyName: "X", Email: registrar.Personal(address)}); address != "" &&
+			wrong(s.Validate()) != "email FORMAT" {
 			t.Errorf("a student with the address %q: %q", address, wrong(s.Validate()))
 		}
 	}
@@ -168,7 +181,8 @@ func TestInstantsHaveARange(t *testing.T) {
 		if c.want && c.at.Year() > 2026 { // nothing opens after the term
 			term.Registration = registrar.Window{Close: c.at}
 		}
-		want := map[bool]string{true: "", false: "registration.open OUT_OF_RANGE, deadlines.lastAdd OUT_OF_RANGE, deadlines.lastDrop OUT_OF_RANGE"}[c.want]
+		want := map[bool]string{true: "",
+			false: "registration.open OUT_OF_RANGE, deadlines.lastAdd OUT_OF_RANGE, deadlines.lastDrop OUT_OF_RANGE"}[c.want]
 		if got := wrong(term.Validate()); got != want {
 			t.Errorf("a term with %s: %q, want %q", c.at, got, want)
 		}
@@ -185,17 +199,28 @@ func TestMeetings_OccurAndLieInTheTerm(t *testing.T) {
 		m          registrar.Meeting
 		form, term string
 	}{
-		"all of the term":             {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-13", To: "2025-05-09"}, "", ""},
-		"its end day, not in it":      {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-13", To: "2025-05-10"}, "", "to OUT_OF_RANGE"},
-		"before it":                   {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-12", To: "2025-05-09"}, "", "from OUT_OF_RANGE"},
-		"another year":                {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2024-01-15", To: "2024-05-01"}, "", "from OUT_OF_RANGE, to OUT_OF_RANGE"},
-		"one day of those":            {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-16", To: "2025-01-16"}, "", ""},
-		"never":                       {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-17", To: "2025-01-19"}, "days OUT_OF_RANGE", ""},
-		"the end as the start":        {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 600, From: "2025-01-13", To: "2025-05-09"}, "end OUT_OF_RANGE", ""},
-		"over midnight":               {registrar.Meeting{Days: days(t, "MR"), Start: 1400, End: 60, From: "2025-01-13", To: "2025-05-09"}, "end OUT_OF_RANGE", ""},
-		"until midnight":              {registrar.Meeting{Days: days(t, "MR"), Start: 1400, End: 1440, From: "2025-01-13", To: "2025-05-09"}, "", ""},
-		"a room with a bell in it":    {registrar.Meeting{Days: days(t, "M"), Start: 600, End: 700, From: "2025-01-13", To: "2025-05-09", Room: "\a"}, "room FORMAT", ""},
-		"a day that is none, and ago": {registrar.Meeting{Days: days(t, "M"), Start: 600, End: 700, From: "2025-02-30", To: "0001-01-01"}, "from FORMAT, to OUT_OF_RANGE", "to OUT_OF_RANGE"},
+		"all of the term": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-13",
+			To: "2025-05-09"}, "", ""},
+		"its end day, not in it": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-13",
+			To: "2025-05-10"}, "", "to OUT_OF_RANGE"},
+		"before it": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-12",
+			To: "2025-05-09"}, "", "from OUT_OF_RANGE"},
+		"another year": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2024-01-15",
+			To: "2024-05-01"}, "", "from OUT_OF_RANGE, to OUT_OF_RANGE"},
+		"one day of those": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-16",
+			To: "2025-01-16"}, "", ""},
+		"never": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 700, From: "2025-01-17",
+			To: "2025-01-19"}, "days OUT_OF_RANGE", ""},
+		"the end as the start": {registrar.Meeting{Days: days(t, "MR"), Start: 600, End: 600, From: "2025-01-13",
+			To: "2025-05-09"}, "end OUT_OF_RANGE", ""},
+		"over midnight": {registrar.Meeting{Days: days(t, "MR"), Start: 1400, End: 60, From: "2025-01-13",
+			To: "2025-05-09"}, "end OUT_OF_RANGE", ""},
+		"until midnight": {registrar.Meeting{Days: days(t, "MR"), Start: 1400, End: 1440, From: "2025-01-13",
+			To: "2025-05-09"}, "", ""},
+		"a room with a bell in it": {registrar.Meeting{Days: days(t, "M"), Start: 600, End: 700, From: "2025-01-13",
+			To: "2025-05-09", Room: "\a"}, "room FORMAT", ""},
+		"a day that is none, and ago": {registrar.Meeting{Days: days(t, "M"), Start: 600, End: 700, From: "2025-02-30",
+			To: "0001-01-01"}, "from FORMAT, to OUT_OF_RANGE", "to OUT_OF_RANGE"},
 	} {
 		if got := wrong(c.m.Validate()); got != c.form {
 			t.Errorf("%s: the form is wrong in %q, want %q", name, got, c.form)
@@ -204,7 +229,8 @@ func TestMeetings_OccurAndLieInTheTerm(t *testing.T) {
 			t.Errorf("%s: does not fit in the term by %q, want %q", name, got, c.term)
 		}
 	}
-	s := registrar.Section{Meetings: []registrar.Meeting{{}, {Days: days(t, "M"), Start: 600, End: 700, From: "2024-01-15", To: "2025-05-01"}}}
+	s := registrar.Section{Meetings: []registrar.Meeting{{}, {Days: days(t, "M"), Start: 600, End: 700, From: "2024-01-15",
+		To: "2025-05-01"}}}
 	if got := wrong(s.FitsIn(term)); got != "meetings[1].from OUT_OF_RANGE" {
 		t.Errorf("a section: %q", got)
 	}

@@ -165,8 +165,8 @@ type StudentAccount struct {
 	Registrations []Registration
 	Misplaced     []SectionID // whose registrations do not stand on the roster where their state has them
 	Unreadable    []TermID    // whose term records are there and cannot be read
-	// AlsoUnreadable is what else is there and cannot be read: [UnreadableStudent], [UnreadableTerms], and registrations, by the ids of
-	// their sections.
+	// AlsoUnreadable is what else is there and cannot be read: [UnreadableStudent], [UnreadableTerms], and registrations,
+	// by the ids of their sections.
 	AlsoUnreadable []string
 	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not have been
 	// refreshed yet; see [Refresh].

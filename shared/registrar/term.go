@@ -109,8 +109,10 @@ func (t Term) Validate() error {
 	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() && !t.Registration.Open.Before(t.Registration.Close) {
 		fe.add("registration.close", FieldOutOfRange, "registration must close after it opens")
 	}
-	if opens := t.Registration.Open; t.End.Valid() && unknown == nil && !opens.IsZero() && InstantInRange(opens) && t.over(opens) {
-		fe.add("registration.open", FieldOutOfRange, "registration must open before the term's end, which is the first moment of its end day in its time zone")
+	if opens := t.Registration.Open; t.End.Valid() && unknown == nil && !opens.IsZero() && InstantInRange(opens) &&
+		t.over(opens) {
+		fe.add("registration.open", FieldOutOfRange,
+			"registration must open before the term's end, which is the first moment of its end day in its time zone")
 	}
 	if t.CreditLimit < 0 || t.CreditLimit > 100*100 {
 		fe.add("creditLimit", FieldOutOfRange, "must be between 0 and 100")

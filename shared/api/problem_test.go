@@ -52,6 +52,9 @@ func TestProblemsAreBounded(t *testing.T) {
 	type input struct {
 		Body struct {
 			Numbers []int `json:"numbers"`
+			Parts   []struct {
+				Room string `json:"room,omitempty"`
+			} `json:"parts,omitempty"`
 		}
 	}
 	h := api.Handler(slog.New(slog.DiscardHandler), api.Define(api.Spec{ID: "things-make", Method: http.MethodPost, Path: "/v1/things"},
@@ -72,11 +75,16 @@ func TestProblemsAreBounded(t *testing.T) {
 	body := func(value string, n int) string {
 		return `{"numbers":[` + strings.Repeat(value+",", n-1) + value + `]}`
 	}
+	nulls := func(before string) string {
+		return before + `,"parts":[` + strings.Repeat(`{"room":null},`, 4899) + `{"room":null}]}`
+	}
 	for what, c := range map[string]struct {
 		method, body                   string
 		status, errors, refusals, more int
 	}{
 		"types":              {http.MethodPost, body(`"x"`, 5000), http.StatusUnprocessableEntity, 100, 0, 4900},
+		"nulls":              {http.MethodPost, nulls(`{"numbers":[]`), http.StatusUnprocessableEntity, 100, 0, 4800},
+		"nulls, and a type":  {http.MethodPost, nulls(`{"numbers":1`), http.StatusUnprocessableEntity, 100, 0, 4801},
 		"an unknown member":  {http.MethodPost, `{"a":1,"numbers":[]}`, http.StatusUnprocessableEntity, 1, 0, 0},
 		"the domain's":       {http.MethodPost, body("1", 150), http.StatusUnprocessableEntity, 100, 0, 50},
 		"a hundred":          {http.MethodPost, body("1", 100), http.StatusUnprocessableEntity, 100, 0, 0},
@@ -92,7 +100,8 @@ func TestProblemsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w.Code != c.status || len(p.Errors) != c.errors || len(p.Refusals) != c.refusals || p.More != c.more || w.Body.Len() > 32<<10 {
-			t.Errorf("%s: %d, %d errors, %d refusals, %d more, %d bytes; want %+v", what, w.Code, len(p.Errors), len(p.Refusals), p.More, w.Body.Len(), c)
+			t.Errorf("%s: %d, %d errors, %d refusals, %d more, %d bytes; want %d, %d, %d, %d", what, w.Code, len(p.Errors), len(p.Refusals),
+				p.More, w.Body.Len(), c.status, c.errors, c.refusals, c.more)
 		}
 	}
 }

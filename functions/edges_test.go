@@ -370,6 +370,73 @@ func TestMeetingsLieWithinTheirTerm(t *testing.T) {
 	}
 }
 
+// A term does not become shorter than the meetings of its sections: nobody would learn of those that lie outside.
+func TestATermKeepsItsMeetings(t *testing.T) {
+	c := openCampus(t)
+	term := "/v1/terms/" + sample.ID(sample.KindTerm, 1)
+	for body, want := range map[string][]string{
+		`{"start": "2027-01-12"}`:                      {"body.start OUT_OF_RANGE"},
+		`{"end": "2027-04-30"}`:                        {"body.end OUT_OF_RANGE"},
+		`{"start": "2027-02-01", "end": "2027-03-01"}`: {"body.start OUT_OF_RANGE", "body.end OUT_OF_RANGE"},
+		`{"end": "2027-05-01", "title": "Shorter"}`:    nil,
+		`{"start": "2027-01-04", "end": "2027-06-01"}`: nil,
+	} {
+		got := c.ask(http.MethodPatch, term, body, "If-Match", "*")
+		if !slices.Equal(got.fields, want) || (got.status == http.StatusOK) != (want == nil) {
+			t.Errorf("%s: %d %q", body, got.status, got.fields)
+		}
+	}
+}
+
+// A retry of what has succeeded gets its answer, whatever has changed since: here the dates of the term.
+func TestASectionIsAnsweredForAgainAfterItsTermMoved(t *testing.T) {
+	c := openCampus(t)
+	body := fmt.Sprintf(`{"term": %q, "course": %q, "crn": "90011", "capacity": 1, "meetings": [
+		{"days": "M", "start": "10:00", "end": "11:00", "from": "2027-05-17", "to": "2027-08-09"}]}`,
+		sample.ID(sample.KindTerm, 3), sample.ID(sample.KindCourse, 1))
+	made := c.ask(http.MethodPost, "/v1/sections", body, "Idempotency-Key", "once")
+	for _, change := range [][2]string{
+		{fmt.Sprintf("/v1/sections/%s", made.at("id")), `{"meetings": []}`},
+		{"/v1/terms/" + sample.ID(sample.KindTerm, 3), `{"start": "2027-06-01"}`},
+	} {
+		if got := c.ask(http.MethodPatch, change[0], change[1], "If-Match", "*"); got.status != http.StatusOK {
+			t.Fatalf("%s: %d %v", change[1], got.status, got.body)
+		}
+	}
+	if again := c.ask(http.MethodPost, "/v1/sections", body, "Idempotency-Key", "once"); again.status != http.StatusCreated || again.at("id") != made.at("id") {
+		t.Errorf("again: %d %v, want that of section %v", again.status, again.body, made.at("id"))
+	}
+}
+
+// A name that is taken is answered with the record that has it, and not with the one that was not made.
+func TestWhoHasTheNameIsTold(t *testing.T) {
+	c := openCampus(t)
+	term, course := sample.ID(sample.KindTerm, 1), sample.ID(sample.KindCourse, 1)
+	section := c.ask(http.MethodGet, "/v1/sections/"+sample.ID(sample.KindSection, 1), "")
+	student := c.ask(http.MethodGet, "/v1/students/"+sample.ID(sample.KindStudent, 1), "")
+	for _, s := range []struct{ address, body, field, kind, id, detail string }{
+		{"terms", `{"code": "2027-spring", "title": "T", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "UTC"}`,
+			"code", "term", term, "the code belongs to another term already"},
+		{"courses", `{"subject": "csci", "number": "1000", "title": "T", "credits": {"min": 1, "max": 1}}`,
+			"number", "course", course, "the subject with the number belongs to another course already"},
+		{"sections", fmt.Sprintf(`{"term": %q, "course": %q, "crn": %q, "capacity": 1}`, term, course, section.at("crn")),
+			"crn", "section", sample.ID(sample.KindSection, 1), "the CRN belongs to another section already"},
+		{"students", fmt.Sprintf(`{"number": "U77", "familyName": "T", "email": %q}`, student.at("email")),
+			"email", "student", sample.ID(sample.KindStudent, 1), "the e-mail address belongs to another student already"},
+	} {
+		got := c.ask(http.MethodPost, "/v1/"+s.address, s.body)
+		refusals, _ := got.at("refusals").([]any)
+		if got.status != http.StatusConflict || got.at("code") != "NAME_TAKEN" || got.at("detail") != s.detail || len(refusals) != 1 {
+			t.Errorf("%s: %d %v", s.address, got.status, got.body)
+			continue
+		}
+		refusal := answered{body: refusals[0].(map[string]any)}
+		if refusal.at("subject") != s.id || refusal.at("evidence.id") != s.id || refusal.at("evidence.kind") != s.kind || refusal.at("evidence.field") != s.field {
+			t.Errorf("%s: refusal %v, want it about %s %s", s.address, refusals[0], s.kind, s.id)
+		}
+	}
+}
+
 // A term that states no window is closed: what was left out does not mean "always".
 func TestATermWithoutAWindowIsClosed(t *testing.T) {
 	c := openCampus(t)

@@ -51,8 +51,9 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err == nil {
 			err = s.FitsIn(term)
 		}
-		if err != nil && !registrar.IsRefusal(err, registrar.NotFound) { // of which the store tells, with all else that is not there
-			return nil, err
+		// Of a term that is not there the store tells, with all else that is not.
+		if err != nil && !registrar.IsRefusal(err, registrar.NotFound) {
+			return api.AnswerOr[api.Created[Section]](ctx, store, in.Key(ctx), err)
 		}
 		registrar.SortMeetings(s.Meetings)
 		view := registrar.SectionView{Section: s, Seats: registrar.Seats{Capacity: s.Capacity, Free: s.Capacity}}

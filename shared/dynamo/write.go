@@ -252,15 +252,25 @@ func (s *Store) needs(k item, kind, id string) action {
 	}
 }
 
-// claim takes a natural key for a record.
+// claim takes a natural key for a record. The refusal is about the record that has it: the other one may never come to be.
 func (s *Store) claim(kind, name, owner, field string) action {
 	i := nameKey(kind, name)
 	i["owner"] = str(owner)
 	return s.putAction(i, isNew, func(before item) error {
-		no := registrar.Refuse(registrar.NameTaken, owner, "the %s is in use", field).With("field", field)
-		r := read("name of kind "+kind, before)
-		if by := r.mustSay("owner"); r.err == nil {
-			no = no.With("kind", string(namedKind(kind))).With("id", by)
+		what := "the " + field
+		switch kind {
+		case courseCode:
+			what = "the subject with the number"
+		case crn:
+			what = "the CRN"
+		case studentEmail, instructorEmail:
+			what = "the e-mail address"
+		}
+		r, has := read("name of kind "+kind, before), string(namedKind(kind))
+		by := r.mustSay("owner")
+		no := registrar.Refuse(registrar.NameTaken, by, "%s belongs to another %s already", what, has).With("field", field)
+		if r.err == nil {
+			no = no.With("kind", has).With("id", by)
 		}
 		return no
 	})

@@ -114,10 +114,10 @@ test-race: ## the same under the race detector (needs a C compiler)
 .PHONY: test-integration
 test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI on ours; every built binary with its event; generated clients; Schemathesis (make build first)
 	.ci/tools/engines run $(MAKE) --no-print-directory test-engines
-	TOOLS=$$(.ci/tools/sam) go test -count=1 -run TestClients ./infra/local/cloud
+	tools=$$(.ci/tools/sam) && TOOLS=$$tools go test -count=1 -run TestClients ./infra/local/cloud
 	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
-	NODE=$$(.ci/tools/openapi) go test -count=1 -run TestGeneratedClients ./infra/openapi
-	SCHEMATHESIS=$$(.ci/tools/schemathesis) go test -count=1 -timeout 30m -v -run TestSchemathesis ./infra/openapi
+	node=$$(.ci/tools/openapi) && NODE=$$node go test -count=1 -run TestGeneratedClients ./infra/openapi
+	schemathesis=$$(.ci/tools/schemathesis) && SCHEMATHESIS=$$schemathesis go test -count=1 -timeout 30m -v -run TestSchemathesis ./infra/openapi
 
 # The store, the API and the engines' suites, on the engines that AWS_ENDPOINT_URL_* name.
 .PHONY: test-engines

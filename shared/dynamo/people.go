@@ -63,7 +63,7 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 // UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive, or
 // gets another name, the versions of all their term records move, so that no enrolment commits that was decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
-	// of a first registration of a term
+	// A first registration in a term may come between.
 	return untilFresh(ctx, func() error { return s.updateStudent(ctx, before, after) })
 }
 

@@ -125,16 +125,21 @@ func busyOr(ctx context.Context, err error) error {
 // does.
 const unanswered = 3
 
-// again makes a request until the service serves it, as long as it asks to come again: forty times at most, which is about a
-// quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as the SDK does.
+// again makes a request until the service serves it, as long as it asks to come again: forty times at most, which is
+// about a quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as
+// the SDK does, however often the service had asked to come again before.
 func again[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
 	const most = 40
+	lost := 0
 	for made := 1; ; made++ {
 		out, err := attempt(ctx, in, options, request)
 		var answer smithy.APIError
-		if err == nil || !mayTryAgain(err) || made >= most || !errors.As(err, &answer) && made >= unanswered {
+		if err != nil && !errors.As(err, &answer) {
+			lost++
+		}
+		if err == nil || !mayTryAgain(err) || made >= most || lost >= unanswered {
 			return out, err
 		}
 		if answer != nil && answer.ErrorCode() == "TransactionConflictException" {

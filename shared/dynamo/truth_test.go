@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -579,6 +580,39 @@ func TestAParameterThatTheSDKRefusesIsAFailure(t *testing.T) {
 	if err == nil || errors.Is(err, registrar.ErrOutcomeUnknown) || errors.Is(err, registrar.ErrBusy) {
 		t.Errorf("got %v, want a failure", err)
 	}
+}
+
+// waning is a client whose reads are throttled three times, and then lose their connection so often.
+type waning struct {
+	*dynamodb.Client
+	calls, lost int
+}
+
+func (c *waning) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
+	switch c.calls++; {
+	case c.calls <= 3:
+		return nil, &types.ProvisionedThroughputExceededException{Message: aws.String("too fast")}
+	case c.calls <= 3+c.lost:
+		return c.Client.GetItem(ctx, in, append([]func(*dynamodb.Options){over(cutOff{net.ErrClosed})}, o...)...)
+	}
+	return c.Client.GetItem(ctx, in, o...)
+}
+
+// The service asked to come again, which says nothing about connections: of those two may break, and not a third.
+func TestAThrottledReadSurvivesABrokenConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for lost, served := range map[int]bool{1: true, 2: true, 3: false} {
+			c := &waning{Client: client(t, nil), lost: lost}
+			table := newTable(t, c.Client)
+			term := registrartest.New(t, newStore(c.Client, table, time.Now)).NewTerm("2025-SPRING")
+			_, err := newStore(c, table, time.Now).Term(t.Context(), term.ID)
+			if (err == nil) != served || c.calls != 3+min(lost+1, 3) {
+				t.Errorf("%d broken connections: %v after %d attempts", lost, err, c.calls)
+			}
+		}
+	})
 }
 
 // Once an attempt was not answered, nothing that is found out later makes its outcome known: neither that there is no

@@ -90,7 +90,7 @@ func (w *world) settle(ctx context.Context) error {
 			status, now := w.until(ctx, http.MethodGet, "/v1/imports/"+id, "", nil)
 			rows, _ := now["rows"].(map[string]any)
 			all, _ := rows["read"].(float64)
-			// of a full term
+			// A list for a term that is full is refused row by row.
 			if now["state"] == "FINISHED" || now["state"] == "FAILED" && int(all) == w.options.Rows && rows["refused"] == all {
 				w.note("import %s has ended: %v", last4(id), now["rows"])
 				break

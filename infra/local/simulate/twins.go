@@ -35,7 +35,7 @@ func (w *world) twins(ctx context.Context, random *rand.Rand, p pair, name strin
 				return // what follows would rest on it
 			}
 		}
-		// until then the section may be told to be full
+		// Until then the section may be told to be full.
 		time.Sleep(registrar.FullAge + time.Duration(random.IntN(200))*time.Millisecond)
 	}
 }

@@ -127,16 +127,16 @@ func (h *held) send(w http.ResponseWriter, r *http.Request, x *exchange, pool *s
 }
 
 // decide answers a reading request with conditions (RFC 9110 section 13.2.2): 412 if it has not what If-Match asks for, 304 if
-// it has what If-None-Match names. A weak tag is none that could be relied on here, so what is served with one is served
-// whole.
+// it has what If-None-Match names. What is served with a weak tag has none that If-Match would take, but for "*".
 func (h *held) decide(r *http.Request, x *exchange) {
 	etag := h.header.Get("ETag")
-	if !reads(r) || h.status != http.StatusOK || !strings.HasPrefix(etag, `"`) {
+	if !reads(r) || h.status != http.StatusOK || etag == "" {
 		return
 	}
+	strong, weak := strings.CutPrefix(etag, "W/")
 	if value := r.Header.Values(headerIfMatch); value != nil {
 		tags, _ := parseEntityTags(value[0])
-		if _, ok := tags.strong().find(etag); !ok {
+		if _, ok := tags.strong().find(strong); !ok || weak && !tags.all {
 			p := newProblem(http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match").
 				on("header."+headerIfMatch, "VERSION", "is not the record's present version")
 			h.begin()
@@ -147,10 +147,12 @@ func (h *held) decide(r *http.Request, x *exchange) {
 	}
 	if value := r.Header.Values(headerIfNoneMatch); value != nil {
 		tags, _ := parseEntityTags(value[0])
-		if known, ok := tags.find(etag); ok {
+		if known, ok := tags.find(strong); ok {
 			h.status = http.StatusNotModified
 			h.body.Reset()
-			h.header.Set("ETag", known) // of the coding that the client has
+			if !weak {
+				h.header.Set("ETag", known) // of the coding that the client has
+			}
 			for _, name := range []string{"Content-Type", "Link"} {
 				h.header.Del(name)
 			}
@@ -174,7 +176,7 @@ func (h *held) compress(r *http.Request, pool *sync.Pool) {
 	}
 	h.body = smaller
 	h.header.Set("Content-Encoding", "gzip")
-	if etag := h.header.Get("ETag"); strings.HasSuffix(etag, `"`) {
+	if etag := h.header.Get("ETag"); strings.HasPrefix(etag, `"`) { // a weak one stands for every coding
 		h.header.Set("ETag", strings.TrimSuffix(etag, `"`)+gzipSuffix+`"`)
 	}
 }

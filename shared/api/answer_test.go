@@ -100,7 +100,8 @@ func TestIfMatchIsTakenAsTheRFCSays(t *testing.T) {
 	}
 }
 
-// What a client has already is not sent again, in whatever coding it has it; only a strong tag says so.
+// What a client has already is not sent again, in whatever coding it has it, as a strong tag says or a weak one: If-None-Match
+// compares weakly (RFC 9110 section 13.1.2), If-Match strongly.
 func TestIfNoneMatch(t *testing.T) {
 	long := strings.Repeat("a text that is worth compressing ", 100)
 	for _, c := range []struct {
@@ -116,7 +117,11 @@ func TestIfNoneMatch(t *testing.T) {
 		{"/v1/note", `"2"`, "", http.StatusOK, `"3"`},
 		{"/v1/note", `"2"`, "gzip", http.StatusOK, `"3-gzip"`},
 		{"/v1/note", "", "", http.StatusOK, `"3"`},
-		{"/v1/weak", `W/"3"`, "", http.StatusOK, `W/"3"`},
+		{"/v1/weak", `W/"3"`, "", http.StatusNotModified, `W/"3"`},
+		{"/v1/weak", `W/"2", "3"`, "gzip", http.StatusNotModified, `W/"3"`},
+		{"/v1/weak", "*", "", http.StatusNotModified, `W/"3"`},
+		{"/v1/weak", `W/"2"`, "", http.StatusOK, `W/"3"`},
+		{"/v1/weak", `W/"2"`, "gzip", http.StatusOK, `W/"3"`},
 		{"/v1/note", "3", "", http.StatusBadRequest, ""},
 	} {
 		got := ask(t, shelf(long), http.MethodGet, c.path, http.Header{"If-None-Match": {c.value}, "Accept-Encoding": {c.accept}})
@@ -131,8 +136,16 @@ func TestIfNoneMatch(t *testing.T) {
 	if got := ask(t, shelf(""), http.MethodDelete, "/v1/note", http.Header{"If-None-Match": {`"3"`}}); got.Code != http.StatusBadRequest {
 		t.Errorf("a deletion with If-None-Match: %d", got.Code)
 	}
-	if got := ask(t, shelf(""), http.MethodGet, "/v1/note", http.Header{"If-Match": {`"2"`}}); got.Code != http.StatusPreconditionFailed {
-		t.Errorf("a GET with If-Match of another version: %d", got.Code)
+	for _, c := range []struct {
+		path, value string
+		status      int
+	}{
+		{"/v1/note", `"2"`, http.StatusPreconditionFailed}, {"/v1/note", `"3"`, http.StatusOK}, {"/v1/note", `W/"3"`, http.StatusPreconditionFailed},
+		{"/v1/weak", `"3"`, http.StatusPreconditionFailed}, {"/v1/weak", `W/"3"`, http.StatusPreconditionFailed}, {"/v1/weak", "*", http.StatusOK},
+	} {
+		if got := ask(t, shelf(""), http.MethodGet, c.path, http.Header{"If-Match": {c.value}}); got.Code != c.status {
+			t.Errorf("a GET of %s with If-Match %s: %d, want %d", c.path, c.value, got.Code, c.status)
+		}
 	}
 }
 

@@ -127,8 +127,8 @@ func (c SectionChange) change(s registrar.Section, zone string) registrar.Sectio
 	return s
 }
 
-// asStored leaves meetings in the order in which they were sent, so that what is wrong with one is told by its number there,
-// unless they are the same that there were. They are sorted when they are stored.
+// asStored leaves meetings in the order in which they were sent, so that what is wrong with one is told by its number
+// there, unless they are the same that there were. They are sorted when they are stored.
 func asStored(sent, before []registrar.Meeting) []registrar.Meeting {
 	sorted := slices.Clone(sent)
 	registrar.SortMeetings(sorted)

@@ -51,8 +51,8 @@ func Update(store UpdateStore, system api.System) api.Operation {
 	})
 }
 
-// keepsMeetings refuses dates that would leave meetings of the term's sections outside of it. It reads all sections, which only a
-// term that becomes shorter needs. A section that is scheduled in the same moment may be overlooked.
+// keepsMeetings refuses dates that would leave meetings of the term's sections outside of it. It reads all sections,
+// which only a term that becomes shorter needs. A section that is scheduled in the same moment may be overlooked.
 func keepsMeetings(ctx context.Context, store UpdateStore, before, after registrar.Term) error {
 	if after.Start <= before.Start && after.End >= before.End {
 		return nil

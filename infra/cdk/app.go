@@ -26,9 +26,10 @@ type Options struct {
 //
 // The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
 // address that mail comes from, its "identity" what SES has verified of it, the address or its domain. "alarmAddress" gets mail
-// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build TAGS=otel).
-// "publicUrl" is where people reach the API, with a custom domain's mapping if there is one: links in mails begin with it, and
-// without it with the API's own address. With another word in "keys" every function changes, and so has its secrets read anew, which CloudFormation does for no other.
+// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build
+// TAGS=otel). "publicUrl" is where people reach the API, with a custom domain's mapping if there is one: links in mails
+// begin with it, and without it with the API's own address. With another word in "keys" every function changes, and so
+// has its secrets read anew, which CloudFormation does for no other.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"

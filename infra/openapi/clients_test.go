@@ -10,9 +10,9 @@ import (
 // The generator of the client in Go. It reads OpenAPI 3.1 from 2.8 on.
 const oapiCodegen = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 
-// Clients that others' generators make of the document compile, and walk through README: testdata/go and testdata/typescript
-// say how. NODE names the folder of openapi-typescript and the TypeScript compiler (.ci/tools/openapi); the client in Go comes
-// from Go modules.
+// Clients that others' generators make of the document compile, and walk through README: testdata/go and
+// testdata/typescript say how. NODE names the folder of openapi-typescript and the TypeScript compiler
+// (.ci/tools/openapi); the client in Go comes from Go modules.
 func TestGeneratedClients(t *testing.T) {
 	node := os.Getenv("NODE")
 	if node == "" {

@@ -244,8 +244,8 @@ func walk(node any, at string, visit func(node map[string]any, at string)) {
 	}
 }
 
-// Null is nothing that an answer has, so that a client in a typed language need not ask for it: what is absent is left out.
-// In a request it may stand where it removes something, in a merge patch (RFC 7396); never for a list elsewhere.
+// Null is nothing that an answer has, so that a client in a typed language need not ask for it: what is absent is left
+// out. In a request it may stand where it removes something, in a merge patch (RFC 7396); never for a list elsewhere.
 func TestNoListIsNull(t *testing.T) {
 	s := read(t)
 	patches := map[string]bool{}
@@ -364,8 +364,8 @@ func parted(message string) (first string, headers http.Header, body string) {
 	return lines[0], headers, body
 }
 
-// Every answer of the golden files is what the document promises for its status: its media type, its headers and its body; and
-// what was taken there is what the document says that it takes.
+// Every answer of the golden files is what the document promises for its status: its media type, its headers and its
+// body; and what was taken there is what the document says that it takes.
 func TestAnswersKeepWhatTheDocumentPromises(t *testing.T) {
 	s := read(t)
 	mux := http.NewServeMux()
@@ -468,7 +468,8 @@ func named(response map[string]any, name string) string {
 	return ""
 }
 
-// takes holds a request that succeeded to what its operation says that it takes, and reports whether it had a body of JSON.
+// takes holds a request that succeeded to what its operation says that it takes, and reports whether it had a body of
+// JSON.
 func (s spec) takes(t *testing.T, at string, o operation, x exchange) bool {
 	t.Helper()
 	for _, p := range o.parameters() {

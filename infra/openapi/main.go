@@ -87,8 +87,8 @@ func about() api.About {
 	}
 }
 
-// requestOf is the body of an event and the parameters of its address. The body is nil when it has none, or a form, whose example
-// is in its declaration.
+// requestOf is the body of an event and the parameters of its address. The body is nil when it has none, or a form,
+// whose example is in its declaration.
 func requestOf(path string) (body any, parameters map[string]string, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

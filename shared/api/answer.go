@@ -14,14 +14,16 @@ import (
 	"example.com/registrar/shared/request"
 )
 
-// maxAnswer bounds an answer's body, in bytes as it stands in Lambda's response: a JSON text, or base64. Lambda takes 6 MB
-// (Lambda quotas, "Invocation payload"); what is left is for the headers.
+// maxAnswer bounds an answer's body, in bytes as it stands in Lambda's response: a JSON text, or base64. Lambda takes 6
+// MB (Lambda quotas, "Invocation payload"); what is left is for the headers.
 const maxAnswer = 5 << 20
 
-// minCompressed is the size of a body, in bytes, from which on it is worth compressing: smaller ones fit into one packet.
+// minCompressed is the size of a body, in bytes, from which on it is worth compressing: smaller ones fit into one
+// packet.
 const minCompressed = 1024
 
-// held holds an answer back until it is whole: only then is it known whether it fits, has changed, and pays to compress.
+// held holds an answer back until it is whole: only then is it known whether it fits, has changed, and pays to
+// compress.
 type held struct {
 	header http.Header
 	status int
@@ -75,9 +77,9 @@ func enveloped(body []byte) int {
 	return size + (bytes.Count(body, []byte(line))+bytes.Count(body, []byte(paragraph)))*len(line)
 }
 
-// shorter is the request for a page of which the answer was too long, with a limit by which the next one may fit; nil when there
-// is none. The page then ends early, with the cursor of its end. It asks for at most so many records, and returns how many
-// that are now.
+// shorter is the request for a page of which the answer was too long, with a limit by which the next one may fit; nil
+// when there is none. The page then ends early, with the cursor of its end. It asks for at most so many records, and
+// returns how many that are now.
 func (h *held) shorter(r *http.Request, most int) (*http.Request, int) {
 	query := r.URL.Query()
 	if asked, err := strconv.Atoi(query.Get("limit")); err == nil {
@@ -94,12 +96,12 @@ func (h *held) shorter(r *http.Request, most int) (*http.Request, int) {
 	return less, most
 }
 
-// send decides the request's conditions, compresses the body if that pays and the client takes it, and writes the answer.
-// It returns the status that was sent.
+// send decides the request's conditions, compresses the body if that pays and the client takes it, and writes the
+// answer. It returns the status that was sent.
 //
-// Compression beside a secret could tell the secret to who chooses a part of the text and sees its length (BREACH). Here no
-// answer has both: what was sent is not repeated in problems, and a browser adds no credentials that another site's page
-// could use.
+// Compression beside a secret could tell the secret to who chooses a part of the text and sees its length (BREACH).
+// Here no answer has both: what was sent is not repeated in problems, and a browser adds no credentials that another
+// site's page could use.
 func (h *held) send(w http.ResponseWriter, r *http.Request, x *exchange, pool *sync.Pool) int {
 	if h.status == 0 {
 		h.status = http.StatusOK
@@ -126,8 +128,9 @@ func (h *held) send(w http.ResponseWriter, r *http.Request, x *exchange, pool *s
 	return h.status
 }
 
-// decide answers a reading request with conditions (RFC 9110 section 13.2.2): 412 if it has not what If-Match asks for, 304 if
-// it has what If-None-Match names. What is served with a weak tag has none that If-Match would take, but for "*".
+// decide answers a reading request with conditions (RFC 9110 section 13.2.2): 412 if it has not what If-Match asks for,
+// 304 if it has what If-None-Match names. What is served with a weak tag has none that If-Match would take, but for
+// "*".
 func (h *held) decide(r *http.Request, x *exchange) {
 	etag := h.header.Get("ETag")
 	if !reads(r) || h.status != http.StatusOK || etag == "" {
@@ -187,9 +190,9 @@ func compressible(media string) bool {
 	return strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "+xml")
 }
 
-// wantsGzip reads Accept-Encoding (RFC 9110, sections 12.5.3 and 12.4.2): whether gzip is acceptable, and not less wanted than no
-// coding. Without the header anything is acceptable, and nothing is known of what the client can read: no coding then. What
-// cannot be read asks for nothing.
+// wantsGzip reads Accept-Encoding (RFC 9110, sections 12.5.3 and 12.4.2): whether gzip is acceptable, and not less
+// wanted than no coding. Without the header anything is acceptable, and nothing is known of what the client can read:
+// no coding then. What cannot be read asks for nothing.
 func wantsGzip(accept string) bool {
 	coded, plain, rest := -1.0, -1.0, -1.0 // weights; -1: not named
 	for element := range strings.SplitSeq(accept, ",") {

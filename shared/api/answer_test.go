@@ -100,8 +100,8 @@ func TestIfMatchIsTakenAsTheRFCSays(t *testing.T) {
 	}
 }
 
-// What a client has already is not sent again, in whatever coding it has it, as a strong tag says or a weak one: If-None-Match
-// compares weakly (RFC 9110 section 13.1.2), If-Match strongly.
+// What a client has already is not sent again, in whatever coding it has it, as a strong tag says or a weak one:
+// If-None-Match compares weakly (RFC 9110 section 13.1.2), If-Match strongly.
 func TestIfNoneMatch(t *testing.T) {
 	long := strings.Repeat("a text that is worth compressing ", 100)
 	for _, c := range []struct {
@@ -149,7 +149,8 @@ func TestIfNoneMatch(t *testing.T) {
 	}
 }
 
-// gzip is used where it pays and where the client asks for it (RFC 9110 section 12.5.3), and has an entity tag of its own.
+// gzip is used where it pays and where the client asks for it (RFC 9110 section 12.5.3), and has an entity tag of its
+// own.
 func TestGzipWhereItPays(t *testing.T) {
 	long := strings.Repeat("a text that is worth compressing ", 100)
 	for _, c := range []struct {
@@ -198,8 +199,8 @@ func TestHEADIsGETWithoutABody(t *testing.T) {
 	}
 }
 
-// Lambda gives answers up to 6 MB, counted as they stand in its JSON. A longer list ends early, with the cursor of its end; what is
-// too long by itself is our fault, and told as such.
+// Lambda gives answers up to 6 MB, counted as they stand in its JSON. A longer list ends early, with the cursor of its
+// end; what is too long by itself is our fault, and told as such.
 func TestAListEndsBeforeItIsTooLongForLambda(t *testing.T) {
 	const lambda = 6 << 20
 	for what, text := range map[string]string{

@@ -44,11 +44,12 @@ type Read[T any] struct {
 type Nothing struct{}
 
 // Create carries out an effect that makes a record. The effect stores the answer with what it does; when the key was
-// answered before, nothing was done and the stored answer is given instead. The location is relative to the address that the
-// request went to, the list of such records: "terms/" and the id. What stands before it (a stage, a domain's mapping) may
-// differ from client to client, and need not be in the event.
+// answered before, nothing was done and the stored answer is given instead. The location is relative to the address
+// that the request went to, the list of such records: "terms/" and the id. What stands before it (a stage, a domain's
+// mapping) may differ from client to client, and need not be in the event.
 //
-// Parts are those of the [ETag]. Nothing in the body may expire before the key does: what may, is added to the answer afterwards.
+// Parts are those of the [ETag]. Nothing in the body may expire before the key does: what may, is added to the answer
+// afterwards.
 func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T, effect func(registrar.Answer) error,
 	parts ...int,
 ) (*Created[T], error) {
@@ -91,13 +92,13 @@ func Replayed[O any](err error) (*O, error) {
 
 // Answers is what [AnswerOr] needs of the store.
 type Answers interface {
-	// Answered is [*registrar.AnsweredBefore] when the key has an answer, a refusal when it belongs to another request, nil when
-	// there is none.
+	// Answered is [*registrar.AnsweredBefore] when the key has an answer, a refusal when it belongs to another request,
+	// nil when there is none.
 	Answered(ctx context.Context, key registrar.IdempotencyKey) error
 }
 
-// AnswerOr gives the answer that the key has, or the error. It is for what an operation finds before it writes, where the store
-// asks the key itself: what cannot be done now may have been done when the request first came.
+// AnswerOr gives the answer that the key has, or the error. It is for what an operation finds before it writes, where
+// the store asks the key itself: what cannot be done now may have been done when the request first came.
 func AnswerOr[O any](ctx context.Context, answers Answers, key registrar.IdempotencyKey, err error) (*O, error) {
 	if !key.Zero() {
 		if before := answers.Answered(ctx, key); before != nil {
@@ -120,8 +121,8 @@ type expected struct {
 
 func (e expected) met(v registrar.Version) bool { return e.any || slices.Contains(e.versions, v) }
 
-// expects returns what the client saw. Without the header it is any version, which a change must not leave open: 428 then (RFC 6585
-// section 3).
+// expects returns what the client saw. Without the header it is any version, which a change must not leave open: 428
+// then (RFC 6585 section 3).
 func (in IfMatchInput) expects(needed bool) (expected, error) {
 	if in.IfMatch == "" && needed {
 		return expected{}, newProblem(http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match").
@@ -142,8 +143,8 @@ type Record[R any] interface {
 }
 
 // Change carries out a change of a record: it reads it, compares its version with the one that the client saw, changes it,
-// checks its form, and stores it under the condition that nobody was faster. A change that changes nothing stores nothing: the
-// record keeps its version, and no event tells of it.
+// checks its form, and stores it under the condition that nobody was faster. A change that changes nothing stores
+// nothing: the record keeps its version, and no event tells of it.
 func Change[R Record[R]](in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error) (R, error) {
 	var none R
 	expected, err := in.expects(true)
@@ -170,8 +171,8 @@ func Change[R Record[R]](in IfMatchInput, read func() (R, error), change func(R)
 	return after, nil
 }
 
-// Delete carries out a deletion under the condition that the client set, if it set one: remove gets the version that the record must
-// have, 0 for any. Which of several versions it has must be read first.
+// Delete carries out a deletion under the condition that the client set, if it set one: remove gets the version that
+// the record must have, 0 for any. Which of several versions it has must be read first.
 func Delete(in IfMatchInput, read func() (registrar.Version, error), remove func(registrar.Version) error) error {
 	expected, err := in.expects(false)
 	switch {

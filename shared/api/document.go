@@ -164,8 +164,8 @@ func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 	}
 }
 
-// conditional reports whether the operation gives a record with an entity tag, so that who has it already need not be sent it
-// again.
+// conditional reports whether the operation gives a record with an entity tag, so that who has it already need not be
+// sent it again.
 func conditional(o *huma.Operation, spec Spec) bool {
 	response := o.Responses[strconv.Itoa(http.StatusOK)]
 	return spec.Method == http.MethodGet && response != nil && response.Headers["ETag"] != nil
@@ -174,7 +174,8 @@ func conditional(o *huma.Operation, spec Spec) bool {
 // mustMatch reports whether the operation answers 428 to a request without If-Match.
 func (s Spec) mustMatch() bool { return s.Method == http.MethodPatch }
 
-// statuses are those of the operation's own refusals and of what every operation can answer, or API Gateway in its place.
+// statuses are those of the operation's own refusals and of what every operation can answer, or API Gateway in its
+// place.
 func statuses(spec Spec) []int {
 	all := []int{
 		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
@@ -193,8 +194,8 @@ func statuses(spec Spec) []int {
 	return slices.Compact(all)
 }
 
-// describeAnswers adds to an operation's documentation what it answers when it does not do as it was asked, and to each answer
-// the headers that all have.
+// describeAnswers adds to an operation's documentation what it answers when it does not do as it was asked, and to each
+// answer the headers that all have.
 func describeAnswers(o *huma.Operation, spec Spec) {
 	delete(o.Responses, "default") // huma's, when it knows of no errors
 	for _, response := range o.Responses {
@@ -239,8 +240,8 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 // componentOf is the name of the answer that operations share: "TooManyRequests".
 func componentOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// answer describes a status that is no success: when it comes, and an example of each problem. Some come from API Gateway,
-// too, or from it alone (API Gateway developer guide, "Quotas for configuring and running an HTTP API").
+// answer describes a status that is no success: when it comes, and an example of each problem. Some come from API
+// Gateway, too, or from it alone (API Gateway developer guide, "Quotas for configuring and running an HTTP API").
 func answer(status int, own []registrar.Code) *huma.Response {
 	says := explain(status)
 	response := &huma.Response{

@@ -9,13 +9,13 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// An entity tag is a record's version in quotes, "3". The same record in another coding has another tag (RFC 9110 section
-// 8.8.3.3): "3-gzip". What a representation shows that changes without the record's version, such as the seats of a section,
-// stands behind it: "3.12.18" is version 3 with the parts 12 and 18. Otherwise two different representations had one strong tag
-// (section 8.8.1), and who asks with If-None-Match would keep the old one.
+// An entity tag is a record's version in quotes, "3". The same record in another coding has another tag (RFC 9110
+// section 8.8.3.3): "3-gzip". What a representation shows that changes without the record's version, such as the seats
+// of a section, stands behind it: "3.12.18" is version 3 with the parts 12 and 18. Otherwise two different
+// representations had one strong tag (section 8.8.1), and who asks with If-None-Match would keep the old one.
 //
-// Clients may send any of these back in If-Match: it is one version. A change is made of the version alone, and overwrites
-// nothing of what moves beside it.
+// Clients may send any of these back in If-Match: it is one version. A change is made of the version alone, and
+// overwrites nothing of what moves beside it.
 const gzipSuffix = "-gzip"
 
 // ETag writes a version as a strong entity tag, with the parts of what is shown beside the record.
@@ -42,8 +42,8 @@ type entityTags struct {
 	tags []entityTag
 }
 
-// parseEntityTags reads the value of a header, or returns false for what is neither "*" nor a list of entity tags. A list may
-// have empty elements (section 5.6.1.2), and so be empty as a whole: it names no version.
+// parseEntityTags reads the value of a header, or returns false for what is neither "*" nor a list of entity tags. A
+// list may have empty elements (section 5.6.1.2), and so be empty as a whole: it names no version.
 func parseEntityTags(value string) (entityTags, bool) {
 	const space = " \t"
 	rest := strings.Trim(value, space)
@@ -75,7 +75,8 @@ func parseEntityTags(value string) (entityTags, bool) {
 // entityTagsPattern is what [parseEntityTags] takes, for the document.
 const entityTagsPattern = `^[ \t,]*$|^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[!#-~\x80-\xff]*"([ \t]*,[ \t,]*(W/)?"[!#-~\x80-\xff]*")*[ \t,]*$`
 
-// opaque reports whether a text is of the characters of an opaque tag: all visible ones but the quote, and bytes above ASCII.
+// opaque reports whether a text is of the characters of an opaque tag: all visible ones but the quote, and bytes above
+// ASCII.
 func opaque(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < '!' || c == 0x7f {
@@ -85,8 +86,8 @@ func opaque(text string) bool {
 	return true
 }
 
-// versions are the versions that the tags stand for by strong comparison (RFC 9110 section 8.8.3.2): a weak tag stands for
-// none, as does one that this API never gave.
+// versions are the versions that the tags stand for by strong comparison (RFC 9110 section 8.8.3.2): a weak tag stands
+// for none, as does one that this API never gave.
 func (t entityTags) versions() []registrar.Version {
 	var all []registrar.Version
 	for _, tag := range t.tags {
@@ -101,8 +102,8 @@ func (t entityTags) versions() []registrar.Version {
 	return all
 }
 
-// find returns the tag among them that stands for what has the tag served, in whatever coding, as If-None-Match compares:
-// weakly. For "*" it is the one served.
+// find returns the tag among them that stands for what has the tag served, in whatever coding, as If-None-Match
+// compares: weakly. For "*" it is the one served.
 func (t entityTags) find(served string) (etag string, ok bool) {
 	if t.all {
 		return served, true

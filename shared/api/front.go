@@ -35,8 +35,8 @@ const (
 // maxBody bounds a request's body, in bytes. The largest record, a course with its description, is well below.
 const maxBody = 256 << 10
 
-// maxValues bounds the values in a body: each that is wrong costs an error that says so. The largest record, a section with its
-// meetings, has some hundred.
+// maxValues bounds the values in a body: each that is wrong costs an error that says so. The largest record, a section
+// with its meetings, has some hundred.
 const maxValues = 10_000
 
 // front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the request
@@ -178,8 +178,8 @@ func (f *front) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []Probl
 	return same, nullFaults(f.registry, schema, "body", value)
 }
 
-// tidy brings the query into Unicode's form NFC. A parameter that is there and says nothing is refused: a client that sends
-// ?number= does not want the list of all, and one that sends an empty Idempotency-Key counts on it.
+// tidy brings the query into Unicode's form NFC. A parameter that is there and says nothing is refused: a client that
+// sends ?number= does not want the list of all, and one that sends an empty Idempotency-Key counts on it.
 func tidy(r *http.Request) *Problem {
 	wrong := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
 	query := r.URL.Query()

@@ -7,8 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Instant is a moment that a client sends. Its zero value is none: a client that sends Go's zero time, or any other that cannot
-// be stored, is refused (see [registrar.EarliestInstant]).
+// Instant is a moment that a client sends. Its zero value is none: a client that sends Go's zero time, or any other
+// that cannot be stored, is refused (see [registrar.EarliestInstant]).
 type Instant struct {
 	at    time.Time
 	given bool

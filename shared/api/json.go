@@ -12,8 +12,8 @@ import (
 	"example.com/registrar/shared/words"
 )
 
-// canonical writes valid JSON as operations read it: its text in Unicode's form NFC, and as integers the numbers that are
-// integers to JSON Schema, which knows no difference between 25, 25.0 and 2.5e1, as encoding/json does.
+// canonical writes valid JSON as operations read it: its text in Unicode's form NFC, and as integers the numbers that
+// are integers to JSON Schema, which knows no difference between 25, 25.0 and 2.5e1, as encoding/json does.
 func canonical(text []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -50,8 +50,8 @@ func canonicalValue(value any) any {
 	return value
 }
 
-// canonicalNumber writes a number of JSON without fraction and exponent if it is an integer of at most eighteen digits. Larger
-// ones stay as they are: no field takes them.
+// canonicalNumber writes a number of JSON without fraction and exponent if it is an integer of at most eighteen digits.
+// Larger ones stay as they are: no field takes them.
 func canonicalNumber(number string) string {
 	const mostDigits = 18
 	if !strings.ContainsAny(number, ".eE") {
@@ -175,7 +175,8 @@ func nameTwice(text []byte) int64 {
 	}
 }
 
-// values counts the values of JSON text, or what would be some if it were JSON: those of objects and lists, and themselves.
+// values counts the values of JSON text, or what would be some if it were JSON: those of objects and lists, and
+// themselves.
 func values(text []byte) int64 {
 	count, quoted := int64(1), false
 	for i := 0; i < len(text); i++ {

@@ -10,9 +10,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Removable is a member of a JSON merge patch (RFC 7396) that can be removed: absent leaves what there is, null removes it, and
-// a value is set. A member that cannot be removed is a pointer, for which a null is refused (see [nullFaults]), and so is a list,
-// which an empty one empties, and whatever stands in a request that is no patch.
+// Removable is a member of a JSON merge patch (RFC 7396) that can be removed: absent leaves what there is, null removes
+// it, and a value is set. A member that cannot be removed is a pointer, for which a null is refused (see [nullFaults]),
+// and so is a list, which an empty one empties, and whatever stands in a request that is no patch.
 //
 // Its fields in a struct have omitzero in their tag.
 type Removable[T any] struct {
@@ -126,8 +126,8 @@ func PatchText[To, From ~string](value *To, member Removable[From]) {
 	}
 }
 
-// nullFaults finds the members of a request that are null where the schema does not allow it: huma takes any null of a member
-// that is not required for its absence, so that a client would read 200 for what was not done.
+// nullFaults finds the members of a request that are null where the schema does not allow it: huma takes any null of a
+// member that is not required for its absence, so that a client would read 200 for what was not done.
 func nullFaults(registry huma.Registry, s *huma.Schema, path string, value any) []ProblemField {
 	for s != nil && s.Ref != "" {
 		s = registry.SchemaFromRef(s.Ref)

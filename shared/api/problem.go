@@ -212,8 +212,8 @@ func refused(refusals registrar.Refusals) *Problem {
 	return p
 }
 
-// useProblems makes huma answer with problems of ours, know a field by its exact name alone, and take no null for a list. These
-// are the only package variables of another that this project sets: huma offers no other way.
+// useProblems makes huma answer with problems of ours, know a field by its exact name alone, and take no null for a
+// list. These are the only package variables of another that this project sets: huma offers no other way.
 var useProblems = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false // no list of ours is null, sent or taken

@@ -46,8 +46,8 @@ func TestTheCauseOfAFailureIsLogged(t *testing.T) {
 	}
 }
 
-// A problem names a hundred faults at most, and says how many more there are; a body that could have more faults than are
-// worth counting is refused before they are.
+// A problem names a hundred faults at most, and says how many more there are; a body that could have more faults than
+// are worth counting is refused before they are.
 func TestProblemsAreBounded(t *testing.T) {
 	type input struct {
 		Body struct {

@@ -19,8 +19,8 @@ func (c *Credits) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return nil
 }
 
-// Schema implements [huma.SchemaProvider]. That it has two decimal places is shown, and checked by Resolve: by division, huma
-// would refuse 0.29.
+// Schema implements [huma.SchemaProvider]. That it has two decimal places is shown, and checked by Resolve: by
+// division, huma would refuse 0.29.
 func (Credits) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeNumber, Format: "double", Extensions: map[string]any{"multipleOf": 0.01}}
 }

@@ -11,8 +11,8 @@ type Option func(*options)
 
 type options struct{ clock func() time.Time }
 
-// Clock is the function's own clock, by which the times that events bring are judged. Without it, or when it is nil, that is
-// the system's.
+// Clock is the function's own clock, by which the times that events bring are judged. Without it, or when it is nil,
+// that is the system's.
 func Clock(now func() time.Time) Option {
 	return func(o *options) {
 		if now != nil {
@@ -29,9 +29,10 @@ func optionsOf(list []Option) options {
 	return o
 }
 
-// Times that events bring are from other clocks, and not all who make events write them as AWS does: the SAM CLI's gateway
-// gives timeEpoch in seconds, AWS in milliseconds, so that a request would seem to come from January 1970. Registration
-// windows and deadlines are decided on that time. So one that cannot be true is not used, but the function's own clock.
+// Times that events bring are from other clocks, and not all who make events write them as AWS does: the SAM CLI's
+// gateway gives timeEpoch in seconds, AWS in milliseconds, so that a request would seem to come from January 1970.
+// Registration windows and deadlines are decided on that time. So one that cannot be true is not used, but the
+// function's own clock.
 const (
 	// oldestRequest is how long ago API Gateway can have received a request: its longest integration timeout is 30 s (API
 	// Gateway quotas, "HTTP API"), and clocks differ.

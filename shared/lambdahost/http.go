@@ -70,8 +70,8 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	return bytes.TrimSuffix(written.Bytes(), []byte("\n")), nil
 }
 
-// infoOf is what the event tells of the request. API Gateway writes headers' names small, and the SAM CLI's gateway in the
-// canonical way.
+// infoOf is what the event tells of the request. API Gateway writes headers' names small, and the SAM CLI's gateway in
+// the canonical way.
 func infoOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) request.Info {
 	info := request.Info{
 		ID: event.RequestContext.RequestID, ReceivedAt: time.UnixMilli(event.RequestContext.TimeEpoch).UTC(),
@@ -138,9 +138,9 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 }
 
 // addressOf is the path of the request as the API declares it, percent-encoded: that of the event's route key, with the
-// values of its parameters. Where the API is reached (a stage such as /prod, a custom domain's mapping such as /registrar) may
-// stand in the event's raw path, and is no concern of a function. Without a route, which only a $default route or a
-// test gives, it is the raw path, which API Gateway has decoded, without the stage's name.
+// values of its parameters. Where the API is reached (a stage such as /prod, a custom domain's mapping such as
+// /registrar) may stand in the event's raw path, and is no concern of a function. Without a route, which only a
+// $default route or a test gives, it is the raw path, which API Gateway has decoded, without the stage's name.
 func addressOf(event events.APIGatewayV2HTTPRequest) (string, *fault) {
 	_, template, routed := strings.Cut(event.RouteKey, " ")
 	if !routed {

@@ -3,11 +3,12 @@
 //
 // # What reaches a function, and as what
 //
-// API Gateway chooses the function, by method and path; on this machine infra/local/gateway does it by the same rules. What
-// matches no route it answers itself, with 404 and {"message":"Not Found"}, and no function is asked: an unknown path, a path
-// in other case, one with a slash too many ("/v1/terms/", "//v1/terms"), and a known path with another method. So clients
-// never see 405 (which package api has for who mounts its handler without a gateway), and HEAD, a method like any other, is 404
-// too: no route is declared for it. A preflight (OPTIONS) is the gateway's own, by its CORS configuration.
+// API Gateway chooses the function, by method and path; on this machine infra/local/gateway does it by the same rules.
+// What matches no route it answers itself, with 404 and {"message":"Not Found"}, and no function is asked: an unknown
+// path, a path in other case, one with a slash too many ("/v1/terms/", "//v1/terms"), and a known path with another
+// method. So clients never see 405 (which package api has for who mounts its handler without a gateway), and HEAD, a
+// method like any other, is 404 too: no route is declared for it. A preflight (OPTIONS) is the gateway's own, by its
+// CORS configuration.
 //
 //   - The route is the event's routeKey with its pathParameters, not its rawPath: that may begin with the stage's name or with a
 //     custom domain's mapping, which the API does not know. For the same reason answers hold relative references only

@@ -37,7 +37,8 @@ func event() events.APIGatewayV2HTTPRequest {
 	return e
 }
 
-// received is when API Gateway received the events' request, and SQS the messages; clock, what the function's says then.
+// received is when API Gateway received the events' request, and SQS the messages; clock, what the function's says
+// then.
 var received, clock = time.UnixMilli(1_732_000_000_123).UTC(), lambdahost.Clock(func() time.Time { return time.UnixMilli(1_732_000_001_000).UTC() })
 
 func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) events.APIGatewayV2HTTPResponse {
@@ -126,7 +127,8 @@ func TestHTTP_StageIsNoPartOfThePath(t *testing.T) {
 	})
 }
 
-// The route is what API Gateway says it is; what its address begins with, a stage or a domain's mapping, is not looked at.
+// The route is what API Gateway says it is; what its address begins with, a stage or a domain's mapping, is not looked
+// at.
 func TestHTTP_TheRouteIsTheEventsOwn(t *testing.T) {
 	for _, c := range []struct {
 		key, raw, stage string
@@ -384,8 +386,8 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 	}
 }
 
-// What the gateway of the SAM CLI does: timeEpoch in seconds. Nor is any other time used at which API Gateway cannot have
-// received the request. Each is logged, once.
+// What the gateway of the SAM CLI does: timeEpoch in seconds. Nor is any other time used at which API Gateway cannot
+// have received the request. Each is logged, once.
 func TestHTTP_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
 	own := time.UnixMilli(1_732_000_001_000).UTC()
 	for _, c := range []struct {
@@ -423,7 +425,8 @@ func TestHTTP_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
 	}
 }
 
-// A time at which a message cannot have been sent is not used, nor made into an age of half a century; of a batch it is logged once.
+// A time at which a message cannot have been sent is not used, nor made into an age of half a century; of a batch it is
+// logged once.
 func TestSQS_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
 	var log bytes.Buffer
 	recorder := telemetry.New(telemetry.Options{Function: "works", Log: slog.NewJSONHandler(&log, nil)})

@@ -3,6 +3,7 @@ package functions_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -493,6 +494,52 @@ func TestNothingOpensAfterATermsEnd(t *testing.T) {
 		got := term("OPENS-"+want[:min(4, len(want))], "2020-05-09", `{"open": "`+opens+`"}`)
 		if strings.Join(got.fields, ", ") != want || (want == "") != (got.status == http.StatusCreated) {
 			t.Errorf("a window from %s: %d %v", opens, got.status, got.body)
+		}
+	}
+}
+
+// A rule that cannot be read is no rule that is kept: the enrolment fails, and the log says which attribute of what, not its value.
+func TestAnEnrolmentUnderWhatCannotBeReadFails(t *testing.T) {
+	c := openCampus(t)
+	for n, spoilt := range []struct {
+		pk, sk, attribute string // a key ends in what it is of
+		value             any
+		told              string
+	}{
+		{"SECTION#", "SECTION", "lastAdd", "planted-4711", "section"},
+		{"SECTION#", "SECTION", "lastAdd", 4711, "section"},
+		{"SECTION#", "SECTION", "meetings", "planted-4711", "section"},
+		{"SECTION#", "SECTION", "creditsMin", "planted-4711", "section"},
+		{"SEATS#", "SEATS", "freeSeats", "planted-4711", "seats"},
+		{"STUDENT#", "STUDENT", "active", "planted-4711", "student"},
+		{"TERM#", "TERM", "creditLimit", "planted-4711", "term"},
+	} {
+		made := c.ask(http.MethodPost, "/v1/sections", fmt.Sprintf(
+			`{"term": %q, "course": %q, "crn": "9002%d", "capacity": 1, "status": "open"}`,
+			sample.ID(sample.KindTerm, 1), sample.ID(sample.KindCourse, n+1), n))
+		id, _ := made.at("id").(string)
+		student, term := sample.ID(sample.KindStudent, 500-n), sample.ID(sample.KindTerm, 1)
+		if spoilt.sk == "TERM" { // what was read of it is a second old, and forgotten with the next version
+			c.ask(http.MethodPatch, "/v1/terms/"+term, `{"title": "Another"}`, "If-Match", "*")
+		}
+		pk := spoilt.pk + map[string]string{"SECTION": id, "SEATS": id, "STUDENT": student, "TERM": term}[spoilt.sk]
+		var before item
+		c.edit(pk, spoilt.sk, func(i item) item { before = maps.Clone(i); return with(spoilt.attribute, spoilt.value)(i) })
+		c.logged()
+		enrol := func() answered {
+			return c.ask(http.MethodPost, "/v1/sections/"+id+"/registrations", fmt.Sprintf(`{"student": %q}`, student))
+		}
+		got, log := enrol(), c.logged()
+		if got.status != http.StatusInternalServerError || strings.Contains(fmt.Sprint(got.body), spoilt.attribute) {
+			t.Errorf("the %s of the %s is %v: %d %v", spoilt.attribute, spoilt.told, spoilt.value, got.status, got.body)
+		}
+		if !strings.Contains(log, "read the stored "+spoilt.told) || !strings.Contains(log, "attribute "+spoilt.attribute) ||
+			strings.Contains(log, "4711") {
+			t.Errorf("the %s of the %s is %v: the log is\n%.2000s", spoilt.attribute, spoilt.told, spoilt.value, log)
+		}
+		c.edit(pk, spoilt.sk, func(item) item { return before })
+		if got := enrol(); got.status != http.StatusCreated {
+			t.Errorf("once it is mended: %d %v", got.status, got.body)
 		}
 	}
 }

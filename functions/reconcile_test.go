@@ -263,6 +263,25 @@ func TestTheNightlyAuditFindsEveryCountThatIsWrong(t *testing.T) {
 					c.edit("STUDENT#"+p.student, "TERM#"+p.term, func(i item) item { delete(i, "holdings"); return i })
 				}, func(p place) []string { return []string{"student/" + p.student + " record " + p.term} },
 			},
+			{ // seats that cannot be read
+				seats("taken", "three"), func(p place) []string { return []string{"section/" + p.section + " record "} },
+			},
+			{ // a registration that cannot be read
+				func(p place) { c.edit("STUDENT#"+p.student, p.registration(), with("state", "?")) },
+				func(p place) []string { return []string{"student/" + p.student + " record " + p.section} },
+			},
+			{ // a count of terms that cannot be read
+				func(p place) { c.edit("STUDENT#"+p.student, "TERMS", with("terms", "one")) },
+				func(p place) []string { return []string{"student/" + p.student + " record terms"} },
+			},
+			{ // a student that cannot be read
+				func(p place) { c.edit("STUDENT#"+p.student, "STUDENT", with("active", "yes")) },
+				func(p place) []string { return []string{"student/" + p.student + " record student"} },
+			},
+			{ // an offering that cannot be read
+				func(p place) { c.edit("COURSE#"+p.course, "OFFERING#"+p.term, with("sections", "one")) },
+				func(p place) []string { return []string{"course/" + p.course + " record " + p.offering()} },
+			},
 			{ // a drop that gave no seat back
 				func(p place) {
 					c.edit("STUDENT#"+p.student, p.registration(), func(i item) item {

@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -192,8 +193,13 @@ func preferencesFrom(i item, recipient registrar.Recipient) (registrar.MailPrefe
 		return registrar.MailPreferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}, nil
 	}
 	r := read("mail preferences", i)
-	return record(&r, registrar.MailPreferences{Recipient: recipient, Off: mustTexts[registrar.MailKind](&r, "off"),
-		Stamp: r.stamp()})
+	p := registrar.MailPreferences{Recipient: recipient, Off: mustTexts[registrar.MailKind](&r, "off"), Stamp: r.stamp()}
+	for _, kind := range p.Off {
+		if !slices.Contains(registrar.MailKinds(), kind) { // what is not wanted is not known: then no mail goes
+			r.fail("off", "has a value that is not known")
+		}
+	}
+	return record(&r, p)
 }
 
 func mailItem(m registrar.Mail) item {
@@ -229,7 +235,7 @@ func mailFrom(i item) (registrar.Mail, error) {
 	r := read("mail", i)
 	return record(&r, registrar.Mail{
 		ID: registrar.MailID(r.key("PK", "MAIL#")), Event: registrar.EventID(r.must("event")),
-		Kind: registrar.MailKind(r.mustSay("kind")), Recipient: registrar.Recipient(r.must("recipient")),
+		Kind: oneOf(&r, "kind", registrar.MailKinds()...), Recipient: registrar.Recipient(r.must("recipient")),
 		Section: registrar.SectionID(r.text("section")), Import: registrar.ImportID(r.text("import")),
 		At: r.instant("at"), Correlation: r.text("correlation"),
 		State: oneOf(&r, "state", registrar.MailClaimed, registrar.MailSent, registrar.MailRefused, registrar.MailUnknown,

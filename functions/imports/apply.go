@@ -25,7 +25,8 @@ type Reports interface {
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	// SaveImport writes progress if the import's version is still the one before, and adds to its report.
 	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
-	// KeepDecision keeps that a row was refused until progress is saved, so that an import that goes on does not decide again.
+	// KeepDecision keeps that a row was refused until progress is saved, so that an import that goes on does not decide
+	// again.
 	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
 	// Decisions reads those of rows after a row, in their order.
 	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
@@ -33,8 +34,18 @@ type Reports interface {
 
 // Reads looks up what rows are about.
 type Reads interface {
-	RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error)
-	EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (registrar.EnrolFacts, error)
+	RegistrationFacts(
+		ctx context.Context,
+		section registrar.SectionID,
+		student registrar.StudentID,
+		key registrar.IdempotencyKey,
+	) (registrar.EnrolFacts, error)
+	EnrolmentFacts(
+		ctx context.Context,
+		section registrar.SectionID,
+		student registrar.StudentID,
+		key registrar.IdempotencyKey,
+	) (registrar.EnrolFacts, error)
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
 	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
 	StudentsByEmail(ctx context.Context, addresses []string) (map[string]registrar.Student, error)
@@ -50,9 +61,12 @@ type Reads interface {
 // Writes changes records. There are two: the store, and the one of dry runs, which only remembers.
 type Writes interface {
 	CommitRegistration(ctx context.Context, change registrar.RegistrationChange, answer registrar.Answer) error
-	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which it
-	// names.
-	InstructorsByName(ctx context.Context, names []string) (ids map[string]registrar.InstructorID, made []string, err error)
+	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which
+	// it names.
+	InstructorsByName(
+		ctx context.Context,
+		names []string,
+	) (ids map[string]registrar.InstructorID, made []string, err error)
 	CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error
 	UpdateCourse(ctx context.Context, before, after registrar.Course) error
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
@@ -82,14 +96,14 @@ type Applier struct {
 	NewID   registrar.IDs
 }
 
-// Apply reads the import's file to its end. It may be called again for the same import, after a crash too. Registrations then
-// go on after the last row that is known to be decided, because a seat goes to whom the file names first: see
-// [registrar.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the import then tells:
-// rows that were applied before change nothing. An error means that the message should come back; what is wrong with the file
-// itself, an [*intake.FileError], is told in the import, and is no error.
+// Apply reads the import's file to its end. It may be called again for the same import, after a crash too.
+// Registrations then go on after the last row that is known to be decided, because a seat goes to whom the file names
+// first: see [registrar.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the
+// import then tells: rows that were applied before change nothing. An error means that the message should come back;
+// what is wrong with the file itself, an [*intake.FileError], is told in the import, and is no error.
 //
-// A dry run reads and decides as any other, over a store that only remembers what it was asked to write. So does the first of
-// the two runs of an import that allows so many refused rows and no more.
+// A dry run reads and decides as any other, over a store that only remembers what it was asked to write. So does the
+// first of the two runs of an import that allows so many refused rows and no more.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	by := request.From(ctx)
 	by.Principal = principal(id)
@@ -157,8 +171,8 @@ func (a Applier) run(ctx context.Context, im *registrar.Import) error {
 	return nil
 }
 
-// bounded reads at most so many bytes, whatever the bucket told of the size, and fails beyond instead of ending: a file that is
-// cut must not look whole.
+// bounded reads at most so many bytes, whatever the bucket told of the size, and fails beyond instead of ending: a file
+// that is cut must not look whole.
 type bounded struct {
 	file io.Reader
 	left int
@@ -264,8 +278,8 @@ func (o *outcome) refuse(p intake.Problem) {
 	o.field, o.refusal = p.Field, errors.New(p.Reason)
 }
 
-// settle keeps a refusal, one of the record's form too, as the entry's outcome and lets failures through. Two imports of one
-// term at once refuse each other's records by version or natural key; the row says so and may be imported again.
+// settle keeps a refusal, one of the record's form too, as the entry's outcome and lets failures through. Two imports
+// of one term at once refuse each other's records by version or natural key; the row says so and may be imported again.
 func (o *outcome) settle(err error) error {
 	var refusal *registrar.Refusal
 	var wrong registrar.FieldErrors

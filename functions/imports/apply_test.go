@@ -39,15 +39,20 @@ func openOffice(t *testing.T) *office {
 	t.Helper()
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(localdynamodb.New(localdynamodb.Options{})),
+		BaseEndpoint: aws.String("http://dynamodb.local"),
+		HTTPClient:   inprocess.Client(localdynamodb.New(localdynamodb.Options{})),
 	})
 	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition("table")); err != nil {
 		t.Fatal(err)
 	}
 	o := &office{}
-	o.University = registrartest.New(t, dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	o.University = registrartest.New(
+		t,
+		dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now),
+	)
 	o.Applier = imports.Applier{
-		Store: o.University.Store, Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now, NewID: o.University.NewID,
+		Store: o.University.Store, Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now,
+		NewID: o.University.NewID,
 	}
 	o.term = o.NewTerm("2025-SPRING")
 	return o
@@ -57,7 +62,8 @@ func openOffice(t *testing.T) *office {
 func (o *office) asked(kind registrar.ImportKind, with ...func(*registrar.Import)) registrar.ImportID {
 	o.T.Helper()
 	im := registrar.Import{
-		ID: registrar.ImportID(o.University.NewID()), Kind: kind, Format: "yacs-csv", Term: o.term.ID, State: registrar.ImportWaiting,
+		ID:   registrar.ImportID(o.University.NewID()),
+		Kind: kind, Format: "yacs-csv", Term: o.term.ID, State: registrar.ImportWaiting,
 		Stamp: registrar.Stamp{}.Next(o.Now()),
 	}
 	for _, set := range with {
@@ -90,9 +96,13 @@ func (o *office) problems(im registrar.Import) []registrar.ImportProblem {
 
 func (o *office) sections() []registrar.SectionView {
 	o.T.Helper()
-	return registrartest.All(o.T, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
-		return o.Sections(o.T.Context(), registrar.SectionFilter{Term: o.term.ID}, p)
-	})
+	return registrartest.All(
+		o.T,
+		registrar.MaxPage,
+		func(p registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
+			return o.Sections(o.T.Context(), registrar.SectionFilter{Term: o.term.ID}, p)
+		},
+	)
 }
 
 const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
@@ -102,8 +112,8 @@ func row(crn, room, instructors string) string {
 	return crn + ",CSCI-1100,Title,LEC,4,M,10:00AM,11:50AM,2025-01-13,2025-05-01," + room + "," + instructors + ",30,01,,,[],School\n"
 }
 
-// Whatever stands in one cell, the import ends, and every section that it stored is one that the domain takes. A section of
-// which a cell cannot be taken is not stored without it.
+// Whatever stands in one cell, the import ends, and every section that it stored is one that the domain takes. A
+// section of which a cell cannot be taken is not stored without it.
 func TestApply_NoCellStopsAnImport(t *testing.T) {
 	names := make([]string, 50)
 	for i := range names {
@@ -123,7 +133,10 @@ func TestApply_NoCellStopsAnImport(t *testing.T) {
 		"nobody and no one": {"", "", 0},
 	} {
 		o := openOffice(t)
-		im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", c.room, c.instructors)+row("2", "R", "TBA")))
+		im, err := o.applies(
+			o.asked(registrar.ImportSections),
+			strings.NewReader(header+row("1", c.room, c.instructors)+row("2", "R", "TBA")),
+		)
 		want, sections := registrar.ImportRows{Read: 2, Applied: 2}, o.sections()
 		if c.want < 0 {
 			want = registrar.ImportRows{Read: 2, Applied: 1, Refused: 1}
@@ -162,23 +175,41 @@ func TestApply_StoresNothingThatTheDomainRefuses(t *testing.T) {
 	entry := func(row int, title, component string) intake.Entry {
 		e := intake.Entry{
 			Row: row, Rows: 1,
-			Course: registrar.Course{Subject: "CSCI", Number: fmt.Sprint(row), Title: title, Credits: registrar.CreditRange{Min: 400, Max: 400}},
-			Section: registrar.Section{Subject: "CSCI", Number: fmt.Sprint(row), Title: title, CRN: fmt.Sprint(row), Component: component,
-				Credits: registrar.CreditRange{Min: 400, Max: 400}, Status: registrar.SectionOpen},
+			Course: registrar.Course{
+				Subject: "CSCI",
+				Number:  fmt.Sprint(row),
+				Title:   title,
+				Credits: registrar.CreditRange{Min: 400, Max: 400},
+			},
+			Section: registrar.Section{
+				Subject:   "CSCI",
+				Number:    fmt.Sprint(row),
+				Title:     title,
+				CRN:       fmt.Sprint(row),
+				Component: component,
+				Credits:   registrar.CreditRange{Min: 400, Max: 400},
+				Status:    registrar.SectionOpen,
+			},
 		}
 		return e
 	}
-	o.Formats = map[string]imports.Format{"yacs-csv": func(io.Reader, registrar.Import, registrar.Term) (intake.Reader, error) {
-		return &sloppy{[]intake.Entry{entry(2, "Title", ""), entry(3, "", "lecture"), entry(4, "Title", "lecture")}}, nil
-	}}
+	o.Formats = map[string]imports.Format{
+		"yacs-csv": func(io.Reader, registrar.Import, registrar.Term) (intake.Reader, error) {
+			return &sloppy{[]intake.Entry{entry(2, "Title", ""), entry(3, "", "lecture"), entry(4, "Title", "lecture")}}, nil
+		},
+	}
 	im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(""))
-	if want := (registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}); err != nil || im.State != registrar.ImportFinished || im.Rows != want {
+	if want := (registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}); err != nil ||
+		im.State != registrar.ImportFinished ||
+		im.Rows != want {
 		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
 	}
 	if sections := o.sections(); len(sections) != 1 || sections[0].CRN != "4" {
 		t.Errorf("stored: %+v", sections)
 	}
-	if problems := o.problems(im); len(problems) != 2 || problems[0].Row != 2 || problems[1].Row != 3 || !problems[0].Refused || !problems[1].Refused {
+	if problems := o.problems(im); len(problems) != 2 || problems[0].Row != 2 || problems[1].Row != 3 ||
+		!problems[0].Refused ||
+		!problems[1].Refused {
 		t.Errorf("problems: %+v", problems)
 	}
 }
@@ -195,7 +226,10 @@ func (r readerOf) Read(p []byte) (int, error) { return r(p) }
 // A file that cannot be read now may be read later. Only what is wrong with the file itself ends its import.
 func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 	const registrations = "student_number,term,crn\nU1,2025-SPRING,100\n"
-	files := map[registrar.ImportKind]string{registrar.ImportSections: header + row("1", "R", "TBA"), registrar.ImportRegistrations: registrations}
+	files := map[registrar.ImportKind]string{
+		registrar.ImportSections:      header + row("1", "R", "TBA"),
+		registrar.ImportRegistrations: registrations,
+	}
 	for kind, file := range files {
 		for name, read := range map[string]string{"at once": "", "in the header": file[:10], "later": file} {
 			for _, passing := range []error{errors.New("read tcp 10.0.0.1:443: connection reset by peer"), io.ErrUnexpectedEOF} {
@@ -249,7 +283,11 @@ type failsLater struct {
 	err   error
 }
 
-func (f *failsLater) SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error) {
+func (f *failsLater) SectionsByCRN(
+	ctx context.Context,
+	term registrar.TermID,
+	crns []string,
+) (map[string]registrar.Section, error) {
 	if f.asked++; f.asked > 1 {
 		return nil, f.err
 	}
@@ -277,13 +315,19 @@ func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
 		t.Fatalf("%v, %+v", err, first)
 	}
 	im, err = o.applies(id, strings.NewReader(lines))
-	if want := (registrar.ImportRows{Read: 62, Applied: 60, Refused: 2}); err != nil || im.State != registrar.ImportFinished || im.Rows != want || im.Run != 2 {
+	if want := (registrar.ImportRows{Read: 62, Applied: 60, Refused: 2}); err != nil ||
+		im.State != registrar.ImportFinished ||
+		im.Rows != want ||
+		im.Run != 2 {
 		t.Errorf("%v, the import is %s, run %d, %+v", err, im.State, im.Run, im.Rows)
 	}
 	if n := len(o.problems(im)); n != 2 {
 		t.Errorf("%d problems, want those of the last run alone", n)
 	}
-	if _, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1, Cursor: first.Next}); !errors.Is(err, registrar.ErrBadCursor) {
+	if _, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1, Cursor: first.Next}); !errors.Is(
+		err,
+		registrar.ErrBadCursor,
+	) {
 		t.Errorf("a cursor of the first run: %v, want ErrBadCursor", err)
 	}
 }
@@ -292,13 +336,21 @@ func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
 func TestApply_KeepsSoManyProblems(t *testing.T) {
 	o := openOffice(t)
 	const rows = registrar.MaxImportProblems + 120
-	im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader("student_number,term,crn\n"+strings.Repeat(",,x\n", rows)))
-	if want := (registrar.ImportRows{Read: rows, Refused: rows}); err != nil || im.State != registrar.ImportFailed || im.Rows != want {
+	im, err := o.applies(
+		o.asked(registrar.ImportRegistrations),
+		strings.NewReader("student_number,term,crn\n"+strings.Repeat(",,x\n", rows)),
+	)
+	if want := (registrar.ImportRows{Read: rows, Refused: rows}); err != nil || im.State != registrar.ImportFailed ||
+		im.Rows != want {
 		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
 	}
-	problems := registrartest.All(t, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
-		return o.ImportProblems(t.Context(), im, p)
-	})
+	problems := registrartest.All(
+		t,
+		registrar.MaxPage,
+		func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+			return o.ImportProblems(t.Context(), im, p)
+		},
+	)
 	if n := len(problems); n != registrar.MaxImportProblems || problems[0].Row != 2 || problems[n-1].Row != n+1 {
 		t.Errorf("%d problems are kept, want the first %d", n, registrar.MaxImportProblems)
 	}
@@ -312,12 +364,13 @@ func (a again) Open(context.Context, string) (io.ReadCloser, int64, error) {
 	return io.NopCloser(strings.NewReader(a.file)), int64(len(a.file)), nil
 }
 
-// A course stands on the rows of all its sections, and the first states its title. A section whose row says another was scheduled
-// under its own, which a new title of the course does not touch.
+// A course stands on the rows of all its sections, and the first states its title. A section whose row says another was
+// scheduled under its own, which a new title of the course does not touch.
 func TestApply_ASectionWithATitleOfItsOwnKeepsIt(t *testing.T) {
 	o := openOffice(t)
 	file := header + row("100", "", "") + strings.Replace(row("200", "", ""), ",Title,", ",Title: Compilers,", 1)
-	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(file)); err != nil || im.Rows.Applied != 2 {
+	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(file)); err != nil ||
+		im.Rows.Applied != 2 {
 		t.Fatalf("%+v, %v", im, err)
 	}
 	courses, err := o.CoursesByCode(t.Context(), []string{"CSCI 1100"})

@@ -50,14 +50,19 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 			"project publishes them; files of registrations are CSV with the columns student_number, term (its code) and crn. Files of students " +
 			"and instructors are CSV with the columns number, given_name, family_name (or name), email, status, active and role, or users.csv of " +
 			"OneRoster or Canvas: the header tells. An empty cell keeps what is there.",
-		Access: api.Registrar, Status: http.StatusCreated, Codes: []registrar.Code{registrar.NotFound, registrar.IdempotencyMismatch},
+		Access: api.Registrar, Status: http.StatusCreated,
+		Codes: []registrar.Code{registrar.NotFound, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Asked], error) {
 		kind := registrar.ImportKind(in.Body.Kind)
 		switch {
 		case kind.OfTerm() && in.Body.Term == "":
-			return nil, registrar.FieldErrors{{Field: "term", Code: registrar.FieldRequired, Detail: "files of " + in.Body.Kind + " belong to a term"}}
+			return nil, registrar.FieldErrors{
+				{Field: "term", Code: registrar.FieldRequired, Detail: "files of " + in.Body.Kind + " belong to a term"},
+			}
 		case !kind.OfTerm() && in.Body.Term != "":
-			return nil, registrar.FieldErrors{{Field: "term", Code: registrar.FieldFormat, Detail: "files of " + in.Body.Kind + " belong to no term"}}
+			return nil, registrar.FieldErrors{
+				{Field: "term", Code: registrar.FieldFormat, Detail: "files of " + in.Body.Kind + " belong to no term"},
+			}
 		}
 		format, mapping, err := in.Body.reading(kind)
 		if err != nil {
@@ -79,9 +84,15 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 			return nil, err
 		}
 		// The address expires long before the key, and is a secret: it is no part of the answer that is kept.
-		out, err := api.Create(in.Key(ctx), "imports/"+string(im.ID), im.Version, Asked{Import: show(im)}, func(answer registrar.Answer) error {
-			return store.CreateImport(ctx, im, answer)
-		})
+		out, err := api.Create(
+			in.Key(ctx),
+			"imports/"+string(im.ID),
+			im.Version,
+			Asked{Import: show(im)},
+			func(answer registrar.Answer) error {
+				return store.CreateImport(ctx, im, answer)
+			},
+		)
 		if err != nil {
 			return nil, err
 		}

@@ -25,19 +25,26 @@ func (s signer) PresignUpload(_ context.Context, key string) (registrar.Upload, 
 	}, nil
 }
 
-// A request for an import that is sent again with its key gets an address that is good from then on, for the same import, and none
-// when the import does not wait for its file any more.
+// A request for an import that is sent again with its key gets an address that is good from then on, for the same
+// import, and none when the import does not wait for its file any more.
 func TestCreate_AnAnswerGivenAgainHasAnAddressThatIsGood(t *testing.T) {
 	o := openOffice(t)
 	now := time.Now().UTC().Truncate(time.Second)
 	clock := func() time.Time { return now }
-	handler := api.Handler(slog.New(slog.DiscardHandler), imports.Create(o.University.Store, signer{&now}, api.System{Clock: clock, NewID: o.University.NewID}))
+	handler := api.Handler(
+		slog.New(slog.DiscardHandler),
+		imports.Create(o.University.Store, signer{&now}, api.System{Clock: clock, NewID: o.University.NewID}),
+	)
 	ask := func() (asked struct {
 		ID     string          `json:"id"`
 		Upload *imports.Upload `json:"upload"`
 	}) {
 		t.Helper()
-		r := httptest.NewRequest(http.MethodPost, "/v1/imports", strings.NewReader(`{"kind":"sections","term":"`+string(o.term.ID)+`"}`))
+		r := httptest.NewRequest(
+			http.MethodPost,
+			"/v1/imports",
+			strings.NewReader(`{"kind":"sections","term":"`+string(o.term.ID)+`"}`),
+		)
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Idempotency-Key", "once")
 		w := httptest.NewRecorder()

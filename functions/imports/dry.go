@@ -11,9 +11,9 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// foretelling is the store of dry runs: it reads what is there, and remembers what it was asked to write instead of writing
-// it, as far as later rows of the file depend on it. What it remembers grows with the records that a file makes: some hundred
-// bytes for an instructor's name, a section's seats taken, or a registration.
+// foretelling is the store of dry runs: it reads what is there, and remembers what it was asked to write instead of
+// writing it, as far as later rows of the file depend on it. What it remembers grows with the records that a file
+// makes: some hundred bytes for an instructor's name, a section's seats taken, or a registration.
 type foretelling struct {
 	Reports
 	Reads
@@ -35,7 +35,10 @@ func dryStore(store Store, newID registrar.IDs) *foretelling {
 }
 
 // InstructorsByName implements [Writes].
-func (f *foretelling) InstructorsByName(ctx context.Context, names []string) (map[string]registrar.InstructorID, []string, error) {
+func (f *foretelling) InstructorsByName(
+	ctx context.Context,
+	names []string,
+) (map[string]registrar.InstructorID, []string, error) {
 	known, err := f.ImportedInstructors(ctx, names)
 	if err != nil {
 		return nil, nil, err
@@ -60,13 +63,23 @@ func (f *foretelling) InstructorsByName(ctx context.Context, names []string) (ma
 }
 
 // RegistrationFacts implements [Reads]: with the seats and sections that rows before would have taken.
-func (f *foretelling) RegistrationFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, _ registrar.IdempotencyKey) (registrar.EnrolFacts, error) {
+func (f *foretelling) RegistrationFacts(
+	ctx context.Context,
+	section registrar.SectionID,
+	student registrar.StudentID,
+	_ registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
 	facts, err := f.Reads.RegistrationFacts(ctx, section, student, registrar.IdempotencyKey{})
 	return f.with(facts), err
 }
 
 // EnrolmentFacts implements [Reads], in the same way.
-func (f *foretelling) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, _ registrar.IdempotencyKey) (registrar.EnrolFacts, error) {
+func (f *foretelling) EnrolmentFacts(
+	ctx context.Context,
+	section registrar.SectionID,
+	student registrar.StudentID,
+	_ registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
 	facts, err := f.Reads.EnrolmentFacts(ctx, section, student, registrar.IdempotencyKey{})
 	return f.with(facts), err
 }
@@ -85,7 +98,11 @@ func (f *foretelling) with(facts registrar.EnrolFacts) registrar.EnrolFacts {
 }
 
 // CommitRegistration implements [Writes].
-func (f *foretelling) CommitRegistration(_ context.Context, change registrar.RegistrationChange, _ registrar.Answer) error {
+func (f *foretelling) CommitRegistration(
+	_ context.Context,
+	change registrar.RegistrationChange,
+	_ registrar.Answer,
+) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.taken[change.Registration.Section] -= change.SeatDelta
@@ -117,7 +134,8 @@ func (*foretelling) UpdateSection(context.Context, registrar.Section, registrar.
 	return nil
 }
 
-// CreateStudent implements [Writes]. No later row is of the same student, nor has the same address: the list sees to that.
+// CreateStudent implements [Writes]. No later row is of the same student, nor has the same address: the list sees to
+// that.
 func (*foretelling) CreateStudent(context.Context, registrar.Student, registrar.Answer) error {
 	return nil
 }
@@ -137,8 +155,8 @@ func (*foretelling) UpdateInstructor(context.Context, registrar.Instructor, regi
 	return nil
 }
 
-// changedFields names the fields in which two versions of a record differ, as JSON would write them, without what every change
-// moves. It gives names only: values may be personal.
+// changedFields names the fields in which two versions of a record differ, as JSON would write them, without what every
+// change moves. It gives names only: values may be personal.
 func changedFields[T any](before, after T) []string {
 	b, a := reflect.ValueOf(before), reflect.ValueOf(after)
 	var names []string

@@ -75,7 +75,17 @@ func (o *office) foretells(kind registrar.ImportKind, file string) (dry registra
 		t.Fatal(err)
 	}
 	if dry.State != wet.State || dry.Rows != wet.Rows || dry.Changed != wet.Changed || dry.Reason != wet.Reason {
-		t.Errorf("foretold: %s (%s), %+v, %+v; done: %s (%s), %+v, %+v", dry.State, dry.Reason, dry.Rows, dry.Changed, wet.State, wet.Reason, wet.Rows, wet.Changed)
+		t.Errorf(
+			"foretold: %s (%s), %+v, %+v; done: %s (%s), %+v, %+v",
+			dry.State,
+			dry.Reason,
+			dry.Rows,
+			dry.Changed,
+			wet.State,
+			wet.Reason,
+			wet.Rows,
+			wet.Changed,
+		)
 	}
 	if before, after := o.problems(dry), o.problems(wet); !slices.Equal(before, after) {
 		t.Errorf("problems foretold: %+v; told: %+v", before, after)
@@ -95,19 +105,36 @@ func TestDryRun_ForetellsSections(t *testing.T) {
 	var file strings.Builder
 	file.WriteString(header)
 	for n := range 70 { // more than a batch, whose instructors come again
-		file.WriteString(strings.Replace(row(fmt.Sprint(n+1), "R", fmt.Sprintf("Ada King/Person %d", n%20)), "CSCI-1100", fmt.Sprintf("CSCI-%d", 1000+n/2), 1))
+		file.WriteString(
+			strings.Replace(
+				row(fmt.Sprint(n+1), "R", fmt.Sprintf("Ada King/Person %d", n%20)),
+				"CSCI-1100",
+				fmt.Sprintf("CSCI-%d", 1000+n/2),
+				1,
+			),
+		)
 	}
 	first := o.foretells(registrar.ImportSections, file.String())
 	if want := (registrar.ImportChanges{Created: 70 + 35 + 21}); first.Changed != want {
 		t.Errorf("%+v, want %+v", first.Changed, want)
 	}
-	changed := strings.Replace(strings.Replace(file.String(), "R,Ada King/Person 3,30", "Another room,Ada King/Person 3,31", 1), "Title", "Other", 1)
+	changed := strings.Replace(
+		strings.Replace(file.String(), "R,Ada King/Person 3,30", "Another room,Ada King/Person 3,31", 1),
+		"Title",
+		"Other",
+		1,
+	)
 	second := o.foretells(registrar.ImportSections, changed+"x,,,,,,,,,,,,,,,,,\n")
 	var listed []string
 	for _, c := range o.changes(second) {
 		listed = append(listed, fmt.Sprintf("%d %s %s %s", c.Row, c.Record, c.Effect, c.Fields))
 	}
-	want := []string{"2 course updated [title]", "2 section updated [title]", "3 section updated [title]", "5 section updated [capacity meetings]"}
+	want := []string{
+		"2 course updated [title]",
+		"2 section updated [title]",
+		"3 section updated [title]",
+		"5 section updated [capacity meetings]",
+	}
 	if !slices.Equal(listed, want) || second.Rows.Refused != 1 {
 		t.Errorf("%q, want %q; %+v", listed, want, second.Rows)
 	}
@@ -119,7 +146,12 @@ func TestDryRun_ForetellsRegistrations(t *testing.T) {
 	full := o.NewSection(o.term, o.NewCourse("CSCI", "1100", "One"), "100", 2)
 	o.NewSection(o.term, o.NewCourse("CSCI", "1200", "Two"), "200", 50)
 	other := o.NewSection(o.term, o.NewCourse("CSCI", "1300", "Three"), "300", 50)
-	twin := o.SectionOf(o.term, registrar.Course{ID: other.Course, Subject: "CSCI", Number: "1300", Title: "Three", Credits: other.Credits}, "301", 50)
+	twin := o.SectionOf(
+		o.term,
+		registrar.Course{ID: other.Course, Subject: "CSCI", Number: "1300", Title: "Three", Credits: other.Credits},
+		"301",
+		50,
+	)
 	if err := o.CreateSection(t.Context(), twin, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +192,10 @@ func TestThreshold_ChangesAllOrNothing(t *testing.T) {
 		}
 		return view.Seats.Taken
 	}
-	im, err := o.applies(o.asked(registrar.ImportRegistrations, atMost(16)), strings.NewReader(file)) // ten of sixty are too many
+	im, err := o.applies(
+		o.asked(registrar.ImportRegistrations, atMost(16)),
+		strings.NewReader(file),
+	) // ten of sixty are too many
 	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "nothing was changed") ||
 		im.Rows != (registrar.ImportRows{Read: 60, Refused: 10}) || im.Changed != (registrar.ImportChanges{}) || len(o.problems(im)) != 10 {
 		t.Errorf("%v, the import is %s (%s), %+v, %+v", err, im.State, im.Reason, im.Rows, im.Changed)
@@ -174,7 +209,10 @@ func TestThreshold_ChangesAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	im, err = o.Import(t.Context(), id)
-	if err != nil || im.State != registrar.ImportFinished || im.Rows != (registrar.ImportRows{Read: 60, Applied: 50, Refused: 10}) || im.Changed.Created != 50 || len(o.problems(im)) != 10 {
+	if err != nil || im.State != registrar.ImportFinished ||
+		im.Rows != (registrar.ImportRows{Read: 60, Applied: 50, Refused: 10}) ||
+		im.Changed.Created != 50 ||
+		len(o.problems(im)) != 10 {
 		t.Errorf("%v, the import is %s (%s), %+v, %+v", err, im.State, im.Reason, im.Rows, im.Changed)
 	}
 	if n := seats(); n != 50 || len(o.Refused.Events()) != 10 {

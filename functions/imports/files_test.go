@@ -39,8 +39,10 @@ func dataFile(t *testing.T, name string) *os.File {
 func (o *office) inTerm(code, title string, start, end registrar.Date) *office {
 	o.T.Helper()
 	o.term = registrar.Term{
-		ID: registrar.TermID(o.University.NewID()), Code: code, Title: title, Start: start, End: end, TimeZone: "America/New_York", Registration: registrar.Window{Open: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)},
-		Stamp: registrar.Stamp{}.Next(o.Now()),
+		ID:   registrar.TermID(o.University.NewID()),
+		Code: code, Title: title, Start: start, End: end, TimeZone: "America/New_York",
+		Registration: registrar.Window{Open: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		Stamp:        registrar.Stamp{}.Next(o.Now()),
 	}
 	if err := o.CreateTerm(o.T.Context(), o.term, registrar.Answer{}); err != nil {
 		o.T.Fatal(err)
@@ -80,8 +82,20 @@ func (o *office) seen() map[string]string {
 			names[i] = string(person.Name)
 		}
 		slices.Sort(names)
-		seen[s.CRN] = fmt.Sprintf("%s %s %s|%s|%s|%s-%s|%d|%s|%s|%s", s.Subject, s.Number, s.Label, s.Title, s.Component, s.Credits.Min, s.Credits.Max,
-			s.Capacity, s.Status, strings.Join(meetings, ","), strings.Join(names, ","))
+		seen[s.CRN] = fmt.Sprintf(
+			"%s %s %s|%s|%s|%s-%s|%d|%s|%s|%s",
+			s.Subject,
+			s.Number,
+			s.Label,
+			s.Title,
+			s.Component,
+			s.Credits.Min,
+			s.Credits.Max,
+			s.Capacity,
+			s.Status,
+			strings.Join(meetings, ","),
+			strings.Join(names, ","),
+		)
 	}
 	return seen
 }
@@ -105,7 +119,11 @@ func TestFilesOfOffices(t *testing.T) {
 		ada    = "|Ada Müller"
 	)
 	label := func(n, text string) string { return strings.Replace(text, "1010 01", "1010 "+n, 1) }
-	three := map[string]string{"90001": kites + mr + ada, "90002": label("02", kites) + mr + "|José Ñandú", "90003": label("03", kites) + mr + "|李 Wei"}
+	three := map[string]string{
+		"90001": kites + mr + ada,
+		"90002": label("02", kites) + mr + "|José Ñandú",
+		"90003": label("03", kites) + mr + "|李 Wei",
+	}
 	type problem struct {
 		row     int
 		field   string
@@ -132,14 +150,16 @@ func TestFilesOfOffices(t *testing.T) {
 		{files: []string{"08-semester-of-another-term"}, rows: registrar.ImportRows{Read: 1, Refused: 1}, want: map[string]string{}, failed: "refused",
 			problems: []problem{{2, "course_start_date", "day of the term", true}, {2, "course_end_date", "day of the term", true}, {2, "semester", "another term than the import's, 2030-FALL", true}}},
 		{files: []string{"09-blank-lines"}, rows: registrar.ImportRows{Read: 2, Applied: 1, Refused: 1}, changed: registrar.ImportChanges{Created: 3},
-			want: map[string]string{"90001": kites + mr + ada}, problems: []problem{{5, "course_max_enroll", "whole number", true}}},
+			want:     map[string]string{"90001": kites + mr + ada},
+			problems: []problem{{5, "course_max_enroll", "whole number", true}}},
 		{files: []string{"11-header-wider-than-rows"}, rows: registrar.ImportRows{Read: 1, Applied: 1}, changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
 		{files: []string{"13-comma-rows-at-end"}, rows: registrar.ImportRows{Read: 1, Applied: 1}, changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
 		{files: []string{"14-semicolons"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 7}, want: three},
 		{files: []string{"18-xlsx"}, want: map[string]string{}, failed: "Excel workbook (xlsx), not CSV: open it, choose"},
 		{files: []string{"20-header-upper-case"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 7}, want: three},
 		{files: []string{"21-times-with-space"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 5},
-			want: map[string]string{"90001": kites + mr + ada, "90002": kites + mr + ada, "90003": kites + mr + ada}, problems: []problem{{4, "course_start_time", "neither AM nor PM", false}}},
+			want:     map[string]string{"90001": kites + mr + ada, "90002": kites + mr + ada, "90003": kites + mr + ada},
+			problems: []problem{{4, "course_start_time", "neither AM nor PM", false}}},
 		{files: []string{"22-credits"}, rows: registrar.ImportRows{Read: 4, Applied: 3, Refused: 1}, changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
 			"90001": kites + mr + ada, "90002": strings.Replace(kites, "4-4", "3-4", 1) + mr + ada, "90003": strings.Replace(kites, "4-4", "1-4", 1) + mr + ada},
 			problems: []problem{{3, "short_name", "credits", false}, {4, "short_name", "credits", false}, {5, "course_credit_hours", "is a date: a spreadsheet made it", true}}},
@@ -173,7 +193,8 @@ func TestFilesOfOffices(t *testing.T) {
 			}
 			for _, p := range c.problems {
 				if !slices.ContainsFunc(told, func(got registrar.ImportProblem) bool {
-					return got.Row == p.row && got.Field == p.field && got.Refused == p.refused && strings.Contains(got.Reason, p.reason)
+					return got.Row == p.row && got.Field == p.field && got.Refused == p.refused &&
+						strings.Contains(got.Reason, p.reason)
 				}) {
 					t.Errorf("want %+v among the problems %+v", p, told)
 				}
@@ -194,13 +215,17 @@ func TestFilesOfOffices(t *testing.T) {
 		o.inTerm("2030-FALL-B", "Fall 2030", "2030-08-20", "2030-12-31")
 		im := o.imports(dataFile(t, "imports/06b-next-term-without.csv"))
 		after := o.course("KITE 1010")
-		if !after.SameFacts(before) || after.Version != before.Version || after.Description == "" || after.Prerequisites == "" || len(after.Requires) == 0 || im.Changed.Created != 1 {
+		if !after.SameFacts(before) || after.Version != before.Version || after.Description == "" ||
+			after.Prerequisites == "" ||
+			len(after.Requires) == 0 ||
+			im.Changed.Created != 1 {
 			t.Errorf("before %+v, after %+v, %+v", before, after, im.Changed)
 		}
 	})
 }
 
-// An empty cell keeps what is there, unless the file is said to be complete; what a section cannot be without stays either way.
+// An empty cell keeps what is there, unless the file is said to be complete; what a section cannot be without stays
+// either way.
 func TestAnEmptyCellDeletesNothing(t *testing.T) {
 	full := "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
@@ -261,7 +286,8 @@ func TestAShortTitleReplacesNone(t *testing.T) {
 	if o.imports(strings.NewReader(wide + short)); title() != "KITES" {
 		t.Errorf("a new course has the title %q", title())
 	}
-	if im := o.imports(strings.NewReader(wide + short + long)); title() != "Introduction to Kites" || len(o.problems(im)) != 0 {
+	if im := o.imports(strings.NewReader(wide + short + long)); title() != "Introduction to Kites" ||
+		len(o.problems(im)) != 0 {
 		t.Errorf("then it has %q, %+v", title(), o.problems(im))
 	}
 	if im := o.imports(strings.NewReader(wide + short)); title() != "Introduction to Kites" || im.Changed.Updated != 0 {
@@ -283,14 +309,17 @@ func TestARefusedRowMakesNothing(t *testing.T) {
 	} {
 		im := o.imports(strings.NewReader(header + file))
 		people, err := o.ImportedInstructors(t.Context(), []string{"Bo Li"})
-		if err != nil || im.Rows.Refused != 1 || im.Changed.Created+im.Changed.Updated != 0 || o.course("KITE 1020").ID != "" || len(people) != 0 {
+		if err != nil || im.Rows.Refused != 1 || im.Changed.Created+im.Changed.Updated != 0 ||
+			o.course("KITE 1020").ID != "" ||
+			len(people) != 0 {
 			t.Errorf("%s: %v, %+v, %+v, %+v, %+v", name, err, im.Rows, im.Changed, o.course("KITE 1020"), people)
 		}
 	}
 }
 
-// A section's title is its course's, unless its row has another: then the section has its own, and keeps it when the course's
-// changes. The course has that of the first row. A short title is a section's own only where its course has no other.
+// A section's title is its course's, unless its row has another: then the section has its own, and keeps it when the
+// course's changes. The course has that of the first row. A short title is a section's own only where its course has no
+// other.
 func TestTheTitleOfASection(t *testing.T) {
 	o := fall2030(openOffice(t))
 	titles := func() string {
@@ -362,14 +391,16 @@ func TestACapacityBelowWhatIsTaken(t *testing.T) {
 	o.imports2("student_number,term,crn\nU1,2025-SPRING,100\nU2,2025-SPRING,100\nU3,2025-SPRING,100\n")
 	im := o.imports(strings.NewReader(header + strings.Replace(row("100", "R", "TBA"), ",30,", ",2,", 1)))
 	view, err := o.Section(t.Context(), section.ID)
-	if err != nil || im.Rows.Applied != 1 || view.Seats.Capacity != 2 || view.Seats.Taken != 3 || view.Seats.Available() != 0 {
+	if err != nil || im.Rows.Applied != 1 || view.Seats.Capacity != 2 || view.Seats.Taken != 3 ||
+		view.Seats.Available() != 0 {
 		t.Errorf("%v, %+v, %+v", err, im.Rows, view.Seats)
 	}
 }
 
 func (o *office) imports2(registrations string) {
 	o.T.Helper()
-	if im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader(registrations)); err != nil || im.Rows.Refused > 0 {
+	if im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader(registrations)); err != nil ||
+		im.Rows.Refused > 0 {
 		o.T.Fatalf("%v, %+v", err, im.Rows)
 	}
 }
@@ -400,13 +431,15 @@ func TestAnotherUniversityIsAMapping(t *testing.T) {
 		parts[6] = strings.Join(meetings, ",")
 		got[crn] = strings.Join(parts, "|")
 	}
-	if diff := cmp.Diff(want, got); diff != "" || im.Rows != (registrar.ImportRows{Read: 4, Applied: 4}) || len(o.problems(im)) != 0 {
+	if diff := cmp.Diff(want, got); diff != "" || im.Rows != (registrar.ImportRows{Read: 4, Applied: 4}) ||
+		len(o.problems(im)) != 0 {
 		t.Errorf("%+v, %+v (-want +got):\n%s", im.Rows, o.problems(im), diff)
 	}
 	if again := o.imports(strings.NewReader(string(file)), byMapping); again.Changed.Created+again.Changed.Updated != 0 {
 		t.Errorf("again: %+v", again.Changed)
 	}
-	if wrong := o.imports(strings.NewReader(string(file))); wrong.State != registrar.ImportFailed || !strings.Contains(wrong.Reason, "lacks the columns") {
+	if wrong := o.imports(strings.NewReader(string(file))); wrong.State != registrar.ImportFailed ||
+		!strings.Contains(wrong.Reason, "lacks the columns") {
 		t.Errorf("without the mapping: %s (%s)", wrong.State, wrong.Reason)
 	}
 }
@@ -414,8 +447,8 @@ func TestAnotherUniversityIsAMapping(t *testing.T) {
 // counted is what a schedule has, counted without the importer.
 type counted struct{ rows, refused, courses, sections, meetings, instructors, seats int }
 
-// countRows counts a schedule of YACS row by row. A section of which a row has a day without a time, or a time without a day, is
-// one that nobody can take: it is refused.
+// countRows counts a schedule of YACS row by row. A section of which a row has a day without a time, or a time without
+// a day, is one that nobody can take: it is refused.
 func countRows(t *testing.T, file io.Reader) counted {
 	t.Helper()
 	rows, err := csv.NewReader(file).ReadAll()
@@ -487,14 +520,16 @@ func TestRealTerms(t *testing.T) {
 				}
 			}
 			got.courses, got.instructors = len(courses), len(people)
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(counted{})); diff != "" || im.Rows.Applied+im.Rows.Refused != im.Rows.Read {
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(counted{})); diff != "" ||
+				im.Rows.Applied+im.Rows.Refused != im.Rows.Read {
 				t.Errorf("%+v (-counted +imported):\n%s", im.Rows, diff)
 			}
 			if im.Rows.Refused*100 >= im.Rows.Read {
 				t.Errorf("%d of %d rows refused: want less than one in a hundred", im.Rows.Refused, im.Rows.Read)
 			}
 			for _, p := range o.problems(im) {
-				if p.Refused && !strings.Contains(p.Reason, "is stated, but no") && !strings.Contains(p.Reason, "of the same section is refused") {
+				if p.Refused && !strings.Contains(p.Reason, "is stated, but no") &&
+					!strings.Contains(p.Reason, "of the same section is refused") {
 					t.Errorf("row %d, %s: %s", p.Row, p.Field, p.Reason)
 				}
 			}
@@ -550,13 +585,26 @@ func TestApply_MemoryStaysFlat(t *testing.T) {
 		var b strings.Builder
 		b.WriteString(header)
 		for n := range sections {
-			b.WriteString(strings.Replace(strings.Replace(row(fmt.Sprint(n), "R", "TBA"), "CSCI-1100", fmt.Sprintf("CSCI-%d", n/2), 1), ",,,[]", ","+strings.Repeat("d", 500)+",,[]", 1))
+			b.WriteString(
+				strings.Replace(
+					strings.Replace(row(fmt.Sprint(n), "R", "TBA"), "CSCI-1100", fmt.Sprintf("CSCI-%d", n/2), 1),
+					",,,[]",
+					","+strings.Repeat("d", 500)+",,[]",
+					1,
+				),
+			)
 		}
 		file := strings.Clone(b.String()) // without what the builder has to spare
 		b.Reset()
 		var held uint64
 		store := &forgetful{
-			im:   registrar.Import{ID: "im", Kind: registrar.ImportSections, Format: "yacs-csv", Term: o.term.ID, State: registrar.ImportWaiting},
+			im: registrar.Import{
+				ID:     "im",
+				Kind:   registrar.ImportSections,
+				Format: "yacs-csv",
+				Term:   o.term.ID,
+				State:  registrar.ImportWaiting,
+			},
 			term: o.term,
 		}
 		store.measure = func(saved int) {
@@ -571,7 +619,8 @@ func TestApply_MemoryStaysFlat(t *testing.T) {
 		applier := o.Applier
 		applier.Store = store
 		o.file = strings.NewReader(file)
-		if err := applier.Apply(t.Context(), "im"); err != nil || store.im.State != registrar.ImportFinished || store.im.Rows.Applied != sections {
+		if err := applier.Apply(t.Context(), "im"); err != nil || store.im.State != registrar.ImportFinished ||
+			store.im.Rows.Applied != sections {
 			t.Fatalf("%v, %+v", err, store.im)
 		}
 		runtime.KeepAlive(file)

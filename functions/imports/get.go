@@ -11,8 +11,16 @@ import (
 // GetStore is what [Get] needs of the store.
 type GetStore interface {
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
-	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
-	ImportChanges(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportChange], error)
+	ImportProblems(
+		ctx context.Context,
+		im registrar.Import,
+		page registrar.PageRequest,
+	) (registrar.Page[registrar.ImportProblem], error)
+	ImportChanges(
+		ctx context.Context,
+		im registrar.Import,
+		page registrar.PageRequest,
+	) (registrar.Page[registrar.ImportChange], error)
 }
 
 type getInput struct {
@@ -38,7 +46,8 @@ type getOutput struct {
 // Get tells where an import stands.
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Tell where an import stands", Tag: "imports",
+		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Tell where an import stands",
+		Tag: "imports",
 		Description: "With a page of problems, or of what a dry run foretells; limit and cursor page through them. An import of registrations " +
 			"whose worker failed goes on where it stopped. One of another kind is run again, from the first row on: counts and problems are of " +
 			"its last run, and a cursor of an earlier one is refused. Problems are kept for 400 days.",
@@ -48,7 +57,10 @@ func Get(store GetStore) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		out := &getOutput{ETag: api.WeakETag(im.Version), Body: Report{Import: show(im), Problems: []RowProblem{}, Changes: []RowChange{}}}
+		out := &getOutput{
+			ETag: api.WeakETag(im.Version),
+			Body: Report{Import: show(im), Problems: []RowProblem{}, Changes: []RowChange{}},
+		}
 		if in.Show == "changes" {
 			page, err := store.ImportChanges(ctx, im, in.Request())
 			if err != nil {

@@ -75,8 +75,10 @@ type RowChange struct {
 
 func show(im registrar.Import) Import {
 	return Import{
-		ID: string(im.ID), Kind: string(im.Kind), Format: im.Format, Complete: im.Complete, Term: string(im.Term), DryRun: im.DryRun, MaxRefusedPercent: im.MaxRefusedPercent,
-		Notify: string(im.Notify), State: string(im.State), Reason: im.Reason,
+		ID:   string(im.ID),
+		Kind: string(im.Kind), Format: im.Format, Complete: im.Complete, Term: string(im.Term), DryRun: im.DryRun,
+		MaxRefusedPercent: im.MaxRefusedPercent,
+		Notify:            string(im.Notify), State: string(im.State), Reason: im.Reason,
 		Rows:      Rows{Read: im.Rows.Read, Applied: im.Rows.Applied, Refused: im.Rows.Refused, Skipped: im.Rows.Skipped},
 		Changed:   Changed{Created: im.Changed.Created, Updated: im.Changed.Updated, Unchanged: im.Changed.Unchanged},
 		StartedAt: api.TimeOf(im.StartedAt), EndedAt: api.TimeOf(im.EndedAt), Stamp: api.StampOf(im.Stamp),

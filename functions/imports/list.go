@@ -11,7 +11,11 @@ import (
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	NewestImports(ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
+	NewestImports(
+		ctx context.Context,
+		filter registrar.ImportFilter,
+		page registrar.PageRequest,
+	) (registrar.Page[registrar.Import], error)
 }
 
 type listInput struct {
@@ -30,7 +34,8 @@ func List(store ListStore) api.Operation {
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Import], error) {
 		page, err := store.NewestImports(ctx, registrar.ImportFilter{
-			State: registrar.ImportState(strings.ToUpper(in.State)), Kind: registrar.ImportKind(in.Kind), Term: registrar.TermID(in.Term),
+			State: registrar.ImportState(strings.ToUpper(in.State)),
+			Kind:  registrar.ImportKind(in.Kind), Term: registrar.TermID(in.Term),
 		}, in.Request())
 		if err != nil {
 			return nil, err

@@ -13,8 +13,8 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// personList is a file of people while it is being applied. Of the rows that are behind it keeps a number for each key that
-// they had, so that nobody is stated twice: some forty bytes a row.
+// personList is a file of people while it is being applied. Of the rows that are behind it keeps a number for each key
+// that they had, so that nobody is stated twice: some forty bytes a row.
 type personList struct {
 	Applier
 
@@ -47,7 +47,14 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		return err
 	}
 	im.Format = reader.Format
-	l := personList{Applier: a, im: im, people: reader, seed: maphash.MakeSeed(), seen: map[uint64]int{}, namesakes: map[uint64]int{}}
+	l := personList{
+		Applier:   a,
+		im:        im,
+		people:    reader,
+		seed:      maphash.MakeSeed(),
+		seen:      map[uint64]int{},
+		namesakes: map[uint64]int{},
+	}
 	if im.Kind == registrar.ImportInstructors {
 		if err := l.countNames(ctx); err != nil {
 			return err
@@ -55,8 +62,11 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 	}
 	var report registrar.ImportReport
 	if !reader.SaysRole() && reader.Format != intake.PeopleCSV {
-		report.Problems = append(report.Problems, registrar.ImportProblem{Row: 1, Reason: "the file does not say what people are: " +
-			"each row is taken for one of the " + string(im.Kind)})
+		report.Problems = append(
+			report.Problems,
+			registrar.ImportProblem{Row: 1, Reason: "the file does not say what people are: " +
+				"each row is taken for one of the " + string(im.Kind)},
+		)
 	}
 	for {
 		var b personBatch
@@ -94,7 +104,12 @@ func (l personList) hash(kind, key string) uint64 {
 func (l personList) look(b *personBatch) {
 	for i, row := range b.rows {
 		if row.Problem != nil {
-			b.problems[i] = &registrar.ImportProblem{Row: row.Row, Field: row.Problem.Field, Reason: row.Problem.Reason, Refused: true}
+			b.problems[i] = &registrar.ImportProblem{
+				Row:     row.Row,
+				Field:   row.Problem.Field,
+				Reason:  row.Problem.Reason,
+				Refused: true,
+			}
 			continue
 		}
 		if row.Others {
@@ -195,8 +210,15 @@ func (l personList) students(ctx context.Context, b *personBatch) error {
 	})
 }
 
-// applyStudent states a student. What a row does not say stays. Somebody who is gone becomes inactive, and is never made.
-func (l personList) applyStudent(ctx context.Context, before registrar.Student, known bool, row intake.PersonRow, o *outcome) error {
+// applyStudent states a student. What a row does not say stays. Somebody who is gone becomes inactive, and is never
+// made.
+func (l personList) applyStudent(
+	ctx context.Context,
+	before registrar.Student,
+	known bool,
+	row intake.PersonRow,
+	o *outcome,
+) error {
 	stated := before
 	if !known {
 		if row.Active != nil && !*row.Active {
@@ -240,8 +262,8 @@ func (l personList) applyStudent(ctx context.Context, before registrar.Student, 
 	return nil
 }
 
-// countNames counts who goes by each name: the file is read once more for it, and the instructors are listed. A record that a
-// schedule made of a name alone is somebody's only when nobody else goes by that name.
+// countNames counts who goes by each name: the file is read once more for it, and the instructors are listed. A record
+// that a schedule made of a name alone is somebody's only when nobody else goes by that name.
 func (l personList) countNames(ctx context.Context) error {
 	file, _, err := l.Objects.Open(ctx, ObjectKey(l.im.ID))
 	if err != nil {
@@ -303,8 +325,16 @@ func spellings(row intake.PersonRow) []string {
 	all := []string{row.Full}
 	if row.Given != "" && row.Family != "" {
 		initial := string([]rune(row.Given)[:1])
-		all = append(all, row.Given+" "+row.Family, row.Family+", "+row.Given, row.Family, initial+". "+row.Family, initial+" "+row.Family,
-			row.Family+", "+initial+".", row.Family+", "+initial)
+		all = append(
+			all,
+			row.Given+" "+row.Family,
+			row.Family+", "+row.Given,
+			row.Family,
+			initial+". "+row.Family,
+			initial+" "+row.Family,
+			row.Family+", "+initial+".",
+			row.Family+", "+initial,
+		)
 	}
 	folded := map[string]bool{}
 	return slices.DeleteFunc(all, func(name string) bool {
@@ -374,9 +404,12 @@ func (l personList) instructors(ctx context.Context, b *personBatch) error {
 	return nil
 }
 
-// provisional finds the record that imports made of a name by which the row's person goes, and nobody else. The note says
-// when there is one that may be somebody else's. Who is known by nothing but a name is whoever has it.
-func (l personList) provisional(row intake.PersonRow, byName map[string]registrar.Instructor) (p registrar.Instructor, known bool, note string) {
+// provisional finds the record that imports made of a name by which the row's person goes, and nobody else. The note
+// says when there is one that may be somebody else's. Who is known by nothing but a name is whoever has it.
+func (l personList) provisional(
+	row intake.PersonRow,
+	byName map[string]registrar.Instructor,
+) (p registrar.Instructor, known bool, note string) {
 	if row.Number == "" && row.Email == "" {
 		p, known = byName[row.Full]
 		return p, known, ""
@@ -401,12 +434,19 @@ func (l personList) provisional(row intake.PersonRow, byName map[string]registra
 }
 
 // applyInstructor states an instructor. What a row does not say stays; nobody is removed.
-func (l personList) applyInstructor(ctx context.Context, before registrar.Instructor, known bool, row intake.PersonRow, o *outcome) error {
+func (l personList) applyInstructor(
+	ctx context.Context,
+	before registrar.Instructor,
+	known bool,
+	row intake.PersonRow,
+	o *outcome,
+) error {
 	if row.Active != nil && !*row.Active && !known {
 		return nil // skipped
 	}
 	stated := before
-	short := l.people.Column("givenName") == "" && isFamilyOf(row.Full, string(before.Name)) // the file has family names alone
+	short := l.people.Column("givenName") == "" &&
+		isFamilyOf(row.Full, string(before.Name)) // the file has family names alone
 	if row.Full != "" && !short && (!known || row.Number != "" || row.Email != "") {
 		stated.Name = registrar.Personal(row.Full)
 	}

@@ -29,7 +29,8 @@ func (o *office) brings(kind registrar.ImportKind, file string, with ...func(*re
 	return im
 }
 
-// twice applies a file dry, for good and once more: the second says what the first foretold, and the third changes nothing.
+// twice applies a file dry, for good and once more: the second says what the first foretold, and the third changes
+// nothing.
 func (o *office) twice(kind registrar.ImportKind, file string) registrar.Import {
 	o.T.Helper()
 	dry := o.brings(kind, file, dryRun)
@@ -38,7 +39,15 @@ func (o *office) twice(kind registrar.ImportKind, file string) registrar.Import 
 	}
 	im := o.brings(kind, file)
 	if dry.State != im.State || dry.Rows != im.Rows || dry.Changed != im.Changed {
-		o.T.Errorf("foretold %s, %+v, %+v; done %s, %+v, %+v", dry.State, dry.Rows, dry.Changed, im.State, im.Rows, im.Changed)
+		o.T.Errorf(
+			"foretold %s, %+v, %+v; done %s, %+v, %+v",
+			dry.State,
+			dry.Rows,
+			dry.Changed,
+			im.State,
+			im.Rows,
+			im.Changed,
+		)
 	}
 	events := o.peopleEvents()
 	if events == 0 {
@@ -86,17 +95,25 @@ func TestApply_Students(t *testing.T) {
 	for n := range 120 {
 		fmt.Fprintf(&file, "S%03d,Given%d,Family%d,s%d@example.edu,\n", n, n, n, n)
 	}
-	file.WriteString("S200,,Suharto,,active\nS201,A,B,not an address,\nS000,A,B,,\nS202,A,B,S1@example.edu,\n,A,B,,\nS203,,,,\nS204,A,B,,deleted\nS205,A,B,,perhaps\nbroken\n")
+	file.WriteString(
+		"S200,,Suharto,,active\nS201,A,B,not an address,\nS000,A,B,,\nS202,A,B,S1@example.edu,\n,A,B,,\nS203,,,,\nS204,A,B,,deleted\nS205,A,B,,perhaps\nbroken\n",
+	)
 	im := o.twice(registrar.ImportStudents, file.String())
-	if want := (registrar.ImportRows{Read: 129, Applied: 121, Refused: 7, Skipped: 1}); im.State != registrar.ImportFinished || im.Rows != want || im.Changed.Created != 121 || im.Format != "people-csv" {
+	if want := (registrar.ImportRows{Read: 129, Applied: 121, Refused: 7, Skipped: 1}); im.State != registrar.ImportFinished ||
+		im.Rows != want ||
+		im.Changed.Created != 121 ||
+		im.Format != "people-csv" {
 		t.Errorf("%s (%s), %s: %+v, %+v", im.State, im.Reason, im.Format, im.Rows, im.Changed)
 	}
-	if want := "123 email true, 124 number true, 125 email true, 126 number true, 127 family_name true, 129 status true, 130  true"; o.told(im) != want {
+	if want := "123 email true, 124 number true, 125 email true, 126 number true, 127 family_name true, 129 status true, 130  true"; o.told(
+		im,
+	) != want {
 		t.Errorf("%s, want %s", o.told(im), want)
 	}
 	changed := "EMAIL,Status,number,given name\n,,s001,Other\nnew@example.edu,inactive,S002,\n,,S003,\n,tobedeleted,S999,X\ns4@example.edu,,S005,\n"
 	im = o.twice(registrar.ImportStudents, changed)
-	if want := (registrar.ImportChanges{Updated: 2, Unchanged: 1}); im.Changed != want || im.Rows.Refused != 1 || im.Rows.Skipped != 1 {
+	if want := (registrar.ImportChanges{Updated: 2, Unchanged: 1}); im.Changed != want || im.Rows.Refused != 1 ||
+		im.Rows.Skipped != 1 {
 		t.Errorf("%+v, %+v, %s", im.Rows, im.Changed, o.told(im))
 	}
 	now, err := o.StudentsByNumber(t.Context(), []string{"S001", "S002", "S003"})
@@ -114,7 +131,8 @@ func TestApply_Students(t *testing.T) {
 	}
 }
 
-// Canvas and OneRoster say the same in their own words; what is no student is left out, and a password stays where it is.
+// Canvas and OneRoster say the same in their own words; what is no student is left out, and a password stays where it
+// is.
 func TestApply_StudentsOfOtherSystems(t *testing.T) {
 	for format, file := range map[string]string{
 		"oneroster-users-csv": "sourcedId,status,role,givenName,familyName,identifier,email,password\n1,active,student,Grace,Hopper,U1,g@example.edu,hunter2\n2,active,teacher,Ada,King,E1,,hunter2\n",
@@ -136,11 +154,12 @@ func TestApply_StudentsOfOtherSystems(t *testing.T) {
 	}
 }
 
-// A schedule makes provisional records of bare names. Whoever is the only one to go by such a name claims it, with sections and
-// all; where two may be meant it stays, and the report says so. Placeholders make nobody.
+// A schedule makes provisional records of bare names. Whoever is the only one to go by such a name claims it, with
+// sections and all; where two may be meant it stays, and the report says so. Placeholders make nobody.
 func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 	o := openOffice(t)
-	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil || im.State != registrar.ImportFinished {
+	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
+		im.State != registrar.ImportFinished {
 		t.Fatalf("%v, %s", err, im.Reason)
 	}
 	named := func(name string) registrar.Instructor {
@@ -154,7 +173,12 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 	if !before.Provisional || named("Staff").ID != "" {
 		t.Errorf("a bare surname's record is provisional: %v; Staff is %q", before.Provisional, named("Staff").ID)
 	}
-	known := registrar.Instructor{ID: "known", Name: "Kim Smith", Email: "kim@example.edu", Stamp: registrar.Stamp{}.Next(o.Now())}
+	known := registrar.Instructor{
+		ID:    "known",
+		Name:  "Kim Smith",
+		Email: "kim@example.edu",
+		Stamp: registrar.Stamp{}.Next(o.Now()),
+	}
 	if err := o.CreateInstructor(t.Context(), known, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
@@ -174,15 +198,18 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 	if king.ID != before.ID || king.Provisional || king.Number != "E1" || king.Name != "Ada King" {
 		t.Errorf("King is %q, number %q, provisional: %v", string(king.Name), string(king.Number), king.Provisional)
 	}
-	if !named("Li").Provisional || !named("Smith").Provisional || named("Grace Hopper").Provisional || !named("Carl Gauss").Provisional {
+	if !named("Li").Provisional || !named("Smith").Provisional || named("Grace Hopper").Provisional ||
+		!named("Carl Gauss").Provisional {
 		t.Error("who is known by a name alone is provisional, and nobody else")
 	}
-	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil || im.Changed.Created+im.Changed.Updated != 0 {
+	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
+		im.Changed.Created+im.Changed.Updated != 0 {
 		t.Errorf("%v: the schedule again changed %+v", err, im.Changed)
 	}
 }
 
-// A file that has no column for a part of the name keeps this part. A number of which a spreadsheet lost digits is nobody's.
+// A file that has no column for a part of the name keeps this part. A number of which a spreadsheet lost digits is
+// nobody's.
 func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 	o := openOffice(t)
 	o.brings(registrar.ImportStudents, "number,given_name,family_name\n77,Ada,King\n78,Bo,Li\n")
@@ -192,7 +219,9 @@ func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	ada, bo := people["77"], people["78"]
-	if ada.GivenName != "Ada" || ada.FamilyName != "Lovelace" || bo.GivenName != "Bo" || im.Changed != (registrar.ImportChanges{Updated: 1, Unchanged: 1}) || im.Rows.Refused != 1 {
+	if ada.GivenName != "Ada" || ada.FamilyName != "Lovelace" || bo.GivenName != "Bo" ||
+		im.Changed != (registrar.ImportChanges{Updated: 1, Unchanged: 1}) ||
+		im.Rows.Refused != 1 {
 		t.Errorf("%+v, %+v, %+v, %+v", ada, bo, im.Rows, im.Changed)
 	}
 	const short = "short form of a long number"
@@ -205,7 +234,10 @@ func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 	if err != nil || instructors["E1"].Name != "Ada King" || instructors["E1"].Email != "ada@example.edu" {
 		t.Errorf("%v, %+v", err, instructors)
 	}
-	im, err = o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader("student_number,term,crn\n1.23E+11,2025-SPRING,100\n"))
+	im, err = o.applies(
+		o.asked(registrar.ImportRegistrations),
+		strings.NewReader("student_number,term,crn\n1.23E+11,2025-SPRING,100\n"),
+	)
 	if told := o.problems(im); err != nil || len(told) != 1 || !strings.Contains(told[0].Reason, short) {
 		t.Errorf("%v, %+v", err, told)
 	}
@@ -215,7 +247,8 @@ func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 func TestApply_TooManyInstructors(t *testing.T) {
 	o := openOffice(t)
 	im := o.brings(registrar.ImportInstructors, "name\nAda King\n"+strings.Repeat("a\n", 500_000))
-	if im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "more than 500,000 rows") || im.Changed.Created != 0 {
+	if im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "more than 500,000 rows") ||
+		im.Changed.Created != 0 {
 		t.Errorf("%s (%s), %+v", im.State, im.Reason, im.Changed)
 	}
 }

@@ -13,9 +13,10 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// registrations applies a file of registrations, row by row, through the same rules as any other enrolment. A run that goes on
-// skips the rows that the import has counted. Of those after them, which belong to the batch in which the last worker
-// stopped, it decides none again: a seat that was given is found by the row's idempotency key, and a refusal by its decision.
+// registrations applies a file of registrations, row by row, through the same rules as any other enrolment. A run that
+// goes on skips the rows that the import has counted. Of those after them, which belong to the batch in which the last
+// worker stopped, it decides none again: a seat that was given is found by the row's idempotency key, and a refusal by
+// its decision.
 func (a Applier) registrations(ctx context.Context, im *registrar.Import, file io.Reader) error {
 	reader, err := intake.NewRegistrations(file)
 	if err != nil {
@@ -110,7 +111,8 @@ func (l registrationList) apply(ctx context.Context, rows []intake.RegistrationR
 		switch decision, decided := l.decided[row.Row]; {
 		case decided:
 			problem.Field, problem.Reason = "crn", decision.Reason
-			if err := l.Audit.Refused(ctx, decision.Event); err != nil { // again, as it may not have heard; it keeps each event once
+			// Again, as the audit may not have heard; it keeps each event once.
+			if err := l.Audit.Refused(ctx, decision.Event); err != nil {
 				return report, fmt.Errorf("row %d: %w", row.Row, err)
 			}
 		case row.Problem != nil:
@@ -140,13 +142,20 @@ func (l registrationList) apply(ctx context.Context, rows []intake.RegistrationR
 }
 
 // enrol decides one row. Only failures are errors.
-func (l registrationList) enrol(ctx context.Context, row intake.RegistrationRow, section registrar.SectionID, student registrar.StudentID, o *outcome) error {
+func (l registrationList) enrol(
+	ctx context.Context,
+	row intake.RegistrationRow,
+	section registrar.SectionID,
+	student registrar.StudentID,
+	o *outcome,
+) error {
 	var heard event
 	desk := registrar.Desk{Store: l.Store, Audit: &heard, NewID: l.NewID}
 	_, err := desk.Enrol(ctx, registrar.EnrolRequest{
 		Section: section, Student: student, At: l.Clock(), Actor: registrar.Actor{Principal: principal(l.im.ID)},
 	}, registrar.IdempotencyKey{
-		Principal: principal(l.im.ID), Key: "row-" + strconv.Itoa(row.Row), Request: sha256.Sum256([]byte(string(section) + " " + string(student))),
+		Principal: principal(l.im.ID),
+		Key:       "row-" + strconv.Itoa(row.Row), Request: sha256.Sum256([]byte(string(section) + " " + string(student))),
 	}, func(registrar.Registration) ([]byte, error) { return []byte("enrolled"), nil })
 	var before *registrar.AnsweredBefore
 	var refusals registrar.Refusals
@@ -155,7 +164,8 @@ func (l registrationList) enrol(ctx context.Context, row intake.RegistrationRow,
 	case err == nil, errors.As(err, &before): // before: by a worker that was interrupted
 		o.created("registration")
 		return nil
-	case slices.Equal(registrar.Event(heard).Codes(), []registrar.Code{registrar.AlreadyEnrolled}): // as it should be, and no attempt
+	case slices.Equal(registrar.Event(heard).Codes(), []registrar.Code{registrar.AlreadyEnrolled}):
+		// As it should be, and no attempt.
 		o.unchanged++
 		return nil
 	case errors.As(err, &refusals), errors.As(err, &one):

@@ -13,8 +13,8 @@ import (
 
 var errKilled = errors.New("the function was killed")
 
-// mortal is a store, and an auditor, of a worker that is killed at one of its calls: before the call has an effect, or after
-// it, when the answer is lost. Nothing that the worker calls afterwards reaches anybody.
+// mortal is a store, and an auditor, of a worker that is killed at one of its calls: before the call has an effect, or
+// after it, when the answer is lost. Nothing that the worker calls afterwards reaches anybody.
 type mortal struct {
 	imports.Store
 	audit registrar.Auditor
@@ -49,11 +49,20 @@ func (m *mortal) KeepDecision(ctx context.Context, id registrar.ImportID, d regi
 	return m.do(func() error { return m.Store.KeepDecision(ctx, id, d) })
 }
 
-func (m *mortal) CommitRegistration(ctx context.Context, change registrar.RegistrationChange, answer registrar.Answer) error {
+func (m *mortal) CommitRegistration(
+	ctx context.Context,
+	change registrar.RegistrationChange,
+	answer registrar.Answer,
+) error {
 	return m.do(func() error { return m.Store.CommitRegistration(ctx, change, answer) })
 }
 
-func (m *mortal) EnrolmentFacts(ctx context.Context, section registrar.SectionID, student registrar.StudentID, key registrar.IdempotencyKey) (f registrar.EnrolFacts, err error) {
+func (m *mortal) EnrolmentFacts(
+	ctx context.Context,
+	section registrar.SectionID,
+	student registrar.StudentID,
+	key registrar.IdempotencyKey,
+) (f registrar.EnrolFacts, err error) {
 	err = m.do(func() error { f, err = m.Store.EnrolmentFacts(ctx, section, student, key); return err })
 	return f, err
 }
@@ -62,15 +71,26 @@ func (m *mortal) Refused(ctx context.Context, e registrar.Event) error {
 	return m.do(func() error { return m.audit.Refused(ctx, e) })
 }
 
-// A worker is killed at each of its calls in turn, and the next one goes on. Each row is decided once: nobody loses a seat to
-// a later row, what was refused stays refused though a seat is free meanwhile, what was dropped meanwhile is not taken again,
-// the audit keeps one event of each refusal and none of a row that was applied, and the report is right.
+// A worker is killed at each of its calls in turn, and the next one goes on. Each row is decided once: nobody loses a
+// seat to a later row, what was refused stays refused though a seat is free meanwhile, what was dropped meanwhile is
+// not taken again, the audit keeps one event of each refusal and none of a row that was applied, and the report is
+// right.
 func TestApply_GoesOnWhereAWorkerWasKilled(t *testing.T) {
 	const before = 46 // rows that no rule looks at, so that the others lie on both sides of a batch's end
 	kill := func(call int, after bool) (calls int) {
 		o := openOffice(t)
 		course := o.NewCourse("CSCI", "1100", "One")
-		small, large := o.NewSection(o.term, course, "100", 2), o.NewSection(o.term, o.NewCourse("CSCI", "1200", "Two"), "200", 50)
+		small, large := o.NewSection(
+			o.term,
+			course,
+			"100",
+			2,
+		), o.NewSection(
+			o.term,
+			o.NewCourse("CSCI", "1200", "Two"),
+			"200",
+			50,
+		)
 		lines := "student_number,term,crn\n" + strings.Repeat(",,x\n", before)
 		var students []registrar.Student
 		for n := range 5 {
@@ -143,7 +163,16 @@ func TestApply_GoesOnWhereAWorkerWasKilled(t *testing.T) {
 		want := registrar.ImportRows{Read: before + 10, Applied: applied, Refused: before + refused}
 		changed := registrar.ImportChanges{Created: applied - 1, Unchanged: 1} // held's
 		if im.State != registrar.ImportFinished || im.Rows != want || im.Changed != changed || im.Run != 1 {
-			t.Errorf("%s: the import is %s, run %d: %+v, %+v; want %+v, %+v", what, im.State, im.Run, im.Rows, im.Changed, want, changed)
+			t.Errorf(
+				"%s: the import is %s, run %d: %+v, %+v; want %+v, %+v",
+				what,
+				im.State,
+				im.Run,
+				im.Rows,
+				im.Changed,
+				want,
+				changed,
+			)
 		}
 		problems := o.problems(im)
 		for n := 1; n < len(problems); n++ {
@@ -177,7 +206,11 @@ func TestApply_GoesOnWithTheSameFileAlone(t *testing.T) {
 	o.NewStudent("U1", "Ann", "Able")
 	id := o.asked(registrar.ImportRegistrations)
 	passing := errors.New("connection reset")
-	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,x\n", 60), passing)); !errors.Is(err, passing) || im.Rows.Read != 50 {
+	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,x\n", 60), passing)); !errors.Is(
+		err,
+		passing,
+	) ||
+		im.Rows.Read != 50 {
 		t.Fatalf("%v, %+v", err, im.Rows)
 	}
 	im, err := o.applies(id, strings.NewReader("student_number,term,crn\nU1,2025-SPRING,100\n"))
@@ -191,15 +224,21 @@ func TestDecisionsAreReadAsKept(t *testing.T) {
 	o := openOffice(t)
 	var kept []registrar.ImportDecision
 	for _, row := range []int{2, 51, 1000} {
-		d := registrar.ImportDecision{Row: row, Reason: "full", Event: registrar.RefusedEvent("enrol", o.term.ID, "s", "p", registrar.Actor{Principal: "import:m"}, o.Now(),
-			registrar.Refusals{registrar.Full("s").With("a", "b")}, o.University.NewID)}
+		d := registrar.ImportDecision{
+			Row:    row,
+			Reason: "full",
+			Event: registrar.RefusedEvent("enrol", o.term.ID, "s", "p", registrar.Actor{Principal: "import:m"}, o.Now(),
+				registrar.Refusals{registrar.Full("s").With("a", "b")}, o.University.NewID),
+		}
 		kept = append(kept, d)
 		if err := o.Applier.Store.KeepDecision(t.Context(), "m", d); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got, err := o.Applier.Store.Decisions(t.Context(), "m", 2)
-	if err != nil || len(got) != 2 || got[0].Row != 51 || got[1].Event.ID != kept[2].Event.ID || got[1].Event.Codes()[0] != registrar.SectionFull || got[1].Reason != "full" {
+	if err != nil || len(got) != 2 || got[0].Row != 51 || got[1].Event.ID != kept[2].Event.ID ||
+		got[1].Event.Codes()[0] != registrar.SectionFull ||
+		got[1].Reason != "full" {
 		t.Errorf("%v, %+v", err, got)
 	}
 }

@@ -19,8 +19,8 @@ const batch = 50
 // Format opens a file of sections, which is read as its import says.
 type Format func(file io.Reader, im registrar.Import, term registrar.Term) (intake.Reader, error)
 
-// Formats are the formats that files of sections can have: those of which a mapping is built in, and any by a mapping that came
-// with the import.
+// Formats are the formats that files of sections can have: those of which a mapping is built in, and any by a mapping
+// that came with the import.
 func Formats() map[string]Format {
 	schedule := func(file io.Reader, mapping intake.Mapping, term registrar.Term) (intake.Reader, error) {
 		reader, err := intake.NewSchedule(file, intake.Options{Mapping: mapping, Term: term})
@@ -97,8 +97,8 @@ func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
 	return entries, nil
 }
 
-// courseInFile is a course as the sections read so far state it, and as it is stored. Only the last one is kept from batch to
-// batch, for all sections of a course come after one another.
+// courseInFile is a course as the sections read so far state it, and as it is stored. Only the last one is kept from
+// batch to batch, for all sections of a course come after one another.
 type courseInFile struct {
 	code    string // as [registrar.FoldCode] has it; empty: none
 	stated  registrar.Course
@@ -110,7 +110,12 @@ type courseInFile struct {
 }
 
 // applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors.
-func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *courseInFile, entries []intake.Entry) (registrar.ImportReport, error) {
+func (a Applier) applyBatch(
+	ctx context.Context,
+	im *registrar.Import,
+	last *courseInFile,
+	entries []intake.Entry,
+) (registrar.ImportReport, error) {
 	var none registrar.ImportReport
 	var codes, crns []string
 	for _, e := range entries {
@@ -210,8 +215,8 @@ func (a Applier) applyBatch(ctx context.Context, im *registrar.Import, last *cou
 	return count(im, entries, outcomes, courses, of), nil
 }
 
-// refuseOtherCourse refuses a section that stands under another course than the one with its CRN in the term, before anything of
-// that course or of its instructors is written.
+// refuseOtherCourse refuses a section that stands under another course than the one with its CRN in the term, before
+// anything of that course or of its instructors is written.
 func refuseOtherCourse(e *intake.Entry, known map[string]registrar.Course, sections map[string]registrar.Section) {
 	if e.Empty() {
 		return
@@ -225,9 +230,9 @@ func refuseOtherCourse(e *intake.Entry, known map[string]registrar.Course, secti
 		Reason: "the CRN belongs to a section of another course in this term"})
 }
 
-// coursesOf takes together what the entries say of their courses; of gives each entry's. A course stands on the rows of all its
-// sections, and not always in the same words: of each fact the first row of the file that states it stands, so that the same
-// file states the same twice.
+// coursesOf takes together what the entries say of their courses; of gives each entry's. A course stands on the rows of
+// all its sections, and not always in the same words: of each fact the first row of the file that states it stands, so
+// that the same file states the same twice.
 func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (courses []courseInFile, of []int) {
 	of = make([]int, len(entries))
 	place := make(map[string]int, len(entries))
@@ -290,10 +295,16 @@ func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (c
 			differing = append(differing, "credits")
 		}
 		if own {
-			outcomes[i].notes = append(outcomes[i].notes, "an earlier row states this course with another title, which the course has: the section has its own")
+			outcomes[i].notes = append(
+				outcomes[i].notes,
+				"an earlier row states this course with another title, which the course has: the section has its own",
+			)
 		}
 		if len(differing) > 0 {
-			outcomes[i].notes = append(outcomes[i].notes, "an earlier row states this course with another "+strings.Join(differing, ", ")+", and stands")
+			outcomes[i].notes = append(
+				outcomes[i].notes,
+				"an earlier row states this course with another "+strings.Join(differing, ", ")+", and stands",
+			)
 		}
 	}
 	return courses, of
@@ -319,8 +330,8 @@ func missingOfSection(e intake.Entry) *intake.Problem {
 	return nil
 }
 
-// courseFrom is the course as it is to be stored. What the file does not state stays as it was, unless the file is complete; a
-// title and credits stay either way.
+// courseFrom is the course as it is to be stored. What the file does not state stays as it was, unless the file is
+// complete; a title and credits stay either way.
 func courseFrom(c courseInFile, before registrar.Course, known, complete bool) registrar.Course {
 	course := c.stated
 	if !known {
@@ -339,7 +350,10 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 	for _, fact := range []struct {
 		stated *string
 		before string
-	}{{&course.Description, before.Description}, {&course.School, before.School}, {&course.Prerequisites, before.Prerequisites}} {
+	}{
+		{&course.Description, before.Description}, {&course.School, before.School},
+		{&course.Prerequisites, before.Prerequisites},
+	} {
 		if *fact.stated == "" {
 			*fact.stated = fact.before
 		}
@@ -350,8 +364,8 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 	return course
 }
 
-// sectionFrom is the section as it is to be stored, but for its instructors. What the file does not state stays as it was, unless
-// the file is complete; what a section cannot be without stays either way.
+// sectionFrom is the section as it is to be stored, but for its instructors. What the file does not state stays as it
+// was, unless the file is complete; what a section cannot be without stays either way.
 func sectionFrom(e intake.Entry, c courseInFile, before registrar.Section, known, complete bool) registrar.Section {
 	section, course := e.Section, c.stored
 	section.Course, section.Subject, section.Number = course.ID, course.Subject, course.Number
@@ -397,8 +411,9 @@ func withoutZeros(short, long string) bool {
 	return ok && short != "" && zeros != "" && strings.Trim(zeros, "0") == "" && strings.Trim(short, "0123456789") == ""
 }
 
-// meetingsFrom are the meetings of a section whose file is not complete. No row with a meeting says nothing of those that are
-// there; neither do rows without one beside rows that only repeat some of those. A meeting without a room keeps its room.
+// meetingsFrom are the meetings of a section whose file is not complete. No row with a meeting says nothing of those
+// that are there; neither do rows without one beside rows that only repeat some of those. A meeting without a room
+// keeps its room.
 func meetingsFrom(stated, before []registrar.Meeting, unscheduled int) []registrar.Meeting {
 	stated = slices.Clone(stated)
 	known := 0
@@ -420,9 +435,15 @@ func meetingsFrom(stated, before []registrar.Meeting, unscheduled int) []registr
 	return stated
 }
 
-// applyCourse stores the catalogue facts of a course. What a section of it says differently, such as its credits, stands
-// on the section.
-func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known bool, stated registrar.Course, o *outcome) (registrar.Course, error) {
+// applyCourse stores the catalogue facts of a course. What a section of it says differently, such as its credits,
+// stands on the section.
+func (a Applier) applyCourse(
+	ctx context.Context,
+	before registrar.Course,
+	known bool,
+	stated registrar.Course,
+	o *outcome,
+) (registrar.Course, error) {
 	if err := stated.Validate(); err != nil {
 		return stated, err
 	}
@@ -450,7 +471,13 @@ func (a Applier) applyCourse(ctx context.Context, before registrar.Course, known
 }
 
 // applySection stores a section. Its deadlines are the registrar's own and stay as they are.
-func (a Applier) applySection(ctx context.Context, before registrar.Section, known bool, stated registrar.Section, o *outcome) error {
+func (a Applier) applySection(
+	ctx context.Context,
+	before registrar.Section,
+	known bool,
+	stated registrar.Section,
+	o *outcome,
+) error {
 	if err := stated.Validate(); err != nil {
 		return err
 	}
@@ -477,14 +504,23 @@ func (a Applier) applySection(ctx context.Context, before registrar.Section, kno
 	return nil
 }
 
-func count(im *registrar.Import, entries []intake.Entry, outcomes []outcome, courses []courseInFile, of []int) registrar.ImportReport {
+func count(
+	im *registrar.Import,
+	entries []intake.Entry,
+	outcomes []outcome,
+	courses []courseInFile,
+	of []int,
+) registrar.ImportReport {
 	var report registrar.ImportReport
 	for i, e := range entries {
 		o := outcomes[i]
 		report.Changes = append(report.Changes, o.tally(im, e.Row)...)
 		refused := e.Refused
 		for _, p := range e.Problems {
-			report.Problems = append(report.Problems, registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused})
+			report.Problems = append(
+				report.Problems,
+				registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused},
+			)
 		}
 		if !e.Empty() && courses[of[i]].broken && o.refusal == nil {
 			o.refusal = registrar.Refuse(registrar.NotFound, "", "the section's course could not be imported")
@@ -498,7 +534,10 @@ func count(im *registrar.Import, entries []intake.Entry, outcomes []outcome, cou
 			if field == "" {
 				field = e.SectionField
 			}
-			report.Problems = append(report.Problems, registrar.ImportProblem{Row: e.Row, Field: field, Reason: o.refusal.Error(), Refused: true})
+			report.Problems = append(
+				report.Problems,
+				registrar.ImportProblem{Row: e.Row, Field: field, Reason: o.refusal.Error(), Refused: true},
+			)
 		}
 		im.Rows.Read += e.Rows
 		im.Rows.Refused += refused

@@ -22,9 +22,9 @@ type Queue interface {
 	Send(ctx context.Context, body []byte) error
 }
 
-// Sweep looks after imports that stand still: those whose file never came fail, and those that nobody works on any more are
-// announced to the workers again, a few times, as S3 had announced them. Each is changed only if it is still as it was read,
-// so that whoever works on one after all goes on.
+// Sweep looks after imports that stand still: those whose file never came fail, and those that nobody works on any more
+// are announced to the workers again, a few times, as S3 had announced them. Each is changed only if it is still as it
+// was read, so that whoever works on one after all goes on.
 func Sweep(settings schedule.Settings, store SweepStore, workers Queue) func(ctx context.Context, due time.Time) error {
 	return schedule.Once(settings, func(ctx context.Context, _ schedule.Run) error {
 		for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
@@ -44,7 +44,13 @@ func Sweep(settings schedule.Settings, store SweepStore, workers Queue) func(ctx
 	})
 }
 
-func sweepOne(ctx context.Context, settings schedule.Settings, store SweepStore, workers Queue, im registrar.Import) error {
+func sweepOne(
+	ctx context.Context,
+	settings schedule.Settings,
+	store SweepStore,
+	workers Queue,
+	im registrar.Import,
+) error {
 	next, resend := im.Sweep(settings.Clock())
 	if next.Version == im.Version {
 		return nil
@@ -56,8 +62,22 @@ func sweepOne(ctx context.Context, settings schedule.Settings, store SweepStore,
 	case err != nil:
 		return err
 	}
-	settings.Log.WarnContext(ctx, "an import stood still", "import", string(im.ID), "was", string(im.State), "since", im.UpdatedAt,
-		"state", string(next.State), "reason", next.Reason, "resent", next.Resent)
+	settings.Log.WarnContext(
+		ctx,
+		"an import stood still",
+		"import",
+		string(im.ID),
+		"was",
+		string(im.State),
+		"since",
+		im.UpdatedAt,
+		"state",
+		string(next.State),
+		"reason",
+		next.Reason,
+		"resent",
+		next.Resent,
+	)
 	if !resend {
 		return nil
 	}

@@ -10,8 +10,21 @@ import (
 
 // Worker applies the imports whose files' arrival a queue's messages announce. An import is claimed, so that a second
 // delivery waits for the first instead of reading the file beside it.
-func Worker(settings consumer.Settings, store Store, objects Objects, audit registrar.Auditor, system api.System) consumer.Handler {
-	applier := Applier{Store: store, Objects: objects, Audit: audit, Formats: Formats(), Clock: system.Clock, NewID: system.NewID}
+func Worker(
+	settings consumer.Settings,
+	store Store,
+	objects Objects,
+	audit registrar.Auditor,
+	system api.System,
+) consumer.Handler {
+	applier := Applier{
+		Store:   store,
+		Objects: objects,
+		Audit:   audit,
+		Formats: Formats(),
+		Clock:   system.Clock,
+		NewID:   system.NewID,
+	}
 	return consumer.Each(settings, consumer.Work[[]registrar.ImportID]{
 		Name: "imports-apply",
 		Read: func(m consumer.Message) ([]registrar.ImportID, error) { return announced(m.Body) },

@@ -19,8 +19,11 @@ const credits = "must be credit hours such as 4, 1.5, 3-4 or 3 to 4"
 // parseCredits reads "4", "4.000", "1-15", "3 to 4" or "3 or 4".
 func parseCredits(text string) (registrar.CreditRange, error) {
 	text = strings.ToLower(strings.NewReplacer("–", "-", "—", "-", "\u00a0", " ").Replace(text))
-	if monthIn(text) || strings.Count(text, "/")+strings.Count(text, ".")+strings.Count(text, "-") > 1 && len(numbersOf(text)) == 3 {
-		return registrar.CreditRange{}, wrong("is a date: a spreadsheet made it of a range such as 1-4; format the column as text, and write the range again")
+	if monthIn(text) ||
+		strings.Count(text, "/")+strings.Count(text, ".")+strings.Count(text, "-") > 1 && len(numbersOf(text)) == 3 {
+		return registrar.CreditRange{}, wrong(
+			"is a date: a spreadsheet made it of a range such as 1-4; format the column as text, and write the range again",
+		)
 	}
 	low, high, isRange := strings.Cut(text, " to ")
 	if !isRange {
@@ -61,13 +64,16 @@ const shortened = "is a spreadsheet's short form of a long number: format the co
 // isShortened reports whether a spreadsheet made a power of ten of a number: then its last digits are lost.
 func isShortened(text string) bool {
 	digits, exponent, ok := strings.Cut(strings.ToUpper(text), "E")
-	return ok && digits != "" && exponent != "" && strings.Trim(digits, "0123456789.,") == "" && strings.Trim(exponent, "+0123456789") == "" &&
+	return ok && digits != "" && exponent != "" && strings.Trim(digits, "0123456789.,") == "" &&
+		strings.Trim(exponent, "+0123456789") == "" &&
 		(strings.ContainsAny(digits, ".,") || exponent[0] == '+')
 }
 
 // withoutFraction is the number of which tools that know no text made 20871.0.
 func withoutFraction(text string) string {
-	if whole, part, ok := strings.Cut(text, "."); ok && whole != "" && part != "" && strings.Trim(whole, "0123456789") == "" && strings.Trim(part, "0") == "" {
+	if whole, part, ok := strings.Cut(text, "."); ok && whole != "" && part != "" &&
+		strings.Trim(whole, "0123456789") == "" &&
+		strings.Trim(part, "0") == "" {
 		return whole
 	}
 	return text
@@ -143,8 +149,8 @@ func dateNumbers(text string) (a, b, year int, ok bool) {
 
 const aDate = "must be a date such as 2024-08-28"
 
-// parseDate reads a date. Of one that can be read in two ways, order says which; guessed reports that order came from the
-// file's other dates.
+// parseDate reads a date. Of one that can be read in two ways, order says which; guessed reports that order came from
+// the file's other dates.
 func parseDate(text string, told, shown DateOrder) (d registrar.Date, guessed bool, err error) {
 	if day, clock, ok := strings.Cut(strings.Replace(text, "T", " ", 1), " "); ok && strings.Contains(clock, ":") {
 		text = day // spreadsheets and databases add a time to a date
@@ -176,7 +182,9 @@ func parseDate(text string, told, shown DateOrder) (d registrar.Date, guessed bo
 		case DayFirst:
 			d, err = of(year, b, a)
 		default:
-			err = wrong("can be read as month and day or as day and month: write it as 2024-08-28, or say in the mapping's dates which is first")
+			err = wrong(
+				"can be read as month and day or as day and month: write it as 2024-08-28, or say in the mapping's dates which is first",
+			)
 		}
 		return d, guessed && err == nil, err
 	}
@@ -277,7 +285,8 @@ func readClock(text string) (c clockReading, ok bool) {
 	var err, err2 error
 	c.hour, err = strconv.Atoi(parts[0])
 	c.minute, err2 = strconv.Atoi(parts[1])
-	if err != nil || err2 != nil || c.hour < 0 || c.minute < 0 || c.minute > 59 || c.hour > 24 || c.hour == 24 && c.minute > 0 ||
+	if err != nil || err2 != nil || c.hour < 0 || c.minute < 0 || c.minute > 59 || c.hour > 24 ||
+		c.hour == 24 && c.minute > 0 ||
 		c.half != "" && (c.hour < 1 || c.hour > 12) {
 		return c, false
 	}
@@ -287,10 +296,14 @@ func readClock(text string) (c clockReading, ok bool) {
 	return c, true
 }
 
-// readTimes makes times of a start and an end. A half of the day that one of them lacks is the other's, or what puts them into
-// order. Without any, hours from 8 to 12 are read as of 24 hours, and guessed reports it; earlier ones could be of the
-// afternoon, unless they are written as 24 hours are in a file that has them (of24).
-func readTimes(start, end clockReading, clock Clock, of24 bool) (from, to registrar.ClockTime, guessed bool, err error) {
+// readTimes makes times of a start and an end. A half of the day that one of them lacks is the other's, or what puts
+// them into order. Without any, hours from 8 to 12 are read as of 24 hours, and guessed reports it; earlier ones could
+// be of the afternoon, unless they are written as 24 hours are in a file that has them (of24).
+func readTimes(
+	start, end clockReading,
+	clock Clock,
+	of24 bool,
+) (from, to registrar.ClockTime, guessed bool, err error) {
 	other := func(half string) string {
 		if half == "am" {
 			return "pm"
@@ -323,8 +336,8 @@ func readTimes(start, end clockReading, clock Clock, of24 bool) (from, to regist
 	return from, to, guessed, nil
 }
 
-// splitRange parts what is written as two with a hyphen or "to" between them. A hyphen with spaces around it counts before
-// others.
+// splitRange parts what is written as two with a hyphen or "to" between them. A hyphen with spaces around it counts
+// before others.
 func splitRange(text string) (first, second string, ok bool) {
 	text = strings.NewReplacer("–", "-", "—", "-", "\u00a0", " ").Replace(text)
 	for _, between := range []string{" - ", " to ", "-"} {
@@ -335,7 +348,8 @@ func splitRange(text string) (first, second string, ok bool) {
 	return "", "", false
 }
 
-// splitDates parts a first and a last day: at a hyphen with spaces around it or at "to", else at the hyphen in the middle.
+// splitDates parts a first and a last day: at a hyphen with spaces around it or at "to", else at the hyphen in the
+// middle.
 func splitDates(text string) (first, second string, ok bool) {
 	if first, second, ok = splitRange(text); ok {
 		return first, second, true
@@ -431,8 +445,8 @@ func parseDays(text string, notation DayNotation) (registrar.Days, error) {
 	return days, nil
 }
 
-// listOf reads a list of texts as Python prints it, such as ['ARCH 4790', "O'NEIL 1"], or with semicolons or commas between
-// them, keeping the first of equal ones.
+// listOf reads a list of texts as Python prints it, such as ['ARCH 4790', "O'NEIL 1"], or with semicolons or commas
+// between them, keeping the first of equal ones.
 func listOf(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil

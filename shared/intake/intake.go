@@ -1,10 +1,10 @@
-// Package intake reads the files in which other systems hand over a term: one adapter for each format, each a reader that
-// turns a stream into courses, sections and instructors in the domain's words, and says of every row that it could not use
-// which field was wrong and why.
+// Package intake reads the files in which other systems hand over a term: one adapter for each format, each a reader
+// that turns a stream into courses, sections and instructors in the domain's words, and says of every row that it could
+// not use which field was wrong and why.
 //
 // It knows the formats and shared/registrar, and nothing of where a file comes from or where its records go. Start with
-// [Reader]; schedule.go reads a schedule by a [Mapping], which says what a university calls its columns, and table.go is what
-// readers of CSV files share.
+// [Reader]; schedule.go reads a schedule by a [Mapping], which says what a university calls its columns, and table.go
+// is what readers of CSV files share.
 package intake
 
 import (
@@ -13,7 +13,8 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Reader reads a file section by section. Only one section is in memory at a time, and all of a course come after one another.
+// Reader reads a file section by section. Only one section is in memory at a time, and all of a course come after one
+// another.
 type Reader interface {
 	io.Closer
 	// Next returns the next section, or io.EOF after the last. Any other error means that the file cannot be read on: a
@@ -38,7 +39,8 @@ type Entry struct {
 	// Refused counts the rows that were refused: none or all, for a section is taken whole or not at all.
 	Refused int
 	// Course, Section and Instructors are set unless the rows were refused. Neither record has an id, a term or a stamp
-	// yet, and the section names its instructors by Instructors. An empty text or list is one that the file does not state.
+	// yet, and the section names its instructors by Instructors. An empty text or list is one that the file does not
+	// state.
 	Course      registrar.Course
 	Section     registrar.Section
 	Instructors []string
@@ -68,8 +70,8 @@ const (
 	FactCapacity Fact = "capacity"
 )
 
-// Assumed names facts of a section and its course that its rows do not state. A title is assumed too that another column than
-// the mapping's first states, such as a short one in capitals: it does not replace a title that is there.
+// Assumed names facts of a section and its course that its rows do not state. A title is assumed too that another
+// column than the mapping's first states, such as a short one in capitals: it does not replace a title that is there.
 type Assumed struct{ Title, Credits, Capacity, Component, Status bool }
 
 // Empty reports whether there is no section: the rows were refused, or there are none.

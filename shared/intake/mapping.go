@@ -21,8 +21,8 @@ import (
 // MaxMappingBytes bounds a mapping, as JSON: it is stored with the import, and written again with its progress.
 const MaxMappingBytes = 8 << 10
 
-// Mapping says how a CSV file of a schedule is read: which columns hold what, and how days, times, dates and types are written.
-// Another university's file needs a mapping and no code. docs/imports.md describes it for people.
+// Mapping says how a CSV file of a schedule is read: which columns hold what, and how days, times, dates and types are
+// written. Another university's file needs a mapping and no code. docs/imports.md describes it for people.
 type Mapping struct {
 	Columns Columns `json:"columns" doc:"The file's names of the columns, in any case. Of several names the first column that is not empty in a row counts"`
 	// CourseSeparator parts subject and number where one column holds both.
@@ -157,7 +157,11 @@ func (m Mapping) Validate() error {
 	for thing, names := range m.Columns.all() {
 		for i, name := range names {
 			if n := utf8.RuneCountInString(name); strings.TrimSpace(name) == "" || n > maxColumnName {
-				tell("columns."+thing+"["+strconv.Itoa(i)+"]", registrar.FieldFormat, "must be the name of a column, of at most 100 characters")
+				tell(
+					"columns."+thing+"["+strconv.Itoa(i)+"]",
+					registrar.FieldFormat,
+					"must be the name of a column, of at most 100 characters",
+				)
 			}
 		}
 	}
@@ -285,8 +289,8 @@ func (c Columns) all() map[string]ColumnNames {
 	return all
 }
 
-// fold is the form in which names of columns and words of a mapping are compared: in any case, and with spaces, underscores and
-// hyphens alike.
+// fold is the form in which names of columns and words of a mapping are compared: in any case, and with spaces,
+// underscores and hyphens alike.
 func fold(name string) string {
 	return strings.ToLower(strings.Join(strings.FieldsFunc(words.NFC(name), func(r rune) bool {
 		return r == '_' || r == '-' || r == '\u00a0' || r == ' ' || r == '\t' || r == '\n'

@@ -79,12 +79,16 @@ func TestRegistrations_AQuoteThatIsNotClosed(t *testing.T) {
 	}
 }
 
-// A spreadsheet writes merged cells as empty ones. A meeting of no section is of the one beside it, which is not half read; a row
-// of totals is of none.
+// A spreadsheet writes merged cells as empty ones. A meeting of no section is of the one beside it, which is not half
+// read; a row of totals is of none.
 func TestSchedule_MergedCells(t *testing.T) {
 	totals := strings.Repeat(",", 12) + "1200,,,,,\n"
-	sections, refused := told(t, header+line("1", "M", nil)+line("2", "M", nil)+line("", "W", nil)+line("3", "M", nil)+line("4", "M", nil)+totals)
-	if want := []string{"1 2 M 08:00-09:00", "4 6 M 08:00-09:00"}; !slices.Equal(sections, want) || !slices.Equal(refused, []int{3, 4, 5, 7}) {
+	sections, refused := told(
+		t,
+		header+line("1", "M", nil)+line("2", "M", nil)+line("", "W", nil)+line("3", "M", nil)+line("4", "M", nil)+totals,
+	)
+	if want := []string{"1 2 M 08:00-09:00", "4 6 M 08:00-09:00"}; !slices.Equal(sections, want) ||
+		!slices.Equal(refused, []int{3, 4, 5, 7}) {
 		t.Errorf("sections %q, want %q; rows %d refused", sections, want, refused)
 	}
 }
@@ -110,7 +114,8 @@ func TestSchedule_Numbers(t *testing.T) {
 	}
 }
 
-// A zero before an hour does not say that a clock is of 24 hours, and a time from midnight to midnight is one that is not set.
+// A zero before an hour does not say that a clock is of 24 hours, and a time from midnight to midnight is one that is
+// not set.
 func TestSchedule_TimesThatCanBeTwo(t *testing.T) {
 	for text, want := range map[string]string{
 		"08:00 09:20PM": "M 20:00-21:20", "0800 0920PM": "M 20:00-21:20", "11:00 01:20PM": "M 11:00-13:20", "08:00PM 09:20": "M 20:00-21:20", "02:00 02:50": "", "0730 0820": "",
@@ -129,7 +134,10 @@ func TestSchedule_TimesThatCanBeTwo(t *testing.T) {
 	}
 	early := map[string]string{"course_start_time": "07:30", "course_end_time": "08:20"}
 	late := map[string]string{"course_start_time": "14:00", "course_end_time": "15:20"}
-	if sections, _ := told(t, header+line("1", "M", early)+line("2", "M", late)); !slices.Equal(sections, []string{"1 2 M 07:30-08:20", "2 3 M 14:00-15:20"}) {
+	if sections, _ := told(t, header+line("1", "M", early)+line("2", "M", late)); !slices.Equal(
+		sections,
+		[]string{"1 2 M 07:30-08:20", "2 3 M 14:00-15:20"},
+	) {
 		t.Errorf("beside a time of 24 hours: %q", sections)
 	}
 	dates := map[string]string{"course_start_date": "28. 8. 2024", "course_end_date": "20.12.2024"}
@@ -138,9 +146,11 @@ func TestSchedule_TimesThatCanBeTwo(t *testing.T) {
 	}
 }
 
-// The first Macintosh ended lines with a carriage return, and its spreadsheets break lines within cells with a line feed.
+// The first Macintosh ended lines with a carriage return, and its spreadsheets break lines within cells with a line
+// feed.
 func TestSchedule_LineFeedsWithinCarriageReturns(t *testing.T) {
-	file := strings.NewReplacer("\n", "\r", "~", "\n").Replace(header + line("1", "M", map[string]string{"description": "\"one~two\""}) + line("2", "W", nil))
+	file := strings.NewReplacer("\n", "\r", "~", "\n").
+		Replace(header + line("1", "M", map[string]string{"description": "\"one~two\""}) + line("2", "W", nil))
 	if sections, refused := told(t, file); !slices.Equal(sections, []string{"1 2 M 08:00-09:00", "2 3 W 08:00-09:00"}) {
 		t.Errorf("%q, rows %d refused", sections, refused)
 	}

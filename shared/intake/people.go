@@ -26,24 +26,28 @@ const (
 	personOtherwise = "otherwise" // the number where the first has none
 )
 
-// peopleColumns are the names that the fields have in each format, the preferred one first, as [foldColumn] makes them. What is
-// not among them, above all a password, is never looked at.
+// peopleColumns are the names that the fields have in each format, the preferred one first, as [foldColumn] makes them.
+// What is not among them, above all a password, is never looked at.
 func peopleColumns(format string) map[string][]string {
 	switch format {
 	case OneRosterUsers:
 		return map[string][]string{
-			personNumber: {"identifier"}, personOtherwise: {"sourcedid"}, personGiven: {"givenname"}, personFamily: {"familyname"},
+			personNumber:    {"identifier"},
+			personOtherwise: {"sourcedid"}, personGiven: {"givenname"}, personFamily: {"familyname"},
 			personEmail: {"email"}, personStatus: {"status"}, personEnabled: {"enableduser"}, personRole: {"role"},
 		}
 	case CanvasUsers:
 		return map[string][]string{
-			personNumber: {"userid"}, personGiven: {"firstname"}, personFamily: {"lastname"}, personFull: {"fullname"}, personSortable: {"sortablename"},
+			personNumber: {"userid"},
+			personGiven:  {"firstname"}, personFamily: {"lastname"}, personFull: {"fullname"}, personSortable: {"sortablename"},
 			personEmail: {"email"}, personStatus: {"status"}, personRole: {"declaredusertype"},
 		}
 	}
 	return map[string][]string{
-		personNumber: {"number", "studentnumber", "instructornumber", "employeenumber"}, personGiven: {"givenname", "firstname"},
-		personFamily: {"familyname", "lastname", "surname"}, personFull: {"name", "fullname"}, personEmail: {"email", "emailaddress"},
+		personNumber: {"number", "studentnumber", "instructornumber", "employeenumber"},
+		personGiven:  {"givenname", "firstname"},
+		personFamily: {"familyname", "lastname", "surname"},
+		personFull:   {"name", "fullname"}, personEmail: {"email", "emailaddress"},
 		personStatus: {"status"}, personEnabled: {"active"}, personRole: {"role"},
 	}
 }
@@ -80,8 +84,8 @@ type PersonRow struct {
 	Active        *bool // nil: not said
 }
 
-// People reads a file of people: a CSV with our own columns, or users.csv of OneRoster or Canvas, told by its header. Columns
-// may have any case and order; a file may have others, which are not looked at.
+// People reads a file of people: a CSV with our own columns, or users.csv of OneRoster or Canvas, told by its header.
+// Columns may have any case and order; a file may have others, which are not looked at.
 type People struct {
 	Format string
 
@@ -151,7 +155,8 @@ func (p *People) SaysRole() bool { return p.has(personRole) }
 func (p *People) Column(field string) string {
 	for _, name := range map[string][]string{
 		"number": {personNumber, personOtherwise}, "givenName": {personGiven, personFull, personSortable},
-		"familyName": {personFamily, personFull, personSortable}, "name": {personFull, personFamily, personSortable, personGiven}, "email": {personEmail},
+		"familyName": {personFamily, personFull, personSortable},
+		"name":       {personFull, personFamily, personSortable, personGiven}, "email": {personEmail},
 	}[field] {
 		if i, ok := p.at[name]; ok {
 			return p.table.header[i]
@@ -209,7 +214,10 @@ func (p *People) Next() (PersonRow, error) {
 		said, ok := active(cell(field))
 		switch {
 		case !ok:
-			refuse(p.table.header[p.at[field]], "must be empty, or one of active, inactive, deleted, tobedeleted, suspended, true, false, yes, no, 1, 0")
+			refuse(
+				p.table.header[p.at[field]],
+				"must be empty, or one of active, inactive, deleted, tobedeleted, suspended, true, false, yes, no, 1, 0",
+			)
 		case said != nil && (row.Active == nil || *row.Active): // either may say that somebody is not active
 			row.Active = said
 		}
@@ -217,8 +225,8 @@ func (p *People) Next() (PersonRow, error) {
 	return row, nil
 }
 
-// name completes the parts of a name by each other. A name that stands alone is split before its last word, unless a comma
-// does it: "Hopper, Grace". One word is a family name: it is what lists are ordered by.
+// name completes the parts of a name by each other. A name that stands alone is split before its last word, unless a
+// comma does it: "Hopper, Grace". One word is a family name: it is what lists are ordered by.
 func (r *PersonRow) name(sortable string) {
 	if r.Given == "" && r.Family == "" {
 		if family, given, ok := strings.Cut(sortable, ","); ok {

@@ -11,7 +11,8 @@ import (
 	"example.com/registrar/shared/intake"
 )
 
-// readPeople gives the rows of a file as text: number|given|family|full|email|active, "-" for others, "!" and the field for refused ones.
+// readPeople gives the rows of a file as text: number|given|family|full|email|active, "-" for others, "!" and the field
+// for refused ones.
 func readPeople(t *testing.T, role intake.Role, file string) (format string, rows []string) {
 	t.Helper()
 	people, err := intake.NewPeople(strings.NewReader(file), role)
@@ -97,7 +98,8 @@ func TestPeople_TellWhatTheHeaderLacks(t *testing.T) {
 		"name": "number,email\nU1,a@example.edu\n", "number": "given_name,family_name\nA,B\n", "twice": "number,name,Name\nU1,A,B\n", "empty": "",
 	} {
 		var broken *intake.FileError
-		if _, err := intake.NewPeople(strings.NewReader(file), intake.RoleStudent); !errors.As(err, &broken) || !strings.Contains(broken.Reason, want) {
+		if _, err := intake.NewPeople(strings.NewReader(file), intake.RoleStudent); !errors.As(err, &broken) ||
+			!strings.Contains(broken.Reason, want) {
 			t.Errorf("%q: %v, want a reason with %q", file, err, want)
 		}
 	}

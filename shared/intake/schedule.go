@@ -24,10 +24,11 @@ type Options struct {
 	Term registrar.Term
 }
 
-// Schedule reads the schedule of a term from a CSV file by a [Mapping]. A section stands on as many rows as it has meetings,
-// anywhere in the file. Sections come in the order of the file, but those of one course after one another.
+// Schedule reads the schedule of a term from a CSV file by a [Mapping]. A section stands on as many rows as it has
+// meetings, anywhere in the file. Sections come in the order of the file, but those of one course after one another.
 //
-// A section is read whole or not at all: when a cell of one of its rows cannot be understood, all of its rows are refused.
+// A section is read whole or not at all: when a cell of one of its rows cannot be understood, all of its rows are
+// refused.
 type Schedule struct {
 	mapping Mapping
 	term    registrar.Term
@@ -56,8 +57,9 @@ const (
 	spooledCells
 )
 
-// NewSchedule reads the whole file, into a temporary one, and gives its sections back by Next. It returns a [*FileError] that
-// says what is wrong with the file as a whole, such as columns that are missing. Close removes the temporary file.
+// NewSchedule reads the whole file, into a temporary one, and gives its sections back by Next. It returns a
+// [*FileError] that says what is wrong with the file as a whole, such as columns that are missing. Close removes the
+// temporary file.
 func NewSchedule(file io.Reader, options Options) (*Schedule, error) {
 	names := options.Mapping.Columns.all()
 	s := &Schedule{mapping: options.Mapping, term: options.Term}
@@ -84,7 +86,8 @@ func NewSchedule(file io.Reader, options Options) (*Schedule, error) {
 	return s, nil
 }
 
-// findColumns finds the columns of the mapping. A file may lack the one of the term: then the import's term is what there is.
+// findColumns finds the columns of the mapping. A file may lack the one of the term: then the import's term is what
+// there is.
 func (s *Schedule) findColumns(t *table) error {
 	names := s.mapping.Columns.all()
 	var missing []string
@@ -206,7 +209,10 @@ func (s *Schedule) Next() (Entry, error) {
 			if s.order == DayFirst {
 				example = "the day first, as in 20/12/2030"
 			}
-			s.notes = append(s.notes, Problem{Row: 1, Reason: "dates are read with " + example + ", as others of this file show"})
+			s.notes = append(
+				s.notes,
+				Problem{Row: 1, Reason: "dates are read with " + example + ", as others of this file show"},
+			)
 			s.guessed = false
 		}
 		if len(s.notes) == 0 {
@@ -229,17 +235,28 @@ func (s *Schedule) Next() (Entry, error) {
 		}
 		flags := s.spool.index[s.next].flags
 		s.next++
-		row := scheduleRow{schedule: s, cells: texts[spooledCells:], fault: texts[spooledFault], standIn: texts[spooledStandIn] != "", doubted: flags&flagDoubted != 0}
+		row := scheduleRow{
+			schedule: s,
+			cells:    texts[spooledCells:],
+			fault:    texts[spooledFault],
+			standIn:  texts[spooledStandIn] != "",
+			doubted:  flags&flagDoubted != 0,
+		}
 		row.number, _ = strconv.Atoi(texts[spooledNumber]) // written by fill
 		rows = append(rows, row)
 	}
 	return s.entry(rows, unfit), nil
 }
 
-// entry makes a section of its rows. What concerns the whole section is what the first row says that says anything; another row
-// that says otherwise is told.
+// entry makes a section of its rows. What concerns the whole section is what the first row says that says anything;
+// another row that says otherwise is told.
 func (s *Schedule) entry(rows []scheduleRow, unfit string) Entry {
-	e := Entry{Row: rows[0].number, Rows: len(rows), CourseField: s.column("course", "number"), SectionField: s.column("crn")}
+	e := Entry{
+		Row:          rows[0].number,
+		Rows:         len(rows),
+		CourseField:  s.column("course", "number"),
+		SectionField: s.column("crn"),
+	}
 	refuse := func(row int, field, reason string) {
 		e.Problems = append(e.Problems, Problem{Row: row, Field: field, Reason: reason, Refused: true})
 	}
@@ -278,7 +295,11 @@ func (s *Schedule) entry(rows []scheduleRow, unfit string) Entry {
 		e.Problems = slices.DeleteFunc(e.Problems, func(p Problem) bool { return !p.Refused })
 		for _, row := range rows {
 			if !told[row.number] {
-				refuse(row.number, s.column("crn"), fmt.Sprintf("row %d of the same section is refused: a section is taken whole or not at all", cause))
+				refuse(
+					row.number,
+					s.column("crn"),
+					fmt.Sprintf("row %d of the same section is refused: a section is taken whole or not at all", cause),
+				)
 			}
 		}
 		return e
@@ -308,7 +329,8 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 		case !rows[i].standIn && e.Assumed.Title:
 			e.Assumed.Title, course.Title = false, ""
 		}
-		if i > 0 && (registrar.FoldCode(f.subject) != registrar.FoldCode(course.Subject) || registrar.FoldCode(f.number) != registrar.FoldCode(course.Number)) {
+		if i > 0 && (registrar.FoldCode(f.subject) != registrar.FoldCode(course.Subject) ||
+			registrar.FoldCode(f.number) != registrar.FoldCode(course.Number)) {
 			refuse(row, s.column("course", "number"), "another row of this section names another course")
 			continue
 		}
@@ -320,8 +342,8 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 			stated string
 			joined *string
 		}{
-			{"title", f.title, &course.Title}, {"description", f.description, &course.Description}, {"school", f.school, &course.School},
-			{"prerequisites", f.prerequisites, &course.Prerequisites}, {"label", f.label, &section.Label},
+			{"title", f.title, &course.Title}, {"description", f.description, &course.Description},
+			{"school", f.school, &course.School}, {"prerequisites", f.prerequisites, &course.Prerequisites}, {"label", f.label, &section.Label},
 		} {
 			switch {
 			case text.stated == "":
@@ -372,21 +394,31 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 	}
 	first := rows[0].number
 	s.assume(e, credits, capacity)
-	section.Subject, section.Number, section.Title, course.Credits = course.Subject, course.Number, course.Title, section.Credits
+	section.Subject, section.Number, section.Title = course.Subject, course.Number, course.Title
+	course.Credits = section.Credits
 	registrar.SortMeetings(section.Meetings)
 	slices.Sort(e.Instructors)
 	if len(section.Meetings) > registrar.MaxMeetings {
 		refuse(first, s.column("days"), fmt.Sprintf("the section has more than %d meetings", registrar.MaxMeetings))
 	}
 	if len(e.Instructors) > registrar.MaxInstructors {
-		refuse(first, s.column("instructors"), fmt.Sprintf("the section has more than %d instructors", registrar.MaxInstructors))
+		refuse(
+			first,
+			s.column("instructors"),
+			fmt.Sprintf("the section has more than %d instructors", registrar.MaxInstructors),
+		)
 	}
 }
 
 // assume fills in what new records need and the rows do not say.
 func (s *Schedule) assume(e *Entry, credits *registrar.CreditRange, capacity *int) {
 	missing := func(fact Fact) {
-		problem := Problem{Row: e.Row, Field: s.column(string(fact)), Reason: "must not be empty: the record is new, and the mapping has no default", Refused: true}
+		problem := Problem{
+			Row:     e.Row,
+			Field:   s.column(string(fact)),
+			Reason:  "must not be empty: the record is new, and the mapping has no default",
+			Refused: true,
+		}
 		e.Missing = append(e.Missing, Missing{Fact: fact, Problem: problem})
 	}
 	defaults := s.mapping.Defaults
@@ -435,8 +467,13 @@ func (s *Schedule) wrongFields(err error) (problems []Problem) {
 		return nil
 	}
 	columns := map[string][]string{
-		"subject": {"course", "subject"}, "number": {"course", "number"}, "title": {"title"}, "description": {"description"}, "school": {"school"},
-		"prerequisites": {"prerequisites"}, "requires": {"requires"}, "credits": {"credits", "creditsMin"}, "crn": {"crn"}, "label": {"label"},
+		"subject": {
+			"course",
+			"subject",
+		}, "number": {"course", "number"}, "title": {"title"}, "description": {"description"}, "school": {"school"},
+		"prerequisites": {
+			"prerequisites",
+		}, "requires": {"requires"}, "credits": {"credits", "creditsMin"}, "crn": {"crn"}, "label": {"label"},
 		"component": {"type"}, "capacity": {"capacity"}, "days": {"days"}, "start": {"start", "time"}, "end": {"end", "time"},
 		"from": {"from", "dateRange"}, "to": {"to", "dateRange"}, "room": {"room"}, "name": {"instructors"},
 	}
@@ -546,11 +583,14 @@ func (r *scheduleRow) validate(f rowFacts) {
 		return text
 	}
 	course := registrar.Course{
-		Subject: or(f.subject, "X"), Number: or(f.number, "1"), Title: or(f.title, "Title"), Description: f.description, School: f.school,
+		Subject: or(f.subject, "X"),
+		Number:  or(f.number, "1"), Title: or(f.title, "Title"), Description: f.description, School: f.school,
 		Prerequisites: f.prerequisites, Requires: f.requires,
 	}
 	section := registrar.Section{
-		CRN: or(f.crn, "1"), Label: f.label, Component: or(f.component, componentUnknown), Status: registrar.SectionStatus(or(string(f.status), string(registrar.SectionOpen))),
+		CRN:   or(f.crn, "1"),
+		Label: f.label, Component: or(f.component, componentUnknown),
+		Status: registrar.SectionStatus(or(string(f.status), string(registrar.SectionOpen))),
 	}
 	if f.credits != nil {
 		course.Credits, section.Credits = *f.credits, *f.credits
@@ -604,7 +644,10 @@ func (r *scheduleRow) readTerm() {
 
 // termWords puts the words of a term into one order: "FALL 2030" and "2030-FALL" are one.
 func termWords(text string) string {
-	words := strings.FieldsFunc(strings.ToUpper(text), func(r rune) bool { return strings.ContainsRune(" -_/.,\u00a0", r) })
+	words := strings.FieldsFunc(
+		strings.ToUpper(text),
+		func(r rune) bool { return strings.ContainsRune(" -_/.,\u00a0", r) },
+	)
 	slices.Sort(words)
 	return strings.Join(words, " ")
 }
@@ -695,7 +738,14 @@ func (r *scheduleRow) component(f *rowFacts) string {
 		}
 	}
 	if len(r.schedule.mapping.Types) > 0 {
-		f.notes = append(f.notes, Problem{Row: r.number, Field: r.schedule.column("type"), Reason: "the mapping does not name the type: it is taken as it stands"})
+		f.notes = append(
+			f.notes,
+			Problem{
+				Row:    r.number,
+				Field:  r.schedule.column("type"),
+				Reason: "the mapping does not name the type: it is taken as it stands",
+			},
+		)
 	}
 	return strings.ToLower(text)
 }
@@ -741,7 +791,9 @@ func (r *scheduleRow) instructors() []string {
 		if family, given, ok := strings.Cut(name, ","); ok && notation.FamilyFirst {
 			name = strings.TrimSpace(strings.TrimSpace(given) + " " + strings.TrimSpace(family))
 		}
-		if problems := r.schedule.wrongFields(registrar.Instructor{Name: registrar.Personal(name)}.Validate()); len(problems) > 0 {
+		if problems := r.schedule.wrongFields(registrar.Instructor{Name: registrar.Personal(name)}.Validate()); len(
+			problems,
+		) > 0 {
 			r.wrong("instructors", problems[0].Reason)
 			return nil
 		}
@@ -774,7 +826,8 @@ func (r *scheduleRow) meeting(f *rowFacts) *registrar.Meeting {
 			}
 		}
 	}
-	noTime := nothing(start) && nothing(end) || isMidnight(start) && isMidnight(end) // as systems write a time that is not set
+	noTime := nothing(start) && nothing(end) ||
+		isMidnight(start) && isMidnight(end) // as systems write a time that is not set
 	switch {
 	case nothing(days) && noTime:
 		return nil
@@ -807,7 +860,9 @@ func (r *scheduleRow) meeting(f *rowFacts) *registrar.Meeting {
 		if m.Start, m.End, guessed, err = readTimes(first, last, r.schedule.mapping.Clock, r.schedule.of24); err != nil {
 			r.wrong(startName, err.Error())
 		} else if guessed {
-			f.notes = append(f.notes, Problem{Row: r.number, Field: r.schedule.column(startName), Reason: "says neither AM nor PM: it is read as of the morning"})
+			f.notes = append(f.notes, Problem{
+				Row: r.number, Field: r.schedule.column(startName), Reason: "says neither AM nor PM: it is read as of the morning",
+			})
 		}
 	}
 	r.dates(&m)

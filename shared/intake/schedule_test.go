@@ -23,7 +23,13 @@ const header = "course_crn,short_name,full_name,course_type,course_credit_hours,
 	"description,raw_precoreqs,prerequisites,school\n"
 
 func fall2024() registrar.Term {
-	return registrar.Term{Code: "2024-FALL", Title: "Fall 2024", Start: "2024-08-26", End: "2024-12-31", TimeZone: "America/New_York"}
+	return registrar.Term{
+		Code:     "2024-FALL",
+		Title:    "Fall 2024",
+		Start:    "2024-08-26",
+		End:      "2024-12-31",
+		TimeZone: "America/New_York",
+	}
 }
 
 func builtIn(t *testing.T, format string) intake.Mapping {
@@ -80,12 +86,21 @@ func TestSchedule_SeveralRowsMakeOneSection(t *testing.T) {
 		Course: registrar.Course{Subject: "BIOL", Number: "2120", Title: "Cells", Description: "About cells",
 			Credits: registrar.CreditRange{Min: 100, Max: 400}, School: "Science", Prerequisites: `Prerequisite: "BIOL 1010".`,
 			Requires: []string{"BIOL 1010", "O'NEIL 1"}},
-		Section: registrar.Section{Subject: "BIOL", Number: "2120", Title: "Cells", CRN: "66776", Label: "01", Component: "lecture",
-			Credits: registrar.CreditRange{Min: 100, Max: 400}, Capacity: 30, Status: registrar.SectionOpen,
+		Section: registrar.Section{
+			Subject:   "BIOL",
+			Number:    "2120",
+			Title:     "Cells",
+			CRN:       "66776",
+			Label:     "01",
+			Component: "lecture",
+			Credits:   registrar.CreditRange{Min: 100, Max: 400},
+			Capacity:  30,
+			Status:    registrar.SectionOpen,
 			Meetings: []registrar.Meeting{
 				{Days: 1 << 2, Start: 480, End: 530, From: "2024-08-28", To: "2024-12-20"},
 				{Days: 1<<1 | 1<<4, Start: 720, End: 800, From: "2024-08-28", To: "2024-12-20", Room: "DCC 308"},
-			}},
+			},
+		},
 		Instructors: []string{"Ada King", "Bo Li"},
 		Assumed:     intake.Assumed{Status: true},
 		CourseField: "short_name", SectionField: "course_crn",
@@ -172,9 +187,26 @@ func TestSchedule_IsNeverHalfUnderstood(t *testing.T) {
 		if c.column == "course_start_time" {
 			bad["course_end_time"] = ""
 		}
-		file := line("9", "M", nil) + line("1", "T", nil) + line("1", "W", bad) + line("8", "M", map[string]string{"full_name": "Ünicode"})
+		file := line(
+			"9",
+			"M",
+			nil,
+		) + line(
+			"1",
+			"T",
+			nil,
+		) + line(
+			"1",
+			"W",
+			bad,
+		) + line(
+			"8",
+			"M",
+			map[string]string{"full_name": "Ünicode"},
+		)
 		sections, problems, read, refused := sum(readAll(t, strings.NewReader(header+file)))
-		if diff := cmp.Diff([]string{"9", "8"}, crns(sections)); read != 4 || refused != 2 || name != "not UTF-8" && diff != "" {
+		if diff := cmp.Diff([]string{"9", "8"}, crns(sections)); read != 4 || refused != 2 ||
+			name != "not UTF-8" && diff != "" {
 			if name == "not UTF-8" { // which rows are refused beside it depends on what stands first
 				continue
 			}
@@ -184,7 +216,10 @@ func TestSchedule_IsNeverHalfUnderstood(t *testing.T) {
 		if field == "" {
 			field = c.column
 		}
-		told := slices.ContainsFunc(problems, func(p intake.Problem) bool { return p.Field == field && p.Refused && p.Reason != "" })
+		told := slices.ContainsFunc(
+			problems,
+			func(p intake.Problem) bool { return p.Field == field && p.Refused && p.Reason != "" },
+		)
 		if !told && field != "-" {
 			t.Errorf("%s: problems %+.300v", name, problems)
 		}
@@ -224,8 +259,14 @@ func TestSchedule_ABrokenRow(t *testing.T) {
 // Wherever the rows of a section stand, they make one section; sections of one course follow one another.
 func TestSchedule_RowsNeedNotStandTogether(t *testing.T) {
 	other := map[string]string{"short_name": "CSCI-1200"}
-	entries := readAll(t, strings.NewReader(header+line("1", "M", nil)+line("2", "W", other)+line("1", "T", nil)+line("3", "F", nil)+line("2", "F", other)))
-	if got := strings.Join(crns(entries), " "); got != "1 3 2" || len(entries[0].Section.Meetings) != 2 || len(entries[2].Section.Meetings) != 2 {
+	entries := readAll(
+		t,
+		strings.NewReader(
+			header+line("1", "M", nil)+line("2", "W", other)+line("1", "T", nil)+line("3", "F", nil)+line("2", "F", other),
+		),
+	)
+	if got := strings.Join(crns(entries), " "); got != "1 3 2" || len(entries[0].Section.Meetings) != 2 ||
+		len(entries[2].Section.Meetings) != 2 {
 		t.Errorf("sections %s: %+v", got, entries)
 	}
 }
@@ -261,7 +302,8 @@ func TestSchedule_HoldsFewRows(t *testing.T) {
 			}
 		}
 	}
-	if _, err := open(t, strings.NewReader(header+strings.Repeat("x\n", 500_001))); err == nil || !strings.Contains(err.Error(), "500,000") {
+	if _, err := open(t, strings.NewReader(header+strings.Repeat("x\n", 500_001))); err == nil ||
+		!strings.Contains(err.Error(), "500,000") {
 		t.Errorf("too many rows: %v", err)
 	}
 }
@@ -273,7 +315,11 @@ func TestSchedule_MemoryStaysFlat(t *testing.T) {
 		parts = append(parts, strings.NewReader(header))
 		for _, days := range []string{"M", "T"} { // every section's rows stand far apart
 			parts = append(parts, &lines{n: sections, of: func(i int) string {
-				return line(fmt.Sprint(10_000+i), days, map[string]string{"short_name": fmt.Sprintf("CSCI-%d", i/3), "description": strings.Repeat("d", 500)})
+				return line(
+					fmt.Sprint(10_000+i),
+					days,
+					map[string]string{"short_name": fmt.Sprintf("CSCI-%d", i/3), "description": strings.Repeat("d", 500)},
+				)
 			}})
 		}
 		r, err := open(t, io.MultiReader(parts...))
@@ -325,7 +371,8 @@ func TestSchedule_NamesMissingColumns(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "full_name or course_name, course_type, course_credit_hours") {
 		t.Errorf("err = %v", err)
 	}
-	if _, err := open(t, strings.NewReader(header[:len(header)-1]+",SCHOOL\n")); err == nil || !strings.Contains(err.Error(), "school twice") {
+	if _, err := open(t, strings.NewReader(header[:len(header)-1]+",SCHOOL\n")); err == nil ||
+		!strings.Contains(err.Error(), "school twice") {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -367,8 +414,20 @@ func TestFilesAreToldWhatTheyLookLike(t *testing.T) {
 
 // Encodings and separators are found out, and rows are numbered as a spreadsheet does.
 func TestEncodingsAndSeparators(t *testing.T) {
-	file := header + line("1", "M", map[string]string{"full_name": "Café für Drachen", "course_instructor": "Ada Müller"}) +
-		"\n \n" + line("2", "M", map[string]string{"description": "\"two\nlines\""}) + line("3", "M", map[string]string{"course_max_enroll": "many"})
+	file := header + line(
+		"1",
+		"M",
+		map[string]string{"full_name": "Café für Drachen", "course_instructor": "Ada Müller"},
+	) +
+		"\n \n" + line(
+		"2",
+		"M",
+		map[string]string{"description": "\"two\nlines\""},
+	) + line(
+		"3",
+		"M",
+		map[string]string{"course_max_enroll": "many"},
+	)
 	windows := strings.NewReplacer("é", "\xe9", "ü", "\xfc").Replace(file)
 	utf16le := func(text string, mark bool) string {
 		var b strings.Builder
@@ -410,12 +469,15 @@ func TestEncodingsAndSeparators(t *testing.T) {
 		"header with spaces":        {strings.Replace(file, header, strings.ReplaceAll(header, "_", " "), 1), ""},
 	} {
 		sections, problems, _, _ := sum(readAll(t, strings.NewReader(c.file)))
-		if len(sections) != 2 || sections[0].Course.Title != "Café für Drachen" || !slices.Equal(sections[0].Instructors, []string{"Ada Müller"}) ||
-			sections[1].Row != 5 || sections[1].Course.Description != "two\nlines" {
+		if len(sections) != 2 || sections[0].Course.Title != "Café für Drachen" ||
+			!slices.Equal(sections[0].Instructors, []string{"Ada Müller"}) ||
+			sections[1].Row != 5 ||
+			sections[1].Course.Description != "two\nlines" {
 			t.Errorf("%s: %+v", name, sections)
 			continue
 		}
-		if len(problems) == 0 || problems[0].Row != 6 || (len(problems) == 2) != (c.note != "") || !strings.Contains(problems[len(problems)-1].Reason, c.note) {
+		if len(problems) == 0 || problems[0].Row != 6 || (len(problems) == 2) != (c.note != "") ||
+			!strings.Contains(problems[len(problems)-1].Reason, c.note) {
 			t.Errorf("%s: %+v", name, problems)
 		}
 	}
@@ -429,7 +491,10 @@ func TestSchedule_Cells(t *testing.T) {
 		if mapping != nil {
 			mapping(&m)
 		}
-		s, err := intake.NewSchedule(strings.NewReader(header+line("1", "M", values)), intake.Options{Mapping: m, Term: fall2024()})
+		s, err := intake.NewSchedule(
+			strings.NewReader(header+line("1", "M", values)),
+			intake.Options{Mapping: m, Term: fall2024()},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -609,10 +674,19 @@ func TestTheMappingOfTheDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	want := registrar.Section{Subject: "I&C SCI", Number: "10A", Title: "How Computers Work", CRN: "20871", Component: "discussion",
-		Credits: registrar.CreditRange{Min: 400, Max: 400}, Capacity: 30, Status: registrar.SectionOpen,
-		Meetings: []registrar.Meeting{{Days: 1 | 1<<2, Start: 840, End: 890, From: "2024-08-26", To: "2024-12-30"}}}
-	if e, err := s.Next(); err != nil || cmp.Diff(want, e.Section) != "" || !slices.Equal(e.Instructors, []string{"Bo Li"}) {
+	want := registrar.Section{
+		Subject:   "I&C SCI",
+		Number:    "10A",
+		Title:     "How Computers Work",
+		CRN:       "20871",
+		Component: "discussion",
+		Credits:   registrar.CreditRange{Min: 400, Max: 400},
+		Capacity:  30,
+		Status:    registrar.SectionOpen,
+		Meetings:  []registrar.Meeting{{Days: 1 | 1<<2, Start: 840, End: 890, From: "2024-08-26", To: "2024-12-30"}},
+	}
+	if e, err := s.Next(); err != nil || cmp.Diff(want, e.Section) != "" ||
+		!slices.Equal(e.Instructors, []string{"Bo Li"}) {
 		t.Errorf("%v, %+v", err, e)
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"slices"
 )
 
-// maxScheduleRows bounds the rows of a schedule. What stays in memory is 32 bytes for each; the largest universities have some
-// ten thousand sections in a term.
+// maxScheduleRows bounds the rows of a schedule. What stays in memory is 32 bytes for each; the largest universities
+// have some ten thousand sections in a term.
 const maxScheduleRows = 500_000
 
 // spool holds the rows of a file on disk, in the temporary folder, and gives them back section by section, those of one
-// course after one another, wherever they stood. Memory holds a few numbers for each row: a section's rows may stand anywhere
-// in a file, and must all be there before anything of the section is decided.
+// course after one another, wherever they stood. Memory holds a few numbers for each row: a section's rows may stand
+// anywhere in a file, and must all be there before anything of the section is decided.
 type spool struct {
 	file  *os.File
 	out   *bufio.Writer
@@ -43,8 +43,8 @@ const (
 	flagDoubted             // it stands beside a row that cannot be read, which may be of the same section
 )
 
-// openSpool makes the file. Where the system allows it the file has no name from then on, so that nothing stays behind a
-// process that is killed.
+// openSpool makes the file. Where the system allows it the file has no name from then on, so that nothing stays behind
+// a process that is killed.
 func openSpool() (*spool, error) {
 	file, err := os.CreateTemp("", "registrar-import-*")
 	if err != nil {
@@ -106,7 +106,14 @@ func (s *spool) sort() error {
 	s.out = nil
 	// Rows of one section beside one another, each section under the place of its first row.
 	slices.SortFunc(s.index, func(a, b spooled) int {
-		return order(uint64(a.flags&flagAlone), uint64(b.flags&flagAlone), a.section, b.section, uint64(a.place), uint64(b.place))
+		return order(
+			uint64(a.flags&flagAlone),
+			uint64(b.flags&flagAlone),
+			a.section,
+			b.section,
+			uint64(a.place),
+			uint64(b.place),
+		)
 	})
 	for i := 0; i < len(s.index); {
 		first := s.index[i]

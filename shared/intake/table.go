@@ -25,8 +25,8 @@ const maxRowBytes = 1 << 20
 // sniffed is how much of a file's beginning is looked at to find out what it is.
 const sniffed = 16 << 10
 
-// table reads a CSV with a header: what the adapters of all CSV files share. It finds out by itself how the file is encoded
-// and what separates its columns.
+// table reads a CSV with a header: what the adapters of all CSV files share. It finds out by itself how the file is
+// encoded and what separates its columns.
 type table struct {
 	source  *source
 	text    *rewinder
@@ -47,8 +47,8 @@ type tableRow struct {
 	err    error             // the row could not be split into fields, or is not text
 }
 
-// openTable reads the header. A file may have other columns than those that are used, in any order; names are compared in any
-// case.
+// openTable reads the header. A file may have other columns than those that are used, in any order; names are compared
+// in any case.
 func openTable(file io.Reader, columns ...string) (*table, error) {
 	t, err := startTable(file, func(header []string) (found int) {
 		if len(columns) == 0 { // the adapter looks at the header itself
@@ -82,7 +82,8 @@ func openTable(file io.Reader, columns ...string) (*table, error) {
 	return t, nil
 }
 
-// startTable reads the header. Of the separators that the file may have it takes the one with which most columns are found.
+// startTable reads the header. Of the separators that the file may have it takes the one with which most columns are
+// found.
 func startTable(file io.Reader, found func(header []string) int) (*table, error) {
 	t := &table{source: &source{file: file, left: maxRowBytes}}
 	raw := bufio.NewReaderSize(t.source, sniffed)
@@ -179,8 +180,9 @@ func (t *table) parse(separator rune) {
 	t.csv.FieldsPerRecord = -1 // a row of another length is refused alone
 }
 
-// read reads a record and counts rows as a spreadsheet does: a line without anything is a row too, and a line break within
-// quotes begins none. A quote that is not closed takes no other line with it: the next record begins on the next line.
+// read reads a record and counts rows as a spreadsheet does: a line without anything is a row too, and a line break
+// within quotes begins none. A quote that is not closed takes no other line with it: the next record begins on the next
+// line.
 func (t *table) read() ([]string, error) {
 	t.source.left = maxRowBytes
 	t.text.pass(t.csv.InputOffset())
@@ -206,7 +208,8 @@ func (t *table) read() ([]string, error) {
 	return fields, err
 }
 
-// next reads the next row that is not empty, or returns io.EOF after the last. What is wrong with one row stands in the row.
+// next reads the next row that is not empty, or returns io.EOF after the last. What is wrong with one row stands in the
+// row.
 func (t *table) next() (tableRow, error) {
 	for {
 		fields, err := t.read()
@@ -253,8 +256,8 @@ func reasonOf(broken *csv.ParseError) error {
 	return errors.New("a quote is not closed, or stands alone in a cell in quotes: write a quote within a cell twice")
 }
 
-// plain is what a cell says, without what stands around it: space, byte order marks and other characters without a width, and
-// what keeps a spreadsheet from making a number of digits (="00123" or '00123).
+// plain is what a cell says, without what stands around it: space, byte order marks and other characters without a
+// width, and what keeps a spreadsheet from making a number of digits (="00123" or '00123).
 func plain(cell string) string {
 	cell = strings.TrimFunc(cell, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' || r == '\u2060' || r == '\u200e' || r == '\u200f'
@@ -268,8 +271,8 @@ func plain(cell string) string {
 	return cell
 }
 
-// letters is how a file that is not UTF-16 encodes its letters beyond ASCII. The first row that has such a letter decides; a
-// row that says otherwise later is refused.
+// letters is how a file that is not UTF-16 encodes its letters beyond ASCII. The first row that has such a letter
+// decides; a row that says otherwise later is refused.
 type letters int
 
 const (
@@ -323,8 +326,8 @@ func windows1252(text string) (string, bool) {
 // utf8Mark is the byte order mark that spreadsheets write before UTF-8.
 const utf8Mark = "\xef\xbb\xbf"
 
-// encodingOf finds the encoding of a file that has UTF-16's or UTF-32's byte order mark or looks like UTF-16; nil is one in
-// which ASCII is ASCII.
+// encodingOf finds the encoding of a file that has UTF-16's or UTF-32's byte order mark or looks like UTF-16; nil is
+// one in which ASCII is ASCII.
 func encodingOf(head []byte) encoding.Encoding {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(head, []byte("\x00\x00\xfe\xff")):
@@ -353,13 +356,15 @@ func stated(head []byte) (separator rune, skip int) {
 	line, _, found := bytes.Cut(head, []byte("\n"))
 	text := strings.TrimRight(string(line), "\r")
 	if r, n := utf8.DecodeRuneInString(text[min(len("sep="), len(text)):]); found && strings.HasPrefix(strings.ToLower(text), "sep=") &&
-		len(text) == len("sep=")+n && r != '"' && r != utf8.RuneError {
+		len(text) == len("sep=")+n && r != '"' &&
+		r != utf8.RuneError {
 		return r, len(line) + 1
 	}
 	return 0, 0
 }
 
-// likelySeparator is the separator with which the header has most of the columns that are looked for, else most columns.
+// likelySeparator is the separator with which the header has most of the columns that are looked for, else most
+// columns.
 func likelySeparator(head []byte, found func([]string) int) rune {
 	best, most, widest := ',', -1, 0
 	for _, separator := range []rune{',', ';', '\t', '|'} {
@@ -376,8 +381,8 @@ func likelySeparator(head []byte, found func([]string) int) rune {
 	return best
 }
 
-// endsWithCarriageReturn reports whether a file's first line ends with a carriage return alone, as those of the first Macintosh.
-// Line breaks within quotes may be others.
+// endsWithCarriageReturn reports whether a file's first line ends with a carriage return alone, as those of the first
+// Macintosh. Line breaks within quotes may be others.
 func endsWithCarriageReturn(head []byte) bool {
 	quoted := false
 	for i, b := range head {
@@ -444,8 +449,8 @@ func (c *carriageReturns) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// source is a file of which so much may be read until the next row. An error stays: after it nothing that is read would be
-// the beginning of a row.
+// source is a file of which so much may be read until the next row. An error stays: after it nothing that is read would
+// be the beginning of a row.
 type source struct {
 	file io.Reader
 	left int

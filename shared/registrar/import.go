@@ -41,7 +41,8 @@ const FormatMapping = "mapping"
 // MaxImportBytes bounds an uploaded file.
 const MaxImportBytes = 64 << 20
 
-// MaxImportProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is right.
+// MaxImportProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is
+// right.
 const MaxImportProblems = 10_000
 
 // Import is one upload and what came of it.
@@ -169,11 +170,12 @@ func (im Import) Resumes() bool {
 const (
 	// UploadTime is how long a client has to begin an upload.
 	UploadTime = 15 * time.Minute
-	// ImportWorkTime is how long a worker may work on an import: the longest that Lambda lets a function run (Lambda quotas).
+	// ImportWorkTime is how long a worker may work on an import: the longest that Lambda lets a function run (Lambda
+	// quotas).
 	ImportWorkTime = 15 * time.Minute
 
-	// uploadPatience is how much later a file may still begin to be read: a large upload takes its time, and its announcement
-	// may wait behind others in the queue.
+	// uploadPatience is how much later a file may still begin to be read: a large upload takes its time, and its
+	// announcement may wait behind others in the queue.
 	uploadPatience = 6 * time.Hour
 	// workPatience is added to a worker's time before nobody can be at work any more: clocks differ.
 	workPatience = 5 * time.Minute
@@ -181,9 +183,9 @@ const (
 	mostResent = 3
 )
 
-// Sweep decides what is to become of an import that nobody may be working on any more: ended, with its reason, or to be sent
-// to the workers again. The import is as it is to be written, if it is still the version that was read; its version is the
-// same when there is nothing to do.
+// Sweep decides what is to become of an import that nobody may be working on any more: ended, with its reason, or to be
+// sent to the workers again. The import is as it is to be written, if it is still the version that was read; its
+// version is the same when there is nothing to do.
 func (im Import) Sweep(now time.Time) (next Import, resend bool) {
 	next = im
 	switch {

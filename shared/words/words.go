@@ -1,7 +1,8 @@
-// Package words brings text from outside into the one form in which the domain takes it (Unicode's form NFC), and into the
-// one in which it is searched.
+// Package words brings text from outside into the one form in which the domain takes it (Unicode's form NFC), and into
+// the one in which it is searched.
 //
-// It knows Unicode and nothing of records. Whoever lets text in calls it: shared/api for requests, shared/intake for files.
+// It knows Unicode and nothing of records. Whoever lets text in calls it: shared/api for requests, shared/intake for
+// files.
 package words
 
 import (
@@ -12,8 +13,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// NFC composes text, so that what looks the same is the same: "é" is one character, however it was typed (Unicode Standard
-// Annex 15). Text that is not UTF-8 stays as it is, for whoever checks it.
+// NFC composes text, so that what looks the same is the same: "é" is one character, however it was typed (Unicode
+// Standard Annex 15). Text that is not UTF-8 stays as it is, for whoever checks it.
 func NFC(text string) string {
 	if ascii(text) || !utf8.ValidString(text) {
 		return text
@@ -27,8 +28,8 @@ func Line(text string) string { return strings.TrimSpace(NFC(text)) }
 // Prose is [Line] with lines that end as Unix ends them.
 func Prose(text string) string { return Line(strings.ReplaceAll(text, "\r\n", "\n")) }
 
-// Searched is text as it is searched: without case and diacritics, and with single spaces, so that "simunek" finds "Šimůnek". A
-// text that begins with another's letters begins so in this form too.
+// Searched is text as it is searched: without case and diacritics, and with single spaces, so that "simunek" finds
+// "Šimůnek". A text that begins with another's letters begins so in this form too.
 func Searched(text string) string {
 	if !ascii(text) {
 		text = norm.NFD.String(text)

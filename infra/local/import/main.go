@@ -1,5 +1,5 @@
-// Command import is `make import FILE=…`: it uploads a file through the API, as any client would, and shows how the import
-// goes. The term of a schedule is made if it is not there, from what the file says of itself.
+// Command import is `make import FILE=…`: it uploads a file through the API, as any client would, and shows how the
+// import goes. The term of a schedule is made if it is not there, from what the file says of itself.
 package main
 
 import (
@@ -44,8 +44,18 @@ func main() {
 	flag.StringVar(&o.zone, "zone", "America/New_York", "time zone of the campus, for a term that is to be made")
 	flag.StringVar(&o.format, "format", "", "a format of schedules that is built in")
 	flag.StringVar(&o.mapping, "mapping", "", "a file with a mapping, for a schedule with other columns")
-	flag.StringVar(&o.shift, "shift", "", "move the dates of the schedule by so many years of 52 weeks; if the term has ended, it is moved to a coming year by itself")
-	flag.StringVar(&o.threshold, "threshold", "", "change nothing when more than so many percent of the rows would be refused")
+	flag.StringVar(
+		&o.shift,
+		"shift",
+		"",
+		"move the dates of the schedule by so many years of 52 weeks; if the term has ended, it is moved to a coming year by itself",
+	)
+	flag.StringVar(
+		&o.threshold,
+		"threshold",
+		"",
+		"change nothing when more than so many percent of the rows would be refused",
+	)
 	flag.BoolVar(&o.dry, "dry", false, "only tell what would change")
 	flag.BoolVar(&o.complete, "complete", false, "the schedule is the whole truth: empty cells empty what is there")
 	flag.Parse()
@@ -113,14 +123,33 @@ func run(ctx context.Context, c *client.Client, o options, out io.Writer) error 
 	}
 	done, err := follow(ctx, c, o, asked, rows)
 	if err != nil {
-		return fmt.Errorf("%w\nThe import %s is not over, or nobody knows. Look at it: curl %s/v1/imports/%s", err, asked.ID, strings.TrimSuffix(o.api, "/"), asked.ID)
+		return fmt.Errorf(
+			"%w\nThe import %s is not over, or nobody knows. Look at it: curl %s/v1/imports/%s",
+			err,
+			asked.ID,
+			strings.TrimSuffix(o.api, "/"),
+			asked.ID,
+		)
 	}
 	what := ""
 	if o.dry {
 		what = " (dry run: nothing was changed)"
 	}
-	fmt.Fprintf(out, "\n%s%s in %.1f s: %d rows read, %d applied, %d refused, %d skipped; records: %d created, %d updated, %d unchanged\n", done.State, what,
-		time.Since(began).Seconds(), done.Rows.Read, done.Rows.Applied, done.Rows.Refused, done.Rows.Skipped, done.Changed.Created, done.Changed.Updated, done.Changed.Unchanged)
+	fmt.Fprintf(
+		out,
+		"\n%s%s in %.1f s: %d rows read, %d applied, %d refused, %d skipped; records: %d created, %d updated, %d unchanged\n",
+		done.State,
+		what,
+		time.Since(began).
+			Seconds(),
+		done.Rows.Read,
+		done.Rows.Applied,
+		done.Rows.Refused,
+		done.Rows.Skipped,
+		done.Changed.Created,
+		done.Changed.Updated,
+		done.Changed.Unchanged,
+	)
 	for _, show := range []string{"problems", "changes"} {
 		if err := explain(ctx, c, o, done.ID, show, out); err != nil {
 			return err
@@ -133,7 +162,12 @@ func run(ctx context.Context, c *client.Client, o options, out io.Writer) error 
 }
 
 // request is the body that asks for the import, the file to upload, and how many rows it has, roughly.
-func request(ctx context.Context, c *client.Client, o options, out io.Writer) (body map[string]any, file string, rows int, err error) {
+func request(
+	ctx context.Context,
+	c *client.Client,
+	o options,
+	out io.Writer,
+) (body map[string]any, file string, rows int, err error) {
 	body = map[string]any{"kind": o.kind}
 	if o.threshold != "" {
 		if body["maxRefusedPercent"], err = strconv.Atoi(o.threshold); err != nil {
@@ -210,7 +244,8 @@ func persist(ctx context.Context, o options, do func() error) error {
 	for began, wait := time.Now(), o.pause; ; wait = min(2*wait, longest) {
 		err := do()
 		var no *client.Problem
-		if err == nil || ctx.Err() != nil || errors.As(err, &no) && no.Status < http.StatusInternalServerError || time.Since(began) > o.patience {
+		if err == nil || ctx.Err() != nil || errors.As(err, &no) && no.Status < http.StatusInternalServerError ||
+			time.Since(began) > o.patience {
 			return err
 		}
 		select {
@@ -229,9 +264,14 @@ func follow(ctx context.Context, c *client.Client, o options, asked report, rows
 	return watch(ctx, c, o, asked.ID, rows)
 }
 
-// termFor finds or makes the term of a schedule, and moves the schedule first if its term has ended. It returns the file to
-// upload, which is another one then.
-func termFor(ctx context.Context, c *client.Client, o options, out io.Writer) (term client.Term, file string, err error) {
+// termFor finds or makes the term of a schedule, and moves the schedule first if its term has ended. It returns the
+// file to upload, which is another one then.
+func termFor(
+	ctx context.Context,
+	c *client.Client,
+	o options,
+	out io.Writer,
+) (term client.Term, file string, err error) {
 	schedule, err := yacs.Look(o.file)
 	if err != nil {
 		return term, "", err
@@ -244,8 +284,13 @@ func termFor(ctx context.Context, c *client.Client, o options, out io.Writer) (t
 	}
 	file = o.file
 	if years != 0 {
-		fmt.Fprintf(out, "the term %s of the file is moved by %d weeks, to %s (SHIFT=0 leaves it, but a term that has ended takes no registrations)\n",
-			schedule.Code(), years*52, schedule.Moved(years).Code())
+		fmt.Fprintf(
+			out,
+			"the term %s of the file is moved by %d weeks, to %s (SHIFT=0 leaves it, but a term that has ended takes no registrations)\n",
+			schedule.Code(),
+			years*52,
+			schedule.Moved(years).Code(),
+		)
 		schedule = schedule.Moved(years)
 		if file, err = copyOf(schedule, o.file); err != nil {
 			return term, "", err
@@ -262,7 +307,9 @@ func termFor(ctx context.Context, c *client.Client, o options, out io.Writer) (t
 	err = c.Do(ctx, http.MethodPost, "/v1/terms", map[string]any{
 		"code": schedule.Code(), "title": schedule.Title(), "timeZone": o.zone,
 		"start": schedule.Start.Format(time.DateOnly), "end": schedule.End.AddDate(0, 0, 1).Format(time.DateOnly),
-		"registration": map[string]string{"open": "1999-01-01T00:00:00Z"}, // the file does not say; without a window the term is closed
+		"registration": map[string]string{
+			"open": "1999-01-01T00:00:00Z",
+		}, // the file does not say; without a window the term is closed
 	}, &term)
 	return term, file, err
 }
@@ -290,7 +337,12 @@ func upload(ctx context.Context, c *client.Client, path string, asked report) er
 }
 
 func watch(ctx context.Context, c *client.Client, o options, id string, rows int) (report, error) {
-	bar := progressbar.NewOptions(rows, progressbar.OptionSetDescription("rows"), progressbar.OptionShowCount(), progressbar.OptionSetWriter(os.Stderr))
+	bar := progressbar.NewOptions(
+		rows,
+		progressbar.OptionSetDescription("rows"),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetWriter(os.Stderr),
+	)
 	for {
 		var now report
 		if err := persist(ctx, o, func() error {

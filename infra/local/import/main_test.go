@@ -70,7 +70,10 @@ const schedule = "semester,course_start_date,course_end_date\nFALL 2024,2024-08-
 
 func (o *office) imports(ctx context.Context, t *testing.T, with options) (string, error) {
 	t.Helper()
-	with.api, with.file, with.pause, with.patience = o.URL, filepath.Join(t.TempDir(), "people.csv"), time.Millisecond, time.Minute
+	with.api, with.file, with.pause, with.patience = o.URL, filepath.Join(
+		t.TempDir(),
+		"people.csv",
+	), time.Millisecond, time.Minute
 	text := "number,name\nU1,A B\n"
 	if with.kind == "sections" {
 		text = schedule
@@ -88,16 +91,20 @@ func TestImport_OutlivesFailures(t *testing.T) {
 	o := openOffice(t)
 	o.badUploads, o.dropped, o.endsAfter = 2, 3, 6
 	out, err := o.imports(t.Context(), t, options{kind: "students", dry: true, threshold: "5"})
-	if err != nil || !strings.Contains(out, "FINISHED (dry run") || !strings.Contains(out, "row 2: a student would be created") {
+	if err != nil || !strings.Contains(out, "FINISHED (dry run") ||
+		!strings.Contains(out, "row 2: a student would be created") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if len(o.uploads) != 3 || o.uploads[2] != "number,name\nU1,A B\n" {
 		t.Errorf("uploads: %q", o.uploads)
 	}
-	if o.asked["kind"] != "students" || o.asked["dryRun"] != true || o.asked["maxRefusedPercent"] != 5.0 || o.asked["term"] != nil {
+	if o.asked["kind"] != "students" || o.asked["dryRun"] != true || o.asked["maxRefusedPercent"] != 5.0 ||
+		o.asked["term"] != nil {
 		t.Errorf("asked for %v", o.asked)
 	}
-	if _, err := o.imports(t.Context(), t, options{kind: "registrations", term: "2025-fall", complete: true}); err != nil || o.asked["term"] != "t-1" || o.asked["complete"] != true {
+	if _, err := o.imports(t.Context(), t, options{kind: "registrations", term: "2025-fall", complete: true}); err != nil ||
+		o.asked["term"] != "t-1" ||
+		o.asked["complete"] != true {
 		t.Errorf("%v, asked for %v", err, o.asked)
 	}
 }
@@ -124,7 +131,8 @@ func TestImport_NamesTheImportWhenInterrupted(t *testing.T) {
 	}
 }
 
-// A term that has ended takes no registrations: its schedule is moved to a coming year, weekday by weekday, and said so.
+// A term that has ended takes no registrations: its schedule is moved to a coming year, weekday by weekday, and said
+// so.
 func TestImport_MovesATermThatHasEnded(t *testing.T) {
 	for _, c := range []struct{ now, shift, code, end, uploaded, said string }{
 		{"2024-09-01", "", "2024-FALL", "2024-12-21", schedule, ""},
@@ -142,7 +150,8 @@ func TestImport_MovesATermThatHasEnded(t *testing.T) {
 		if err != nil || o.asked["term"] != "t-2" || o.made["code"] != c.code || o.made["end"] != c.end {
 			t.Errorf("%s, SHIFT=%s: %v; made the term %v, asked for %v", c.now, c.shift, err, o.made, o.asked)
 		}
-		if len(o.uploads) != 1 || !strings.Contains(o.uploads[0], c.uploaded) || !strings.Contains(out, c.said) || c.said == "" && strings.Contains(out, "moved") {
+		if len(o.uploads) != 1 || !strings.Contains(o.uploads[0], c.uploaded) || !strings.Contains(out, c.said) ||
+			c.said == "" && strings.Contains(out, "moved") {
 			t.Errorf("%s, SHIFT=%s: uploaded %q, said %s", c.now, c.shift, o.uploads, out)
 		}
 		if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {

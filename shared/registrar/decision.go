@@ -34,14 +34,14 @@ const rounds = 16
 // Make makes the decision. Besides what Read and Commit return, it returns [ErrBusy] when the facts changed in each
 // round, or the context ended; nothing was done then.
 func (d Decision[F]) Make(ctx context.Context) error {
-	var before refusal[F]
+	var before outcome[F]
 	for round := 1; round <= rounds; round++ {
 		if round > 1 && before.no == nil || round > 2 { // the second look at a refusal comes at once
 			if err := pauseRound(ctx, round-1); err != nil {
 				return err
 			}
 		}
-		now := refusal[F]{}
+		now := outcome[F]{}
 		facts, err := d.Read(ctx)
 		if err == nil {
 			now.facts = &facts
@@ -60,14 +60,15 @@ func (d Decision[F]) Make(ctx context.Context) error {
 	return fmt.Errorf("%w: the facts changed each time that they were read", ErrBusy)
 }
 
-// refusal is a no, and what it was said of; no facts when reading them said it.
-type refusal[F any] struct {
+// outcome is what one round came to: a refusal, or nil, and the facts that it rests on. There are none when reading
+// them gave the refusal.
+type outcome[F any] struct {
 	no    error
 	facts *F
 }
 
 // stands reports whether a refusal may be told, given what the reading before it led to.
-func (d Decision[F]) stands(before, now refusal[F]) bool {
+func (d Decision[F]) stands(before, now outcome[F]) bool {
 	if now.facts != nil && d.Certain != nil && d.Certain(now.no, *now.facts) {
 		return true
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,15 +75,21 @@ func (w *world) twice(
 // never looks for refusals on the record of those who can never have been refused.
 func (w *world) never(ctx context.Context, store *dynamo.Store) error {
 	for _, p := range w.pairs {
-		page, err := store.Events(ctx, registrar.EventFilter{Student: p.student},
-			registrar.PageRequest{Limit: registrar.MaxPage})
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Items {
-			if e.Type == registrar.RegistrationRefused {
+		for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
+			events, err := store.Events(ctx, registrar.EventFilter{Student: p.student}, page)
+			if err != nil {
+				return err
+			}
+			refused := slices.IndexFunc(events.Items, func(e registrar.Event) bool {
+				return e.Type == registrar.RegistrationRefused
+			})
+			if refused >= 0 {
+				e := events.Items[refused]
 				return fmt.Errorf("student %s was refused in section %s for %v, and each request of theirs was carried out",
 					last4(string(p.student)), last4(e.Record.ID), e.Codes())
+			}
+			if page.Cursor = events.Next; page.Cursor == "" {
+				break
 			}
 		}
 	}

@@ -58,7 +58,7 @@ type Columns struct {
 	Capacity      ColumnNames `json:"capacity,omitempty" maxItems:"8" nullable:"false"`
 	Instructors   ColumnNames `json:"instructors,omitempty" maxItems:"8" nullable:"false"`
 	Term          ColumnNames `json:"term,omitempty" maxItems:"8" nullable:"false" doc:"Which term the row is of: it must be the import's, by code, by title or by terms"`
-	Days          ColumnNames `json:"days,omitempty" maxItems:"8" nullable:"false"`
+	Days          ColumnNames `json:"days,omitempty" maxItems:"8" nullable:"false" doc:"Of several columns all count, such as one for each day"`
 	Time          ColumnNames `json:"time,omitempty" maxItems:"8" nullable:"false" doc:"Start and end together, as in 10:00AM-11:50AM; or give start and end"`
 	Start         ColumnNames `json:"start,omitempty" maxItems:"8" nullable:"false"`
 	End           ColumnNames `json:"end,omitempty" maxItems:"8" nullable:"false"`

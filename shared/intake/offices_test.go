@@ -165,6 +165,38 @@ func TestSchedule_AShortTitleWithoutALongOne(t *testing.T) {
 	}
 }
 
+// A column for each day, as Banner has them, is read whole; days that two columns state otherwise are refused.
+func TestSchedule_AColumnForEachDay(t *testing.T) {
+	m, err := intake.ParseMapping([]byte(`{"columns": {"crn": ["CRN"], "course": ["Course"], "title": ["Title"],
+		"days": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], "start": ["Begin"], "end": ["End"]},
+		"defaults": {"credits": "3", "capacity": 30}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, want := range map[string]string{
+		"1,CSCI 1100,Title,M,,W,,F,,,1000,1050": "MWF", "1,CSCI 1100,Title,,T,,R,,,,1000,1050": "TR", "1,CSCI 1100,Title,,,,,,,U,1000,1050": "U",
+		"1,CSCI 1100,Title,MWF,,,,F,,,1000,1050": "",
+	} {
+		file := "CRN,Course,Title,Mon,Tue,Wed,Thu,Fri,Sat,Sun,Begin,End\n" + row + "\n"
+		s, err := intake.NewSchedule(strings.NewReader(file), intake.Options{Mapping: m, Term: fall2024()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		days := ""
+		for _, e := range rest(t, s) {
+			for _, meeting := range e.Section.Meetings {
+				days += meeting.Days.String()
+			}
+		}
+		if days != want {
+			t.Errorf("%s: %q, want %q", row, days, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A mapping means one thing each time, and its defaults are such as a record may have.
 func TestMapping_IsUnderstoodWhole(t *testing.T) {
 	const columns = `{"columns": {"crn": ["a"], "title": ["b"], "course": ["c"]}, `

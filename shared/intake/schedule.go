@@ -147,11 +147,18 @@ func (s *Schedule) fill(t *table) error {
 		for _, what := range s.things {
 			cell := ""
 			for n, place := range what.places {
-				if place >= len(row.fields) || cell != "" {
+				if place >= len(row.fields) {
 					continue
 				}
-				if cell = row.fields[place]; cell != "" && what.name == "title" && (n > 0 || !what.first) {
-					texts[spooledStandIn] = "title"
+				switch text := row.fields[place]; {
+				case text == "" || text == cell:
+				case cell == "":
+					cell = text
+					if what.name == "title" && (n > 0 || !what.first) {
+						texts[spooledStandIn] = "title"
+					}
+				case what.name == "days": // a column for each day
+					cell += " " + text
 				}
 			}
 			if !utf8.ValidString(cell) {

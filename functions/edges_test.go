@@ -409,6 +409,22 @@ func TestASectionIsAnsweredForAgainAfterItsTermMoved(t *testing.T) {
 	}
 }
 
+// What is of the wrong type in a query is told what was expected, an instant too.
+func TestAQuerySaysWhatItExpects(t *testing.T) {
+	c := openCampus(t)
+	for value, want := range map[string]string{
+		"2026-11-24": "RFC 3339", "yesterday": "RFC 3339", "2026-11-24T09:00:00+01:00": "%2B", // a + is a space there
+	} {
+		got := c.ask(http.MethodGet, "/v1/audit?to=2026-11-30T00:00:00Z&from="+value, "")
+		faults, _ := got.at("errors").([]any)
+		if got.status != http.StatusUnprocessableEntity || !slices.Equal(got.fields, []string{"query.from TYPE"}) {
+			t.Errorf("from %s: %d %q", value, got.status, got.fields)
+		} else if detail, _ := (answered{body: faults[0].(map[string]any)}).at("detail").(string); !strings.Contains(detail, want) {
+			t.Errorf("from %s: %q, want it to name %s", value, detail, want)
+		}
+	}
+}
+
 // A name that is taken is answered with the record that has it, and not with the one that was not made.
 func TestWhoHasTheNameIsTold(t *testing.T) {
 	c := openCampus(t)

@@ -149,7 +149,7 @@ func queryFault(raw string) *Problem {
 	bad := newProblem(http.StatusBadRequest, codeBadRequest, "the query is not valid")
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return bad.on("query", fieldFormat, "must be name=value, parted by &, percent-encoded")
+		return bad.on("query", fieldFormat, "must be name=value, separated by &, percent-encoded")
 	}
 	for name, values := range query {
 		switch value := strings.Join(values, ""); {

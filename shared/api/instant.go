@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -14,11 +15,17 @@ type Instant struct {
 	given bool
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler].
+// expectedInstant is what a query is told that has none. In a query a + is a space (URL standard, "urlencoded parsing").
+const expectedInstant = "expected a date and time as in RFC 3339, such as 2026-11-24T09:00:00Z; in a query + is written %2B"
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. Its error says what was expected, and nothing of what was sent.
 func (i *Instant) UnmarshalText(text []byte) error {
 	at, err := time.Parse(time.RFC3339, string(text))
-	i.at, i.given = at, err == nil
-	return err
+	*i = Instant{at: at, given: err == nil}
+	if err != nil {
+		return errors.New(expectedInstant)
+	}
+	return nil
 }
 
 // Resolve implements [huma.ResolverWithPath].

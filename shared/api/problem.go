@@ -127,7 +127,9 @@ func writeProblem(w http.ResponseWriter, x *exchange, p *Problem) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p.bounded()) // the client has gone: nobody is left to tell
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)    // as huma writes the other answers
+	_ = encoder.Encode(p.bounded()) // into a buffer
 }
 
 // statusOf is the HTTP status of a refusal.
@@ -322,8 +324,9 @@ func expectedType(message string) string {
 		{"invalid integer", "expected an integer"},
 		{"invalid boolean", "expected true or false"},
 		{"invalid float", "expected a number"},
-		{"invalid date/time", "expected a date and time as in RFC 3339, such as 2026-11-24T09:00:00Z"},
+		{"invalid date/time", expectedInstant},
 		{"invalid url", "expected an address"},
+		{"invalid value: " + expectedInstant, expectedInstant},
 	} {
 		if strings.HasPrefix(message, t.prefix) {
 			return t.expected

@@ -177,6 +177,9 @@
 // is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not marked. A mark
 // runs out after five minutes, for a function that was killed cannot take it away.
 //
+// Dates of a term that leave out days it had come about in the same way, with a mark of their own: a section whose
+// meetings are set meanwhile is told to come again, and afterwards the check in its transaction compares the dates.
+//
 // A student is deleted in one step. A first registration in a term may not write the student's item, for the heat of
 // the index by name: it meets an item beside it that stands in no index, and counts the terms there. A deletion, a new
 // name and the end of being active write that item, too: so of the two one comes first, and the other notices; see

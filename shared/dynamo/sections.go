@@ -29,7 +29,8 @@ func taughtKey(s registrar.Section, instructor registrar.InstructorID) item {
 func crnName(s registrar.Section) string { return string(s.Term) + "#" + s.CRN }
 
 // CreateSection stores a new section with its seats, and the offering with the first of them. Term, course and
-// instructors must exist ([registrar.NotFound]) and the CRN be free in the term ([registrar.NameTaken]).
+// instructors must exist ([registrar.NotFound]), the CRN be free in the term ([registrar.NameTaken]) and the meetings lie in it:
+// [registrar.FieldErrors].
 func (s *Store) CreateSection(ctx context.Context, section registrar.Section, answer registrar.Answer) error {
 	actions := []action{
 		s.putAction(sectionItem(section), isNew, nil),
@@ -39,7 +40,7 @@ func (s *Store) CreateSection(ctx context.Context, section registrar.Section, an
 		s.updateAction(offeringKey(section), "SET sections = if_not_exists(sections, :none) + :one, version = if_not_exists(version, :none) + :one, "+
 			"createdAt = if_not_exists(createdAt, :now), updatedAt = :now", "",
 			item{":none": num(0), ":one": num(1), ":now": instant(section.UpdatedAt)}, nil),
-		s.needs(termKey(section.Term), "term", string(section.Term)),
+		s.holds(section),
 		s.needs(courseKey(section.Course), "course", string(section.Course)),
 		s.created(ctx, recordOf(registrar.KindSection, section.ID), section.Version),
 	}
@@ -220,7 +221,8 @@ func passed(f registrar.SectionFilter, v *registrar.SectionView) *registrar.Sect
 }
 
 // UpdateSection replaces what was read as before, or returns [registrar.ErrVersionMismatch]. Term and course must be the
-// same. A capacity below what is taken is allowed and leaves fewer than no free seats.
+// same. A capacity below what is taken is allowed and leaves fewer than no free seats. Other meetings must lie in the term:
+// [registrar.FieldErrors].
 func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Section) error {
 	return s.updateSection(ctx, before, after)
 }
@@ -244,6 +246,9 @@ func (s *Store) updateSection(ctx context.Context, before, after registrar.Secti
 			}, always(notFound("section", string(after.ID)))).named(map[string]string{"#status": "status", "#capacity": "capacity"}),
 		s.updated(ctx, recordOf(registrar.KindSection, after.ID), after.Version, sectionItem(before), sectionItem(after)),
 	}, others...)
+	if !slices.Equal(before.Meetings, after.Meetings) && len(after.Meetings) > 0 {
+		actions = append(actions, s.holds(after))
+	}
 	actions = append(actions, s.rename(crn, crnName(before), crnName(after), string(after.ID), "crn")...)
 	for _, id := range before.Instructors {
 		if !slices.Contains(after.Instructors, id) {

@@ -125,7 +125,7 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 		for d := range 2 {
 			section.Meetings = append(section.Meetings, registrar.Meeting{
 				Days: 0b0001001, Start: registrar.ClockTime(480 + 120*n + 60*d), End: registrar.ClockTime(530 + 120*n + 60*d),
-				From: "2025-01-13", To: "2025-05-10", Room: "Hall",
+				From: "2025-01-13", To: "2025-05-09", Room: "Hall",
 			})
 		}
 		if err := u.CreateSection(t.Context(), section, registrar.Answer{}); err != nil {

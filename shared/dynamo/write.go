@@ -312,6 +312,9 @@ func (s *Store) overwrite(i item, version registrar.Version, kind string, option
 		set = append(set, "#"+p+" = :"+p)
 	}
 	remove := []string{"deleting"}
+	if kind == "term" {
+		remove = append(remove, "narrowing") // see [Store.UpdateTerm]
+	}
 	for n, name := range optional {
 		if _, ok := i[name]; !ok {
 			p := "#r" + strconv.Itoa(n)
@@ -346,14 +349,22 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 	dependents func(context.Context) (bool, error), with func(record item) ([]action, error),
 ) error {
 	kind := string(of.Kind)
-	mark := item{":mark": str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())}
+	mark := item{":mark": s.newMark()}
 	removed := false
 	defer func() {
 		if !removed {
-			s.unmark(ctx, k, kind, mark)
+			s.unmark(ctx, k, kind, "deleting", mark)
 		}
 	}()
-	stored, err := s.mark(ctx, k, kind, version, mark)
+	in := &dynamodb.UpdateItemInput{
+		UpdateExpression: aws.String("SET deleting = :mark"), ConditionExpression: aws.String("attribute_exists(PK)"),
+		ExpressionAttributeValues: maps.Clone(mark),
+	}
+	if version != 0 {
+		in.ConditionExpression = aws.String(isVersion)
+		in.ExpressionAttributeValues[":before"] = num(version)
+	}
+	stored, err := s.mark(ctx, k, kind, in)
 	if err != nil {
 		return err
 	}
@@ -389,41 +400,38 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 	return err
 }
 
-// unmark takes the mark off a record that stays, if nobody else has marked it meanwhile. It has a little time of its own, as
-// the request's may be over; where it fails the mark runs out.
-func (s *Store) unmark(ctx context.Context, k item, kind string, mark item) {
+// newMark says until when a record is marked, and by whom.
+func (s *Store) newMark() types.AttributeValue {
+	return str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())
+}
+
+// unmark takes the mark off a record that stays as it was, if nobody else has marked it meanwhile. It has a little time of its
+// own, as the request's may be over; where it fails the mark runs out.
+func (s *Store) unmark(ctx context.Context, k item, kind, attribute string, mark item) {
 	const patience = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("REMOVE deleting"),
-		ConditionExpression: aws.String("deleting = :mark"), ExpressionAttributeValues: mark,
+		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("REMOVE " + attribute),
+		ConditionExpression: aws.String(attribute + " = :mark"), ExpressionAttributeValues: mark,
 	})
 	var another *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &another) {
-		telemetry.Debug(ctx, "a mark of deletion stays until it runs out", slog.String("kind", kind), slog.Any("error", err))
+		telemetry.Debug(ctx, "a mark stays until it runs out", slog.String("kind", kind), slog.String("mark", attribute), slog.Any("error", err))
 	}
 }
 
-func (s *Store) mark(ctx context.Context, k item, kind string, version registrar.Version, mark item) (item, error) {
-	in := &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.table), Key: k, UpdateExpression: aws.String("SET deleting = :mark"),
-		ConditionExpression:                 aws.String("attribute_exists(PK)"),
-		ExpressionAttributeValues:           maps.Clone(mark),
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-	if version != 0 {
-		in.ConditionExpression = aws.String(isVersion)
-		in.ExpressionAttributeValues[":before"] = num(version)
-	}
+// mark marks a record as the update says, and returns it.
+func (s *Store) mark(ctx context.Context, k item, kind string, in *dynamodb.UpdateItemInput) (item, error) {
+	in.TableName, in.Key = aws.String(s.table), k
+	in.ReturnValues, in.ReturnValuesOnConditionCheckFailure = types.ReturnValueAllNew, types.ReturnValuesOnConditionCheckFailureAllOld
 	out, err := s.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &failed):
 		return nil, gone(failed.Item, kind)
 	case err != nil:
-		return nil, busyOr(ctx, fmt.Errorf("mark a %s for deletion: %w", kind, err))
+		return nil, busyOr(ctx, fmt.Errorf("mark a %s: %w", kind, err))
 	}
 	return out.Attributes, nil
 }

@@ -112,6 +112,32 @@ func (s Section) FitsIn(t Term) error {
 	return fe.OrNil()
 }
 
+// Span is the first and the last day of all meetings; empty without meetings.
+func (s Section) Span() (first, last Date) {
+	for i, m := range s.Meetings {
+		if i == 0 || m.From < first {
+			first = m.From
+		}
+		last = max(last, m.To)
+	}
+	return first, last
+}
+
+// HeldBy refuses dates of the section's term, as it is to be, that leave out a meeting of the section: [StateForbids].
+func (s Section) HeldBy(t Term) error {
+	first, last := s.Span()
+	day := last
+	switch {
+	case first == "" || first >= t.Start && last < t.End:
+		return nil
+	case first < t.Start:
+		day = first
+	}
+	return Refuse(StateForbids, string(t.ID), "the meetings of section %s reach to %s, which would not be in the term", s.CRN, day).
+		With("crn", s.CRN).With("section", string(s.ID)).With("date", string(day)).
+		ClearedBy("other dates of the section's meetings, or dates of the term that hold them")
+}
+
 // Days is a set of weekdays, a bit each from Monday.
 type Days uint8
 

@@ -610,7 +610,7 @@ func refreshed(t *testing.T, u *University) {
 	ctx := t.Context()
 	term, student := u.NewTerm("2025-SPRING"), u.NewStudent("U1", "Ann", "Able")
 	at := func(start registrar.ClockTime) []registrar.Meeting {
-		return []registrar.Meeting{{Days: 1, Start: start, End: start + 60, From: "2025-01-13", To: "2025-05-10"}}
+		return []registrar.Meeting{{Days: 1, Start: start, End: start + 60, From: "2025-01-13", To: "2025-05-09"}}
 	}
 	early, late := u.SectionOf(term, u.NewCourse("CSCI", "1", "X"), "100", 5), u.SectionOf(term, u.NewCourse("CSCI", "2", "X"), "200", 5)
 	early.Meetings, late.Meetings = at(600), at(900)
@@ -907,7 +907,7 @@ func oneStudent(t *testing.T, u *University) {
 	var wg sync.WaitGroup
 	for i := range sections {
 		section := u.SectionOf(term, u.NewCourse("CSCI", fmt.Sprint(1000+i), "X"), fmt.Sprint(i), 5)
-		section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-10"}}
+		section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-09"}}
 		u.must(u.CreateSection(t.Context(), section, registrar.Answer{}))
 		wg.Go(func() { _, errs[i] = u.Enrol(section.ID, student.ID) })
 	}

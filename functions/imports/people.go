@@ -85,6 +85,7 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		if err := apply(l, ctx, &b); err != nil {
 			return err
 		}
+		report.Problems = append(report.Problems, notesOf(reader.Notes())...)
 		l.tell(&b, &report)
 		if readErr != nil {
 			return a.finish(ctx, im, report)

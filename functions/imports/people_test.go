@@ -252,3 +252,56 @@ func TestApply_TooManyInstructors(t *testing.T) {
 		t.Errorf("%s (%s), %+v", im.State, im.Reason, im.Changed)
 	}
 }
+
+// Files of all kinds are read alike: in Windows-1252, of which a note is made once, or in UTF-8 of any form; what is stored is NFC
+// without the space around it.
+func TestApply_ReadsTheLettersOfAllKinds(t *testing.T) {
+	o := openOffice(t)
+	windows := strings.NewReplacer("é", "\xe9", "ü", "\xfc", "Ü", "\xdc", "\u00a0", "\xa0").Replace
+	decomposed := strings.NewReplacer("é", "e\u0301", "ü", "u\u0308", "Ü", "U\u0308").Replace
+	const (
+		students    = "number,givenName,familyName\nÜ1, José , Müller\u00a0\nU2,Bo,Li\n"
+		instructors = "number,name\nÜ9,Renée Dübel\n"
+		enrolments  = "student_number,term,crn\nÜ1 , 2025-SPRING,100\n"
+	)
+	section := strings.Replace(row("100", "R", "Renée Dübel"), "Kites", "Ütopia", 1)
+	for _, form := range []struct {
+		name string
+		of   func(string) string
+		note bool
+	}{{"decomposed", decomposed, false}, {"Windows-1252", windows, true}, {"composed", func(s string) string { return s }, false}} {
+		for kind, file := range map[registrar.ImportKind]string{registrar.ImportStudents: students, registrar.ImportInstructors: instructors} {
+			im := o.brings(kind, form.of(file))
+			o.wantLetters(form.name, form.note, im)
+			if form.name != "decomposed" && im.Changed.Created+im.Changed.Updated > 0 {
+				t.Errorf("%s, %s: %+v: another form of the same letters is other text", form.name, kind, im.Changed)
+			}
+		}
+		o.wantLetters(form.name, form.note, o.imports(strings.NewReader(header+form.of(section))))
+		im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader(form.of(enrolments)))
+		if err != nil || im.Rows.Applied != 1 {
+			t.Errorf("%s: %v, %+v", form.name, err, im.Rows)
+		}
+		o.wantLetters(form.name, form.note, im)
+	}
+	found, err := o.StudentsByNumber(t.Context(), []string{"Ü1"})
+	if s := found["Ü1"]; err != nil || s.GivenName != "José" || s.FamilyName != "Müller" {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
+// wantLetters wants the note on a file in Windows-1252 once, and nothing that is refused.
+func (o *office) wantLetters(form string, want bool, im registrar.Import) {
+	o.T.Helper()
+	notes := 0
+	for _, p := range o.problems(im) {
+		if strings.Contains(p.Reason, "Windows-1252") && p.Row == 1 && !p.Refused {
+			notes++
+		} else if p.Refused {
+			o.T.Errorf("%s, %s: row %d, %s: %s", form, im.Kind, p.Row, p.Field, p.Reason)
+		}
+	}
+	if want != (notes == 1) || notes > 1 {
+		o.T.Errorf("%s, %s: %d notes on the letters, want one: %t", form, im.Kind, notes, want)
+	}
+}

@@ -44,10 +44,12 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
 			return fmt.Errorf("read the file: %w", readErr)
 		}
+		notes := notesOf(reader.Notes())
 		report, err := list.apply(ctx, rows)
 		if err != nil {
 			return err
 		}
+		report.Problems = append(notes, report.Problems...)
 		if readErr != nil {
 			return a.finish(ctx, im, report)
 		}
@@ -55,6 +57,15 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 			return err
 		}
 	}
+}
+
+// notesOf makes a report's of what is to be told of a file as a whole.
+func notesOf(told []intake.Problem) []registrar.ImportProblem {
+	notes := make([]registrar.ImportProblem, len(told))
+	for i, p := range told {
+		notes[i] = registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
+	}
+	return notes
 }
 
 // registrationList is a file of registrations while it is being applied.
@@ -79,6 +90,7 @@ func (l registrationList) resume(ctx context.Context, reader *intake.Registratio
 		}
 		last = row.Row
 	}
+	_ = reader.Notes() // they were told with the rows
 	decisions, err := l.Store.Decisions(ctx, l.im.ID, last)
 	for _, d := range decisions {
 		l.decided[d.Row] = d

@@ -151,6 +151,9 @@ func (p *People) has(field string) bool {
 // SaysRole reports whether the file says of each person what they are. Else all are taken for what is imported.
 func (p *People) SaysRole() bool { return p.has(personRole) }
 
+// Notes are what is to be told of the file as a whole, as far as it was read: each once, and none refuses anything.
+func (p *People) Notes() []Problem { return p.table.notes() }
+
 // Column is the file's own name of a field of a student or an instructor, for a report.
 func (p *People) Column(field string) string {
 	for _, name := range map[string][]string{

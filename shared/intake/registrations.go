@@ -30,6 +30,9 @@ func NewRegistrations(file io.Reader) (*Registrations, error) {
 	return &Registrations{table: t}, nil
 }
 
+// Notes are what is to be told of the file as a whole, as far as it was read: each once, and none refuses anything.
+func (r *Registrations) Notes() []Problem { return r.table.notes() }
+
 // Next returns the next row, or io.EOF after the last. The other errors are those of [Reader].
 func (r *Registrations) Next() (RegistrationRow, error) {
 	read, err := r.table.next()

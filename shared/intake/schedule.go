@@ -199,9 +199,7 @@ func (s *Schedule) fill(t *table) error {
 		}
 	}
 	s.order = orders.order()
-	if t.letters == lettersWindows {
-		s.notes = append(s.notes, Problem{Row: 1, Reason: windowsNote})
-	}
+	s.notes = append(s.notes, t.notes()...)
 	return s.spool.sort()
 }
 

@@ -37,6 +37,7 @@ type table struct {
 	row     int            // number of the row read last
 	line    int            // line on which that row ends, as csv counts
 	letters letters
+	noted   bool // of the file as a whole it was told what is to be told
 }
 
 // tableRow is one row of a table.
@@ -280,6 +281,15 @@ const (
 	lettersUTF8
 	lettersWindows // Windows-1252, which has the letters of ISO 8859-1 in the same places
 )
+
+// notes are what is to be told of the file as a whole, once, as far as it was read.
+func (t *table) notes() []Problem {
+	if t.letters != lettersWindows || t.noted {
+		return nil
+	}
+	t.noted = true
+	return []Problem{{Row: 1, Reason: windowsNote}}
+}
 
 // windowsNote is told of a file that is read as Windows-1252.
 const windowsNote = "the file is not UTF-8: it is read as Windows-1252; if names look wrong, save it as CSV UTF-8"

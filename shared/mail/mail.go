@@ -73,8 +73,13 @@ const SendTime = 15 * time.Second
 // by the second, so a second or two is worth waiting before the event has to come back.
 const attempts = 4
 
-// Send implements [registrar.Carrier]. Its errors are [*registrar.HandoverError].
+// Send implements [registrar.Carrier]. Its errors are [*registrar.HandoverError]. A letter to what is no address, as may have
+// been stored before addresses were checked, is refused at once: SES would refuse it each time.
 func (c *Carrier) Send(ctx context.Context, letter registrar.Letter) (string, error) {
+	if !registrar.ValidEmail(string(letter.To)) {
+		const reason = "not an address that mail can be sent to"
+		return "", &registrar.HandoverError{Outcome: registrar.MailRefused, Reason: reason, Err: errors.New(reason)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, SendTime)
 	defer cancel()
 	in := c.input(letter)

@@ -68,6 +68,25 @@ func TestALetterArrivesWhole(t *testing.T) {
 	}
 }
 
+// What was stored before addresses were checked is refused for certain, without a request, and for an operator to look at.
+func TestALetterToNoAddressIsRefused(t *testing.T) {
+	for _, to := range []registrar.Personal{"", "ann", "Ann <ann@example.edu>", "ann@example.edu, bob@example.edu", "jürgen@example.edu", "ann@example..edu", "ann@localhost"} {
+		engine := &answers{status: http.StatusServiceUnavailable}
+		to := letterTo(to)
+		_, err := carrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), to)
+		var failed *registrar.HandoverError
+		if !errors.As(err, &failed) || failed.Outcome != registrar.MailRefused || engine.requests.Load() != 0 || strings.Contains(err.Error(), "ann") {
+			t.Errorf("%q: %v, %d requests", string(to.To), err, engine.requests.Load())
+		}
+	}
+}
+
+func letterTo(to registrar.Personal) registrar.Letter {
+	l := letter()
+	l.To = to
+	return l
+}
+
 // answers counts requests and answers each alike.
 type answers struct {
 	requests atomic.Int64

@@ -126,14 +126,14 @@ func (s Section) Span() (first, last Date) {
 // HeldBy refuses dates of the section's term, as it is to be, that leave out a meeting of the section: [StateForbids].
 func (s Section) HeldBy(t Term) error {
 	first, last := s.Span()
-	day := last
+	reach, day := "until", last
 	switch {
 	case first == "" || first >= t.Start && last < t.End:
 		return nil
 	case first < t.Start:
-		day = first
+		reach, day = "from", first
 	}
-	return Refuse(StateForbids, string(t.ID), "the meetings of section %s reach to %s, which would not be in the term", s.CRN, day).
+	return Refuse(StateForbids, string(t.ID), "section %s has meetings %s %s, which would not be in the term", s.CRN, reach, day).
 		With("crn", s.CRN).With("section", string(s.ID)).With("date", string(day)).
 		ClearedBy("other dates of the section's meetings, or dates of the term that hold them")
 }

@@ -2,6 +2,8 @@ package dynamo_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +22,7 @@ func dated(u *registrartest.University, t registrar.Term, start, end registrar.D
 	return t
 }
 
-// A term is not narrowed below the meetings of its sections; the refusal names one of them, and leaves the term as it was.
+// A term is not narrowed below the meetings of its sections; what refuses it names one of them, and leaves the term as it was.
 func TestATermKeepsTheDaysOfItsMeetings(t *testing.T) {
 	u, l := lookingUniversity(t, time.Now)
 	ctx := t.Context()
@@ -29,13 +31,24 @@ func TestATermKeepsTheDaysOfItsMeetings(t *testing.T) {
 	if err := u.CreateSection(ctx, section, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ start, end, date registrar.Date }{
-		{"2025-01-13", "2025-05-05", "2025-05-05"}, {"2025-01-21", "2025-05-10", "2025-01-20"}, {"2026-01-12", "2026-05-09", "2025-01-20"},
+	for _, c := range []struct {
+		start, end registrar.Date
+		fields     []string
+	}{
+		{"2025-01-13", "2025-05-05", []string{"end"}}, {"2025-01-21", "2025-05-10", []string{"start"}},
+		{"2025-02-01", "2025-02-10", []string{"start", "end"}}, {"2026-01-12", "2026-05-09", []string{"start"}},
 	} {
 		err := u.UpdateTerm(ctx, term, dated(u, term, c.start, c.end))
-		var no *registrar.Refusal
-		if !errors.As(err, &no) || no.Code != registrar.StateForbids || no.Evidence["crn"] != "100" || no.Evidence["date"] != string(c.date) {
-			t.Errorf("a term from %s to %s: %v", c.start, c.end, err)
+		var fields registrar.FieldErrors
+		errors.As(err, &fields)
+		var named []string
+		for _, f := range fields {
+			if named = append(named, f.Field); !strings.Contains(f.Detail, "CRN 100 ") {
+				t.Errorf("a term from %s to %s: %s", c.start, c.end, f.Detail)
+			}
+		}
+		if !slices.Equal(named, c.fields) {
+			t.Errorf("a term from %s to %s: %v, want %v", c.start, c.end, err, c.fields)
 		}
 	}
 	if stored, err := u.Store.Term(ctx, term.ID); err != nil || !stored.SameFacts(term) || stored.Version != term.Version {
@@ -100,7 +113,8 @@ func TestATermIsNotNarrowedUnderAnothersMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.looked = func() error {
-		if err := u.UpdateTerm(ctx, term, dated(u, term, "2025-01-13", "2025-03-01")); !registrar.IsRefusal(err, registrar.StateForbids) {
+		var fields registrar.FieldErrors
+		if err := u.UpdateTerm(ctx, term, dated(u, term, "2025-01-13", "2025-03-01")); !errors.As(err, &fields) {
 			t.Errorf("the other: %v", err)
 		}
 		return u.CreateSection(ctx, meeting(u.SectionOf(term, course, "101", 1), "2025-01-20", "2025-05-05"), registrar.Answer{})

@@ -36,9 +36,9 @@ func (s *Store) Terms(ctx context.Context, page registrar.PageRequest) (registra
 	return listPage(ctx, s, "terms", s.inIndex("GSI1", "TERMS", ""), page, termFrom)
 }
 
-// UpdateTerm replaces what was read as before, or returns [registrar.ErrVersionMismatch] when that is no longer stored. Dates
-// that leave out a meeting of a section are refused ([registrar.StateForbids]). Only dates that leave out days that were in the
-// term cost more than the write: the term's sections are read then.
+// UpdateTerm replaces what was read as before, or returns [registrar.ErrVersionMismatch] when that is no longer stored.
+// Dates that leave out a meeting of a section are [registrar.FieldErrors]; see "Who waits for whom" in the package comment.
+// Only dates that leave out days that were in the term cost more than the write: the term's sections are read then.
 func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) error {
 	overwrite := s.overwrite(termItem(after), after.Version, "term", "opens", "closes", "lastAdd", "lastDrop")
 	if after.Start > before.Start || after.End < before.End {
@@ -89,10 +89,11 @@ func (s *Store) updateTerm(ctx context.Context, overwrite action, before, after 
 	return err
 }
 
-// holdsMeetings refuses dates of a term that leave out a meeting of one of its sections.
+// holdsMeetings refuses dates of a term that leave out meetings of its sections.
 func (s *Store) holdsMeetings(ctx context.Context, t registrar.Term) error {
 	in := s.beginning("TERM#"+string(t.ID), "SECTION#")
 	in.ConsistentRead = aws.Bool(true)
+	outside := registrar.OutsideOf(t)
 	for {
 		out, err := s.client.Query(ctx, in)
 		if err != nil {
@@ -115,12 +116,10 @@ func (s *Store) holdsMeetings(ctx context.Context, t registrar.Term) error {
 			if err != nil {
 				return err
 			}
-			if err := section.HeldBy(t); err != nil {
-				return err
-			}
+			outside.Add(section)
 		}
 		if len(out.LastEvaluatedKey) == 0 {
-			return nil
+			return outside.Err()
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
@@ -134,7 +133,8 @@ func (s *Store) holds(section registrar.Section) action {
 		return a
 	}
 	check := a.write.ConditionCheck
-	check.ConditionExpression = aws.String(isNotLeaving + " AND (attribute_not_exists(narrowing) OR narrowing < :now) AND #start <= :first AND #end > :last")
+	check.ConditionExpression = aws.String(isNotLeaving +
+		" AND (attribute_not_exists(narrowing) OR narrowing < :now) AND #start <= :first AND #end > :last")
 	check.ExpressionAttributeNames = map[string]string{"#start": "start", "#end": "end"}
 	check.ExpressionAttributeValues[":first"], check.ExpressionAttributeValues[":last"] = str(string(first)), str(string(last))
 	now := s.now().UTC().Format(instantFormat)

@@ -123,21 +123,6 @@ func (s Section) Span() (first, last Date) {
 	return first, last
 }
 
-// HeldBy refuses dates of the section's term, as it is to be, that leave out a meeting of the section: [StateForbids].
-func (s Section) HeldBy(t Term) error {
-	first, last := s.Span()
-	reach, day := "until", last
-	switch {
-	case first == "" || first >= t.Start && last < t.End:
-		return nil
-	case first < t.Start:
-		reach, day = "from", first
-	}
-	return Refuse(StateForbids, string(t.ID), "section %s has meetings %s %s, which would not be in the term", s.CRN, reach, day).
-		With("crn", s.CRN).With("section", string(s.ID)).With("date", string(day)).
-		ClearedBy("other dates of the section's meetings, or dates of the term that hold them")
-}
-
 // Days is a set of weekdays, a bit each from Monday.
 type Days uint8
 

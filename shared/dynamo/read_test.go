@@ -185,7 +185,7 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 	must(s.CreateInstructor(ctx, instructor, registrar.Answer{}))
 	section := u.SectionOf(term, course, "100", 5)
 	section.Deadlines, section.Instructors = deadlines, []registrar.InstructorID{instructor.ID}
-	section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-10", Room: "Hall"}}
+	section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-09", Room: "Hall"}}
 	must(s.CreateSection(ctx, section, registrar.Answer{}))
 	student := registrar.Student{
 		ID: registrar.StudentID(u.NewID()), Number: "U1", GivenName: "Ann", FamilyName: "Able", Email: "ann@example.edu", Active: true,

@@ -1,6 +1,7 @@
 package cloudevents_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,60 @@ func TestWhatIsUnknownIsLeftOut(t *testing.T) {
 	}
 	if d := cmp.Diff(event(), got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// What an event must say is an error when it is missing or stands there in another form: it is never read as none or 0.
+func TestAFactThatCannotBeReadIsAnError(t *testing.T) {
+	registration, ended := event(), event()
+	registration.Facts = registrar.Facts{
+		"term": "t", "course": "c", "crn": "100", "state": "ENROLLED", "attempt": int64(2), "credits": int64(400),
+	}
+	ended.Type, ended.Record = registrar.ImportEnded, registrar.Record{Kind: registrar.KindImport, ID: "m"}
+	ended.Facts = registrar.Facts{
+		"kind": "sections", "term": "t", "state": "FINISHED", "rowsRead": int64(3), "rowsApplied": int64(2), "rowsRefused": int64(1),
+	}
+	for _, c := range []struct {
+		event registrar.Event
+		read  func(registrar.Event) error
+	}{
+		{registration, func(e registrar.Event) error { _, err := e.Registration(); return err }},
+		{ended, func(e registrar.Event) error { _, err := e.Import(); return err }},
+	} {
+		text, err := cloudevents.Marshal(c.event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var whole map[string]any
+		if err := json.Unmarshal(text, &whole); err != nil {
+			t.Fatal(err)
+		}
+		facts := whole["data"].(map[string]any)
+		if err := c.read(c.event); err != nil {
+			t.Errorf("as it was sent: %v", err)
+		}
+		for name := range c.event.Facts {
+			before := facts[name]
+			for _, value := range []any{nil, 1.5, "4711 planted", -1, map[string]any{"a": 1}, []any{1}} {
+				_, isText := value.(string)
+				if free := name == "term" || name == "course" || name == "crn" || name == "kind"; isText && free {
+					continue
+				}
+				facts[name] = value
+				spoilt, err := json.Marshal(whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e, err := cloudevents.Unmarshal(spoilt)
+				if err == nil {
+					err = c.read(e)
+				}
+				if err == nil || strings.Contains(err.Error(), "planted") {
+					t.Errorf("%s: the fact %s is %v: %v", c.event.Type, name, value, err)
+				}
+			}
+			facts[name] = before
+		}
 	}
 }
 

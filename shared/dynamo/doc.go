@@ -170,6 +170,13 @@
 // And a refusal is told when two readings, one after the other, found the same versions, and no answer of the key
 // ([registrar.Decision]); or when what it rests on was known before the one reading.
 //
+// # What cannot be read
+//
+// A stored value that cannot be read is an error, which names the kind of record, its id and the attribute, and never the value.
+// It never becomes "not set", 0 or false. An attribute that may be missing is not set when it is missing, and only then. All
+// items are read by one type, reader; TestWhatCannotBeReadIsAnErrorAndNeverNotSet spoils each attribute of each kind of item.
+// Reconciliation goes on, and tells of such a record as a difference of the count "record".
+//
 // # Who waits for whom
 //
 // A record that others depend on is deleted in three steps, so that no dependent can come into being meanwhile: it is

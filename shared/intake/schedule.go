@@ -247,7 +247,9 @@ func (s *Schedule) Next() (Entry, error) {
 			standIn:  texts[spooledStandIn] != "",
 			doubted:  flags&flagDoubted != 0,
 		}
-		row.number, _ = strconv.Atoi(texts[spooledNumber]) // written by fill
+		if row.number, err = strconv.Atoi(texts[spooledNumber]); err != nil {
+			return Entry{}, fmt.Errorf("read a row that was put by: %w", err)
+		}
 		rows = append(rows, row)
 	}
 	return s.entry(rows, unfit), nil

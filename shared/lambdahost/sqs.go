@@ -41,8 +41,11 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	batch, now := make([]consumer.Message, len(event.Records)), f.clock()
 	var strange *time.Time // the first time that cannot be true
 	for i, m := range event.Records {
-		receives, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]) // SQS writes numbers
-		sent, _ := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
+		receives, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+		if err != nil && m.Attributes["ApproximateReceiveCount"] != "" { // then SQS alone counts, and moves it at last
+			f.recorder.Log().ErrorContext(ctx, "a message does not say how often it was received", "message", m.MessageId)
+		}
+		sent, _ := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64) // 0 is not near, and told
 		batch[i] = consumer.Message{
 			ID: m.MessageId, Receipt: m.ReceiptHandle, Body: []byte(m.Body), Group: m.Attributes["MessageGroupId"],
 			Receives: max(receives, 1), SentAt: time.UnixMilli(sent).UTC(), Trace: m.Attributes["AWSTraceHeader"],

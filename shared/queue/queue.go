@@ -6,6 +6,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,8 +73,14 @@ func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []erro
 			errs[first], failed = err, true
 		}
 		for i, err := range q.sendBatch(ctx, entries) {
-			at, _ := strconv.Atoi(i) // written by nextBatch
-			errs[first+at], failed = err, true
+			failed = true
+			if at, unknown := strconv.Atoi(i); unknown == nil && at >= 0 && at < n {
+				errs[first+at] = err
+				continue
+			}
+			for at := range n { // SQS names none of the batch, so it may be any of it
+				errs[first+at] = cmp.Or(errs[first+at], err)
+			}
 		}
 		first += n
 	}

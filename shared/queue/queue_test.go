@@ -107,7 +107,9 @@ func (f *flaky) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchIn
 	let := in.Entries[:0:0]
 	for _, e := range in.Entries {
 		if no := f.fail(*e.Id, f.calls); no != nil {
-			no.Id = e.Id
+			if no.Id == nil {
+				no.Id = e.Id
+			}
 			failed = append(failed, *no)
 			continue
 		}
@@ -149,6 +151,23 @@ func TestSendEvents_TellsWhichWereNotSent(t *testing.T) {
 	}
 	if got := receive(t, c, url); len(got) != 3 || f.calls != 2 {
 		t.Errorf("%d messages arrived in %d calls", len(got), f.calls)
+	}
+}
+
+// An answer that names an entry which was not sent is about some of the batch, nobody knows which: none counts as sent.
+func TestSendEvents_AnAnswerThatCannotBeReadIsOfAll(t *testing.T) {
+	c := client(t)
+	f := &flaky{Client: c, fail: func(id string, _ int) *types.BatchResultErrorEntry {
+		if id == "1" {
+			return &types.BatchResultErrorEntry{Id: aws.String("another"), Code: aws.String("Odd"), SenderFault: true}
+		}
+		return nil
+	}}
+	errs := queue.New(f, create(t, c, "events", nil)).SendEvents(t.Context(), []registrar.Event{event(0, ""), event(1, ""), event(2, "")})
+	for i := range 3 {
+		if len(errs) != 3 || errs[i] == nil {
+			t.Errorf("event %d: errors %v", i, errs)
+		}
 	}
 }
 

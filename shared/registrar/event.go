@@ -3,6 +3,7 @@ package registrar
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 )
@@ -159,23 +160,62 @@ type RegistrationFacts struct {
 	Credits Credits
 }
 
-// Registration reads the facts of an event of a registration; an error when it is of another type or lacks any.
+// Registration reads the facts of an event of a registration; an error when it is of another type, or when a fact is missing or
+// is none of its kind: it would be read as none, or as 0.
 func (e Event) Registration() (RegistrationFacts, error) {
-	f := RegistrationFacts{
-		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(e.Text(factTerm)), Course: CourseID(e.Text(factCourse)),
-		CRN: e.Text(factCRN), State: RegistrationState(e.Text(factState)), Attempt: int(e.Number(factAttempt)), Credits: Credits(e.Number(factCredits)),
-	}
 	if e.Type != RegistrationEnrolled && e.Type != RegistrationDropped {
-		return f, fmt.Errorf("event %s of type %s is not of a registration", e.ID, e.Type)
+		return RegistrationFacts{}, fmt.Errorf("event %s of type %s is not of a registration", e.ID, e.Type)
 	}
-	for name, value := range map[string]string{
-		"record": string(f.Section), "student": string(f.Student), factTerm: string(f.Term), factCourse: string(f.Course), factState: string(f.State),
-	} {
-		if value == "" {
-			return f, fmt.Errorf("event %s of type %s: the fact %s is missing", e.ID, e.Type, name)
-		}
+	r := factReader{event: e}
+	f := RegistrationFacts{
+		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.text(factTerm)), Course: CourseID(r.text(factCourse)),
+		CRN: r.text(factCRN), State: RegistrationState(r.text(factState)),
+		Attempt: int(r.count(factAttempt)), Credits: Credits(r.count(factCredits)),
+	}
+	if f.Section == "" {
+		r.fail("record")
+	}
+	if f.Student == "" {
+		r.fail("student")
+	}
+	if f.State != Enrolled && f.State != Dropped {
+		r.fail(factState)
+	}
+	if r.err != nil {
+		return RegistrationFacts{}, r.err
 	}
 	return f, nil
+}
+
+// factReader reads facts that an event must have, and keeps the first that it has not, or not in its form.
+type factReader struct {
+	event Event
+	err   error
+}
+
+func (r *factReader) fail(name string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("event %s of type %s: the fact %s is missing, or cannot be read", r.event.ID, r.event.Type, name)
+	}
+}
+
+// text is a text that says something.
+func (r *factReader) text(name string) string {
+	text, _ := r.event.Facts[name].(string)
+	if text == "" {
+		r.fail(name)
+	}
+	return text
+}
+
+// count is a number that is not negative.
+func (r *factReader) count(name string) int64 {
+	n, ok := r.event.Facts[name].(int64)
+	if !ok || n < 0 || n > math.MaxInt32 {
+		r.fail(name)
+		return 0
+	}
+	return n
 }
 
 // registrationEvent is what a decided enrolment or drop tells.
@@ -246,14 +286,25 @@ type ImportFacts struct {
 	Rows  ImportRows
 }
 
-// Import reads the facts of the end of an import; an error when the event is of another type or lacks any.
+// Import reads the facts of the end of an import, with errors as [Event.Registration] has.
 func (e Event) Import() (ImportFacts, error) {
-	f := ImportFacts{
-		ID: ImportID(e.Record.ID), Kind: ImportKind(e.Text(factKind)), Term: TermID(e.Text(factTerm)), State: ImportState(e.Text(factState)),
-		Rows: ImportRows{Read: int(e.Number(factRead)), Applied: int(e.Number(factApplied)), Refused: int(e.Number(factRefused))},
+	if e.Type != ImportEnded || e.Record.ID == "" {
+		return ImportFacts{}, fmt.Errorf("event %s of type %s does not say which import ended", e.ID, e.Type)
 	}
-	if e.Type != ImportEnded || f.ID == "" || f.Kind == "" || f.State == "" {
-		return f, fmt.Errorf("event %s of type %s does not say which import ended, and how", e.ID, e.Type)
+	r := factReader{event: e}
+	f := ImportFacts{
+		ID: ImportID(e.Record.ID), Kind: ImportKind(r.text(factKind)), State: ImportState(r.text(factState)),
+		Rows: ImportRows{Read: int(r.count(factRead)), Applied: int(r.count(factApplied)), Refused: int(r.count(factRefused))},
+	}
+	term, ok := e.Facts[factTerm].(string) // empty for kinds that belong to no term
+	if f.Term = TermID(term); !ok {
+		r.fail(factTerm)
+	}
+	if !f.State.Ended() {
+		r.fail(factState)
+	}
+	if r.err != nil {
+		return ImportFacts{}, r.err
 	}
 	return f, nil
 }

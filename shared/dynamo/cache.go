@@ -10,8 +10,8 @@ import (
 
 // How old a cached record may be, counted from before it was read.
 const (
-	// cacheAge is for whoever tells of a section or a term: a mail, a roster. A decision on a cached section compares its
-	// version when it commits.
+	// cacheAge is for whoever tells of a section: a mail, a roster. A decision on a cached section compares its version
+	// when it commits.
 	cacheAge = 10 * time.Second
 	// termAge is for decisions. The version of a term is in no condition: every registration of a campus would meet at
 	// that one item, where of transactions about 125 a second are carried out one after the other, and a ConditionCheck
@@ -55,9 +55,6 @@ func (c *cache[K, V]) get(k K, age time.Duration) (V, bool) {
 	}
 	return e.value, true
 }
-
-// put keeps a record that was read just now.
-func (c *cache[K, V]) put(k K, v V) { c.putRead(k, v, c.now()) }
 
 // putRead keeps a record whose reading began at that time, unless a newer version, or a later reading of the same, is
 // known.
@@ -122,17 +119,4 @@ func (s *Store) sawSeats(seats registrar.Seats, began time.Time) {
 		return
 	}
 	s.full.putRead(seats.Section, seats, began)
-}
-
-func (s *Store) cachedTerm(ctx context.Context, id registrar.TermID) (registrar.Term, error) {
-	if term, ok := s.terms.get(id, cacheAge); ok {
-		return term, nil
-	}
-	began := s.now()
-	term, err := s.Term(ctx, id)
-	if err != nil {
-		return registrar.Term{}, err
-	}
-	s.terms.putRead(id, term, began)
-	return term, nil
 }

@@ -237,8 +237,8 @@ func (r *PersonRow) name(sortable string) {
 		} else if family, given, ok := strings.Cut(r.Full, ","); ok {
 			r.Family, r.Given = strings.TrimSpace(family), strings.TrimSpace(given)
 			r.Full = ""
-		} else if words := strings.Fields(r.Full); len(words) > 0 {
-			r.Given, r.Family = strings.Join(words[:len(words)-1], " "), words[len(words)-1]
+		} else if all := strings.Fields(r.Full); len(all) > 0 {
+			r.Given, r.Family = strings.Join(all[:len(all)-1], " "), all[len(all)-1]
 		} else {
 			r.Family = strings.TrimSpace(sortable)
 		}

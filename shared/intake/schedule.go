@@ -675,7 +675,8 @@ func (r *scheduleRow) course() (subject, number string) {
 		}
 		return subject, number
 	}
-	i, n := -1, 1
+	var i int
+	n := 1
 	if separator := r.schedule.mapping.CourseSeparator; separator != "" {
 		i, n = strings.Index(both, separator), len(separator)
 	} else if i = strings.LastIndex(both, " "); i < 0 {

@@ -16,9 +16,11 @@ const (
 	// MaxCode bounds the natural keys: subjects and numbers of courses, codes of terms, CRNs, student numbers. The longest
 	// that is known is a sourcedId of OneRoster, which often is a UUID of 36 characters.
 	MaxCode = 40
-	// MaxLocalPart and MaxEmail bound an e-mail address, in bytes (RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.3).
-	MaxLocalPart, MaxEmail = 64, 254
-	maxDomainLabel         = 63 // bytes (RFC 1035 section 2.3.4)
+	// MaxEmail bounds an e-mail address, in bytes (RFC 5321 section 4.5.3.1.3).
+	MaxEmail = 254
+	// MaxLocalPart bounds what stands before its @, in bytes (RFC 5321 section 4.5.3.1.1).
+	MaxLocalPart   = 64
+	maxDomainLabel = 63 // bytes (RFC 1035 section 2.3.4)
 )
 
 // EarliestInstant and LatestInstant bound every instant that is stored, both included. A time is compared as text in

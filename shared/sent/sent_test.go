@@ -47,7 +47,7 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 			if err != nil {
 				return
 			}
-			conn.Close()
+			_ = conn.Close()
 		}
 	}()
 	for what, c := range map[string]struct {

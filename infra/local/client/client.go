@@ -74,17 +74,25 @@ func (c *Client) Upload(ctx context.Context, method, address string, headers map
 	return err
 }
 
-// once sends a request and reads the answer, whose body is closed.
-func (c *Client) once(r *http.Request) (answer *http.Response, body []byte, err error) {
-	answer, err = c.http.Do(r)
+// answer is what came back for one request, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// once sends a request and reads the answer.
+func (c *Client) once(r *http.Request) (answer, error) {
+	response, err := c.http.Do(r)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
-	defer answer.Body.Close()
-	if body, err = io.ReadAll(answer.Body); err != nil {
-		return nil, nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	return answer, body, nil
+	return answer{status: response.StatusCode, header: response.Header, body: body}, nil
 }
 
 // again waits before a request that was throttled is sent once more, so that those who were throttled together do not come
@@ -106,25 +114,25 @@ func again(ctx context.Context, r *http.Request, attempt int) bool {
 
 // send sends a request; one that is throttled (429) as often as it takes. It returns the answer's headers.
 func (c *Client) send(r *http.Request, out any) (http.Header, error) {
-	answer, body, err := c.once(r)
-	for attempt := 0; err == nil && answer.StatusCode == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
-		answer, body, err = c.once(r)
+	got, err := c.once(r)
+	for attempt := 0; err == nil && got.status == http.StatusTooManyRequests && again(r.Context(), r, attempt); attempt++ {
+		got, err = c.once(r)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if answer.StatusCode >= http.StatusMultipleChoices {
-		problem := &Problem{Status: answer.StatusCode, Detail: http.StatusText(answer.StatusCode)}
-		_ = json.Unmarshal(body, problem) // some answers are the gateway's own, in another form
+	if got.status >= http.StatusMultipleChoices {
+		problem := &Problem{Status: got.status, Detail: http.StatusText(got.status)}
+		_ = json.Unmarshal(got.body, problem) // some answers are the gateway's own, in another form
 		return nil, problem
 	}
 	if out == nil {
-		return answer.Header, nil
+		return got.header, nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := json.Unmarshal(got.body, out); err != nil {
 		return nil, fmt.Errorf("%s %s: read the answer: %w", r.Method, r.URL.Path, err)
 	}
-	return answer.Header, nil
+	return got.header, nil
 }
 
 // All reads every page of a list. It goes from page to page as the answers' Link headers say.

@@ -326,9 +326,9 @@ func TestLimits(t *testing.T) {
 
 // Lambda gives answers up to 6 MB, whatever is in them.
 func TestAnswersHaveALimit(t *testing.T) {
-	sized := func(bytes int) string {
+	sized := func(size int) string {
 		const frame = `{"statusCode":200,"body":""}`
-		return `{"statusCode":200,"body":"` + strings.Repeat("x", bytes-len(frame)) + `"}`
+		return `{"statusCode":200,"body":"` + strings.Repeat("x", size-len(frame)) + `"}`
 	}
 	get := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	if got := serve(newGateway(t, gateway.Options{NotFound: answer(sized(gateway.MaxAnswer))}), get); got.Code != http.StatusOK {

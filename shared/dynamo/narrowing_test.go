@@ -22,7 +22,8 @@ func dated(u *registrartest.University, t registrar.Term, start, end registrar.D
 	return t
 }
 
-// A term is not narrowed below the meetings of its sections; what refuses it names one of them, and leaves the term as it was.
+// A term is not narrowed below the meetings of its sections; what refuses it names one of them, and leaves the
+// term as it was.
 func TestATermKeepsTheDaysOfItsMeetings(t *testing.T) {
 	u, l := lookingUniversity(t, time.Now)
 	ctx := t.Context()
@@ -54,7 +55,8 @@ func TestATermKeepsTheDaysOfItsMeetings(t *testing.T) {
 	if stored, err := u.Store.Term(ctx, term.ID); err != nil || !stored.SameFacts(term) || stored.Version != term.Version {
 		t.Errorf("the term: %+v, %v", stored, err)
 	}
-	if err := u.CreateSection(ctx, meeting(u.SectionOf(term, course, "101", 1), "2025-01-20", "2025-05-05"), registrar.Answer{}); err != nil {
+	another := meeting(u.SectionOf(term, course, "101", 1), "2025-01-20", "2025-05-05")
+	if err := u.CreateSection(ctx, another, registrar.Answer{}); err != nil {
 		t.Errorf("a section after the refusals: %v", err)
 	}
 	narrow := dated(u, term, "2025-01-20", "2025-05-06")
@@ -67,7 +69,8 @@ func TestATermKeepsTheDaysOfItsMeetings(t *testing.T) {
 	}
 }
 
-// Whoever sets meetings while a term is narrowed comes again, and is held to the new dates afterwards, whatever term they read.
+// Whoever sets meetings while a term is narrowed comes again, and is held to the new dates afterwards, whatever term they
+// read.
 func TestASectionIsHeldToTheDatesThatItsTermHasAtLast(t *testing.T) {
 	u, l := lookingUniversity(t, time.Now)
 	ctx := t.Context()
@@ -92,7 +95,8 @@ func TestASectionIsHeldToTheDatesThatItsTermHasAtLast(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fields registrar.FieldErrors
-	if err := u.CreateSection(ctx, late, registrar.Answer{}); !errors.As(err, &fields) || fields[0].Field != "meetings[0].to" {
+	err := u.CreateSection(ctx, late, registrar.Answer{})
+	if !errors.As(err, &fields) || fields[0].Field != "meetings[0].to" {
 		t.Errorf("a section that is made afterwards: %v", err)
 	}
 	if err := u.UpdateSection(ctx, section, longer); !errors.As(err, &fields) {
@@ -117,7 +121,8 @@ func TestATermIsNotNarrowedUnderAnothersMark(t *testing.T) {
 		if err := u.UpdateTerm(ctx, term, dated(u, term, "2025-01-13", "2025-03-01")); !errors.As(err, &fields) {
 			t.Errorf("the other: %v", err)
 		}
-		return u.CreateSection(ctx, meeting(u.SectionOf(term, course, "101", 1), "2025-01-20", "2025-05-05"), registrar.Answer{})
+		late := meeting(u.SectionOf(term, course, "101", 1), "2025-01-20", "2025-05-05")
+		return u.CreateSection(ctx, late, registrar.Answer{})
 	}
 	if err := u.UpdateTerm(ctx, term, dated(u, term, "2025-01-13", "2025-04-01")); !errors.Is(err, registrar.ErrBusy) {
 		t.Errorf("the one that was overtaken: %v", err)

@@ -37,7 +37,8 @@ func (s *Store) Terms(ctx context.Context, page registrar.PageRequest) (registra
 }
 
 // UpdateTerm replaces what was read as before, or returns [registrar.ErrVersionMismatch] when that is no longer stored.
-// Dates that leave out a meeting of a section are [registrar.FieldErrors]; see "Who waits for whom" in the package comment.
+// Dates that leave out a meeting of a section are [registrar.FieldErrors]; see "Who waits for whom" in the package
+// comment.
 // Only dates that leave out days that were in the term cost more than the write: the term's sections are read then.
 func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) error {
 	overwrite := s.overwrite(termItem(after), after.Version, "term", "opens", "closes", "lastAdd", "lastDrop")
@@ -136,7 +137,8 @@ func (s *Store) holds(section registrar.Section) action {
 	check.ConditionExpression = aws.String(isNotLeaving +
 		" AND (attribute_not_exists(narrowing) OR narrowing < :now) AND #start <= :first AND #end > :last")
 	check.ExpressionAttributeNames = map[string]string{"#start": "start", "#end": "end"}
-	check.ExpressionAttributeValues[":first"], check.ExpressionAttributeValues[":last"] = str(string(first)), str(string(last))
+	check.ExpressionAttributeValues[":first"] = str(string(first))
+	check.ExpressionAttributeValues[":last"] = str(string(last))
 	now := s.now().UTC().Format(instantFormat)
 	check.ExpressionAttributeValues[":now"] = str(now)
 	a.refused = func(old item) error {

@@ -27,7 +27,7 @@ type options struct {
 	term            string // code of a term that is there; empty: the schedule says it
 	zone            string
 	format, mapping string // of sections: a built-in format, or a file with a mapping
-	shift           string // years by which a schedule is moved; empty: those that bring a term that has ended to a coming year
+	shift           string // years by which a schedule is moved; empty: as many as a term needs that has ended
 	now             func() time.Time
 	threshold       string // percent of rows that may be refused; empty: any
 	dry, complete   bool
@@ -286,7 +286,8 @@ func termFor(
 	if years != 0 {
 		fmt.Fprintf(
 			out,
-			"the term %s of the file is moved by %d weeks, to %s (SHIFT=0 leaves it, but a term that has ended takes no registrations)\n",
+			"the term %s of the file is moved by %d weeks, to %s "+
+				"(SHIFT=0 leaves it, but a term that has ended takes no registrations)\n",
 			schedule.Code(),
 			years*52,
 			schedule.Moved(years).Code(),

@@ -1,5 +1,5 @@
-// Package yacs knows what a schedule in the columns of the YACS project says of its term, and moves one whose term has ended
-// to a coming year: a term that has ended takes no registrations.
+// Package yacs knows what a schedule in the columns of the YACS project says of its term, and moves one whose term has
+// ended to a coming year: a term that has ended takes no registrations.
 package yacs
 
 import (
@@ -80,8 +80,8 @@ func (s Schedule) Title() string {
 	return s.Season[:1] + strings.ToLower(s.Season[1:]) + " " + strconv.Itoa(s.Year)
 }
 
-// Years says by how many years the schedule is to be moved: none while its term goes on or is still to come, else as few as
-// bring its first day after now.
+// Years says by how many years the schedule is to be moved: none while its term goes on or is still to come, else as few
+// as bring its first day after now.
 func (s Schedule) Years(now time.Time) int {
 	if !now.After(s.End.AddDate(0, 0, 1)) {
 		return 0
@@ -100,8 +100,8 @@ func (s Schedule) Moved(years int) Schedule {
 	return s
 }
 
-// Write writes the file at path with its dates and its semester as the schedule was moved. What is no date, and a row that is
-// broken, stays as it is.
+// Write writes the file at path with its dates and its semester as the schedule was moved. What is no date, and a row
+// that is broken, stays as it is.
 func (s Schedule) Write(out io.Writer, path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -137,8 +137,8 @@ func (s Schedule) Write(out io.Writer, path string) error {
 
 type columns struct{ semester, start, end int }
 
-// each gives every record of a file as it stands there, the header too, and split into fields. Row is nil for the header, and
-// for one that cannot be split or is of another length than the header.
+// each gives every record of a file as it stands there, the header too, and split into fields. Row is nil for the header,
+// and for one that cannot be split or is of another length than the header.
 func each(text []byte, do func(raw []byte, row []string, at columns)) error {
 	reader := csv.NewReader(bytes.NewReader(text))
 	reader.FieldsPerRecord = -1
@@ -148,7 +148,8 @@ func each(text []byte, do func(raw []byte, row []string, at columns)) error {
 	}
 	at := columns{slices.Index(header, semester), slices.Index(header, starts), slices.Index(header, ends)}
 	if min(at.semester, at.start, at.end) < 0 {
-		return errors.New("the file has not the columns " + semester + ", " + starts + " and " + ends + ": say CODE=, the code of its term")
+		return errors.New("the file has not the columns " + semester + ", " + starts + " and " + ends +
+			": say CODE=, the code of its term")
 	}
 	before := reader.InputOffset()
 	do(text[:before], nil, at)

@@ -39,7 +39,8 @@ func TestSchedule_MovesToAComingYear(t *testing.T) {
 		}
 	}
 	later := schedule.Moved(3)
-	if later.Code() != "2027-FALL" || later.Start.Weekday() != schedule.Start.Weekday() || later.End.Format(time.DateOnly) != "2027-12-17" {
+	if later.Code() != "2027-FALL" || later.Start.Weekday() != schedule.Start.Weekday() ||
+		later.End.Format(time.DateOnly) != "2027-12-17" {
 		t.Errorf("moved: %+v", later)
 	}
 	var got bytes.Buffer

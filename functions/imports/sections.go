@@ -176,9 +176,10 @@ func (a Applier) applyBatch(
 	if err != nil {
 		return none, fmt.Errorf("instructors: %w", err)
 	}
+	written := func(i int) bool { return !entries[i].Empty() && outcomes[i].refusal == nil && !courses[of[i]].broken }
 	for i, e := range entries { // who was made stands with the first row that names them
 		made = slices.DeleteFunc(made, func(name string) bool {
-			found := !e.Empty() && outcomes[i].refusal == nil && !courses[of[i]].broken && slices.Contains(e.Instructors, name)
+			found := written(i) && slices.Contains(e.Instructors, name)
 			if found {
 				outcomes[i].created("instructor")
 			}
@@ -187,7 +188,7 @@ func (a Applier) applyBatch(
 	}
 	err = inParallel(ctx, len(entries), func(ctx context.Context, i int) error {
 		e := entries[i]
-		if e.Empty() || outcomes[i].refusal != nil || courses[of[i]].broken {
+		if !written(i) {
 			return nil
 		}
 		before, exists := sections[e.Section.CRN]

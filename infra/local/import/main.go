@@ -110,7 +110,7 @@ func run(ctx context.Context, c *client.Client, o options, out io.Writer) error 
 	}
 	body, file, rows, err := request(ctx, c, o, out)
 	if file != "" && file != o.file {
-		defer os.Remove(file)
+		defer func() { _ = os.Remove(file) }() // a temporary copy
 	}
 	if err != nil {
 		return err

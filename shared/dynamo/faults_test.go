@@ -59,7 +59,15 @@ func over(c aws.HTTPClient) func(*dynamodb.Options) {
 // faultyUniversity has a section of one seat and a student, made while nothing goes wrong.
 func faultyUniversity(t *testing.T) (*registrartest.University, *faulty, registrar.Section, registrar.Student) {
 	t.Helper()
-	f := &faulty{Client: client(t, nil)}
+	return faultyUniversityOn(t, client(t, nil))
+}
+
+// faultyUniversityOn is a faultyUniversity on the engine that the client reaches.
+func faultyUniversityOn(t *testing.T, c *dynamodb.Client) (
+	*registrartest.University, *faulty, registrar.Section, registrar.Student,
+) {
+	t.Helper()
+	f := &faulty{Client: c}
 	table := "faults-" + uuid.NewString()
 	if _, err := f.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)

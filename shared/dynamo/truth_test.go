@@ -273,8 +273,8 @@ func TestACreationIsAnsweredWhenOnlyTheNameIsSaidToBeTaken(t *testing.T) {
 
 // A counter is wrong, as the nightly audit finds it: a drop's condition can never hold.
 func TestADropThatCanNeverHoldIsBusyAfterAFewRounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		u, f, section, student := faultyUniversity(t)
+	synctest.Test(t, func(t *testing.T) { // on the embedded engine: simulated time stands still while a socket is waited for
+		u, f, section, student := faultyUniversityOn(t, overEngine(localdynamodb.Options{}))
 		if _, err := u.Enrol(section.ID, student.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -604,7 +604,7 @@ func (c *waning) GetItem(
 func TestAThrottledReadSurvivesABrokenConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for lost, served := range map[int]bool{1: true, 2: true, 3: false} {
-			c := &waning{Client: client(t, nil), lost: lost}
+			c := &waning{Client: overEngine(localdynamodb.Options{}), lost: lost}
 			table := newTable(t, c.Client)
 			term := registrartest.New(t, newStore(c.Client, table, time.Now)).NewTerm("2025-SPRING")
 			_, err := newStore(c, table, time.Now).Term(t.Context(), term.ID)

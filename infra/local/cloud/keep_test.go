@@ -254,8 +254,14 @@ func killed(t *testing.T, dataDir, name string) (acknowledged []string) {
 	}
 	const most = 500
 	lines, last := bufio.NewScanner(out), 64+rand.IntN(most)
+	var relayed <-chan time.Time // by then some is: the stream is polled four times a second
 	for lines.Scan() {
-		if acknowledged = append(acknowledged, lines.Text()); len(acknowledged) == last {
+		acknowledged = append(acknowledged, lines.Text())
+		if relayed == nil {
+			relayed = time.After(time.Second)
+		}
+		if len(acknowledged) == last {
+			<-relayed              // what is acknowledged meanwhile stands in the pipe, and is read after the death
 			_ = cmd.Process.Kill() // Wait tells how it ended
 		}
 	}

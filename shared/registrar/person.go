@@ -36,7 +36,7 @@ type Instructor struct {
 	Number Personal // personnel number, unique; may be empty
 	Name   Personal // as the schedule prints it, for example "Ada King"
 	Email  Personal // unique; may be empty
-	// Provisional: an import made the record of nothing but a name, perhaps of a surname alone. It may stand for somebody
+	// Provisional: an import made the record from a name alone, perhaps only a surname. It may stand for somebody
 	// who has another record, or for two people, until somebody says who it is: see [Instructor.Claimed].
 	Provisional bool
 	Stamp

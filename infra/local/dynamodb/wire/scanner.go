@@ -240,7 +240,7 @@ func unescape(data []byte) (r rune, n int) {
 	return 0, 0
 }
 
-// codeUnit reads \uXXXX; -1 when it is none.
+// codeUnit reads the four hexadecimal digits of an escape \uXXXX; -1 when they are not.
 func codeUnit(data []byte) rune {
 	const length, hex, bits = 6, 16, 16
 	if len(data) < length || data[0] != '\\' || data[1] != 'u' {

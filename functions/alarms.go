@@ -9,10 +9,11 @@ import (
 	"example.com/registrar/shared/telemetry"
 )
 
-// Alarm is an alarm of CloudWatch. The CDK app and template.yaml make each of them, and docs/operations.md says what to do.
+// Alarm is an alarm of CloudWatch. The CDK app and template.yaml make each of them, and docs/operations.md says what to
+// do.
 //
-// Thresholds are such that an alarm means work for somebody: what mends itself within minutes, as a queue does behind a rush
-// and a function that was killed once, raises none.
+// Thresholds are such that an alarm means work for somebody: what mends itself within minutes, as a queue does behind a
+// rush and a function that was killed once, raises none.
 type Alarm struct {
 	ID       string // logical id in templates, for example "ImportsQueueLate"
 	Function string // the function that it is about, or that consumes the queue that it is about; empty: all
@@ -64,7 +65,8 @@ func (q Queue) PageOf() string { return "queue-" + q.Name }
 
 // Alarms are the alarms of functions, of what feeds them, and of the API before them.
 func Alarms(all []Function) []Alarm {
-	// A failure that an operation told its client of is none to Lambda. Now and then one is too busy to decide, and says so.
+	// A failure that an operation told its client of is none to Lambda. Now and then one is too busy to decide, and says
+	// so.
 	alarms := []Alarm{{
 		ID: "ApiServerErrors", Says: "The API answers more than ten requests in five minutes with 5xx", Page: pageAPI,
 		Namespace: "AWS/ApiGateway", Metric: "5xx", Statistic: "Sum", Dimensions: []Dimension{{"ApiId", OfAPI, ""}},
@@ -82,13 +84,14 @@ func Alarms(all []Function) []Alarm {
 	return alarms
 }
 
-// alarms are those that every function has. One failure is tried again, by the client or by what triggers the function, and
-// is in the log; but a run of a schedule that failed is the only one of its hour or night.
+// alarms are those that every function has. One failure is tried again, by the client or by what triggers the function,
+// and is in the log; but a run of a schedule that failed is the only one of its hour or night.
 func (f Function) alarms() []Alarm {
 	alarm := func(metric, says string) Alarm {
 		return Alarm{
 			ID: f.LogicalID() + metric, Function: f.Name, Says: "The function " + f.Name + " " + says, Page: pageFunctions,
-			Namespace: "AWS/Lambda", Metric: metric, Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction, f.Name}},
+			Namespace: "AWS/Lambda", Metric: metric, Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction,
+				f.Name}},
 			Period: 5 * time.Minute, Periods: 3, Breaching: 2,
 		}
 	}
@@ -114,8 +117,8 @@ func (f Function) alarms() []Alarm {
 	return alarms
 }
 
-// missed is the alarm of a schedule whose function does not run: for longer than lies between any two of its due times, and an
-// hour, because hours are counted as a whole.
+// missed is the alarm of a schedule whose function does not run: for longer than lies between any two of its due times,
+// and an hour, because hours are counted as a whole.
 func (f Function) missed() Alarm {
 	const looked = 8 * 24 * time.Hour // CloudWatch looks back for seven days at most
 	expression := schedule.MustParse(f.Schedule.Expression)
@@ -127,8 +130,10 @@ func (f Function) missed() Alarm {
 	}
 	hours := int((longest+time.Hour-1)/time.Hour) + 1
 	return Alarm{
-		ID: f.LogicalID() + "Missed", Function: f.Name, Says: fmt.Sprintf("The scheduled function %s has not run for %d hours", f.Name, hours), Page: pageSchedules,
-		Namespace: "AWS/Lambda", Metric: "Invocations", Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction, f.Name}},
+		ID: f.LogicalID() + "Missed", Function: f.Name, Says: fmt.Sprintf(
+			"The scheduled function %s has not run for %d hours", f.Name, hours), Page: pageSchedules,
+		Namespace: "AWS/Lambda", Metric: "Invocations", Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction,
+			f.Name}},
 		Period: time.Hour, Periods: hours, Breaching: hours, Threshold: 1, Below: true,
 	}
 }
@@ -139,33 +144,41 @@ func (f Function) queueAlarms() []Alarm {
 	alarm := func(suffix, metric, says string, kind DimensionKind) Alarm {
 		return Alarm{
 			ID: Function{Name: q.Name}.LogicalID() + suffix, Function: f.Name, Says: says, Page: q.PageOf(),
-			Namespace: "AWS/SQS", Metric: metric, Statistic: "Maximum", Dimensions: []Dimension{{"QueueName", kind, q.Name}}, Period: time.Minute,
+			Namespace: "AWS/SQS", Metric: metric, Statistic: "Maximum", Dimensions: []Dimension{{"QueueName", kind, q.Name}},
+			Period: time.Minute,
 		}
 	}
 	const visible = "ApproximateNumberOfMessagesVisible"
-	late := alarm("QueueLate", "ApproximateAgeOfOldestMessage", fmt.Sprintf("The oldest message of the queue %s is older than %v", q.Name, q.Late), OfQueue)
+	late := alarm("QueueLate", "ApproximateAgeOfOldestMessage",
+		fmt.Sprintf("The oldest message of the queue %s is older than %v", q.Name, q.Late), OfQueue)
 	late.Periods, late.Breaching, late.Threshold = 3, 3, q.Late.Seconds()
 	deep := alarm("QueueDeep", visible, fmt.Sprintf("More than %d messages wait in the queue %s", q.Deep, q.Name), OfQueue)
 	deep.Period, deep.Periods, deep.Breaching, deep.Threshold = 5*time.Minute, 3, 3, float64(q.Deep)
-	dead := alarm("DeadLetters", visible, fmt.Sprintf("Messages of the queue %s were given up and lie among its dead letters", q.Name), OfDeadLetters)
+	dead := alarm("DeadLetters", visible, fmt.Sprintf("Messages of the queue %s were given up and lie among its dead "+
+		"letters", q.Name), OfDeadLetters)
 	dead.Periods, dead.Breaching = 1, 1
 	return []Alarm{late, deep, dead}
 }
 
-// streamAlarms are those of what the table's stream feeds. What Lambda gives up goes into the bucket, unless that fails too.
+// streamAlarms are those of what the table's stream feeds. What Lambda gives up goes into the bucket, unless that fails
+// too.
 func (f Function) streamAlarms() []Alarm {
 	alarm := func(suffix, metric, statistic, says string, dimension Dimension) Alarm {
 		return Alarm{
-			ID: f.LogicalID() + suffix, Function: f.Name, Says: says, Page: pageRelay, Namespace: "AWS/Lambda", Metric: metric, Statistic: statistic,
+			ID: f.LogicalID() + suffix, Function: f.Name, Says: says, Page: pageRelay, Namespace: "AWS/Lambda", Metric: metric,
+			Statistic:  statistic,
 			Dimensions: []Dimension{dimension}, Period: time.Minute, Periods: 1, Breaching: 1,
 		}
 	}
 	mapping := Dimension{"EventSourceMappingUUID", OfMapping, f.Name}
-	late := alarm("Late", "IteratorAge", "Maximum", fmt.Sprintf("%s is more than %v behind the table's stream", f.Name, f.Stream.Late), Dimension{"FunctionName", OfFunction, f.Name})
+	late := alarm("Late", "IteratorAge", "Maximum", fmt.Sprintf("%s is more than %v behind the table's stream", f.Name,
+		f.Stream.Late), Dimension{"FunctionName", OfFunction, f.Name})
 	late.Periods, late.Breaching, late.Threshold = 3, 3, float64(f.Stream.Late.Milliseconds())
 	return []Alarm{
 		late,
-		alarm("GivenUp", "OnFailureDestinationDeliveredEventCount", "Sum", "Lambda gave up records of the table's stream and put them into the bucket, under "+FailedPrefix, mapping),
-		alarm("Lost", "DroppedEventCount", "Sum", "Lambda gave up records of the table's stream and could not put them into the bucket", mapping),
+		alarm("GivenUp", "OnFailureDestinationDeliveredEventCount", "Sum", "Lambda gave up records of the table's stream "+
+			"and put them into the bucket, under "+FailedPrefix, mapping),
+		alarm("Lost", "DroppedEventCount", "Sum", "Lambda gave up records of the table's stream and could not put them "+
+			"into the bucket", mapping),
 	}
 }

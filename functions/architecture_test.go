@@ -105,7 +105,8 @@ func TestArrowsPointOneWay(t *testing.T) {
 						"tested alone", name, imported)
 				}
 			}
-			forbid(p.Imports, "the domain does not speak to the world: adapters do", "net", "os", "encoding/json", "database/sql", "log", "log/slog")
+			forbid(p.Imports, "the domain does not speak to the world: adapters do", "net", "os", "encoding/json",
+				"database/sql", "log", "log/slog")
 		case below(name, "shared"):
 			forbid(p.Deps, "what is shared knows nothing of those who share it", infra, manifest)
 		}
@@ -122,7 +123,8 @@ func TestArrowsPointOneWay(t *testing.T) {
 			}
 			continue
 		}
-		forbid(p.Deps, "operations and workers are AWS-free: each main.go picks the adapters, so that no function links a client that it "+
+		forbid(p.Deps, "operations and workers are AWS-free: each main.go picks the adapters, so that no function links a "+
+			"client that it "+
 			"does not use", awsCode, proxy, module+"/shared/dynamo", module+"/shared/objects", module+"/shared/lambdahost")
 	}
 }
@@ -186,12 +188,15 @@ func TestEveryFunctionHasItsParts(t *testing.T) {
 		}
 		operations := f.Operations(functions.Adapters{})
 		for _, o := range operations {
-			if o.ID != f.Name && (len(operations) == 1 || !strings.HasPrefix(o.ID, f.Resource()+"-")) { // docs-serve serves three
-				t.Errorf("%s serves the operation %s: the operation's id is the function's name, so that one finds the other", f.Name, o.ID)
+			// docs-serve serves three
+			if o.ID != f.Name && (len(operations) == 1 || !strings.HasPrefix(o.ID, f.Resource()+"-")) {
+				t.Errorf("%s serves the operation %s: the operation's id is the function's name, so that one finds the other",
+					f.Name, o.ID)
 			}
 		}
 	}
-	for part, pattern := range map[string]string{"folder with main.go": "functions/*/*/main.go", "event in events/": "events/*.json"} {
+	for part, pattern := range map[string]string{"folder with main.go": "functions/*/*/main.go",
+		"event in events/": "events/*.json"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
@@ -228,7 +233,8 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	}
 }
 
-// The adapter is archived, and lambda.Start takes over the process: both stay behind one door. A test may be a function itself.
+// The adapter is archived, and lambda.Start takes over the process: both stay behind one door. A test may be a function
+// itself.
 func TestOneDoorToLambda(t *testing.T) {
 	walk(t, func(name string, text []byte) {
 		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
@@ -272,7 +278,8 @@ func TestNothingIsLeftForLater(t *testing.T) {
 			return // this file, which has to name them
 		}
 		if at := later.FindIndex(text); at != nil {
-			t.Errorf("%s:%d: %s: what is left for later belongs into an issue", name, 1+bytes.Count(text[:at[0]], []byte("\n")), text[at[0]:at[1]])
+			t.Errorf("%s:%d: %s: what is left for later belongs into an issue", name, 1+bytes.Count(text[:at[0]], []byte("\n")),
+				text[at[0]:at[1]])
 		}
 	})
 	if count < 100 {

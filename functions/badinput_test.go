@@ -77,8 +77,8 @@ func (r request) withQuery(name, field, parameter string) bad {
 	return b
 }
 
-// TestBadInput sends each operation's event with one fault at a time, through the gateway. It is refused with a problem that
-// names the fault's place and repeats nothing of it, and nothing is written.
+// TestBadInput sends each operation's event with one fault at a time, through the gateway. It is refused with a problem
+// that names the fault's place and repeats nothing of it, and nothing is written.
 func TestBadInput(t *testing.T) {
 	c := openCampus(t)
 	cursor := cursorOf(t, c.cloud.API)
@@ -124,7 +124,8 @@ func refused(t *testing.T, gateway http.Handler, b bad) {
 	}
 	var problem api.Problem
 	err := json.Unmarshal(w.Body.Bytes(), &problem)
-	if w.Code < http.StatusBadRequest || w.Code >= http.StatusInternalServerError || err != nil || problem.Status != w.Code || problem.Code == "" ||
+	if w.Code < http.StatusBadRequest || w.Code >= http.StatusInternalServerError || err != nil ||
+		problem.Status != w.Code || problem.Code == "" ||
 		problem.Instance == "" || w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%s: %d %s: %.1000s", b.name, w.Code, w.Header().Get("Content-Type"), w.Body)
 		return
@@ -177,10 +178,14 @@ func badPaths(r request) []bad {
 	var all []bad
 	for name, id := range r.parameters {
 		for what, value := range map[string]string{
-			"no id": planted, "long": strings.Repeat(planted, 100), "NUL": id + "%00" + planted, "not UTF-8": "%ff%fe" + planted, "space": "%20",
-			"up": "..", "up, encoded": "%2e%2e", "up and on": "../../v1/terms/" + planted, "up and on, encoded": "..%2F..%2Fetc%2F" + planted,
-			"twice encoded": "%252e%252e%252f" + planted, "backslash": "..%5C..%5C" + planted, "here": ".", "empty": "", "slash": id + "/",
-			"slash, encoded": "%2F" + id, "two": id + "%20" + id, "in braces": "%7B" + id + "%7D", "as a URN": "urn:uuid:" + id, "key": "TERM%23" + planted,
+			"no id": planted, "long": strings.Repeat(planted, 100), "NUL": id + "%00" + planted, "not UTF-8": "%ff%fe" +
+				planted, "space": "%20",
+			"up": "..", "up, encoded": "%2e%2e", "up and on": "../../v1/terms/" +
+				planted, "up and on, encoded": "..%2F..%2Fetc%2F" + planted,
+			"twice encoded": "%252e%252e%252f" + planted, "backslash": "..%5C..%5C" + planted, "here": ".", "empty": "",
+			"slash":          id + "/",
+			"slash, encoded": "%2F" + id, "two": id + "%20" + id, "in braces": "%7B" + id + "%7D", "as a URN": "urn:uuid:" +
+				id, "key": "TERM%23" + planted,
 		} {
 			b := r.bad("path "+name+": "+what, "path")
 			b.address, b.gateway = strings.Replace(b.address, id, value, 1), true
@@ -205,21 +210,26 @@ func badQueries(r request, function, cursor string) []bad {
 	}
 	for name := range r.query {
 		all = append(all,
-			r.withQuery("parameter twice: "+name, "query."+name, name+"="+url.QueryEscape(r.query.Get(name))+"&"+name+"="+url.QueryEscape(r.query.Get(name))),
+			r.withQuery("parameter twice: "+name, "query."+name, name+"="+url.QueryEscape(r.query.Get(name))+"&"+name+"="+
+				url.QueryEscape(r.query.Get(name))),
 			r.withQuery("NUL: "+name, "query."+name, name+"=%00"+planted),
 			r.withQuery("empty: "+name, "query."+name, name+"="), // which is not "all"
 			r.withQuery("invisible: "+name, "query."+name, name+"=%E2%80%8B"),
 			r.withQuery("long: "+name, "query."+name, name+"="+strings.Repeat(planted, 500)))
 	}
-	if strings.HasSuffix(function, "-list") || function == "registrations-roster" || function == "imports-get" || function == "audit-differences" {
-		for _, limit := range []string{"0", "-1", "101", "1e2", "1.5", "0x10", planted, strings.Repeat("9", 40), "%20", "true"} {
+	if strings.HasSuffix(function, "-list") || function == "registrations-roster" || function == "imports-get" ||
+		function == "audit-differences" {
+		for _, limit := range []string{"0", "-1", "101", "1e2", "1.5", "0x10", planted, strings.Repeat("9", 40), "%20",
+			"true"} {
 			all = append(all, r.withQuery("limit "+limit, "query.limit", "limit="+limit))
 		}
 		forged := []byte(cursor)
 		forged[len(forged)/2] ^= 1
 		for what, value := range map[string]string{
-			"of another list": cursor, "changed": string(forged), "cut": cursor[:len(cursor)-4], "invented": planted, "long": strings.Repeat(planted, 400),
-			"a key": url.QueryEscape(`{"PK":"TERMS","SK":"` + planted + `"}`), "padded": cursor + "%3D", "with NUL": cursor + "%00",
+			"of another list": cursor, "changed": string(forged), "cut": cursor[:len(cursor)-4], "invented": planted,
+			"long":  strings.Repeat(planted, 400),
+			"a key": url.QueryEscape(`{"PK":"TERMS","SK":"` + planted + `"}`), "padded": cursor + "%3D", "with NUL": cursor +
+				"%00",
 		} {
 			all = append(all, r.withQuery("cursor "+what, "query.cursor", "cursor="+value))
 		}
@@ -228,7 +238,8 @@ func badQueries(r request, function, cursor string) []bad {
 		for _, name := range []string{"term", "course", "instructor"} {
 			all = append(all, r.withQuery(name, "query."+name, name+"="+planted))
 		}
-		all = append(all, r.withQuery("open", "query.open", "open="+planted), r.withQuery("term empty", "query.term", "term="))
+		all = append(all, r.withQuery("open", "query.open", "open="+planted), r.withQuery("term empty", "query.term",
+			"term="))
 	}
 	return all
 }
@@ -238,19 +249,22 @@ func badHeaders(r request, function string) []bad {
 	var all []bad
 	if strings.HasSuffix(function, "-update") || strings.HasSuffix(function, "-delete") {
 		for _, tag := range []string{
-			`W/"1"`, `1`, `"1" "2"`, `"8", "9"`, `*, "1"`, `,`, `"0"`, `"-1"`, `"1`, `""`, `"1e0"`, `"` + planted + `"`, `"` + strings.Repeat("9", 30) + `"`, strings.Repeat(planted, 50), `"1` + "\xff" + `"`, `'1'`,
+			`W/"1"`, `1`, `"1" "2"`, `"8", "9"`, `*, "1"`, `,`, `"0"`, `"-1"`, `"1`, `""`, `"1e0"`, `"` + planted + `"`, `"` +
+				strings.Repeat("9", 30) + `"`, strings.Repeat(planted, 50), `"1` + "\xff" + `"`, `'1'`,
 		} {
 			all = append(all, r.withHeader("If-Match "+tag, "header.If-Match", "If-Match", tag))
 		}
 	}
 	// To replay a dead letter twice is harmless by itself: the second finds it gone.
 	if r.method == http.MethodPost && !r.form() && function != "deadletters-replay" || function == "registrations-drop" {
-		for _, key := range []string{strings.Repeat(planted, 30), planted + " with spaces", planted + "\x7f", planted + "\tx", "\xff" + planted, "schlüssel" + planted, "\u00a0", "", " "} {
+		for _, key := range []string{strings.Repeat(planted, 30), planted + " with spaces", planted + "\x7f", planted + "\tx",
+			"\xff" + planted, "schlüssel" + planted, "\u00a0", "", " "} {
 			all = append(all, r.withHeader("Idempotency-Key "+key, "header.Idempotency-Key", "Idempotency-Key", key))
 		}
 	}
 	if r.body != "" {
-		kinds := []string{"", "text/plain", "application/xml", "application/json; charset=latin1", planted, "application/json, text/plain", "application/merge-patch+xml"}
+		kinds := []string{"", "text/plain", "application/xml", "application/json; charset=latin1", planted,
+			"application/json, text/plain", "application/merge-patch+xml"}
 		if r.method != http.MethodPatch {
 			kinds = append(kinds, "application/merge-patch+json")
 		}
@@ -294,8 +308,10 @@ func badBodies(t *testing.T, r request) []bad {
 		r.withBody("unknown field with a bad name", "body", inside+`, "\u0000": "`+planted+`"}`),
 		r.withBody("prototype", "body.__proto__", inside+`, "__proto__": {"x": "`+planted+`"}}`),
 		r.withBody("nested", "body", strings.Repeat("[", 60_000)+strings.Repeat("]", 60_000)),
-		r.withBody("nested deeper than JSON is read", "body", strings.Repeat(`{"a":`, 20_000)+"1"+strings.Repeat("}", 20_000)),
-		r.withBody("nested in a field", "body.colour", inside+`, "colour": `+strings.Repeat("[", 5_000)+`"`+planted+`"`+strings.Repeat("]", 5_000)+"}"),
+		r.withBody("nested deeper than JSON is read", "body", strings.Repeat(`{"a":`, 20_000)+"1"+strings.Repeat("}",
+			20_000)),
+		r.withBody("nested in a field", "body.colour", inside+`, "colour": `+strings.Repeat("[", 5_000)+`"`+planted+`"`+
+			strings.Repeat("]", 5_000)+"}"),
 		r.withBody("huge number", "body", inside+`, "colour": `+strings.Repeat("9", 1000)+"}"),
 	)
 	compressed := r.withBody("said to be compressed", "body", "\x1f\x8b\x08"+planted)
@@ -313,7 +329,8 @@ func badForms(_ *testing.T, r request) []bad {
 	field, _, _ := strings.Cut(r.body, "=")
 	place := "body." + field
 	all := []bad{
-		r.withBody("1 MB", "body", field+"="+strings.Repeat(planted, 1<<20/len(planted))), // what the gateway passes on, in base64
+		// what the gateway passes on, in base64
+		r.withBody("1 MB", "body", field+"="+strings.Repeat(planted, 1<<20/len(planted))),
 		r.withBody("no body", "body", ""),
 		r.withBody("not UTF-8", "body", r.body+"&x=\xff"+planted),
 		r.withBody("percent without digits", "body", r.body+"&x=%zz"+planted),
@@ -326,10 +343,12 @@ func badForms(_ *testing.T, r request) []bad {
 		r.withBody("twice", place, r.body+"&"+r.body),
 	}
 	for what, body := range map[string]string{
-		"no part":           "--" + planted + "--\r\n",
-		"no end":            "--" + planted + "\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted,
-		"another boundary":  "--other\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted + "\r\n--other--\r\n",
-		"another value":     "--" + planted + "\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted + "\r\n--" + planted + "--\r\n",
+		"no part": "--" + planted + "--\r\n",
+		"no end":  "--" + planted + "\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted,
+		"another boundary": "--other\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted +
+			"\r\n--other--\r\n",
+		"another value": "--" + planted + "\r\nContent-Disposition: form-data; name=\"" + field + "\"\r\n\r\n" + planted +
+			"\r\n--" + planted + "--\r\n",
 		"no multipart form": r.body,
 	} {
 		b := r.withBody("multipart: "+what, "body", body)
@@ -368,7 +387,8 @@ func badValues(r request, whole, at any, place string) []bad {
 			with("an escape sequence", `"`+value+`\u001b[31m`+planted+`"`)
 		case float64:
 			for _, number := range []string{
-				`"` + planted + `"`, "-1", "1e9", "1e400", strings.Repeat("9", 400), "-" + strings.Repeat("9", 20), "9223372036854775808", "0.12345", "true",
+				`"` + planted + `"`, "-1", "1e9", "1e400", strings.Repeat("9", 400), "-" + strings.Repeat("9", 20),
+				"9223372036854775808", "0.12345", "true",
 			} {
 				with(number, number)
 			}
@@ -397,15 +417,18 @@ func badValues(r request, whole, at any, place string) []bad {
 	return all
 }
 
-// A list's address stands in Link, so whatever is in a query comes back there. It must be the client's own again, encoded.
+// A list's address stands in Link, so whatever is in a query comes back there. It must be the client's own again,
+// encoded.
 func TestALinkLeadsToTheNextPageAndNowhereElse(t *testing.T) {
 	c := openCampus(t)
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodGet, "/v1/sections?limit=1&subject=csci&term="+sample.ID(sample.KindTerm, 1), http.NoBody)
+	r := httptest.NewRequest(http.MethodGet, "/v1/sections?limit=1&subject=csci&term="+sample.ID(sample.KindTerm, 1),
+		http.NoBody)
 	r.Host = "evil.example"
 	c.cloud.API.ServeHTTP(w, r)
 	link := w.Header().Get("Link")
-	if !strings.HasPrefix(link, "<?cursor=") || !strings.HasSuffix(link, `&limit=1&subject=csci&term=`+sample.ID(sample.KindTerm, 1)+`>; rel="next"`) {
+	if !strings.HasPrefix(link, "<?cursor=") || !strings.HasSuffix(link, `&limit=1&subject=csci&term=`+
+		sample.ID(sample.KindTerm, 1)+`>; rel="next"`) {
 		t.Errorf("Link: %s", link)
 	}
 }

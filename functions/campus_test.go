@@ -43,8 +43,8 @@ const root = ".."
 
 type item = map[string]types.AttributeValue
 
-// campus is a local cloud with the sample data, a clock that stands still and ids that count. It can go back to how it was,
-// so that each case finds a fresh sample without the half second that filling one takes.
+// campus is a local cloud with the sample data, a clock that stands still and ids that count. It can go back to how it
+// was, so that each case finds a fresh sample without the half second that filling one takes.
 type campus struct {
 	*testing.T
 	cloud  *cloud.Cloud
@@ -65,19 +65,22 @@ func openCampus(t *testing.T) *campus {
 	c.log = slog.New(slog.NewJSONHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if c.cloud, err = cloud.Open(t.Context(), cloud.Options{
-		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe, Unthrottled: true,
-		APIAddress: "http://api.local", SESAddress: "http://mailbox.local",
+		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe,
+		Unthrottled: true,
+		APIAddress:  "http://api.local", SESAddress: "http://mailbox.local",
 	}); err != nil {
 		t.Fatal(err)
 	}
 	c.client = dynamodb.New(dynamodb.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.cloud.DynamoDB),
+		Region: cloud.Region, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
+			c.cloud.DynamoDB),
 		Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
 	})
 	if err := sample.Fill(t.Context(), c.cloud.Store); err != nil {
 		t.Fatal(err)
 	}
-	upload := httptest.NewRequest(http.MethodPut, "http://s3.local/"+cloud.Bucket+"/imports/"+sample.ID(sample.KindImport, 2), strings.NewReader(sample.File()))
+	upload := httptest.NewRequest(http.MethodPut, "http://s3.local/"+cloud.Bucket+"/imports/"+sample.ID(sample.KindImport,
+		2), strings.NewReader(sample.File()))
 	upload.Header.Set("Content-Length", strconv.Itoa(len(sample.File())))
 	w := httptest.NewRecorder()
 	if c.cloud.S3.ServeHTTP(w, upload); w.Code != http.StatusOK {
@@ -106,7 +109,8 @@ func (c *campus) fillQueues() {
 				break
 			}
 			for _, m := range out.Messages {
-				if _, err := c.queues.DeleteMessage(c.Context(), &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				if _, err := c.queues.DeleteMessage(c.Context(), &sqs.DeleteMessageInput{QueueUrl: url,
+					ReceiptHandle: m.ReceiptHandle}); err != nil {
 					c.Fatal(err)
 				}
 			}
@@ -124,7 +128,8 @@ func (c *campus) observe(u localdynamodb.Usage) {
 	defer c.mu.Unlock()
 	for _, k := range u.Keys {
 		if k.WriteUnits > 0 && k.Index == "" && c.wrote != nil {
-			i := item{"PK": &types.AttributeValueMemberS{Value: k.Key["PK"].Str}, "SK": &types.AttributeValueMemberS{Value: k.Key["SK"].Str}}
+			i := item{"PK": &types.AttributeValueMemberS{Value: k.Key["PK"].Str},
+				"SK": &types.AttributeValueMemberS{Value: k.Key["SK"].Str}}
 			c.wrote[keyOf(i)] = i
 		}
 	}
@@ -168,7 +173,8 @@ func (c *campus) system() api.System {
 
 // adapters wire functions to the campus through a store of their own, as after a cold start: nothing is cached yet.
 func (c *campus) adapters() functions.Adapters {
-	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)}, c.system().Clock)
+	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)},
+		c.system().Clock)
 	a := c.cloud.Adapters()
 	a.Store, a.Debug = store, telemetry.WriteDebug
 	return a
@@ -185,7 +191,8 @@ func (c *campus) settings(f functions.Function) consumer.Settings {
 func (c *campus) table() map[string]item {
 	c.Helper()
 	items := map[string]item{}
-	for pages := dynamodb.NewScanPaginator(c.client, &dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
+	for pages := dynamodb.NewScanPaginator(c.client,
+		&dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
 		page, err := pages.NextPage(c.Context())
 		if err != nil {
 			c.Fatal(err)
@@ -201,15 +208,16 @@ func keyOf(i item) string {
 	return i["PK"].(*types.AttributeValueMemberS).Value + " " + i["SK"].(*types.AttributeValueMemberS).Value
 }
 
-// restore makes table and queues what they were at the beginning, ids count from one again, and tells the keys of what had
-// changed in the table.
+// restore makes table and queues what they were at the beginning, ids count from one again, and tells the keys of what
+// had changed in the table.
 func (c *campus) restore() (changed []string) {
 	c.Helper()
 	c.fillQueues()
 	c.ids = 0
 	var requests []types.WriteRequest
 	for name, key := range maps.Clone(c.wrote) {
-		out, err := c.client.GetItem(c.Context(), &dynamodb.GetItemInput{TableName: aws.String(cloud.Table), Key: key, ConsistentRead: aws.Bool(true)})
+		out, err := c.client.GetItem(c.Context(), &dynamodb.GetItemInput{TableName: aws.String(cloud.Table), Key: key,
+			ConsistentRead: aws.Bool(true)})
 		if err != nil {
 			c.Fatal(err)
 		}

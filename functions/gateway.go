@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// Gateway is what API Gateway does before any function is asked. The local gateway, the CDK app and template.yaml follow it.
+// Gateway is what API Gateway does before any function is asked. The local gateway, the CDK app and template.yaml
+// follow it.
 type Gateway struct {
 	CORS     CORS
 	Throttle Throttle // of the stage: requests to all routes whose function has none of its own
 }
 
-// CORS says what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs"; S3 user guide,
-// "Using cross-origin resource sharing").
+// CORS says what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs"; S3
+// user guide, "Using cross-origin resource sharing").
 type CORS struct {
 	Origins []string      // whose pages may call: "https://app.example", or "*" for all
 	Methods []string      // "GET", …
@@ -23,8 +24,8 @@ type CORS struct {
 	MaxAge  time.Duration // for which a browser need not ask again: whole seconds, up to a day
 }
 
-// Throttle bounds requests by a token bucket; above it API Gateway answers 429 (developer guide, "Throttle requests to your
-// HTTP APIs"). An account's buckets together hold 5,000 tokens and gain 10,000 a second ("API Gateway quotas").
+// Throttle bounds requests by a token bucket; above it API Gateway answers 429 (developer guide, "Throttle requests to
+// your HTTP APIs"). An account's buckets together hold 5,000 tokens and gain 10,000 a second ("API Gateway quotas").
 type Throttle struct {
 	Rate  int // requests a second, over time
 	Burst int // requests at once: the bucket's size
@@ -37,10 +38,10 @@ const Concurrency = 1000
 
 // API is the gateway of all operations.
 //
-// Any page may call: a request shows who sends it in a header that no browser adds by itself, so that another site's page
-// can do nothing in a visitor's name. The stage's throttle leaves a third of the account's rate for what is to come beside
-// this API, and takes the readers of a registration morning, 2,800 requests a second in the largest that was published
-// (University of Virginia, 2019).
+// Any page may call: a request shows who sends it in a header that no browser adds by itself, so that another site's
+// page can do nothing in a visitor's name. The stage's throttle leaves a third of the account's rate for what is to
+// come beside this API, and takes the readers of a registration morning, 2,800 requests a second in the largest that
+// was published (University of Virginia, 2019).
 func API() Gateway {
 	methods := map[string]bool{}
 	for _, f := range All() {
@@ -61,11 +62,12 @@ func API() Gateway {
 	}
 }
 
-// UploadCORS is what web pages may do with the bucket: upload to the addresses that the API gives them. The bucket answers for
-// itself, so the API's own does not cover it.
+// UploadCORS is what web pages may do with the bucket: upload to the addresses that the API gives them. The bucket
+// answers for itself, so the API's own does not cover it.
 func UploadCORS() CORS {
 	api := API().CORS
-	return CORS{Origins: api.Origins, Methods: []string{http.MethodPut}, Headers: []string{"Content-Type"}, MaxAge: api.MaxAge}
+	return CORS{Origins: api.Origins, Methods: []string{http.MethodPut}, Headers: []string{"Content-Type"},
+		MaxAge: api.MaxAge}
 }
 
 // Throttles are those of the routes that have one of their own, by route key: "POST /v1/imports".

@@ -25,8 +25,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// What the buckets hold together is what can be let through in one moment: Lambda must have room for it, and the account's own
-// bucket too.
+// What the buckets hold together is what can be let through in one moment: Lambda must have room for it, and the
+// account's own bucket too.
 func TestThrottlesRefuseBeforeLambdaDoes(t *testing.T) {
 	const accountRate, accountBurst = 10_000, 5_000 // API Gateway quotas
 	stage := functions.API().Throttle
@@ -46,7 +46,8 @@ func TestThrottlesRefuseBeforeLambdaDoes(t *testing.T) {
 		}
 	}
 	if burst+workers > functions.Concurrency || burst > accountBurst || rate > accountRate {
-		t.Errorf("%d requests at once besides %d workers, of %d functions at once; %d a second", burst, workers, functions.Concurrency, rate)
+		t.Errorf("%d requests at once besides %d workers, of %d functions at once; %d a second", burst, workers,
+			functions.Concurrency, rate)
 	}
 }
 
@@ -97,7 +98,8 @@ func TestCORSCoversTheOperations(t *testing.T) {
 			}
 		}
 	}
-	for _, every := range []string{"Cache-Control", "Content-Type", "Content-Security-Policy", "Referrer-Policy"} { // every page may, or the browser acts on it
+	// every page may, or the browser acts on it
+	for _, every := range []string{"Cache-Control", "Content-Type", "Content-Security-Policy", "Referrer-Policy"} {
 		delete(given, every)
 	}
 	for what, of := range map[string]struct {
@@ -112,7 +114,8 @@ func TestCORSCoversTheOperations(t *testing.T) {
 
 // A web page can upload to the addresses that the API gives it, and do nothing else with the bucket.
 func TestCORSCoversUploads(t *testing.T) {
-	client := s3.New(s3.Options{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("key", "secret", "")})
+	client := s3.New(s3.Options{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("key", "secret",
+		"")})
 	upload, err := objects.New(client, "bucket", time.Now).PresignUpload(t.Context(), "imports/1")
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +138,10 @@ func TestWhatNoRouteMatchesIsTheGatewaysAnswer(t *testing.T) {
 	term := "/v1/terms/" + sample.ID(sample.KindTerm, 1)
 	for _, ask := range []struct{ method, path string }{
 		{http.MethodHead, term}, {http.MethodPut, term}, {http.MethodPost, term}, {http.MethodOptions, term}, {"QUERY", term},
-		{http.MethodGet, term + "/"}, {http.MethodGet, "/v1/terms/"}, {http.MethodGet, "/" + term}, {http.MethodGet, strings.Replace(term, "/terms", "//terms", 1)},
-		{http.MethodGet, strings.Replace(term, "terms", "Terms", 1)}, {http.MethodGet, strings.Replace(term, "terms/", "terms%2Fx%2F", 1)}, {http.MethodGet, "/"},
+		{http.MethodGet, term + "/"}, {http.MethodGet, "/v1/terms/"}, {http.MethodGet, "/" + term}, {http.MethodGet,
+			strings.Replace(term, "/terms", "//terms", 1)},
+		{http.MethodGet, strings.Replace(term, "terms", "Terms", 1)}, {http.MethodGet, strings.Replace(term, "terms/",
+			"terms%2Fx%2F", 1)}, {http.MethodGet, "/"},
 	} {
 		w := httptest.NewRecorder()
 		c.cloud.API.ServeHTTP(w, httptest.NewRequest(ask.method, ask.path, http.NoBody))
@@ -182,7 +187,8 @@ func TestReferencesLeadThereUnderAMapping(t *testing.T) {
 	}
 	section := "/v1/sections/" + sample.ID(sample.KindSection, 11)
 	for address, body := range map[string]string{
-		"/v1/terms":                `{"code": "X", "title": "X", "start": "2028-01-10", "end": "2028-05-06", "timeZone": "America/New_York", "registration": {"open": "2000-01-01T00:00:00Z"}}`,
+		"/v1/terms": `{"code": "X", "title": "X", "start": "2028-01-10", "end": "2028-05-06", "timeZone": ` +
+			`"America/New_York", "registration": {"open": "2000-01-01T00:00:00Z"}}`,
 		section + "/registrations": `{"student": "` + sample.ID(sample.KindStudent, 499) + `"}`,
 		"/v1/imports":              `{"kind": "sections", "term": "` + sample.ID(sample.KindTerm, 1) + `"}`,
 	} {
@@ -190,10 +196,12 @@ func TestReferencesLeadThereUnderAMapping(t *testing.T) {
 		made := ask(http.MethodPost, address, body)
 		read := ask(http.MethodGet, resolve(address, made.Header().Get("Location")), "")
 		if tag := read.Header().Get("ETag"); tag == "" || tag != made.Header().Get("ETag") {
-			t.Errorf("%s: Location %s of %s leads to %s: %s", address, made.Header().Get("Location"), made.Header().Get("ETag"), read.Header().Get("ETag"), read.Body)
+			t.Errorf("%s: Location %s of %s leads to %s: %s", address, made.Header().Get("Location"), made.Header().Get("ETag"),
+				read.Header().Get("ETag"), read.Body)
 		}
 	}
-	address := "http://courses.example.edu" + prefix + section[:len("/v1/sections")] + "?limit=2&term=" + sample.ID(sample.KindTerm, 1)
+	address := "http://courses.example.edu" + prefix + section[:len("/v1/sections")] + "?limit=2&term=" +
+		sample.ID(sample.KindTerm, 1)
 	link := ask(http.MethodGet, address, "").Header().Get("Link")
 	reference, rel, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 	if rel != `; rel="next"` {
@@ -219,7 +227,8 @@ func TestCompressedAnswersThroughTheGateway(t *testing.T) {
 	list := "/v1/sections?limit=20&term=" + sample.ID(sample.KindTerm, 1)
 	plain := ask(http.MethodGet, list, "", nil)
 	coded := ask(http.MethodGet, list, "", map[string]string{"Accept-Encoding": "br;q=0.5, gzip"})
-	if coded.Header().Get("Content-Encoding") != "gzip" || coded.Body.Len() >= plain.Body.Len() || coded.Header().Get("Vary") != "Accept-Encoding" {
+	if coded.Header().Get("Content-Encoding") != "gzip" || coded.Body.Len() >= plain.Body.Len() ||
+		coded.Header().Get("Vary") != "Accept-Encoding" {
 		t.Fatalf("%d bytes of %d, %v", coded.Body.Len(), plain.Body.Len(), coded.Header())
 	}
 	reader, err := gzip.NewReader(coded.Body)
@@ -227,7 +236,8 @@ func TestCompressedAnswersThroughTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	var first, second struct{ Items []any } // cursors differ each time
-	if err := errors.Join(json.NewDecoder(reader).Decode(&second), json.NewDecoder(plain.Body).Decode(&first)); err != nil || !reflect.DeepEqual(first, second) {
+	if err := errors.Join(json.NewDecoder(reader).Decode(&second), json.NewDecoder(plain.Body).Decode(
+		&first)); err != nil || !reflect.DeepEqual(first, second) {
 		t.Errorf("compressed, the list is another: %v", err)
 	}
 	course := "/v1/courses/" + sample.ID(sample.KindCourse, 1)
@@ -270,7 +280,8 @@ func TestTheLocalGatewayFollows(t *testing.T) {
 		c.API.ServeHTTP(w, r)
 		return w
 	}
-	preflight := ask(http.MethodOptions, "/v1/terms", "Origin", "https://app.example", "Access-Control-Request-Method", "POST").Header()
+	preflight := ask(http.MethodOptions, "/v1/terms", "Origin", "https://app.example", "Access-Control-Request-Method",
+		"POST").Header()
 	for name, want := range map[string]string{
 		"Allow-Origin": "*", "Allow-Methods": strings.Join(functions.API().CORS.Methods, ","),
 		"Allow-Headers": strings.Join(functions.API().CORS.Headers, ","), "Max-Age": "3600",
@@ -279,7 +290,9 @@ func TestTheLocalGatewayFollows(t *testing.T) {
 			t.Errorf("a preflight is told %s %q, want %q", name, got, want)
 		}
 	}
-	if got := ask(http.MethodGet, "/v1/terms", "Origin", "https://app.example").Header().Get("Access-Control-Expose-Headers"); got != strings.Join(functions.API().CORS.Expose, ",") {
+	if got := ask(http.MethodGet, "/v1/terms", "Origin",
+		"https://app.example").Header().Get("Access-Control-Expose-Headers"); got != strings.Join(functions.API().CORS.Expose,
+		",") {
 		t.Errorf("exposed: %q", got)
 	}
 	passed := func(path string, burst int) {

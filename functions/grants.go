@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Grant is one statement of a function's role: it allows the actions on the things. The CDK app and template.yaml say it in
-// IAM's words.
+// Grant is one statement of a function's role: it allows the actions on the things. The CDK app and template.yaml say
+// it in IAM's words.
 type Grant struct {
 	Actions []string
 	On      []Thing
@@ -39,8 +39,8 @@ const (
 	OnMailConfigurationSet
 )
 
-// Grants are what the function may do, and nothing else: least privilege. What Lambda does with the function's role to write its
-// log and to feed it stands apart, because SAM leaves it to AWS's managed policies.
+// Grants are what the function may do, and nothing else: least privilege. What Lambda does with the function's role to
+// write its log and to feed it stands apart, because SAM leaves it to AWS's managed policies.
 func (f Function) Grants() []Grant {
 	var all []Grant
 	allow := func(on []Thing, actions ...string) { all = append(all, Grant{Actions: actions, On: on}) }
@@ -53,7 +53,8 @@ func (f Function) Grants() []Grant {
 	}
 	all = append(all, f.Care.grants()...)
 	if f.Mails { // a configuration set that is named needs the action, too
-		all = append(all, Grant{Actions: []string{"ses:SendEmail"}, On: []Thing{{Kind: OnMailIdentity}, {Kind: OnMailConfigurationSet}}, AsSender: true})
+		all = append(all, Grant{Actions: []string{"ses:SendEmail"}, On: []Thing{{Kind: OnMailIdentity},
+			{Kind: OnMailConfigurationSet}}, AsSender: true})
 	}
 	if f.Queue != nil { // the consumer kit's
 		allow([]Thing{{OnQueue, f.Queue.Name}}, "sqs:ChangeMessageVisibility")
@@ -75,8 +76,8 @@ func table() []Thing {
 	return all
 }
 
-// tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB developer
-// guide, "Using IAM with transactions"), a batch its own.
+// tableActions are the actions that a use of the table needs. A transaction needs those of its parts (DynamoDB
+// developer guide, "Using IAM with transactions"), a batch its own.
 func tableActions(use Use) []string {
 	actions := []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 	if use == Write {

@@ -104,8 +104,8 @@ type Function struct {
 	// Run is what a function does when its schedule says so.
 	Run      func(Adapters, schedule.Settings) lambdahost.Task
 	Schedule *Schedule // of Run
-	// Throttle is of each of its routes, apart from the stage's: a rush there takes nothing from the others, nor they from it.
-	// Nil: the stage's. See [API].
+	// Throttle is of each of its routes, apart from the stage's: a rush there takes nothing from the others, nor they from
+	// it. Nil: the stage's. See [API].
 	Throttle *Throttle
 
 	Memory  int           // MB, 128 to 10,240 (Lambda quotas); CPU comes with it
@@ -146,9 +146,9 @@ type Queue struct {
 	Events []registrar.EventType
 }
 
-// Stream says how the table's stream feeds a function (Lambda developer guide, "Lambda parameters for Amazon DynamoDB event
-// source mappings"). A batch that failed is halved until the record that fails it stands alone; what is given up goes whole
-// into the bucket.
+// Stream says how the table's stream feeds a function (Lambda developer guide, "Lambda parameters for Amazon DynamoDB
+// event source mappings"). A batch that failed is halved until the record that fails it stands alone; what is given up
+// goes whole into the bucket.
 type Stream struct {
 	Prefix    string        // of the partition keys of the items whose insertion is told
 	BatchSize int           // records in one invocation, 1 to 10,000
@@ -158,8 +158,8 @@ type Stream struct {
 	Late      time.Duration // the age of the iterator from which on somebody should look
 }
 
-// FailedPrefix is where in the bucket Lambda puts the records of a stream that it gives up (Lambda developer guide, "Capturing
-// discarded batches").
+// FailedPrefix is where in the bucket Lambda puts the records of a stream that it gives up (Lambda developer guide,
+// "Capturing discarded batches").
 const FailedPrefix = "aws/lambda/"
 
 // Schedule says when a function runs (EventBridge Scheduler user guide, "Schedule types").
@@ -167,8 +167,8 @@ type Schedule struct {
 	Expression string // "rate(15 minutes)" or "cron(0 3 * * ? *)", in UTC
 }
 
-// When Lambda does not take a start, Scheduler tries it again, so often and for so long. What a function makes of a start that
-// was taken is Lambda's matter: it tries one that failed twice more.
+// When Lambda does not take a start, Scheduler tries it again, so often and for so long. What a function makes of a
+// start that was taken is Lambda's matter: it tries one that failed twice more.
 const (
 	ScheduleRetries = 3
 	ScheduleMaxAge  = time.Hour
@@ -176,7 +176,8 @@ const (
 
 // How long what is done with is kept.
 const (
-	UploadsKept     = 30 * 24 * time.Hour // an upload is read within minutes, and looked at again while a term is being planned
+	// an upload is read within minutes, and looked at again while a term is being planned
+	UploadsKept     = 30 * 24 * time.Hour
 	DeadLettersKept = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
 )
 
@@ -216,7 +217,8 @@ func (f Function) Environment() map[string]Value {
 		variables[queue.Variable(name)] = Value{QueueURL, name}
 	}
 	if f.Mails {
-		variables["MAIL_SENDER"], variables["MAIL_CONFIGURATION_SET"] = Value{Kind: MailSender}, Value{Kind: MailConfigurationSet}
+		variables["MAIL_SENDER"], variables["MAIL_CONFIGURATION_SET"] = Value{Kind: MailSender},
+			Value{Kind: MailConfigurationSet}
 		variables["API_URL"] = Value{Kind: APIURL} // in the links of mails
 	}
 	if f.Unsubscribes {
@@ -230,13 +232,15 @@ func (f Function) Environment() map[string]Value {
 	if f.Care != Leave {
 		var names, feedback []string
 		for _, q := range queues() {
-			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name}, Value{DeadLetterURL, q.Name}
+			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name},
+				Value{DeadLetterURL, q.Name}
 			names = append(names, q.Name)
 			if q.Feedback {
 				feedback = append(feedback, q.Name)
 			}
 		}
-		variables["QUEUES"], variables["FEEDBACK_QUEUES"] = Value{Text, strings.Join(names, ",")}, Value{Text, strings.Join(feedback, ",")}
+		variables["QUEUES"], variables["FEEDBACK_QUEUES"] = Value{Text, strings.Join(names, ",")}, Value{Text,
+			strings.Join(feedback, ",")}
 	}
 	if f.Stream != nil {
 		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}
@@ -276,8 +280,8 @@ func Subscriptions() events.Subscriptions {
 	return all
 }
 
-// Visibility is how long a message is hidden while it is handled: six times the function's timeout and the window (Lambda
-// developer guide, "Configuring a queue to use with Lambda").
+// Visibility is how long a message is hidden while it is handled: six times the function's timeout and the window
+// (Lambda developer guide, "Configuring a queue to use with Lambda").
 func (f Function) Visibility() time.Duration {
 	window := time.Duration(0)
 	if f.Queue != nil {
@@ -286,8 +290,8 @@ func (f Function) Visibility() time.Duration {
 	return 6*f.Timeout + window
 }
 
-// Handler is the function as Lambda calls it, wired as its main.go does it, with a recorder of its own that writes into the
-// adapters' log. Only consumers need the settings.
+// Handler is the function as Lambda calls it, wired as its main.go does it, with a recorder of its own that writes into
+// the adapters' log. Only consumers need the settings.
 func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
 	recorder := telemetry.New(telemetry.Options{Function: f.Name, Log: a.Log.Handler(), Debug: a.Debug})
 	a.Log, s.Log = recorder.Log(), recorder.Log()
@@ -299,8 +303,9 @@ func (f Function) Handler(a Adapters, s consumer.Settings) lambda.Handler {
 		return lambdahost.Stream(f.Relay(a), recorder)
 	case f.Run != nil:
 		return lambdahost.Schedule(f.Run(a, schedule.Settings{
-			Name: f.Name, Expression: schedule.MustParse(f.Schedule.Expression), Registry: a.Store, Clock: a.System.Clock, NewID: a.System.NewID,
-			Log: a.Log,
+			Name: f.Name, Expression: schedule.MustParse(f.Schedule.Expression), Registry: a.Store, Clock: a.System.Clock,
+			NewID: a.System.NewID,
+			Log:   a.Log,
 		}), recorder)
 	}
 	return lambdahost.HTTP(api.Handler(a.Log, f.Operations(a)...), recorder, clock)
@@ -329,7 +334,8 @@ func one(operation func(Adapters) api.Operation) func(Adapters) []api.Operation 
 	return func(a Adapters) []api.Operation { return []api.Operation{operation(a)} }
 }
 
-// reads and writes are the two shapes that most functions have: an operation that reads the table, and one that writes it.
+// reads and writes are the two shapes that most functions have: an operation that reads the table, and one that writes
+// it.
 func reads(name string, operation func(Adapters) api.Operation) Function {
 	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: Read}
 }
@@ -352,28 +358,34 @@ func attempts(name string, operation func(Adapters) api.Operation) Function {
 
 // relay sends what happened to who asked for it.
 func relay(a Adapters) events.Relay {
-	r, _ := events.New(Subscriptions(), func(name string) (events.Queue, error) { return a.Queue(name), nil }, a.Log) // no error of its own
+	// no error of its own
+	r, _ := events.New(Subscriptions(), func(name string) (events.Queue, error) { return a.Queue(name), nil }, a.Log)
 	return r
 }
 
-// queues are what feeds the consumers. They stand apart from these, because functions that send to them need not know who
-// consumes.
+// queues are what feeds the consumers. They stand apart from these, because functions that send to them need not know
+// who consumes.
 func queues() []Queue {
 	return []Queue{
 		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 50, Uploads: "imports/"},
-		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute, Deep: 50_000},
+		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute,
+			Deep: 50_000},
 		{
-			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 100_000,
+			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,
+			Deep: 100_000,
 			Events: []registrar.EventType{
 				registrar.RegistrationEnrolled, registrar.RegistrationDropped, registrar.ImportEnded, registrar.MailResolved,
 			},
 		},
 		{
 			// By then the roster's index has caught up, and who decided on what was copied before has ended.
-			Name: "copies", Delay: 30 * time.Second, BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 10_000,
-			Events: []registrar.EventType{registrar.KindCourse.Updated(), registrar.KindSection.Updated(), registrar.KindStudent.Updated()},
+			Name: "copies", Delay: 30 * time.Second, BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,
+			Deep: 10_000,
+			Events: []registrar.EventType{registrar.KindCourse.Updated(), registrar.KindSection.Updated(),
+				registrar.KindStudent.Updated()},
 		},
-		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000, Feedback: true},
+		{Name: "mail-feedback", BatchSize: 10, Concurrency: 2, Receives: 10, Late: 15 * time.Minute, Deep: 1000,
+			Feedback: true},
 	}
 }
 
@@ -397,7 +409,8 @@ func All() []Function {
 	return []Function{
 		reads("health-get", func(a Adapters) api.Operation { return health.Get(a.Store) }).throttled(10, 10),
 		{
-			Name: "docs-serve", Operations: func(Adapters) []api.Operation { return docs.Operations() }, Memory: 256, Timeout: 10 * time.Second,
+			Name: "docs-serve", Operations: func(Adapters) []api.Operation { return docs.Operations() }, Memory: 256,
+			Timeout:  10 * time.Second,
 			Throttle: &Throttle{Rate: 50, Burst: 30},
 		},
 
@@ -431,9 +444,16 @@ func All() []Function {
 		writes("instructors-update", func(a Adapters) api.Operation { return instructors.Update(a.Store, a.System) }),
 		writes("instructors-delete", func(a Adapters) api.Operation { return instructors.Delete(a.Store) }),
 
-		// 11,000 students at once make 1,800 attempts in the peak second (the University of Minnesota's day within one ticket).
-		attempts("registrations-create", func(a Adapters) api.Operation { return registrations.Create(a.Store, a.Queue("audit"), a.System) }).throttled(2000, 200),
-		attempts("registrations-drop", func(a Adapters) api.Operation { return registrations.Drop(a.Store, a.Queue("audit"), a.System) }).throttled(500, 100),
+		// 11,000 students at once make 1,800 attempts in the peak second (the University of Minnesota's day within one
+		// ticket).
+		attempts("registrations-create", func(a Adapters) api.Operation {
+			return registrations.Create(a.Store,
+				a.Queue("audit"), a.System)
+		}).throttled(2000, 200),
+		attempts("registrations-drop", func(a Adapters) api.Operation {
+			return registrations.Drop(a.Store, a.Queue("audit"),
+				a.System)
+		}).throttled(500, 100),
 		reads("registrations-get", func(a Adapters) api.Operation { return registrations.Get(a.Store) }),
 		reads("registrations-roster", func(a Adapters) api.Operation { return registrations.Roster(a.Store) }),
 		reads("registrations-schedule", func(a Adapters) api.Operation { return registrations.Schedule(a.Store) }),
@@ -444,7 +464,10 @@ func All() []Function {
 		},
 
 		{
-			Name: "imports-create", Operations: one(func(a Adapters) api.Operation { return imports.Create(a.Store, a.Bucket, a.System) }),
+			Name: "imports-create", Operations: one(func(a Adapters) api.Operation {
+				return imports.Create(a.Store, a.Bucket,
+					a.System)
+			}),
 			Memory: 256, Timeout: 10 * time.Second, Table: Write, Bucket: Write, Throttle: &Throttle{Rate: 5, Burst: 10},
 		},
 		reads("imports-list", func(a Adapters) api.Operation { return imports.List(a.Store) }),
@@ -467,7 +490,8 @@ func All() []Function {
 		{
 			Name: "events-relay", Relay: func(a Adapters) lambdahost.Images { return relay(a).Images(stream.Event) },
 			Stream: &Stream{
-				Prefix: dynamo.EventPrefix, BatchSize: 100, Parallel: 4, Retries: 100, MaxAge: 23 * time.Hour, Late: 5 * time.Minute,
+				Prefix: dynamo.EventPrefix, BatchSize: 100, Parallel: 4, Retries: 100, MaxAge: 23 * time.Hour,
+				Late: 5 * time.Minute,
 			},
 			Memory: 256, Timeout: 30 * time.Second, Sends: slices.Sorted(maps.Keys(Subscriptions())),
 		},
@@ -482,7 +506,8 @@ func All() []Function {
 			// Through the night, further apart than the function's time: what one run does not get to, the next goes on with.
 			Name: "audit-reconcile", Schedule: &Schedule{"cron(0/20 6-9 * * ? *)"},
 			Run: func(a Adapters, s schedule.Settings) lambdahost.Task {
-				return audit.Reconcile(s, reconcile.Reconciler{Store: a.Store, Clock: a.System.Clock, NewID: a.System.NewID, Log: a.Log})
+				return audit.Reconcile(s, reconcile.Reconciler{Store: a.Store, Clock: a.System.Clock, NewID: a.System.NewID,
+					Log: a.Log})
 			},
 			Memory: 1024, Timeout: 15 * time.Minute, Table: Write,
 			Zeros: []Zero{{telemetry.Differences, "Counts do not say what the records say", "the-audit-found-differences"}},
@@ -492,10 +517,12 @@ func All() []Function {
 		{
 			Name: "notifications-send", Queue: queueNamed("notifications"), Mails: true, Unsubscribes: true,
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler {
-				return notifications.Send(s, notifications.Sender{Store: a.Store, Carrier: a.Carrier, Letters: a.Letters, Links: a.Links})
+				return notifications.Send(s, notifications.Sender{Store: a.Store, Carrier: a.Carrier, Letters: a.Letters,
+					Links: a.Links})
 			},
 			Memory: 256, Timeout: notifications.Timeout, Table: Write,
-			Zeros: []Zero{{telemetry.MailsOpen, "A mail was refused by the mail provider, or nobody knows whether it was sent", "mail-that-lies-open"}},
+			Zeros: []Zero{{telemetry.MailsOpen, "A mail was refused by the mail provider, or nobody knows whether it was sent",
+				"mail-that-lies-open"}},
 		},
 		{
 			Name: "notifications-feedback", Queue: queueNamed("mail-feedback"),

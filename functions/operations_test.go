@@ -40,9 +40,9 @@ const (
 	requestMark = "-- request --\n"
 )
 
-// golden runs the cases of testdata: requests through the Lambda event path over a fresh sample, one after the other, each
-// above its answer. In a request {next} is the cursor of the answer before. What differs each time, cursors, the signatures of
-// upload addresses and SQS's ids of messages, is written as {next}, {signature} and {message}.
+// golden runs the cases of testdata: requests through the Lambda event path over a fresh sample, one after the other,
+// each above its answer. In a request {next} is the cursor of the answer before. What differs each time, cursors, the
+// signatures of upload addresses and SQS's ids of messages, is written as {next}, {signature} and {message}.
 type golden struct {
 	*campus
 	specs      map[string]api.Spec        // by method and path
@@ -53,8 +53,8 @@ type golden struct {
 }
 
 // TestOperations holds every operation's answers to its golden files: testdata/<function>/event.golden is the answer to
-// the function's event in events/, the others are refusals and stories, or the answer to the event of the same name beside
-// them, as another deployment's gateway sends it. To add one, write the requests or the event and run
+// the function's event in events/, the others are refusals and stories, or the answer to the event of the same name
+// beside them, as another deployment's gateway sends it. To add one, write the requests or the event and run
 //
 //	go test ./functions -run TestOperations -update
 func TestOperations(t *testing.T) {
@@ -209,8 +209,8 @@ func invoke(t testing.TB, handler lambda.Handler, payload []byte) events.APIGate
 	return answer
 }
 
-// payloadOf makes the event of a request as a golden file has it: a line with method and address, headers, an empty line,
-// the body.
+// payloadOf makes the event of a request as a golden file has it: a line with method and address, headers, an empty
+// line, the body.
 func payloadOf(t testing.TB, text string) []byte {
 	t.Helper()
 	head, body, _ := strings.Cut(strings.TrimSpace(text), "\n\n")
@@ -224,7 +224,8 @@ func payloadOf(t testing.TB, text string) []byte {
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(name, value)
 	}
-	event, err := gateway.Event(r, gateway.Call{RouteKey: "$default", RequestID: "Golden01IAMEVNw=", Time: (&campus{}).system().Clock()})
+	event, err := gateway.Event(r, gateway.Call{RouteKey: "$default", RequestID: "Golden01IAMEVNw=",
+		Time: (&campus{}).system().Clock()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +297,9 @@ func answerText(t testing.TB, answer events.APIGatewayV2HTTPResponse) (text, nex
 		b.WriteString("\n" + strings.TrimSpace(body) + "\n")
 	}
 	text = regexp.MustCompile(`\?X-Amz-[^"]*`).ReplaceAllString(b.String(), "?{signature}")
-	text = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`).ReplaceAllString(text, "{message}") // UUIDs of version 4
+	// UUIDs of version 4
+	text = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`).ReplaceAllString(text,
+		"{message}")
 	var page struct {
 		Next string `json:"next"`
 	}
@@ -328,7 +331,8 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 			}
 		}
 		im, err := a.Store.Import(t.Context(), registrar.ImportID(sample.ID(sample.KindImport, 2)))
-		swept := functionNamed(all, "imports-sweep") < functionNamed(all, "imports-apply") // the sample waits for its file since long ago
+		// the sample waits for its file since long ago
+		swept := functionNamed(all, "imports-sweep") < functionNamed(all, "imports-apply")
 		if err != nil || swept && im.State != registrar.ImportFailed ||
 			!swept && (im.State != registrar.ImportFinished || im.Rows.Applied != 1 || im.Rows.Refused != 0) {
 			t.Errorf("round %d: the sample's import: %+v, %v", round, im, err)
@@ -346,7 +350,8 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 // Whom a mail was for stands in what the mail provider tells of it, and is shown to nobody.
 func TestDeadLettersOfFeedbackNameNobody(t *testing.T) {
 	c := openCampus(t)
-	const body = `{"Type":"Notification","Message":"{\"eventType\":\"Bounce\",\"bounce\":{\"bouncedRecipients\":[{\"emailAddress\":\"ann@example.edu\"}]},` +
+	const body = `{"Type":"Notification","Message":"{\"eventType\":\"Bounce\",\"bounce\":{\"bouncedRecipients\":[{` +
+		`\"emailAddress\":\"ann@example.edu\"}]},` +
 		`\"mail\":{\"tags\":{\"mail\":[\"m-1\"]}}}"}`
 	if _, err := c.queues.SendMessage(t.Context(), &sqs.SendMessageInput{
 		QueueUrl: aws.String("http://sqs.local/" + cloud.Account + "/mail-feedback-dead"), MessageBody: aws.String(body),
@@ -356,7 +361,8 @@ func TestDeadLettersOfFeedbackNameNobody(t *testing.T) {
 	all := functions.All()
 	list := all[functionNamed(all, "deadletters-list")].Handler(c.adapters(), consumer.Settings{})
 	answer := invoke(t, list, payloadOf(t, "GET /v1/queues/mail-feedback/dead-letters"))
-	if answer.StatusCode != http.StatusOK || strings.Contains(answer.Body, "ann@") || !strings.Contains(answer.Body, `"mail":"m-1"`) {
+	if answer.StatusCode != http.StatusOK || strings.Contains(answer.Body, "ann@") ||
+		!strings.Contains(answer.Body, `"mail":"m-1"`) {
 		t.Errorf("%d %s", answer.StatusCode, answer.Body)
 	}
 }

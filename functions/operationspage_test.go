@@ -13,7 +13,8 @@ import (
 	"example.com/registrar/functions"
 )
 
-// page is a Markdown file: the text below each of its headings, down to the next that is not deeper, by the heading's anchor.
+// page is a Markdown file: the text below each of its headings, down to the next that is not deeper, by the heading's
+// anchor.
 type page map[string]string
 
 // anchor is what GitHub makes of a heading.
@@ -88,7 +89,8 @@ func TestOperationsPageHasEveryAlarm(t *testing.T) {
 			id = "<Function>" + a.Metric
 		}
 		p.wants(t, a.Page, "the alarm "+a.ID, "`"+id+"`")
-		if a.Period <= 0 || a.Breaching < 1 || a.Breaching > a.Periods || a.Says == "" || len(a.Dimensions) == 0 || strings.ContainsAny(a.Description(), `"\`) {
+		if a.Period <= 0 || a.Breaching < 1 || a.Breaching > a.Periods || a.Says == "" || len(a.Dimensions) == 0 ||
+			strings.ContainsAny(a.Description(), `"\`) {
 			t.Errorf("alarm %s is %+v", a.ID, a)
 		}
 	}
@@ -132,7 +134,8 @@ func TestOperationsPageHasEverySchedule(t *testing.T) {
 			missed[a.ID] = a.Periods
 		}
 	}
-	if missed["ImportsSweepMissed"] != 2 || missed["AuditReconcileMissed"] != 22 { // every quarter of an hour; from 09:40 to 06:00
+	// every quarter of an hour; from 09:40 to 06:00
+	if missed["ImportsSweepMissed"] != 2 || missed["AuditReconcileMissed"] != 22 {
 		t.Errorf("schedules are missed after hours: %v", missed)
 	}
 }
@@ -142,7 +145,8 @@ func TestOperationsPageHasEveryQueue(t *testing.T) {
 	headings := map[string]bool{}
 	for _, f := range functions.All() {
 		if f.Stream != nil {
-			p.wants(t, "the-relay", f.Name, "`"+f.Name+"`", fmt.Sprintf("%d times", f.Stream.Retries), fmt.Sprintf("%d hours", int(f.Stream.MaxAge.Hours())),
+			p.wants(t, "the-relay", f.Name, "`"+f.Name+"`", fmt.Sprintf("%d times", f.Stream.Retries),
+				fmt.Sprintf("%d hours", int(f.Stream.MaxAge.Hours())),
 				fmt.Sprintf("%d minutes", int(f.Stream.Late.Minutes())), functions.FailedPrefix)
 		}
 		if f.Queue == nil {
@@ -152,7 +156,8 @@ func TestOperationsPageHasEveryQueue(t *testing.T) {
 		heading := "queue-" + q.Name
 		headings[heading] = true
 		want := []string{
-			"`" + f.Name + "`", fmt.Sprintf("%d deliveries", q.Receives), fmt.Sprintf("%d minutes", int(q.Late.Minutes())), grouped(q.Deep),
+			"`" + f.Name + "`", fmt.Sprintf("%d deliveries", q.Receives), fmt.Sprintf("%d minutes", int(q.Late.Minutes())),
+			grouped(q.Deep),
 			"`" + functions.Function{Name: q.Name}.LogicalID() + "DeadLetterQueue`", "`" + q.Name + "-dead`",
 		}
 		if len(q.Events) > 0 {

@@ -42,7 +42,8 @@ type found struct {
 func (c *campus) reconciled() found {
 	c.Helper()
 	f := functions.All()[functionNamed(functions.All(), "audit-reconcile")]
-	if _, err := f.Handler(c.adapters(), consumer.Settings{}).Invoke(c.Context(), []byte(`{"due":"2026-11-24T12:30:00.5Z"}`)); err != nil {
+	if _, err := f.Handler(c.adapters(), consumer.Settings{}).Invoke(c.Context(),
+		[]byte(`{"due":"2026-11-24T12:30:00.5Z"}`)); err != nil {
 		c.Fatal(err)
 	}
 	var all found
@@ -65,7 +66,8 @@ func (c *campus) reconciled() found {
 func (c *campus) edit(pk, sk string, change func(item) item) {
 	c.Helper()
 	key := item{"PK": &types.AttributeValueMemberS{Value: pk}, "SK": &types.AttributeValueMemberS{Value: sk}}
-	got, err := c.client.GetItem(c.Context(), &dynamodb.GetItemInput{TableName: aws.String(cloud.Table), Key: key, ConsistentRead: aws.Bool(true)})
+	got, err := c.client.GetItem(c.Context(), &dynamodb.GetItemInput{TableName: aws.String(cloud.Table), Key: key,
+		ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -98,7 +100,8 @@ func with(name string, value any) func(item) item {
 	}
 }
 
-// place is where a count is made wrong: a section of the sample, and a student who is enrolled in it. No two cases share one.
+// place is where a count is made wrong: a section of the sample, and a student who is enrolled in it. No two cases
+// share one.
 type place struct{ term, course, section, student string }
 
 func (p place) registration() string { return "REG#" + p.term + "#" + p.section }
@@ -117,11 +120,13 @@ func (p place) sections() (ids []string) {
 // place gives the nth, from 1.
 func (c *campus) place(n int, taken map[string]bool) place {
 	c.Helper()
-	p := place{term: sample.ID(sample.KindTerm, 1), course: sample.ID(sample.KindCourse, n), section: sample.ID(sample.KindSection, n)}
+	p := place{term: sample.ID(sample.KindTerm, 1), course: sample.ID(sample.KindCourse, n),
+		section: sample.ID(sample.KindSection, n)}
 	for _, key := range slices.Sorted(maps.Keys(c.fresh)) {
 		student, isStudent := strings.CutPrefix(key, "STUDENT#")
 		student, sk, _ := strings.Cut(student, " ")
-		if isStudent && sk == p.registration() && c.fresh[key]["state"].(*types.AttributeValueMemberS).Value == "ENROLLED" && !taken[student] {
+		if isStudent && sk == p.registration() &&
+			c.fresh[key]["state"].(*types.AttributeValueMemberS).Value == "ENROLLED" && !taken[student] {
 			p.student, taken[student] = student, true
 			return p
 		}
@@ -130,14 +135,15 @@ func (c *campus) place(n int, taken map[string]bool) place {
 	return p
 }
 
-// Every kind of count is made wrong in the table. The audit finds each and nothing else, without a name in its log; in the
-// sample as it is it finds nothing.
+// Every kind of count is made wrong in the table. The audit finds each and nothing else, without a name in its log; in
+// the sample as it is it finds nothing.
 func TestTheNightlyAuditFindsEveryCountThatIsWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until((&campus{}).system().Clock())) // a bubble begins in 2000
 		c := openCampus(t)
 		all := c.reconciled()
-		if r := all.Reconciliation; r == nil || r.EndedAt == "" || r.Differences+r.Unsettled+len(all.Items) > 0 || r.Checked.Sections != sample.Sections ||
+		if r := all.Reconciliation; r == nil || r.EndedAt == "" || r.Differences+r.Unsettled+len(all.Items) > 0 ||
+			r.Checked.Sections != sample.Sections ||
 			r.Checked.Courses != sample.Courses || r.Checked.Students != sample.Students || r.Checked.Imports != 0 {
 			t.Fatalf("the sample as it is: %+v, %+v", r, all.Items)
 		}
@@ -183,13 +189,15 @@ func TestTheNightlyAuditFindsEveryCountThatIsWrong(t *testing.T) {
 			{ // a section that is gone, and not from the lists
 				func(p place) { c.edit("SECTION#"+p.section, "SECTION", removed) },
 				func(p place) []string {
-					return append(ofSection("seats.taken")(p), "section/"+p.section+" term.sections "+p.term, "course/"+p.course+" term.sections "+p.term)
+					return append(ofSection("seats.taken")(p), "section/"+p.section+" term.sections "+p.term, "course/"+p.course+
+						" term.sections "+p.term)
 				},
 			},
 			{ // a section that its term does not list
 				func(p place) { c.edit("TERM#"+p.term, "SECTION#"+p.course+"#"+p.section, removed) },
 				func(p place) []string {
-					return []string{"course/" + p.course + " offering.sections " + p.offering(), "course/" + p.course + " term.sections " + p.term}
+					return []string{"course/" + p.course + " offering.sections " + p.offering(), "course/" + p.course +
+						" term.sections " + p.term}
 				},
 			},
 			{ // an offering that counts wrong
@@ -328,11 +336,13 @@ func TestTheNightlyAuditFindsEveryCountThatIsWrong(t *testing.T) {
 			t.Errorf("the reconciliation: %+v", r)
 		}
 		log := c.logged()
-		if strings.Count(log, "a count does not say what the records say") != len(want) || !strings.Contains(log, fmt.Sprintf(`"differences":%d,`, len(want))) || strings.Count(log, metric) != 1 {
+		if strings.Count(log, "a count does not say what the records say") != len(want) ||
+			!strings.Contains(log, fmt.Sprintf(`"differences":%d,`, len(want))) || strings.Count(log, metric) != 1 {
 			t.Errorf("the log:\n%s", log)
 		}
 		for key, i := range c.fresh {
-			if name, ok := i["familyName"].(*types.AttributeValueMemberS); ok && strings.HasSuffix(key, " STUDENT") && regexp.MustCompile(`\b`+name.Value+`\b`).MatchString(log) {
+			if name, ok := i["familyName"].(*types.AttributeValueMemberS); ok && strings.HasSuffix(key, " STUDENT") &&
+				regexp.MustCompile(`\b`+name.Value+`\b`).MatchString(log) {
 				t.Errorf("the log has the name %s", name.Value)
 			}
 		}

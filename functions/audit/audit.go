@@ -1,9 +1,9 @@
-// Package audit has the audit trail: what was done stands in the events, written with each change; what was refused is sent
-// to a queue in the request, and the recorder writes it beside them. The list answers for both: by record, by person, by
-// time, in order.
+// Package audit has the audit trail: what was done stands in the events, written with each change; what was refused is
+// sent to a queue in the request, and the recorder writes it beside them. The list answers for both: by record, by
+// person, by time, in order.
 //
-// It knows the domain, shared/api, shared/consumer and what it needs of a store, as small interfaces; no AWS. Start with
-// list.go.
+// It knows the domain, shared/api, shared/consumer and what it needs of a store, as small interfaces; no AWS. Start
+// with list.go.
 package audit
 
 import (
@@ -29,7 +29,8 @@ type Event struct {
 
 func show(e registrar.Event) Event {
 	return Event{
-		ID: string(e.ID), Type: string(e.Type), At: e.At, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Record: e.Record.String(), Student: string(e.Student),
+		ID: string(e.ID), Type: string(e.Type), At: e.At, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Record: e.Record.String(),
+		Student: string(e.Student),
 		Version: int64(e.Version), Request: e.Request, Correlation: e.Correlation, Facts: e.Facts,
 	}
 }

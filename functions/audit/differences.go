@@ -12,7 +12,8 @@ import (
 // DifferencesStore is what [Differences] needs of the store.
 type DifferencesStore interface {
 	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
-	Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
+	Differences(ctx context.Context, id registrar.ReconciliationID,
+		page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
 }
 
 // Reconciliation is one pass over all records.
@@ -54,9 +55,12 @@ type differencesOutput struct {
 // Differences tells what the latest reconciliation found.
 func Differences(store DifferencesStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "audit-differences", Method: http.MethodGet, Path: "/v1/audit/differences", Summary: "List counts that do not say what the records say", Tag: "audit",
-		Description: "Every night each count (seats taken and free, sections of a course, what a student holds) is derived from the records again. " +
-			"A difference is a defect: nothing that clients do should make one. While a reconciliation goes on, what it found so far is shown.",
+		ID: "audit-differences", Method: http.MethodGet, Path: "/v1/audit/differences", Summary: "List counts that do not " +
+			"say what the records say", Tag: "audit",
+		Description: "Every night each count (seats taken and free, sections of a course, what a student holds) is derived " +
+			"from the records again. " +
+			"A difference is a defect: nothing that clients do should make one. While a reconciliation goes on, what it found " +
+			"so far is shown.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *api.PageInput) (*differencesOutput, error) {
 		latest, err := store.LatestReconciliation(ctx)
@@ -69,7 +73,8 @@ func Differences(store DifferencesStore) api.Operation {
 		}
 		list := api.ListOf(ctx, page, func(d registrar.Difference) Difference {
 			shown := Difference{
-				Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: api.ValueOf(d.Kept), Derived: api.ValueOf(d.Derived),
+				Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: api.ValueOf(d.Kept), Derived: api.ValueOf(
+					d.Derived),
 			}
 			if kept, derived, ok := d.Numbers(); ok {
 				shown.Kept, shown.Derived = api.ValueOf(kept), api.ValueOf(derived)
@@ -80,7 +85,8 @@ func Differences(store DifferencesStore) api.Operation {
 		out.Body.Items, out.Body.Next = list.Body.Items, list.Body.Next
 		if latest.Version > 0 {
 			out.Body.Reconciliation = &Reconciliation{
-				ID: string(latest.ID), StartedAt: latest.StartedAt, EndedAt: api.TimeOf(latest.EndedAt), Checked: Checked(latest.Checked),
+				ID: string(latest.ID), StartedAt: latest.StartedAt, EndedAt: api.TimeOf(latest.EndedAt), Checked: Checked(
+					latest.Checked),
 				Differences: latest.Differences, Unsettled: latest.Unsettled,
 			}
 		}

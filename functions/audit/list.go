@@ -13,7 +13,8 @@ import (
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
+	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event],
+		error)
 }
 
 type listInput struct {
@@ -30,8 +31,10 @@ const longestSpan = 31 * 24 * time.Hour
 // List pages through the audit.
 func List(store ListStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "audit-list", Method: http.MethodGet, Path: "/v1/audit", Summary: "List what was done, and what was refused", Tag: "audit",
-		Description: "Oldest first. By record, or by student, or by time alone: then `from` and `to` are needed, at most 31 days apart. " +
+		ID: "audit-list", Method: http.MethodGet, Path: "/v1/audit", Summary: "List what was done, and what was refused",
+		Tag: "audit",
+		Description: "Oldest first. By record, or by student, or by time alone: then `from` and `to` are needed, at most " +
+			"31 days apart. " +
 			"What was done shows at once by time, and within moments by record or student; what was refused within seconds.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Event], error) {

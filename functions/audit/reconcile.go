@@ -9,15 +9,19 @@ import (
 	"example.com/registrar/shared/telemetry"
 )
 
-// Reconcile derives every count from the records again, once a night: the night's first run begins, and the following ones
-// go on where it stopped, until all is done. One that is started by hand when all is done begins anew. Differences are logged
-// one by one, and counted in a metric that raises an alarm.
-func Reconcile(settings schedule.Settings, reconciler reconcile.Reconciler) func(ctx context.Context, due time.Time) error {
+// Reconcile derives every count from the records again, once a night: the night's first run begins, and the following
+// ones go on where it stopped, until all is done. One that is started by hand when all is done begins anew. Differences
+// are logged one by one, and counted in a metric that raises an alarm.
+func Reconcile(
+	settings schedule.Settings, reconciler reconcile.Reconciler,
+) func(ctx context.Context, due time.Time) error {
 	return schedule.Once(settings, func(ctx context.Context, run schedule.Run) error {
 		now, found, err := reconciler.Run(ctx, run.Due, run.ByHand)
 		telemetry.Count(ctx, telemetry.Differences, float64(found))
-		settings.Log.InfoContext(ctx, "records were reconciled", "reconciliation", string(now.ID), "startedAt", now.StartedAt, "ended", now.Ended(),
-			"sections", now.Checked.Sections, "courses", now.Checked.Courses, "students", now.Checked.Students, "imports", now.Checked.Imports,
+		settings.Log.InfoContext(ctx, "records were reconciled", "reconciliation", string(now.ID), "startedAt", now.StartedAt,
+			"ended", now.Ended(),
+			"sections", now.Checked.Sections, "courses", now.Checked.Courses, "students", now.Checked.Students, "imports",
+			now.Checked.Imports,
 			"differences", now.Differences, "unsettled", now.Unsettled, "found", found)
 		return err
 	})

@@ -24,5 +24,6 @@ func Recorder(settings consumer.Settings, store RecordStore) consumer.Handler {
 		}
 		return e, err
 	}
-	return consumer.Together(settings, consumer.Work[registrar.Event]{Name: "audit-record", Read: read, Cause: consumer.Cause}, store.KeepRefused)
+	return consumer.Together(settings, consumer.Work[registrar.Event]{Name: "audit-record", Read: read,
+		Cause: consumer.Cause}, store.KeepRefused)
 }

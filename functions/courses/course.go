@@ -1,6 +1,6 @@
-// Package courses has the HTTP operations on the course catalogue, one file each. It knows the domain, shared/api and what
-// it needs of a store, as small interfaces; no AWS. Start with course.go, the form that clients see; each folder below is
-// one Lambda.
+// Package courses has the HTTP operations on the course catalogue, one file each. It knows the domain, shared/api and
+// what it needs of a store, as small interfaces; no AWS. Start with course.go, the form that clients see; each folder
+// below is one Lambda.
 package courses
 
 import (
@@ -47,7 +47,8 @@ type Course struct {
 func show(c registrar.Course) Course {
 	return Course{
 		ID: string(c.ID), Subject: c.Subject, Number: c.Number, Title: c.Title, Description: c.Description,
-		Credits: api.CreditRangeOf(c.Credits), School: c.School, Prerequisites: c.Prerequisites, Requires: c.Requires, Stamp: api.StampOf(c.Stamp),
+		Credits: api.CreditRangeOf(c.Credits), School: c.School, Prerequisites: c.Prerequisites, Requires: c.Requires,
+		Stamp: api.StampOf(c.Stamp),
 	}
 }
 

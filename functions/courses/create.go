@@ -21,7 +21,8 @@ type createInput struct {
 // Create adds a course of the catalogue.
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "courses-create", Method: http.MethodPost, Path: "/v1/courses", Summary: "Create a course of the catalogue", Tag: "courses",
+		ID: "courses-create", Method: http.MethodPost, Path: "/v1/courses", Summary: "Create a course of the catalogue",
+		Tag:         "courses",
 		Description: "Subject and number together are its code, which no other course has.",
 		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},

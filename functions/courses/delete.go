@@ -22,9 +22,11 @@ type deleteInput struct {
 // Delete removes a course of the catalogue.
 func Delete(store DeleteStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "courses-delete", Method: http.MethodDelete, Path: "/v1/courses/{id}", Summary: "Delete a course of the catalogue", Tag: "courses",
+		ID: "courses-delete", Method: http.MethodDelete, Path: "/v1/courses/{id}",
+		Summary: "Delete a course of the catalogue", Tag: "courses",
 		Description: "Refused while anything depends on it: its sections in any term. If-Match is optional.",
-		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
+		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound,
+			registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
 		id := registrar.CourseID(in.ID)
 		return nil, api.Delete(in.IfMatchInput,

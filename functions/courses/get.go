@@ -16,7 +16,8 @@ type GetStore interface {
 // Get shows a course of the catalogue.
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "courses-get", Method: http.MethodGet, Path: "/v1/courses/{id}", Summary: "Get a course of the catalogue", Tag: "courses",
+		ID: "courses-get", Method: http.MethodGet, Path: "/v1/courses/{id}", Summary: "Get a course of the catalogue",
+		Tag:         "courses",
 		Description: "The ETag is its version, which a change has to name.",
 		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Course], error) {

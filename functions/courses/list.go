@@ -10,7 +10,8 @@ import (
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	Courses(ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest) (registrar.Page[registrar.Course], error)
+	Courses(ctx context.Context, filter registrar.CourseFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.Course], error)
 }
 
 type listInput struct {
@@ -25,7 +26,8 @@ func List(store ListStore) api.Operation {
 		ID: "courses-list", Method: http.MethodGet, Path: "/v1/courses", Summary: "List courses", Tag: "courses",
 		Description: "A subject's by number, or all by title.", Access: api.Public,
 	}, func(ctx context.Context, in *listInput) (*api.List[Course], error) {
-		page, err := store.Courses(ctx, registrar.CourseFilter{Subject: string(in.Subject), TextPrefix: string(in.Title)}, in.Request())
+		page, err := store.Courses(ctx, registrar.CourseFilter{Subject: string(in.Subject), TextPrefix: string(in.Title)},
+			in.Request())
 		if err != nil {
 			return nil, err
 		}

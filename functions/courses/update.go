@@ -23,7 +23,8 @@ type updateInput struct {
 // Update changes a course of the catalogue.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "courses-update", Method: http.MethodPatch, Path: "/v1/courses/{id}", Summary: "Change a course of the catalogue", Tag: "courses",
+		ID: "courses-update", Method: http.MethodPatch, Path: "/v1/courses/{id}", Summary: "Change a course of the catalogue",
+		Tag:         "courses",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes. The code is the course's for life.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Course], error) {

@@ -1,8 +1,8 @@
-// Package deadletters has what operators do with messages that could not be handled: they see how full each queue is, look at
-// its dead letters, and send one back or discard it. docs/operations.md says when to do which.
+// Package deadletters has what operators do with messages that could not be handled: they see how full each queue is,
+// look at its dead letters, and send one back or discard it. docs/operations.md says when to do which.
 //
-// It knows shared/api, the consumer kit's words for queues, and what it needs of them, as small interfaces, and how events and
-// feedback on mail read; no AWS. Start with list.go.
+// It knows shared/api, the consumer kit's words for queues, and what it needs of them, as small interfaces, and how
+// events and feedback on mail read; no AWS. Start with list.go.
 package deadletters
 
 import (
@@ -62,7 +62,8 @@ const mostBody = 4 << 10
 
 func show(l consumer.DeadLetter) DeadLetter {
 	shown := DeadLetter{
-		Message: l.Message, Reason: reason(l), Receives: l.Receives, At: l.At, Correlation: l.Message, Trace: l.Trace, Group: l.Group,
+		Message: l.Message, Reason: reason(l), Receives: l.Receives, At: l.At, Correlation: l.Message, Trace: l.Trace,
+		Group:     l.Group,
 		BodyBytes: len(l.Body),
 	}
 	if l.Feedback {
@@ -87,7 +88,8 @@ func show(l consumer.DeadLetter) DeadLetter {
 func reason(l consumer.DeadLetter) string {
 	switch {
 	case l.Moved:
-		text := fmt.Sprintf("SQS gave it up after %d deliveries, and its consumer never said why: the function was killed, ran out of time or "+
+		text := fmt.Sprintf("SQS gave it up after %d deliveries, and its consumer never said why: the function was killed, "+
+			"ran out of time or "+
 			"memory, or could not start", l.Receives)
 		if l.Reason != "" {
 			text += "; before that, it was dead once because: " + l.Reason

@@ -39,19 +39,22 @@ func TestList_SaysWhyInAnyCase(t *testing.T) {
 	long := strings.Repeat("x", 4095) + "é" + strings.Repeat("y", 5000) // whose 4,096th byte is half a character
 	all := letters{
 		{Message: "m", Reason: "told", Receives: 1, Body: []byte("{}")},
-		{Message: "m", Moved: true, Receives: 5, Body: []byte(`{"specversion":"1.0","id":"e","source":"/registrar","type":"registrar.course.updated.v9","time":"2026-11-24T13:00:00Z","subject":"course/c","correlationid":"cor"}`)},
+		{Message: "m", Moved: true, Receives: 5, Body: []byte(`{"specversion":"1.0","id":"e","source":"/registrar",` +
+			`"type":"registrar.course.updated.v9","time":"2026-11-24T13:00:00Z","subject":"course/c","correlationid":"cor"}`)},
 		{Message: "m", Moved: true, Receives: 5, Reason: "told before", Body: []byte(long)},
 		{Message: "m", Body: []byte("")},
 	}
 	got, _ := shown(t, all)
-	for i, parts := range [][]string{{"told"}, {"after 5 deliveries", "killed"}, {"after 5 deliveries", "told before"}, {"nobody said"}} {
+	for i, parts := range [][]string{{"told"}, {"after 5 deliveries", "killed"}, {"after 5 deliveries", "told before"},
+		{"nobody said"}} {
 		for _, part := range parts {
 			if !strings.Contains(got[i].Reason, part) {
 				t.Errorf("letter %d: reason %q lacks %q", i, got[i].Reason, part)
 			}
 		}
 	}
-	if l := got[1]; l.Event == nil || l.Event.Type != "course.updated" || l.Event.ID != "e" || l.Event.Record != "course/c" || l.Correlation != "cor" {
+	if l := got[1]; l.Event == nil || l.Event.Type != "course.updated" || l.Event.ID != "e" ||
+		l.Event.Record != "course/c" || l.Correlation != "cor" {
 		t.Errorf("of an event: %+v %+v", l, l.Event)
 	}
 	if l := got[0]; l.Event != nil || l.Correlation != "m" {
@@ -64,7 +67,8 @@ func TestList_SaysWhyInAnyCase(t *testing.T) {
 
 // What the mail provider tells names addresses, also where it is not as it should be.
 func TestList_OfFeedbackShowsNoBody(t *testing.T) {
-	const bounce = `{"eventType":"Bounce","bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":"ann@example.edu"}]},` +
+	const bounce = `{"eventType":"Bounce","bounce":{"bounceType":"Permanent","bounceSubType":"General",` +
+		`"bouncedRecipients":[{"emailAddress":"ann@example.edu"}]},` +
 		`"mail":{"destination":["ann@example.edu"],"tags":{"mail":["m-1"],"event":["e-1"],"correlation":["cor"]}}}`
 	topic, err := json.Marshal(map[string]string{"Type": "Notification", "Message": bounce})
 	if err != nil {

@@ -30,10 +30,14 @@ type listOutput struct {
 // List shows dead letters of a queue.
 func List(letters Letters) api.Operation {
 	return api.Define(api.Spec{
-		ID: "deadletters-list", Method: http.MethodGet, Path: "/v1/queues/{queue}/dead-letters", Summary: "Show dead letters of a queue", Tag: "operations",
-		Description: "Up to `limit` of them. SQS has no list of its messages: they are taken out, looked at and given back, which takes a " +
-			"second or more; what somebody else looks at in that moment is not shown, and there are no further pages. Letters behind the " +
-			"first hundred show when those before them were replayed or discarded. Of a queue that is told of mail that bounced, letters " +
+		ID: "deadletters-list", Method: http.MethodGet, Path: "/v1/queues/{queue}/dead-letters",
+		Summary: "Show dead letters of a queue", Tag: "operations",
+		Description: "Up to `limit` of them. SQS has no list of its messages: they are taken out, looked at and given " +
+			"back, which takes a " +
+			"second or more; what somebody else looks at in that moment is not shown, and there are no further pages. Letters " +
+			"behind the " +
+			"first hundred show when those before them were replayed or discarded. Of a queue that is told of mail that " +
+			"bounced, letters " +
 			"have `feedback` instead of `body`, which names addresses.",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *listInput) (*listOutput, error) {

@@ -22,8 +22,10 @@ type queuesOutput struct {
 // Queues lists all queues with what lies in them.
 func Queues(queues DepthsOfQueues) api.Operation {
 	return api.Define(api.Spec{
-		ID: "deadletters-queues", Method: http.MethodGet, Path: "/v1/queues", Summary: "List the queues, and how full they are", Tag: "operations",
-		Description: "The numbers are SQS's, which are approximate and may be a minute behind. How old the oldest message is SQS tells only " +
+		ID: "deadletters-queues", Method: http.MethodGet, Path: "/v1/queues", Summary: "List the queues, and how full they " +
+			"are", Tag: "operations",
+		Description: "The numbers are SQS's, which are approximate and may be a minute behind. How old the oldest message " +
+			"is SQS tells only " +
 			"CloudWatch, where an alarm watches it.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, _ *struct{}) (*queuesOutput, error) {
@@ -34,7 +36,8 @@ func Queues(queues DepthsOfQueues) api.Operation {
 		out := &queuesOutput{}
 		out.Body.Items = make([]Queue, len(depths))
 		for i, d := range depths {
-			out.Body.Items[i] = Queue{Name: d.Queue, Waiting: d.Waiting, Delayed: d.Delayed, InFlight: d.InFlight, DeadLetters: d.Dead}
+			out.Body.Items[i] = Queue{Name: d.Queue, Waiting: d.Waiting, Delayed: d.Delayed, InFlight: d.InFlight,
+				DeadLetters: d.Dead}
 		}
 		return out, nil
 	})

@@ -23,9 +23,12 @@ type replayOutput struct {
 // Replay sends a dead letter back to its queue.
 func Replay(letters Replayer) api.Operation {
 	return api.Define(api.Spec{
-		ID: "deadletters-replay", Method: http.MethodPost, Path: "/v1/queues/{queue}/dead-letters/{message}/replay", Summary: "Handle a dead letter again",
-		Description: "It goes back to its queue, as a new message, and its consumer begins anew. It is sent before it is deleted: should the " +
-			"request be cut off in between, it is handled and still a dead letter. To handle it twice does no harm. `NOT_FOUND` also when " +
+		ID: "deadletters-replay", Method: http.MethodPost, Path: "/v1/queues/{queue}/dead-letters/{message}/replay",
+		Summary: "Handle a dead letter again",
+		Description: "It goes back to its queue, as a new message, and its consumer begins anew. It is sent before it is " +
+			"deleted: should the " +
+			"request be cut off in between, it is handled and still a dead letter. To handle it twice does no harm. " +
+			"`NOT_FOUND` also when " +
 			"somebody else looks at it in this moment, or more than a thousand others were found first.",
 		Tag: "operations", Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *LetterInput) (*replayOutput, error) {

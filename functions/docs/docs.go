@@ -1,6 +1,6 @@
-// Package docs serves what describes the API: the OpenAPI document, which is built beforehand from all operations (`make
-// generate`), and an interactive page over it, Swagger UI, whose files are bundled, so that it works offline and under a
-// strict content policy. It knows shared/api alone. Start with [Operations].
+// Package docs serves what describes the API: the OpenAPI document, which is built beforehand from all operations
+// (`make generate`), and an interactive page over it, Swagger UI, whose files are bundled, so that it works offline and
+// under a strict content policy. It knows shared/api alone. Start with [Operations].
 package docs
 
 import (
@@ -32,14 +32,16 @@ type file struct {
 	Body         []byte
 }
 
-// policy lets the page load its own files and call the API that it came from, and nothing else. Swagger UI styles elements
-// in place and draws its icons from data.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+// policy lets the page load its own files and call the API that it came from, and nothing else. Swagger UI styles
+// elements in place and draws its icons from data.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func openAPI() api.Operation {
 	return api.Define(api.Spec{
-		ID: "docs-openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document", Tag: "docs", Access: api.Public,
+		ID: "docs-openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document", Tag: "docs",
+		Access:      api.Public,
 		Description: "OpenAPI 3.1, made from the operations themselves; its server is the deployment that it comes from.",
 		Media:       []string{"application/json"},
 	}, func(context.Context, *struct{}) (*file, error) {
@@ -49,7 +51,8 @@ func openAPI() api.Operation {
 
 func page() api.Operation {
 	return api.Define(api.Spec{
-		ID: "docs-page", Method: http.MethodGet, Path: "/docs", Summary: "Open the interactive documentation", Tag: "docs", Access: api.Public,
+		ID: "docs-page", Method: http.MethodGet, Path: "/docs", Summary: "Open the interactive documentation", Tag: "docs",
+		Access:      api.Public,
 		Description: "Swagger UI over the OpenAPI document. It calls the API that it comes from.",
 		Media:       []string{"text/html"},
 	}, func(context.Context, *struct{}) (*file, error) { return read("page.html", "no-cache") })
@@ -61,9 +64,11 @@ type assetInput struct {
 
 func asset() api.Operation {
 	return api.Define(api.Spec{
-		ID: "docs-asset", Method: http.MethodGet, Path: "/docs/{name}", Summary: "Get a file of the documentation page", Tag: "docs",
+		ID: "docs-asset", Method: http.MethodGet, Path: "/docs/{name}", Summary: "Get a file of the documentation page",
+		Tag:         "docs",
 		Description: "What the page loads: its script, its style, its icon.",
-		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html", "text/javascript", "text/css", "image/png"},
+		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html", "text/javascript",
+			"text/css", "image/png"},
 	}, func(_ context.Context, in *assetInput) (*file, error) { return read(in.Name, "max-age=3600") })
 }
 

@@ -1,8 +1,8 @@
-// Package events has the relay: what happened, as the table's stream tells it, goes to the queues of those who asked for it.
-// It knows the domain's events and what it needs of queues; no AWS.
+// Package events has the relay: what happened, as the table's stream tells it, goes to the queues of those who asked
+// for it. It knows the domain's events and what it needs of queues; no AWS.
 //
-// An event is in the table if and only if its change happened, and in the stream as long as it is in the table; so each is
-// sent at least once, and none that is not true. Start with [Relay].
+// An event is in the table if and only if its change happened, and in the stream as long as it is in the table; so each
+// is sent at least once, and none that is not true. Start with [Relay].
 package events
 
 import (
@@ -38,8 +38,8 @@ func (s Subscriptions) String() string {
 	return strings.Join(queues, ";")
 }
 
-// ParseSubscriptions reads the form of [Subscriptions.String]. A type that this version does not know is an error: somebody
-// would wait for it in vain.
+// ParseSubscriptions reads the form of [Subscriptions.String]. A type that this version does not know is an error:
+// somebody would wait for it in vain.
 func ParseSubscriptions(text string) (Subscriptions, error) {
 	all := Subscriptions{}
 	for part := range strings.SplitSeq(text, ";") {
@@ -80,8 +80,8 @@ func New(subscriptions Subscriptions, open func(queue string) (Queue, error), lo
 	return r, nil
 }
 
-// Send sends events and returns how many, from the first on, were sent to every queue that asked for them. Whoever sends the
-// rest again may send some of them twice.
+// Send sends events and returns how many, from the first on, were sent to every queue that asked for them. Whoever
+// sends the rest again may send some of them twice.
 func (r Relay) Send(ctx context.Context, events []registrar.Event) (sent int) {
 	sent = len(events)
 	for _, name := range slices.Sorted(maps.Keys(r.Subscriptions)) {
@@ -97,7 +97,8 @@ func (r Relay) Send(ctx context.Context, events []registrar.Event) (sent int) {
 		}
 		for i, err := range r.Queues[name].SendEvents(ctx, wanted) {
 			if err != nil {
-				r.Log.ErrorContext(ctx, "an event was not relayed", "queue", name, "event", string(wanted[i].ID), "type", string(wanted[i].Type),
+				r.Log.ErrorContext(ctx, "an event was not relayed", "queue", name, "event", string(wanted[i].ID), "type",
+					string(wanted[i].Type),
 					"correlation", wanted[i].Correlation, "error", err.Error())
 				sent = min(sent, at[i])
 			}
@@ -109,8 +110,8 @@ func (r Relay) Send(ctx context.Context, events []registrar.Event) (sent int) {
 // Read reads the event that an image of the stream is; false when it is another item.
 type Read func(image []byte) (e registrar.Event, ok bool, err error)
 
-// Images makes what the relay does with images of the stream: it sends those that are events. It tells how many images it was
-// done with; the one after them could not be read, or not be sent.
+// Images makes what the relay does with images of the stream: it sends those that are events. It tells how many images
+// it was done with; the one after them could not be read, or not be sent.
 func (r Relay) Images(read Read) func(ctx context.Context, images [][]byte) (done int) {
 	return func(ctx context.Context, images [][]byte) int {
 		var events []registrar.Event

@@ -46,7 +46,8 @@ func TestSend_GoesToThoseWhoAsked(t *testing.T) {
 		Queues: map[string]events.Queue{"mail": mail, "seats": seats}, Log: slog.New(slog.DiscardHandler),
 	}
 	all := []registrar.Event{
-		event("1", registrar.RegistrationEnrolled), event("2", "term.created"), event("3", registrar.RegistrationDropped), event("4", registrar.ImportEnded),
+		event("1", registrar.RegistrationEnrolled), event("2", "term.created"), event("3", registrar.RegistrationDropped),
+		event("4", registrar.ImportEnded),
 	}
 	if sent := relay.Send(t.Context(), all); sent != 4 {
 		t.Errorf("%d sent of 4", sent)
@@ -81,7 +82,8 @@ func TestImages_ReportTheFirstThatFailed(t *testing.T) {
 			}
 			var logs bytes.Buffer
 			relay := events.Relay{
-				Subscriptions: events.Subscriptions{"mail": {registrar.RegistrationEnrolled}}, Queues: map[string]events.Queue{"mail": q},
+				Subscriptions: events.Subscriptions{"mail": {registrar.RegistrationEnrolled}}, Queues: map[string]events.Queue{
+					"mail": q},
 				Log: slog.New(slog.NewTextHandler(&logs, nil)),
 			}
 			var images [][]byte
@@ -108,7 +110,8 @@ func TestImages_ReportTheFirstThatFailed(t *testing.T) {
 }
 
 func TestSubscriptions_AreReadAsTheyAreWritten(t *testing.T) {
-	all := events.Subscriptions{"seats": {registrar.RegistrationDropped, registrar.RegistrationEnrolled}, "mail": {registrar.ImportEnded}}
+	all := events.Subscriptions{"seats": {registrar.RegistrationDropped, registrar.RegistrationEnrolled},
+		"mail": {registrar.ImportEnded}}
 	text := all.String()
 	if text != "mail=import.ended;seats=registration.dropped,registration.enrolled" {
 		t.Errorf("written as %q", text)
@@ -120,7 +123,8 @@ func TestSubscriptions_AreReadAsTheyAreWritten(t *testing.T) {
 	if none, err := events.ParseSubscriptions(""); err != nil || len(none) != 0 {
 		t.Errorf("nothing: %v, %v", none, err)
 	}
-	for _, bad := range []string{"mail", "=term.created", "mail=term.eaten", "mail=term.created;mail=term.deleted", "mail="} {
+	for _, bad := range []string{"mail", "=term.created", "mail=term.eaten", "mail=term.created;mail=term.deleted",
+		"mail="} {
 		if got, err := events.ParseSubscriptions(bad); err == nil {
 			t.Errorf("%q was read as %v", bad, got)
 		}

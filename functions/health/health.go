@@ -28,7 +28,8 @@ type output struct {
 // Get tells whether the system can answer.
 func Get(store Store) api.Operation {
 	return api.Define(api.Spec{
-		ID: "health-get", Method: http.MethodGet, Path: "/health", Summary: "Tell whether the system can answer", Tag: "health",
+		ID: "health-get", Method: http.MethodGet, Path: "/health", Summary: "Tell whether the system can answer",
+		Tag:         "health",
 		Description: "503 or 500 when it cannot reach its records.", Access: api.Public,
 	}, func(ctx context.Context, _ *struct{}) (*output, error) {
 		if err := store.Reachable(ctx); err != nil {

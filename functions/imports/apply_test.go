@@ -109,7 +109,8 @@ const header = "course_crn,short_name,full_name,course_type,course_credit_hours,
 	"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 
 func row(crn, room, instructors string) string {
-	return crn + ",CSCI-1100,Title,LEC,4,M,10:00AM,11:50AM,2025-01-13,2025-05-01," + room + "," + instructors + ",30,01,,,[],School\n"
+	return crn + ",CSCI-1100,Title,LEC,4,M,10:00AM,11:50AM,2025-01-13,2025-05-01," + room + "," + instructors +
+		",30,01,,,[],School\n"
 }
 
 // Whatever stands in one cell, the import ends, and every section that it stored is one that the domain takes. A
@@ -251,8 +252,9 @@ func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 			"empty":          strings.NewReader(""),
 			"lacks":          strings.NewReader("a,b\n"),
 			"cannot be read": strings.NewReader("a\"b,c\n"),
-			"64 MiB":         io.MultiReader(strings.NewReader(file), strings.NewReader(strings.Repeat(strings.Repeat("x", 1<<19)+"\n", 129))),
-			"1 MiB":          io.MultiReader(strings.NewReader(file), strings.NewReader(strings.Repeat("x", 2<<20))),
+			"64 MiB": io.MultiReader(strings.NewReader(file),
+				strings.NewReader(strings.Repeat(strings.Repeat("x", 1<<19)+"\n", 129))),
+			"1 MiB": io.MultiReader(strings.NewReader(file), strings.NewReader(strings.Repeat("x", 2<<20))),
 		} {
 			o := openOffice(t)
 			im, err := o.applies(o.asked(kind), file)

@@ -46,9 +46,12 @@ type createInput struct {
 func Create(store CreateStore, uploads Uploads, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "imports-create", Method: http.MethodPost, Path: "/v1/imports", Summary: "Ask for an import", Tag: "imports",
-		Description: "Upload the file to the address in the answer; its arrival starts the import. Files of sections are CSV as the YACS " +
-			"project publishes them; files of registrations are CSV with the columns student_number, term (its code) and crn. Files of students " +
-			"and instructors are CSV with the columns number, given_name, family_name (or name), email, status, active and role, or users.csv of " +
+		Description: "Upload the file to the address in the answer; its arrival starts the import. Files of sections are " +
+			"CSV as the YACS " +
+			"project publishes them; files of registrations are CSV with the columns student_number, term (its code) and crn. " +
+			"Files of students " +
+			"and instructors are CSV with the columns number, given_name, family_name (or name), email, status, active and " +
+			"role, or users.csv of " +
 			"OneRoster or Canvas: the header tells. An empty cell keeps what is there.",
 		Access: api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NotFound, registrar.IdempotencyMismatch},

@@ -21,7 +21,8 @@ type signer struct{ now *time.Time }
 
 func (s signer) PresignUpload(_ context.Context, key string) (registrar.Upload, error) {
 	return registrar.Upload{
-		Method: http.MethodPut, URL: fmt.Sprint("https://bucket.example/", key, "?signed=", s.now.Unix()), Until: s.now.Add(registrar.UploadTime),
+		Method: http.MethodPut, URL: fmt.Sprint("https://bucket.example/", key, "?signed=", s.now.Unix()), Until: s.now.Add(
+			registrar.UploadTime),
 	}, nil
 }
 

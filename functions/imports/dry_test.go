@@ -163,7 +163,8 @@ func TestDryRun_ForetellsRegistrations(t *testing.T) {
 		o.NewStudent(fmt.Sprintf("S%d", n), "A", "B")
 	}
 	lines := []string{"student_number,term,crn"}
-	for _, r := range []string{"S0 100", "S1 100", "S2 100", "S3 100", "S1 200", "S1 200", "S1 300", "S1 301", "S9 200", "S2 999"} {
+	for _, r := range []string{"S0 100", "S1 100", "S2 100", "S3 100", "S1 200", "S1 200", "S1 300", "S1 301", "S9 200",
+		"S2 999"} {
 		student, crn, _ := strings.Cut(r, " ")
 		lines = append(lines, student+",2025-SPRING,"+crn)
 	}
@@ -197,7 +198,8 @@ func TestThreshold_ChangesAllOrNothing(t *testing.T) {
 		strings.NewReader(file),
 	) // ten of sixty are too many
 	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "nothing was changed") ||
-		im.Rows != (registrar.ImportRows{Read: 60, Refused: 10}) || im.Changed != (registrar.ImportChanges{}) || len(o.problems(im)) != 10 {
+		im.Rows != (registrar.ImportRows{Read: 60, Refused: 10}) || im.Changed != (registrar.ImportChanges{}) ||
+		len(o.problems(im)) != 10 {
 		t.Errorf("%v, the import is %s (%s), %+v, %+v", err, im.State, im.Reason, im.Rows, im.Changed)
 	}
 	if n := seats(); n != 0 || len(o.Refused.Events()) != 0 {

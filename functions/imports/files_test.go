@@ -138,38 +138,60 @@ func TestFilesOfOffices(t *testing.T) {
 		problems []problem
 		failed   string // part of the reason
 	}{
-		{files: []string{"01-no-full-name"}, rows: registrar.ImportRows{Read: 1, Applied: 1}, changed: registrar.ImportChanges{Created: 3},
-			want: map[string]string{"90001": strings.Replace(kites, "Introduction to Kites", "INTRO TO KITES", 1) + mr + ada}},
-		{files: []string{"02-type-sem"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
-			"90001": strings.Replace(kites, "lecture", "seminar", 1) + mr + ada, "90002": strings.Replace(kites, "lecture", "unknown", 1) + mr + ada,
-			"90003": strings.Replace(kites, "lecture", "unknown", 1) + mr + ada}},
-		{files: []string{"03-first-row-test-block"}, rows: registrar.ImportRows{Read: 2, Applied: 2}, changed: registrar.ImportChanges{Created: 3},
-			want: map[string]string{"90001": kites + w + "," + mr + ada}},
-		{files: []string{"05a-good"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 7}, want: three},
-		{files: []string{"05a-good", "05b-same-saved-by-excel"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Unchanged: 4}, want: three},
-		{files: []string{"08-semester-of-another-term"}, rows: registrar.ImportRows{Read: 1, Refused: 1}, want: map[string]string{}, failed: "refused",
-			problems: []problem{{2, "course_start_date", "day of the term", true}, {2, "course_end_date", "day of the term", true}, {2, "semester", "another term than the import's, 2030-FALL", true}}},
-		{files: []string{"09-blank-lines"}, rows: registrar.ImportRows{Read: 2, Applied: 1, Refused: 1}, changed: registrar.ImportChanges{Created: 3},
+		{files: []string{"01-no-full-name"}, rows: registrar.ImportRows{Read: 1, Applied: 1},
+			changed: registrar.ImportChanges{Created: 3},
+			want: map[string]string{"90001": strings.Replace(kites, "Introduction to Kites", "INTRO TO KITES", 1) + mr +
+				ada}},
+		{files: []string{"02-type-sem"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
+				"90001": strings.Replace(kites, "lecture", "seminar", 1) + mr + ada, "90002": strings.Replace(kites, "lecture",
+					"unknown", 1) + mr + ada,
+				"90003": strings.Replace(kites, "lecture", "unknown", 1) + mr + ada}},
+		{files: []string{"03-first-row-test-block"}, rows: registrar.ImportRows{Read: 2, Applied: 2},
+			changed: registrar.ImportChanges{Created: 3},
+			want:    map[string]string{"90001": kites + w + "," + mr + ada}},
+		{files: []string{"05a-good"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Created: 7}, want: three},
+		{files: []string{"05a-good", "05b-same-saved-by-excel"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Unchanged: 4}, want: three},
+		{files: []string{"08-semester-of-another-term"}, rows: registrar.ImportRows{Read: 1, Refused: 1},
+			want: map[string]string{}, failed: "refused",
+			problems: []problem{{2, "course_start_date", "day of the term", true}, {2, "course_end_date", "day of the term",
+				true}, {2, "semester", "another term than the import's, 2030-FALL", true}}},
+		{files: []string{"09-blank-lines"}, rows: registrar.ImportRows{Read: 2, Applied: 1, Refused: 1},
+			changed:  registrar.ImportChanges{Created: 3},
 			want:     map[string]string{"90001": kites + mr + ada},
 			problems: []problem{{5, "course_max_enroll", "whole number", true}}},
-		{files: []string{"11-header-wider-than-rows"}, rows: registrar.ImportRows{Read: 1, Applied: 1}, changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
-		{files: []string{"13-comma-rows-at-end"}, rows: registrar.ImportRows{Read: 1, Applied: 1}, changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
-		{files: []string{"14-semicolons"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 7}, want: three},
+		{files: []string{"11-header-wider-than-rows"}, rows: registrar.ImportRows{Read: 1, Applied: 1},
+			changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
+		{files: []string{"13-comma-rows-at-end"}, rows: registrar.ImportRows{Read: 1, Applied: 1},
+			changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
+		{files: []string{"14-semicolons"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Created: 7}, want: three},
 		{files: []string{"18-xlsx"}, want: map[string]string{}, failed: "Excel workbook (xlsx), not CSV: open it, choose"},
-		{files: []string{"20-header-upper-case"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 7}, want: three},
-		{files: []string{"21-times-with-space"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 5},
+		{files: []string{"20-header-upper-case"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Created: 7}, want: three},
+		{files: []string{"21-times-with-space"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed:  registrar.ImportChanges{Created: 5},
 			want:     map[string]string{"90001": kites + mr + ada, "90002": kites + mr + ada, "90003": kites + mr + ada},
 			problems: []problem{{4, "course_start_time", "neither AM nor PM", false}}},
-		{files: []string{"22-credits"}, rows: registrar.ImportRows{Read: 4, Applied: 3, Refused: 1}, changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
-			"90001": kites + mr + ada, "90002": strings.Replace(kites, "4-4", "3-4", 1) + mr + ada, "90003": strings.Replace(kites, "4-4", "1-4", 1) + mr + ada},
-			problems: []problem{{3, "short_name", "credits", false}, {4, "short_name", "credits", false}, {5, "course_credit_hours", "is a date: a spreadsheet made it", true}}},
-		{files: []string{"23-staff"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 4},
-			want: map[string]string{"90001": kites + mr + "|", "90002": kites + mr + "|", "90003": kites + mr + "|"}},
-		{files: []string{"25-conflicting-rows"}, rows: registrar.ImportRows{Read: 2, Applied: 2}, changed: registrar.ImportChanges{Created: 3},
-			want: map[string]string{"90001": kites + w + "," + mr + ada}, problems: []problem{
-				{3, "full_name", "disagree: what row 2 says stands", false}, {3, "course_section", "disagree", false}, {3, "course_credit_hours", "disagree", false}, {3, "course_max_enroll", "disagree", false}}},
-		{files: []string{"27-not-together"}, rows: registrar.ImportRows{Read: 3, Applied: 3}, changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
-			"90001": kites + w + "," + mr + ada, "90002": strings.Replace(kites, "1010", "1020", 1) + mr + ada}},
+		{files: []string{"22-credits"}, rows: registrar.ImportRows{Read: 4, Applied: 3, Refused: 1},
+			changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
+				"90001": kites + mr + ada, "90002": strings.Replace(kites, "4-4", "3-4", 1) + mr + ada, "90003": strings.Replace(
+					kites, "4-4", "1-4", 1) + mr + ada},
+			problems: []problem{{3, "short_name", "credits", false}, {4, "short_name", "credits", false},
+				{5, "course_credit_hours", "is a date: a spreadsheet made it", true}}},
+		{files: []string{"23-staff"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Created: 4},
+			want:    map[string]string{"90001": kites + mr + "|", "90002": kites + mr + "|", "90003": kites + mr + "|"}},
+		{files: []string{"25-conflicting-rows"}, rows: registrar.ImportRows{Read: 2, Applied: 2},
+			changed: registrar.ImportChanges{Created: 3},
+			want:    map[string]string{"90001": kites + w + "," + mr + ada}, problems: []problem{
+				{3, "full_name", "disagree: what row 2 says stands", false}, {3, "course_section", "disagree", false},
+				{3, "course_credit_hours", "disagree", false}, {3, "course_max_enroll", "disagree", false}}},
+		{files: []string{"27-not-together"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
+			changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
+				"90001": kites + w + "," + mr + ada, "90002": strings.Replace(kites, "1010", "1020", 1) + mr + ada}},
 	} {
 		name := strings.Join(c.files, ", then ")
 		t.Run(name, func(t *testing.T) {
@@ -230,12 +252,14 @@ func TestAnEmptyCellDeletesNothing(t *testing.T) {
 	full := "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	const (
-		stated  = "1,KITE-1010,Kites,LAB,4,M,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 1,Ada King,30,01,About kites,Prose,['KITE 1000'],Science\n"
-		another = "1,KITE-1010,Kites,LAB,4,W,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 1,Ada King,30,01,About kites,Prose,['KITE 1000'],Science\n"
-		silent  = "1,KITE-1010,,,,,,,,,,,,,,,,\n"
-		staff   = "1,KITE-1010,,,,,,,,,,Staff,,,,,[],\n"
-		noRoom  = "1,KITE-1010,,,,M,10:00AM,11:50AM,2030-08-28,2030-12-20,TBA,,,,,,,\n"
-		moved   = "1,KITE-1010,,,,F,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 2,,,,,,,\n"
+		stated = "1,KITE-1010,Kites,LAB,4,M,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 1,Ada King,30,01,About " +
+			"kites,Prose,['KITE 1000'],Science\n"
+		another = "1,KITE-1010,Kites,LAB,4,W,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 1,Ada King,30,01,About " +
+			"kites,Prose,['KITE 1000'],Science\n"
+		silent = "1,KITE-1010,,,,,,,,,,,,,,,,\n"
+		staff  = "1,KITE-1010,,,,,,,,,,Staff,,,,,[],\n"
+		noRoom = "1,KITE-1010,,,,M,10:00AM,11:50AM,2030-08-28,2030-12-20,TBA,,,,,,,\n"
+		moved  = "1,KITE-1010,,,,F,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 2,,,,,,,\n"
 	)
 	complete := func(im *registrar.Import) { im.Complete = true }
 	const was = "M 10:00-11:50 2030-08-28 2030-12-20 Hall 1,W 10:00-11:50 2030-08-28 2030-12-20 Hall 1"
@@ -338,12 +362,17 @@ func TestTheTitleOfASection(t *testing.T) {
 	long := func(crn, title string) string { return "X," + row2030(crn, title) }
 	short := func(crn, title string) string { return title + "," + row2030(crn, "") }
 	for _, step := range []struct{ name, file, want string }{
-		{"two short titles", short("1", "KITES: RED") + short("2", "KITES: BLUE"), "KITES: RED: 1 KITES: RED, 2 KITES: BLUE (own)"},
+		{"two short titles", short("1", "KITES: RED") + short("2", "KITES: BLUE"),
+			"KITES: RED: 1 KITES: RED, 2 KITES: BLUE (own)"},
 		{"a long one", long("3", "Kites") + short("1", "KITES: RED"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites"},
-		{"a topic", long("3", "Kites") + long("4", "Kites of Paper"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites, 4 Kites of Paper (own)"},
-		{"a short one beside the long one", short("5", "KITES"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites, 4 Kites of Paper (own), 5 Kites"},
-		{"the course is renamed", long("3", "Flight"), "Flight: 1 Flight, 2 KITES: BLUE (own), 3 Flight, 4 Kites of Paper (own), 5 Flight"},
-		{"the topic is none any more", long("4", "Flight"), "Flight: 1 Flight, 2 KITES: BLUE (own), 3 Flight, 4 Flight, 5 Flight"},
+		{"a topic", long("3", "Kites") + long("4", "Kites of Paper"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites, 4 " +
+			"Kites of Paper (own)"},
+		{"a short one beside the long one", short("5", "KITES"), "Kites: 1 Kites, 2 KITES: BLUE (own), 3 Kites, 4 Kites of " +
+			"Paper (own), 5 Kites"},
+		{"the course is renamed", long("3", "Flight"), "Flight: 1 Flight, 2 KITES: BLUE (own), 3 Flight, 4 Kites of Paper " +
+			"(own), 5 Flight"},
+		{"the topic is none any more", long("4", "Flight"), "Flight: 1 Flight, 2 KITES: BLUE (own), 3 Flight, 4 Flight, 5 " +
+			"Flight"},
 	} {
 		o.imports(strings.NewReader(wide + step.file))
 		for _, s := range o.sections() { // the titles follow in the course's own time
@@ -419,7 +448,8 @@ func TestAnotherUniversityIsAMapping(t *testing.T) {
 	byMapping := func(im *registrar.Import) { im.Format, im.Mapping = registrar.FormatMapping, string(mapping) }
 	im := o.imports(strings.NewReader(string(file)), byMapping)
 	want := map[string]string{
-		"4711": "CHC/LAT 61 A|Latin American Studies|lecture|4-4|25|open|F 09:00-09:50 2030-09-02 2030-12-12 Hall 6,MW 14:00-15:20 2030-09-02 2030-12-12 Hall 4|Bo Li,José García",
+		"4711": "CHC/LAT 61 A|Latin American Studies|lecture|4-4|25|open|F 09:00-09:50 2030-09-02 2030-12-12 Hall 6,MW " +
+			"14:00-15:20 2030-09-02 2030-12-12 Hall 4|Bo Li,José García",
 		"4712": "I&C SCI 10A A|How Computers Work|lecture|3-4|25|open|TR 08:00-09:20 2030-09-02 2030-12-12 Hall 5|Ada King",
 		"4713": "I&C SCI 10A B|How Computers Work|discussion|3-4|25|cancelled|F 14:00-14:50 2030-09-02 2030-12-12 |",
 	}
@@ -484,7 +514,8 @@ func countRows(t *testing.T, file io.Reader) counted {
 			if room == "TBA" {
 				room = ""
 			}
-			meetings[strings.Join([]string{crn, at(row, "course_days_of_the_week"), at(row, "course_start_time"), at(row, "course_end_time"),
+			meetings[strings.Join([]string{crn, at(row, "course_days_of_the_week"), at(row, "course_start_time"),
+				at(row, "course_end_time"),
 				at(row, "course_start_date"), at(row, "course_end_date"), room}, "|")] = true
 		}
 		for _, name := range strings.Split(at(row, "course_instructor"), "/") {
@@ -500,8 +531,14 @@ func countRows(t *testing.T, file io.Reader) counted {
 // Real terms are imported whole, but for what no person could read; a second import changes nothing.
 func TestRealTerms(t *testing.T) {
 	for name, term := range map[string]func(*office) *office{
-		"rpi-fall-2022.csv": func(o *office) *office { return o.inTerm("2022-FALL", "Fall 2022", "2022-08-29", "2022-12-21") },
-		"rpi-fall-2024.csv": func(o *office) *office { return o.inTerm("2024-FALL", "Fall 2024", "2024-08-26", "2024-12-21") },
+		"rpi-fall-2022.csv": func(o *office) *office {
+			return o.inTerm("2022-FALL", "Fall 2022", "2022-08-29",
+				"2022-12-21")
+		},
+		"rpi-fall-2024.csv": func(o *office) *office {
+			return o.inTerm("2024-FALL", "Fall 2024", "2024-08-26",
+				"2024-12-21")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -48,8 +48,10 @@ func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Tell where an import stands",
 		Tag: "imports",
-		Description: "With a page of problems, or of what a dry run foretells; limit and cursor page through them. An import of registrations " +
-			"whose worker failed goes on where it stopped. One of another kind is run again, from the first row on: counts and problems are of " +
+		Description: "With a page of problems, or of what a dry run foretells; limit and cursor page through them. An " +
+			"import of registrations " +
+			"whose worker failed goes on where it stopped. One of another kind is run again, from the first row on: counts " +
+			"and problems are of " +
 			"its last run, and a cursor of an earlier one is refused. Problems are kept for 400 days.",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *getInput) (*getOutput, error) {

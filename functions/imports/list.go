@@ -29,7 +29,8 @@ type listInput struct {
 func List(store ListStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "imports-list", Method: http.MethodGet, Path: "/v1/imports", Summary: "List imports", Tag: "imports",
-		Description: "The newest first. With a filter a page may have fewer imports than its limit, or none, and still be followed by another: " +
+		Description: "The newest first. With a filter a page may have fewer imports than its limit, or none, and still be " +
+			"followed by another: " +
 			"go on while there is a cursor. The list may lag behind by a moment.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Import], error) {

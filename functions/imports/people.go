@@ -431,7 +431,8 @@ func (l personList) provisional(
 			return p, true, ""
 		}
 	}
-	return p, false, "a schedule names somebody who may be this person or another: the record of that name stays provisional"
+	return p, false, "a schedule names somebody who may be this person or another: the record of that name stays " +
+		"provisional"
 }
 
 // applyInstructor states an instructor. What a row does not say stays; nobody is removed.

@@ -67,9 +67,10 @@ func (o *office) twice(kind registrar.ImportKind, file string) registrar.Import 
 func (o *office) peopleEvents() (n int) {
 	o.T.Helper()
 	filter := registrar.EventFilter{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)}
-	for _, e := range registrartest.All(o.T, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
-		return o.Events(o.T.Context(), filter, p)
-	}) {
+	for _, e := range registrartest.All(o.T, registrar.MaxPage,
+		func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+			return o.Events(o.T.Context(), filter, p)
+		}) {
 		if e.Record.Kind == registrar.KindStudent || e.Record.Kind == registrar.KindInstructor {
 			n++
 		}
@@ -96,21 +97,25 @@ func TestApply_Students(t *testing.T) {
 		fmt.Fprintf(&file, "S%03d,Given%d,Family%d,s%d@example.edu,\n", n, n, n, n)
 	}
 	file.WriteString(
-		"S200,,Suharto,,active\nS201,A,B,not an address,\nS000,A,B,,\nS202,A,B,S1@example.edu,\n,A,B,,\nS203,,,,\nS204,A,B,,deleted\nS205,A,B,,perhaps\nbroken\n",
+		"S200,,Suharto,,active\nS201,A,B,not an " +
+			"address,\nS000,A,B,,\nS202,A,B,S1@example.edu,\n,A,B,,\nS203,,,,\nS204,A,B,,deleted\nS205,A,B,,perhaps\nbroken\n",
 	)
 	im := o.twice(registrar.ImportStudents, file.String())
-	if want := (registrar.ImportRows{Read: 129, Applied: 121, Refused: 7, Skipped: 1}); im.State != registrar.ImportFinished ||
+	if want := (registrar.ImportRows{Read: 129, Applied: 121, Refused: 7,
+		Skipped: 1}); im.State != registrar.ImportFinished ||
 		im.Rows != want ||
 		im.Changed.Created != 121 ||
 		im.Format != "people-csv" {
 		t.Errorf("%s (%s), %s: %+v, %+v", im.State, im.Reason, im.Format, im.Rows, im.Changed)
 	}
-	if want := "123 email true, 124 number true, 125 email true, 126 number true, 127 family_name true, 129 status true, 130  true"; o.told(
+	if want := "123 email true, 124 number true, 125 email true, 126 number true, 127 family_name true, 129 status " +
+		"true, 130  true"; o.told(
 		im,
 	) != want {
 		t.Errorf("%s, want %s", o.told(im), want)
 	}
-	changed := "EMAIL,Status,number,given name\n,,s001,Other\nnew@example.edu,inactive,S002,\n,,S003,\n,tobedeleted,S999,X\ns4@example.edu,,S005,\n"
+	changed := "EMAIL,Status,number,given " +
+		"name\n,,s001,Other\nnew@example.edu,inactive,S002,\n,,S003,\n,tobedeleted,S999,X\ns4@example.edu,,S005,\n"
 	im = o.twice(registrar.ImportStudents, changed)
 	if want := (registrar.ImportChanges{Updated: 2, Unchanged: 1}); im.Changed != want || im.Rows.Refused != 1 ||
 		im.Rows.Skipped != 1 {
@@ -158,7 +163,8 @@ func TestApply_StudentsOfOtherSystems(t *testing.T) {
 // sections and all; where two may be meant it stays, and the report says so. Placeholders make nobody.
 func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 	o := openOffice(t)
-	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
+	if im, err := o.applies(o.asked(registrar.ImportSections),
+		strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
 		im.State != registrar.ImportFinished {
 		t.Fatalf("%v, %s", err, im.Reason)
 	}
@@ -202,7 +208,8 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 		!named("Carl Gauss").Provisional {
 		t.Error("who is known by a name alone is provisional, and nobody else")
 	}
-	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
+	if im, err := o.applies(o.asked(registrar.ImportSections),
+		strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
 		im.Changed.Created+im.Changed.Updated != 0 {
 		t.Errorf("%v: the schedule again changed %+v", err, im.Changed)
 	}
@@ -253,8 +260,8 @@ func TestApply_TooManyInstructors(t *testing.T) {
 	}
 }
 
-// Files of all kinds are read alike: in Windows-1252, of which a note is made once, or in UTF-8 of any form; what is stored is NFC
-// without the space around it.
+// Files of all kinds are read alike: in Windows-1252, of which a note is made once, or in UTF-8 of any form; what is
+// stored is NFC without the space around it.
 func TestApply_ReadsTheLettersOfAllKinds(t *testing.T) {
 	o := openOffice(t)
 	windows := strings.NewReplacer("é", "\xe9", "ü", "\xfc", "Ü", "\xdc", "\u00a0", "\xa0").Replace
@@ -269,8 +276,10 @@ func TestApply_ReadsTheLettersOfAllKinds(t *testing.T) {
 		name string
 		of   func(string) string
 		note bool
-	}{{"decomposed", decomposed, false}, {"Windows-1252", windows, true}, {"composed", func(s string) string { return s }, false}} {
-		for kind, file := range map[registrar.ImportKind]string{registrar.ImportStudents: students, registrar.ImportInstructors: instructors} {
+	}{{"decomposed", decomposed, false}, {"Windows-1252", windows, true}, {"composed", func(s string) string { return s },
+		false}} {
+		for kind, file := range map[registrar.ImportKind]string{registrar.ImportStudents: students,
+			registrar.ImportInstructors: instructors} {
 			im := o.brings(kind, form.of(file))
 			o.wantLetters(form.name, form.note, im)
 			if form.name != "decomposed" && im.Changed.Created+im.Changed.Updated > 0 {

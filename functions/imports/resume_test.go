@@ -206,7 +206,8 @@ func TestApply_GoesOnWithTheSameFileAlone(t *testing.T) {
 	o.NewStudent("U1", "Ann", "Able")
 	id := o.asked(registrar.ImportRegistrations)
 	passing := errors.New("connection reset")
-	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,x\n", 60), passing)); !errors.Is(
+	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,x\n", 60),
+		passing)); !errors.Is(
 		err,
 		passing,
 	) ||

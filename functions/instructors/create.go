@@ -21,7 +21,8 @@ type createInput struct {
 // Create adds an instructor.
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "instructors-create", Method: http.MethodPost, Path: "/v1/instructors", Summary: "Create an instructor", Tag: "instructors",
+		ID: "instructors-create", Method: http.MethodPost, Path: "/v1/instructors", Summary: "Create an instructor",
+		Tag:         "instructors",
 		Description: "No other instructor has the same e-mail address; namesakes are possible.",
 		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},

@@ -22,9 +22,11 @@ type deleteInput struct {
 // Delete removes an instructor.
 func Delete(store DeleteStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "instructors-delete", Method: http.MethodDelete, Path: "/v1/instructors/{id}", Summary: "Delete an instructor", Tag: "instructors",
+		ID: "instructors-delete", Method: http.MethodDelete, Path: "/v1/instructors/{id}", Summary: "Delete an instructor",
+		Tag:         "instructors",
 		Description: "Refused while anything depends on it: sections that the instructor teaches. If-Match is optional.",
-		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
+		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound,
+			registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
 		id := registrar.InstructorID(in.ID)
 		return nil, api.Delete(in.IfMatchInput,

@@ -16,7 +16,8 @@ type GetStore interface {
 // Get shows an instructor.
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "instructors-get", Method: http.MethodGet, Path: "/v1/instructors/{id}", Summary: "Get an instructor", Tag: "instructors",
+		ID: "instructors-get", Method: http.MethodGet, Path: "/v1/instructors/{id}", Summary: "Get an instructor",
+		Tag:         "instructors",
 		Description: "The ETag is the version, which a change has to name.",
 		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Instructor], error) {

@@ -1,6 +1,6 @@
-// Package instructors has the HTTP operations on instructors, one file each. It knows the domain, shared/api and what it
-// needs of a store, as small interfaces; no AWS. Start with instructor.go, the form that clients see; each folder below is
-// one Lambda.
+// Package instructors has the HTTP operations on instructors, one file each. It knows the domain, shared/api and what
+// it needs of a store, as small interfaces; no AWS. Start with instructor.go, the form that clients see; each folder
+// below is one Lambda.
 package instructors
 
 import (
@@ -33,7 +33,8 @@ type Instructor struct {
 }
 
 func show(p registrar.Instructor) Instructor {
-	return Instructor{ID: string(p.ID), Name: string(p.Name), Email: string(p.Email), Number: string(p.Number), Provisional: p.Provisional, Stamp: api.StampOf(p.Stamp)}
+	return Instructor{ID: string(p.ID), Name: string(p.Name), Email: string(p.Email), Number: string(p.Number),
+		Provisional: p.Provisional, Stamp: api.StampOf(p.Stamp)}
 }
 
 func (c InstructorChange) change(p registrar.Instructor) registrar.Instructor {
@@ -44,5 +45,6 @@ func (c InstructorChange) change(p registrar.Instructor) registrar.Instructor {
 }
 
 func (n NewInstructor) instructor() registrar.Instructor {
-	return InstructorChange{Name: &n.Name, Email: api.Stated(n.Email), Number: api.Stated(n.Number)}.change(registrar.Instructor{})
+	return InstructorChange{Name: &n.Name, Email: api.Stated(n.Email), Number: api.Stated(n.Number)}.change(
+		registrar.Instructor{})
 }

@@ -20,7 +20,8 @@ type listInput struct {
 // List pages through instructors.
 func List(store ListStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "instructors-list", Method: http.MethodGet, Path: "/v1/instructors", Summary: "List instructors", Tag: "instructors",
+		ID: "instructors-list", Method: http.MethodGet, Path: "/v1/instructors", Summary: "List instructors",
+		Tag:         "instructors",
 		Description: "By name.", Access: api.Public,
 	}, func(ctx context.Context, in *listInput) (*api.List[Instructor], error) {
 		page, err := store.Instructors(ctx, in.Request())

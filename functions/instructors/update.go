@@ -23,7 +23,8 @@ type updateInput struct {
 // Update changes an instructor.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "instructors-update", Method: http.MethodPatch, Path: "/v1/instructors/{id}", Summary: "Change an instructor", Tag: "instructors",
+		ID: "instructors-update", Method: http.MethodPatch, Path: "/v1/instructors/{id}", Summary: "Change an instructor",
+		Tag:         "instructors",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Instructor], error) {

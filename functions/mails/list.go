@@ -12,7 +12,8 @@ import (
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
+	OpenMails(ctx context.Context, state registrar.MailState, at time.Time,
+		page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
 }
 
 type listInput struct {
@@ -24,8 +25,9 @@ type listInput struct {
 func List(store ListStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "mails-list", Method: http.MethodGet, Path: "/v1/mails", Summary: "List mails that lie open", Tag: "mail",
-		Description: "Longest open first. One that was about to be sent when its function ended is unknown from the end of its claim on.",
-		Access:      api.Registrar,
+		Description: "Longest open first. One that was about to be sent when its function ended is unknown from the end of " +
+			"its claim on.",
+		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Mail], error) {
 		now := system.Clock()
 		page, err := store.OpenMails(ctx, registrar.MailState(strings.ToUpper(in.State)), now, in.Request())

@@ -1,7 +1,7 @@
-// Package mails has the HTTP operations by which an operator sees and settles mail that lies open: of which nobody knows
-// whether it was sent, or which was refused. It knows the domain, shared/api and what it needs of a store, as small
-// interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda. What sends mail is
-// package notifications.
+// Package mails has the HTTP operations by which an operator sees and settles mail that lies open: of which nobody
+// knows whether it was sent, or which was refused. It knows the domain, shared/api and what it needs of a store, as
+// small interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda. What
+// sends mail is package notifications.
 package mails
 
 import (
@@ -30,8 +30,10 @@ type Mail struct {
 func show(m registrar.Mail, at time.Time) Mail {
 	student, _ := m.Recipient.Student()
 	shown := Mail{
-		ID: string(m.ID), Kind: string(m.Kind), State: string(m.StateAt(at)), Reason: m.Reason, Event: string(m.Event), Student: string(student),
-		Section: string(m.Section), Import: string(m.Import), At: api.TimeOf(m.At), Message: m.Message, Claims: m.Claims, Stamp: api.StampOf(m.Stamp),
+		ID: string(m.ID), Kind: string(m.Kind), State: string(m.StateAt(at)), Reason: m.Reason, Event: string(m.Event),
+		Student: string(student),
+		Section: string(m.Section), Import: string(m.Import), At: api.TimeOf(m.At), Message: m.Message, Claims: m.Claims,
+		Stamp: api.StampOf(m.Stamp),
 	}
 	if m.State == registrar.MailClaimed && m.StateAt(at) == registrar.MailUnknown {
 		shown.Reason = "whoever claimed it ended without a word"

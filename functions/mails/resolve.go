@@ -12,8 +12,8 @@ import (
 type ResolveStore interface {
 	// Mail reads a mail. It returns [*registrar.AnsweredBefore] when the key has an answer.
 	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
-	// ResolveMail writes the mail over the version before, with the event and the answer; [registrar.ErrStale] when that is no
-	// longer stored.
+	// ResolveMail writes the mail over the version before, with the event and the answer; [registrar.ErrStale] when that
+	// is no longer stored.
 	ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error
 }
 
@@ -31,10 +31,13 @@ type resolveInput struct {
 // Resolve settles a mail that lies open.
 func Resolve(store ResolveStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "mails-resolve", Method: http.MethodPost, Path: "/v1/mails/{id}/resolution", Summary: "Settle a mail that lies open", Tag: "mail",
-		Description: "A mail that is to be sent again is written anew within seconds, unless its recipient does not want its kind any more, " +
+		ID: "mails-resolve", Method: http.MethodPost, Path: "/v1/mails/{id}/resolution", Summary: "Settle a mail that lies " +
+			"open", Tag: "mail",
+		Description: "A mail that is to be sent again is written anew within seconds, unless its recipient does not want " +
+			"its kind any more, " +
 			"or its address bounced or complained meanwhile.",
-		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.StateForbids, registrar.IdempotencyMismatch},
+		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.StateForbids,
+			registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *resolveInput) (*api.Read[Mail], error) {
 		out, err := resolve(ctx, store, in, system)
 		if err != nil {

@@ -21,8 +21,8 @@ type FeedbackStore interface {
 // message, and the same among the dead letters. Another time is not used.
 const oldestReport = 2 * 14 * 24 * time.Hour
 
-// Feedback makes the work of the function notifications-feedback. To suppress an address twice is as good as once, so reports
-// need no claim.
+// Feedback makes the work of the function notifications-feedback. To suppress an address twice is as good as once, so
+// reports need no claim.
 func Feedback(s consumer.Settings, store FeedbackStore) consumer.Handler {
 	return consumer.Each(s, consumer.Work[feedback.Report]{
 		Name: "notifications-feedback",
@@ -48,7 +48,8 @@ func Feedback(s consumer.Settings, store FeedbackStore) consumer.Handler {
 				s.Log.WarnContext(ctx, "the time of feedback is not near the function's clock, which is used instead",
 					"kind", r.Kind, "mail", r.Mail)
 			}
-			s.Log.InfoContext(ctx, "feedback on a mail", "kind", r.Kind, "detail", r.Detail, "mail", r.Mail, "suppressed", len(r.Suppressions))
+			s.Log.InfoContext(ctx, "feedback on a mail", "kind", r.Kind, "detail", r.Detail, "mail", r.Mail, "suppressed",
+				len(r.Suppressions))
 			return nil
 		},
 	})

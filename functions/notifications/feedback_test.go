@@ -22,15 +22,18 @@ func topic(t *testing.T, message string) string {
 
 func TestWhatIsNoFeedbackIsDead(t *testing.T) {
 	m := openMailroom(t)
-	const bounce = `{"eventType":"Bounce","bounce":{"bounceType":"Permanent","bouncedRecipients":[{"emailAddress":"ann@example.edu"}],"timestamp":"2026-11-24T13:00:00Z"}}`
+	const bounce = `{"eventType":"Bounce","bounce":{"bounceType":"Permanent","bouncedRecipients":[{` +
+		`"emailAddress":"ann@example.edu"}],"timestamp":"2026-11-24T13:00:00Z"}}`
 	for name, body := range map[string]string{
 		"no JSON": "{", "no envelope": bounce, "another type": `{"Type":"SubscriptionConfirmation","Message":"x"}`,
 		"an empty message": topic(t, ""), "a message that is no JSON": topic(t, "hello"), "no kind": topic(t, `{"mail":{}}`),
-		"a bounce of nothing": topic(t, `{"eventType":"Bounce"}`), "a complaint of nothing": topic(t, `{"eventType":"Complaint"}`),
+		"a bounce of nothing": topic(t, `{"eventType":"Bounce"}`), "a complaint of nothing": topic(t,
+			`{"eventType":"Complaint"}`),
 		"a bounce of another form": topic(t, `{"eventType":"Bounce","bounce":"x"}`),
 		"an address for a time":    topic(t, strings.Replace(bounce, "2026-11-24T13:00:00Z", "ann@example.edu", 1)),
 	} {
-		if failed := m.feedback.HandleBatch(t.Context(), []consumer.Message{{ID: name, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.buried[name] == "" {
+		if failed := m.feedback.HandleBatch(t.Context(),
+			[]consumer.Message{{ID: name, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.buried[name] == "" {
 			t.Errorf("%s: not dead at once", name)
 		}
 		if strings.Contains(m.buried[name], "ann@") {

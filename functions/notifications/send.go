@@ -14,20 +14,20 @@ import (
 	"example.com/registrar/shared/unsubscribe"
 )
 
-// Timeout is that of the function that sends. The manifest takes it from here, because a mail's claim rests on it: when it
-// is over, whoever claimed the mail has ended.
+// Timeout is that of the function that sends. The manifest takes it from here, because a mail's claim rests on it: when
+// it is over, whoever claimed the mail has ended.
 const Timeout = 90 * time.Second
 
 const (
 	// claimTime is a timeout, and what the clocks of two machines may differ by.
 	claimTime = Timeout + 10*time.Second
-	// sendTime is what one mail may take, a little more than the carrier's own limit. A batch of five ends within the timeout,
-	// however slow the mail provider is.
+	// sendTime is what one mail may take, a little more than the carrier's own limit. A batch of five ends within the
+	// timeout, however slow the mail provider is.
 	sendTime = 16 * time.Second
 )
 
-// newsFor is how long something is news. An event that is published again much later, when the record of its mail may have
-// gone (see shared/dynamo), tells nobody anything.
+// newsFor is how long something is news. An event that is published again much later, when the record of its mail may
+// have gone (see shared/dynamo), tells nobody anything.
 const newsFor = 30 * 24 * time.Hour
 
 // BatchSize is the most messages of an invocation; see [Timeout].
@@ -54,8 +54,8 @@ type Sender struct {
 	log   *slog.Logger
 }
 
-// Send makes the work of the function notifications-send. The record of each mail is its own claim, so the kit's are not
-// needed.
+// Send makes the work of the function notifications-send. The record of each mail is its own claim, so the kit's are
+// not needed.
 func Send(s consumer.Settings, sender Sender) consumer.Handler {
 	s.Claims, sender.clock, sender.log = nil, s.Clock, s.Log
 	return consumer.Events(s, consumer.EventWork{
@@ -140,7 +140,8 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		s.log.DebugContext(ctx, "nobody to write to: no address", "mail", m.ID)
 		return nil
 	}
-	office := registrar.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.clock, ClaimTime: claimTime, SendTime: sendTime}
+	office := registrar.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.clock, ClaimTime: claimTime,
+		SendTime: sendTime}
 	done, news, err := office.Deliver(ctx, m, address, func() (registrar.Letter, error) {
 		stop := s.Links.Address(m.Recipient, m.Kind)
 		text, err := write(stop)
@@ -168,12 +169,15 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		telemetry.Count(ctx, telemetry.MailsOpen, 1)
 		level = slog.LevelError
 	}
-	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason", done.Reason, "messageId", done.Message)
+	s.log.Log(ctx, level, "a mail was dealt with", "mail", done.ID, "kind", done.Kind, "state", done.State, "reason",
+		done.Reason, "messageId", done.Message)
 	return nil
 }
 
 // facts are the address of a mail, which may be empty, and how its letter is written.
-func (s Sender) facts(ctx context.Context, m registrar.Mail) (address registrar.Personal, write func(unsubscribeAt string) (letters.Text, error), err error) {
+func (s Sender) facts(
+	ctx context.Context, m registrar.Mail,
+) (address registrar.Personal, write func(unsubscribeAt string) (letters.Text, error), err error) {
 	switch m.Kind {
 	case registrar.MailImportFinished:
 		im, err := s.Store.Import(ctx, m.Import)
@@ -210,7 +214,8 @@ func (s Sender) facts(ctx context.Context, m registrar.Mail) (address registrar.
 			return s.Letters.Registration(letters.English, m.Kind, section.Section, term, m.At, address)
 		}, nil
 	}
-	return "", nil, consumer.Permanent(fmt.Errorf("mail %s to %s of kind %s: nobody knows how to write it", m.ID, m.Recipient, m.Kind))
+	return "", nil, consumer.Permanent(fmt.Errorf("mail %s to %s of kind %s: nobody knows how to write it", m.ID,
+		m.Recipient, m.Kind))
 }
 
 // permanentIfGone marks the want of a record: waiting does not bring it back.

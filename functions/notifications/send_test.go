@@ -52,25 +52,29 @@ func openMailroom(t *testing.T) *mailroom {
 	m := &mailroom{t: t, hidden: map[string]time.Duration{}, buried: map[string]string{}}
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(localdynamodb.New(localdynamodb.Options{})),
+		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
+			localdynamodb.New(localdynamodb.Options{})),
 	})
 	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition("table")); err != nil {
 		t.Fatal(err)
 	}
-	m.store = dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, m.clock)
+	m.store = dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")},
+		m.clock)
 	m.University = registrartest.New(t, m.store)
 	m.now = m.Now()
 	m.engine = ses.New(ses.Options{
 		ConfigurationSets: []string{"set"}, Identities: []string{"example.edu"},
 		Publish: func(ctx context.Context, envelope []byte) error {
-			if failed := m.feedback.HandleBatch(ctx, []consumer.Message{{ID: "feedback", Body: envelope, Receives: 1}}); len(failed) > 0 {
+			if failed := m.feedback.HandleBatch(ctx, []consumer.Message{{ID: "feedback", Body: envelope, Receives: 1}}); len(
+				failed) > 0 {
 				t.Errorf("feedback failed: %s", envelope)
 			}
 			return nil
 		},
 	})
 	carrier := mail.New(sesv2.New(sesv2.Options{
-		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), BaseEndpoint: aws.String("http://ses.local"),
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		BaseEndpoint: aws.String("http://ses.local"),
 		HTTPClient: inprocess.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if m.before != nil {
 				m.before(m.engine).ServeHTTP(w, r)
@@ -85,9 +89,11 @@ func openMailroom(t *testing.T) *mailroom {
 	}
 	m.links = unsubscribe.Links{Tokens: unsubscribe.New("0123456789abcdef"), API: "https://api.example.edu"}
 	settings := consumer.Settings{
-		Queue: m, Claims: m.store, Receives: 3, Visibility: time.Hour, Clock: m.clock, NewID: m.NewID, Log: slog.New(slog.NewTextHandler(m, nil)),
+		Queue: m, Claims: m.store, Receives: 3, Visibility: time.Hour, Clock: m.clock, NewID: m.NewID, Log: slog.New(
+			slog.NewTextHandler(m, nil)),
 	}
-	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: carrier, Letters: writer, Links: m.links})
+	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: carrier, Letters: writer,
+		Links: m.links})
 	m.feedback = notifications.Feedback(settings, m.store)
 	return m
 }
@@ -159,9 +165,10 @@ func (m *mailroom) registered(address, title string) (registrar.Student, registr
 // told finds the event of a type.
 func (m *mailroom) told(filter registrar.EventFilter, kind registrar.EventType) registrar.Event {
 	m.t.Helper()
-	for _, e := range registrartest.All(m.t, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
-		return m.Events(m.t.Context(), filter, p)
-	}) {
+	for _, e := range registrartest.All(m.t, registrar.MaxPage,
+		func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+			return m.Events(m.t.Context(), filter, p)
+		}) {
 		if e.Type == kind {
 			return e
 		}
@@ -203,21 +210,25 @@ func TestARegistrationIsTold(t *testing.T) {
 		{"You are no longer enrolled in CSCI", registrar.MailRegistrationDropped, dropped},
 	} {
 		got := sent[i]
-		if !strings.HasPrefix(got.Subject, want.subject) || len(got.To) != 1 || got.To[0] != "ann@example.edu" || got.ConfigurationSet != "set" {
+		if !strings.HasPrefix(got.Subject, want.subject) || len(got.To) != 1 || got.To[0] != "ann@example.edu" ||
+			got.ConfigurationSet != "set" {
 			t.Errorf("mail: %+v", got)
 		}
 		for _, part := range []string{got.Text, got.HTML} {
-			if !strings.Contains(part, "Data Structures") || !strings.Contains(part, "12345") || strings.Contains(part, "Able") || strings.Contains(part, string(student.Number)) {
+			if !strings.Contains(part, "Data Structures") || !strings.Contains(part, "12345") ||
+				strings.Contains(part, "Able") || strings.Contains(part, string(student.Number)) {
 				t.Errorf("part: %s", part)
 			}
 		}
 		recipient := registrar.OfStudent(student.ID)
 		stop := m.links.Address(recipient, want.kind)
-		if got.Headers[0].Value != "<"+stop+">" || got.Headers[1].Value != "List-Unsubscribe=One-Click" || !strings.Contains(got.HTML, stop) || !strings.Contains(got.Text, stop) {
+		if got.Headers[0].Value != "<"+stop+">" || got.Headers[1].Value != "List-Unsubscribe=One-Click" ||
+			!strings.Contains(got.HTML, stop) || !strings.Contains(got.Text, stop) {
 			t.Errorf("nothing to unsubscribe with: %+v", got.Headers)
 		}
 		record := m.record(want.event, recipient, want.kind)
-		if record.State != registrar.MailSent || record.Message != got.ID || got.Tags[0].Value != string(record.ID) || got.Tags[1].Value != string(want.event.ID) {
+		if record.State != registrar.MailSent || record.Message != got.ID ||
+			got.Tags[0].Value != string(record.ID) || got.Tags[1].Value != string(want.event.ID) {
 			t.Errorf("record %+v, tags %+v", record, got.Tags)
 		}
 	}
@@ -231,7 +242,8 @@ func TestTheEndOfAnImportIsTold(t *testing.T) {
 	term := m.NewTerm("2025-SPRING")
 	end := func(id string, notify registrar.Personal, state registrar.ImportState) registrar.Event {
 		im := registrar.Import{
-			ID: registrar.ImportID(id), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, Notify: notify, State: registrar.ImportWaiting,
+			ID: registrar.ImportID(id), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, Notify: notify,
+			State: registrar.ImportWaiting,
 			Stamp: registrar.Stamp{}.Next(m.Now()),
 		}
 		if err := m.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
@@ -244,10 +256,12 @@ func TestTheEndOfAnImportIsTold(t *testing.T) {
 		if err := m.SaveImport(t.Context(), im, registrar.ImportReport{}); err != nil {
 			t.Fatal(err)
 		}
-		return m.told(registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}}, registrar.ImportEnded)
+		return m.told(registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}},
+			registrar.ImportEnded)
 	}
 	for _, e := range []registrar.Event{
-		end("i1", "Desk@example.edu", registrar.ImportFinished), end("i2", "desk@example.edu", registrar.ImportFailed), end("i3", "", registrar.ImportFinished),
+		end("i1", "Desk@example.edu", registrar.ImportFinished), end("i2", "desk@example.edu", registrar.ImportFailed),
+		end("i3", "", registrar.ImportFinished),
 	} {
 		for range 2 {
 			if m.deliver(e) {
@@ -287,7 +301,8 @@ func TestManyDeliveriesSendOneMail(t *testing.T) {
 	if n := len(m.engine.Sent()); n != 1 || len(m.buried) != 0 {
 		t.Errorf("%d mails of %d deliveries, %d came back, buried: %v", n, deliveries, back, m.buried)
 	}
-	if record := m.record(e, registrar.OfStudent(student.ID), registrar.MailRegistrationMade); record.State != registrar.MailSent || record.Claims != 1 {
+	if record := m.record(e, registrar.OfStudent(student.ID),
+		registrar.MailRegistrationMade); record.State != registrar.MailSent || record.Claims != 1 {
 		t.Errorf("record: %+v", record)
 	}
 }
@@ -319,12 +334,13 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 		back   bool
 		again  int // mails after the next delivery, when SES is well again
 	}{
-		"the reply is lost":         {answering(502, "", true), registrar.MailUnknown, false, 1},
-		"SES fails before it takes": {answering(500, "InternalServiceErrorException", false), registrar.MailUnknown, false, 0},
-		"refused":                   {answering(400, "MessageRejected", false), registrar.MailRefused, false, 0},
-		"the account is paused":     {answering(400, "SendingPausedException", false), registrar.MailReleased, true, 1},
-		"throttled":                 {answering(429, "TooManyRequestsException", false), registrar.MailReleased, true, 1},
-		"not allowed":               {answering(403, "AccessDeniedException", false), registrar.MailReleased, true, 1},
+		"the reply is lost": {answering(502, "", true), registrar.MailUnknown, false, 1},
+		"SES fails before it takes": {answering(500, "InternalServiceErrorException", false), registrar.MailUnknown, false,
+			0},
+		"refused":               {answering(400, "MessageRejected", false), registrar.MailRefused, false, 0},
+		"the account is paused": {answering(400, "SendingPausedException", false), registrar.MailReleased, true, 1},
+		"throttled":             {answering(429, "TooManyRequestsException", false), registrar.MailReleased, true, 1},
+		"not allowed":           {answering(403, "AccessDeniedException", false), registrar.MailReleased, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -376,7 +392,8 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 		t.Errorf("nobody is told: %s", m.log.String())
 	}
 	operator := registrar.Actor{Principal: "operator"}
-	resolved, event, err := registrar.DecideResolution(m.record(e, claimed.Recipient, claimed.Kind), registrar.ResolveSendAgain, operator, m.clock(), m.NewID)
+	resolved, event, err := registrar.DecideResolution(m.record(e, claimed.Recipient, claimed.Kind),
+		registrar.ResolveSendAgain, operator, m.clock(), m.NewID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +425,8 @@ func TestMailThatIsNotSent(t *testing.T) {
 	}
 	p = p.With(registrar.MailRegistrationMade, false)
 	p.Stamp = p.Next(m.Now())
-	if err := m.SaveMailPreferences(t.Context(), p, registrar.PreferencesEvent(p, registrar.Anonymous(), m.NewID)); err != nil {
+	if err := m.SaveMailPreferences(t.Context(), p, registrar.PreferencesEvent(p, registrar.Anonymous(),
+		m.NewID)); err != nil {
 		t.Fatal(err)
 	}
 	if m.deliver(e) || m.record(e, p.Recipient, registrar.MailRegistrationMade).Reason != "preferences" {
@@ -436,7 +454,8 @@ func TestABounceStopsFurtherMail(t *testing.T) {
 		}
 		dropped := m.told(registrar.EventFilter{Student: student.ID}, registrar.RegistrationDropped)
 		reason, _, _ := strings.Cut(address, "+")
-		if m.deliver(dropped) || len(m.engine.Sent()) != 1 || m.record(dropped, registrar.OfStudent(student.ID), registrar.MailRegistrationDropped).Reason != reason {
+		if m.deliver(dropped) || len(m.engine.Sent()) != 1 || m.record(dropped, registrar.OfStudent(student.ID),
+			registrar.MailRegistrationDropped).Reason != reason {
 			t.Errorf("after feedback: %d mails", len(m.engine.Sent()))
 		}
 	}
@@ -449,7 +468,8 @@ func TestAHostileTitle(t *testing.T) {
 		t.Fatalf("the message came back: %s", m.log.String())
 	}
 	got := m.engine.Sent()[0]
-	if strings.Contains(got.HTML, "<script") || !strings.Contains(got.HTML, "&lt;script&gt;") || strings.Contains(got.Text, "\nBcc:") || strings.ContainsAny(got.Subject, "\r\n") || len(got.To) != 1 {
+	if strings.Contains(got.HTML, "<script") || !strings.Contains(got.HTML, "&lt;script&gt;") ||
+		strings.Contains(got.Text, "\nBcc:") || strings.ContainsAny(got.Subject, "\r\n") || len(got.To) != 1 {
 		t.Errorf("mail: %+v", got)
 	}
 }
@@ -464,12 +484,14 @@ func TestEventsThatCannotBeTold(t *testing.T) {
 	nothing := good
 	nothing.ID, nothing.Record.ID = "nothing", "none"
 	unresolved := registrar.Event{
-		ID: "unresolved", Type: registrar.MailResolved, Schema: 1, At: m.Now(), Record: registrar.Record{Kind: registrar.KindMail, ID: "none"}, Facts: registrar.Facts{"as": "send-again"},
+		ID: "unresolved", Type: registrar.MailResolved, Schema: 1, At: m.Now(), Record: registrar.Record{
+			Kind: registrar.KindMail, ID: "none"}, Facts: registrar.Facts{"as": "send-again"},
 	}
 	undecided := unresolved
 	undecided.ID, undecided.Facts = "undecided", registrar.Facts{"as": "perhaps"}
 	noImport := registrar.Event{
-		ID: "import", Type: registrar.ImportEnded, Schema: 1, At: m.Now(), Record: registrar.Record{Kind: registrar.KindImport, ID: "none"},
+		ID: "import", Type: registrar.ImportEnded, Schema: 1, At: m.Now(), Record: registrar.Record{
+			Kind: registrar.KindImport, ID: "none"},
 		Facts: registrar.Facts{"kind": "sections", "state": "FINISHED"},
 	}
 	for _, e := range []registrar.Event{without, nobody, nothing, unresolved, undecided, noImport} {
@@ -480,7 +502,8 @@ func TestEventsThatCannotBeTold(t *testing.T) {
 	if len(m.engine.Sent()) != 0 {
 		t.Errorf("mails: %+v", m.engine.Sent())
 	}
-	if _, err := m.Mail(t.Context(), registrar.MailOf("nothing", registrar.OfStudent(student.ID), registrar.MailRegistrationMade).ID, registrar.IdempotencyKey{}); !registrar.IsRefusal(err, registrar.NotFound) {
+	if _, err := m.Mail(t.Context(), registrar.MailOf("nothing", registrar.OfStudent(student.ID),
+		registrar.MailRegistrationMade).ID, registrar.IdempotencyKey{}); !registrar.IsRefusal(err, registrar.NotFound) {
 		t.Errorf("a mail that cannot be written was claimed: %v", err)
 	}
 }

@@ -11,7 +11,8 @@ import (
 // Get shows what mail a student wants.
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "preferences-get", Method: http.MethodGet, Path: "/v1/students/{id}/mail-preferences", Summary: "Tell what mail a student wants",
+		ID: "preferences-get", Method: http.MethodGet, Path: "/v1/students/{id}/mail-preferences",
+		Summary:     "Tell what mail a student wants",
 		Description: "A student who never said gets all mail.",
 		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Preferences], error) {

@@ -1,6 +1,6 @@
-// Package preferences has the HTTP operations on what mail people want: a student's preferences, and unsubscribing by the
-// address that every mail carries. It knows the domain, shared/api, shared/unsubscribe and what it needs of a store, as small
-// interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda.
+// Package preferences has the HTTP operations on what mail people want: a student's preferences, and unsubscribing by
+// the address that every mail carries. It knows the domain, shared/api, shared/unsubscribe and what it needs of a
+// store, as small interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda.
 package preferences
 
 import (
@@ -25,7 +25,8 @@ type Change struct {
 
 func show(p registrar.MailPreferences) Preferences {
 	return Preferences{
-		RegistrationMade: p.Wants(registrar.MailRegistrationMade), RegistrationDropped: p.Wants(registrar.MailRegistrationDropped),
+		RegistrationMade: p.Wants(registrar.MailRegistrationMade), RegistrationDropped: p.Wants(
+			registrar.MailRegistrationDropped),
 		Stamp: api.StampOf(p.Stamp),
 	}
 }

@@ -19,7 +19,8 @@ import (
 var page string
 
 // pagePolicy lets the page style itself and send its one form to where it came from.
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; " +
+	"frame-ancestors 'none'"
 
 type tokenInput struct {
 	Token string `path:"token" maxLength:"244" pattern:"^[A-Za-z0-9_-]{1,200}[.][A-Za-z0-9_-]{43}$" doc:"From a mail's List-Unsubscribe header" example:"cmVnaXN0cmF0aW9uLW1hZGUKc3R1ZGVudDox.3bNzqfDwVUXtMSGvSWeNBv0Ugnrq5zuQ7O1Mbss7r8Y"`
@@ -40,23 +41,28 @@ func UnsubscribeOperations(store UpdateStore, tokens unsubscribe.Tokens, system 
 // unsubscribePage changes nothing: programs that look for malice follow every address in a mail.
 func unsubscribePage(tokens unsubscribe.Tokens) api.Operation {
 	return api.Define(api.Spec{
-		ID: "preferences-unsubscribe-page", Method: http.MethodGet, Path: "/v1/unsubscribe/{token}", Summary: "Show a page that unsubscribes",
-		Description: "HTML, with a button. To open the page changes nothing.", Tag: "mail", Access: api.Public, Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html"},
+		ID: "preferences-unsubscribe-page", Method: http.MethodGet, Path: "/v1/unsubscribe/{token}",
+		Summary:     "Show a page that unsubscribes",
+		Description: "HTML, with a button. To open the page changes nothing.", Tag: "mail", Access: api.Public,
+		Codes: []registrar.Code{registrar.NotFound}, Media: []string{"text/html"},
 	}, func(_ context.Context, in *tokenInput) (*pageOutput, error) {
 		_, kind, err := read(tokens, in.Token)
 		if err != nil {
 			return nil, err
 		}
 		return paper("Stop these mails?", "You will no longer get mail "+about(kind)+".",
-			`<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button>Stop them</button></form>`), nil
+			`<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button>Stop `+
+				`them</button></form>`), nil
 	})
 }
 
 // Unsubscribe switches off one kind of mail to one person.
 func Unsubscribe(store UpdateStore, tokens unsubscribe.Tokens, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "preferences-unsubscribe", Method: http.MethodPost, Path: "/v1/unsubscribe/{token}", Summary: "Unsubscribe with one click",
-		Description: "What a mail program sends by itself (RFC 8058), and the page's button. The token stands for one person and one kind " +
+		ID: "preferences-unsubscribe", Method: http.MethodPost, Path: "/v1/unsubscribe/{token}",
+		Summary: "Unsubscribe with one click",
+		Description: "What a mail program sends by itself (RFC 8058), and the page's button. The token stands for one " +
+			"person and one kind " +
 			"of mail; no login is needed. To do it again changes nothing.",
 		Tag: "mail", Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
 		Form: api.Form{"List-Unsubscribe": "One-Click"}, Media: []string{"text/html"},
@@ -75,13 +81,16 @@ func Unsubscribe(store UpdateStore, tokens unsubscribe.Tokens, system api.System
 func read(tokens unsubscribe.Tokens, token string) (registrar.Recipient, registrar.MailKind, error) {
 	recipient, kind, err := tokens.Read(token)
 	if err != nil {
-		return "", "", registrar.Refuse(registrar.NotFound, "", "the address is none to unsubscribe at").ClearedBy("the address as it stands in the mail")
+		return "", "", registrar.Refuse(registrar.NotFound, "",
+			"the address is none to unsubscribe at").ClearedBy("the address as it stands in the mail")
 	}
 	return recipient, kind, nil
 }
 
 // switchOff ends: whoever was faster either did the same, or changed something else once.
-func switchOff(ctx context.Context, store UpdateStore, recipient registrar.Recipient, kind registrar.MailKind, system api.System) error {
+func switchOff(
+	ctx context.Context, store UpdateStore, recipient registrar.Recipient, kind registrar.MailKind, system api.System,
+) error {
 	for {
 		p, err := store.MailPreferences(ctx, recipient)
 		if registrar.IsRefusal(err, registrar.NotFound) || err == nil && !p.Wants(kind) {
@@ -92,7 +101,8 @@ func switchOff(ctx context.Context, store UpdateStore, recipient registrar.Recip
 		}
 		p = p.With(kind, false)
 		p.Stamp = p.Next(system.Clock())
-		err = store.SaveMailPreferences(ctx, p, registrar.PreferencesEvent(p, registrar.Actor{Principal: "unsubscribe-link"}, system.NewID))
+		err = store.SaveMailPreferences(ctx, p, registrar.PreferencesEvent(p, registrar.Actor{Principal: "unsubscribe-link"},
+			system.NewID))
 		if !errors.Is(err, registrar.ErrVersionMismatch) || ctx.Err() != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ type updateInput struct {
 // Update changes what mail a student wants.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "preferences-update", Method: http.MethodPatch, Path: "/v1/students/{id}/mail-preferences", Summary: "Change what mail a student wants",
+		ID: "preferences-update", Method: http.MethodPatch, Path: "/v1/students/{id}/mail-preferences",
+		Summary:     "Change what mail a student wants",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays.",
 		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Preferences], error) {

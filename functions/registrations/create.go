@@ -24,11 +24,15 @@ type createInput struct {
 func Create(store registrar.RegistrationStore, audit registrar.Auditor, system api.System) api.Operation {
 	desk := registrar.Desk{Store: store, Audit: audit, NewID: system.NewID}
 	return api.Define(api.Spec{
-		ID: "registrations-create", Method: http.MethodPost, Path: "/v1/sections/{id}/registrations", Summary: "Enrol a student in a section",
-		Description: "Every rule that says no is told at once, in `refusals`.", Tag: "registrations", Access: api.Self, Status: http.StatusCreated,
+		ID: "registrations-create", Method: http.MethodPost, Path: "/v1/sections/{id}/registrations",
+		Summary:     "Enrol a student in a section",
+		Description: "Every rule that says no is told at once, in `refusals`.", Tag: "registrations", Access: api.Self,
+		Status: http.StatusCreated,
 		Codes: []registrar.Code{
-			registrar.NotFound, registrar.SectionFull, registrar.SectionNotOpen, registrar.TimeConflict, registrar.DuplicateCourse,
-			registrar.CreditsOver, registrar.AlreadyEnrolled, registrar.WindowClosed, registrar.DeadlinePassed, registrar.StateForbids,
+			registrar.NotFound, registrar.SectionFull, registrar.SectionNotOpen, registrar.TimeConflict,
+			registrar.DuplicateCourse,
+			registrar.CreditsOver, registrar.AlreadyEnrolled, registrar.WindowClosed, registrar.DeadlinePassed,
+			registrar.StateForbids,
 			registrar.IdempotencyMismatch,
 		},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Registration], error) {
@@ -40,7 +44,10 @@ func Create(store registrar.RegistrationStore, audit registrar.Auditor, system a
 			credits := in.Body.Credits.Domain()
 			enrol.Credits = &credits
 		}
-		r, err := desk.Enrol(ctx, enrol, in.Key(ctx), func(r registrar.Registration) ([]byte, error) { return api.Reply(created(r)) })
+		r, err := desk.Enrol(ctx, enrol, in.Key(ctx), func(r registrar.Registration) ([]byte,
+			error) {
+			return api.Reply(created(r))
+		})
 		if err != nil {
 			return api.Replayed[api.Created[Registration]](err)
 		}

@@ -17,9 +17,11 @@ type dropInput struct {
 func Drop(store registrar.RegistrationStore, audit registrar.Auditor, system api.System) api.Operation {
 	desk := registrar.Desk{Store: store, Audit: audit, NewID: system.NewID}
 	return api.Define(api.Spec{
-		ID: "registrations-drop", Method: http.MethodDelete, Path: "/v1/sections/{id}/registrations/{student}", Summary: "Drop a section",
+		ID: "registrations-drop", Method: http.MethodDelete, Path: "/v1/sections/{id}/registrations/{student}",
+		Summary:     "Drop a section",
 		Description: "The registration stays, as DROPPED, and is answered.", Tag: "registrations", Access: api.Self,
-		Codes: []registrar.Code{registrar.NotFound, registrar.NotEnrolled, registrar.DeadlinePassed, registrar.IdempotencyMismatch},
+		Codes: []registrar.Code{registrar.NotFound, registrar.NotEnrolled, registrar.DeadlinePassed,
+			registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *dropInput) (*api.Read[Registration], error) {
 		r, err := desk.Drop(ctx, registrar.DropRequest{
 			Section: registrar.SectionID(in.Section), Student: registrar.StudentID(in.Student),

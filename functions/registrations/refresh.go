@@ -18,14 +18,15 @@ type RefreshStore interface {
 	Sections(
 		ctx context.Context, f registrar.SectionFilter, page registrar.PageRequest,
 	) (registrar.Page[registrar.SectionView], error)
-	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
+	Roster(ctx context.Context, section registrar.SectionID,
+		page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 }
 
-// Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section or a
-// student follows its change, and so do the titles that sections copied of a course. It reads what the records say now,
-// so that events may come late, twice and out of order; and what is fresh is left alone, so that one delivery goes on
-// where another was killed. It needs no claims: doing it twice is as good as once. A registration that was dropped
+// Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section
+// or a student follows its change, and so do the titles that sections copied of a course. It reads what the records say
+// now, so that events may come late, twice and out of order; and what is fresh is left alone, so that one delivery goes
+// on where another was killed. It needs no claims: doing it twice is as good as once. A registration that was dropped
 // keeps the CRN that it had.
 func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
 	s.Claims = nil
@@ -59,8 +60,8 @@ func changed(e registrar.Event, fields ...string) bool {
 	return slices.ContainsFunc(e.Changed(), func(field string) bool { return slices.Contains(fields, field) })
 }
 
-// refreshRoster goes through everybody who is enrolled in a section. The roster is an index, and lags a little; the queue holds
-// each change back for longer than that.
+// refreshRoster goes through everybody who is enrolled in a section. The roster is an index, and lags a little; the
+// queue holds each change back for longer than that.
 func refreshRoster(ctx context.Context, store RefreshStore, section registrar.SectionID, now registrar.Clock) error {
 	for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
 		roster, err := store.Roster(ctx, section, page)

@@ -1,6 +1,6 @@
-// Package registrations has the HTTP operations on registrations: who is enrolled in which section. It knows the domain,
-// shared/api and what it needs of a store, as small interfaces; no AWS. The rules are the domain's ([registrar.DecideEnrol]);
-// start with create.go. Each folder below is one Lambda.
+// Package registrations has the HTTP operations on registrations: who is enrolled in which section. It knows the
+// domain, shared/api and what it needs of a store, as small interfaces; no AWS. The rules are the domain's
+// ([registrar.DecideEnrol]); start with create.go. Each folder below is one Lambda.
 package registrations
 
 import (

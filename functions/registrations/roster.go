@@ -10,7 +10,8 @@ import (
 
 // RosterStore is what [Roster] needs of the store.
 type RosterStore interface {
-	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
+	Roster(ctx context.Context, section registrar.SectionID,
+		page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
 }
 
 type rosterInput struct {
@@ -21,7 +22,8 @@ type rosterInput struct {
 // Roster lists who is enrolled in a section.
 func Roster(store RosterStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "registrations-roster", Method: http.MethodGet, Path: "/v1/sections/{id}/registrations", Summary: "List a section's enrolled students",
+		ID: "registrations-roster", Method: http.MethodGet, Path: "/v1/sections/{id}/registrations",
+		Summary:     "List a section's enrolled students",
 		Description: "By family name. It may lag behind the last moment.", Tag: "registrations", Access: api.Teachers,
 		Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *rosterInput) (*api.List[Registration], error) {

@@ -35,7 +35,8 @@ type scheduleOutput struct {
 func Schedule(store ScheduleStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "registrations-schedule", Method: http.MethodGet, Path: "/v1/students/{id}/terms/{term}/registrations",
-		Summary: "Get a student's schedule in a term", Tag: "registrations", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
+		Summary: "Get a student's schedule in a term", Tag: "registrations", Access: api.Self, Codes: []registrar.Code{
+			registrar.NotFound},
 		Description: "All registrations, dropped ones too, and the credits of those that are enrolled.",
 	}, func(ctx context.Context, in *scheduleInput) (*scheduleOutput, error) {
 		student := registrar.StudentID(in.ID)

@@ -22,9 +22,11 @@ type deleteInput struct {
 // Delete removes a section.
 func Delete(store DeleteStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "sections-delete", Method: http.MethodDelete, Path: "/v1/sections/{id}", Summary: "Delete a section", Tag: "sections",
+		ID: "sections-delete", Method: http.MethodDelete, Path: "/v1/sections/{id}", Summary: "Delete a section",
+		Tag:         "sections",
 		Description: "Refused once anybody has registered for it, dropped or not: cancel it instead. If-Match is optional.",
-		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
+		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound,
+			registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
 		id := registrar.SectionID(in.ID)
 		return nil, api.Delete(in.IfMatchInput,

@@ -16,9 +16,11 @@ type GetStore interface {
 // Get shows a section with its seats.
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "sections-get", Method: http.MethodGet, Path: "/v1/sections/{id}", Summary: "Get a section with its seats", Tag: "sections",
-		Description: "The ETag is the version of what the registrar's office states, and the account of the seats; If-Match of a change compares the version alone.",
-		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
+		ID: "sections-get", Method: http.MethodGet, Path: "/v1/sections/{id}", Summary: "Get a section with its seats",
+		Tag: "sections",
+		Description: "The ETag is the version of what the registrar's office states, and the account of the seats; " +
+			"If-Match of a change compares the version alone.",
+		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Section], error) {
 		v, err := store.Section(ctx, registrar.SectionID(in.ID))
 		if err != nil {

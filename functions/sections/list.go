@@ -10,7 +10,8 @@ import (
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	Sections(ctx context.Context, filter registrar.SectionFilter, page registrar.PageRequest) (registrar.Page[registrar.SectionView], error)
+	Sections(ctx context.Context, filter registrar.SectionFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.SectionView], error)
 }
 
 type listInput struct {
@@ -25,8 +26,10 @@ type listInput struct {
 // List pages through the sections of a term.
 func List(store ListStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "sections-list", Method: http.MethodGet, Path: "/v1/sections", Summary: "List sections of a term with their seats", Tag: "sections",
-		Description: "A course's or a subject's by number and CRN, else by time of creation. A page of a filtered list may be short, " +
+		ID: "sections-list", Method: http.MethodGet, Path: "/v1/sections",
+		Summary: "List sections of a term with their seats", Tag: "sections",
+		Description: "A course's or a subject's by number and CRN, else by time of creation. A page of a filtered list may " +
+			"be short, " +
 			"or empty, and yet have a next one.",
 		Access: api.Public,
 	}, func(ctx context.Context, in *listInput) (*api.List[Section], error) {

@@ -1,5 +1,6 @@
-// Package sections has the HTTP operations on sections, one file each. It knows the domain, shared/api and what it needs of
-// a store, as small interfaces; no AWS. Start with section.go, the form that clients see; each folder below is one Lambda.
+// Package sections has the HTTP operations on sections, one file each. It knows the domain, shared/api and what it
+// needs of a store, as small interfaces; no AWS. Start with section.go, the form that clients see; each folder below is
+// one Lambda.
 package sections
 
 import (
@@ -82,11 +83,13 @@ func show(v registrar.SectionView) Section {
 		Subject: v.Subject, Number: v.Number, Title: v.Title, CRN: v.CRN, Label: v.Label, Component: v.Component,
 		Credits: api.CreditRangeOf(v.Credits), Status: string(v.Status), Meetings: make([]Meeting, len(v.Meetings)),
 		Instructors: make([]string, len(v.Instructors)), Deadlines: api.DeadlinesOf(v.Deadlines), Stamp: api.StampOf(v.Stamp),
-		Seats: Seats{Capacity: v.Seats.Capacity, Taken: v.Seats.Taken, Available: v.Seats.Available(), Waiting: v.Seats.Waiting},
+		Seats: Seats{Capacity: v.Seats.Capacity, Taken: v.Seats.Taken, Available: v.Seats.Available(),
+			Waiting: v.Seats.Waiting},
 	}
 	for i, m := range v.Meetings {
 		s.Meetings[i] = Meeting{
-			Days: m.Days.String(), Start: m.Start.String(), End: m.End.String(), From: string(m.From), To: string(m.To), Room: api.Line(m.Room),
+			Days: m.Days.String(), Start: m.Start.String(), End: m.End.String(), From: string(m.From), To: string(m.To),
+			Room: api.Line(m.Room),
 		}
 	}
 	for i, id := range v.Instructors {
@@ -146,13 +149,15 @@ func (m Meeting) meeting() registrar.Meeting {
 	if errStart != nil || errEnd != nil {
 		start, end = 0, 0
 	}
-	return registrar.Meeting{Days: days, Start: start, End: end, From: registrar.Date(m.From), To: registrar.Date(m.To), Room: string(m.Room)}
+	return registrar.Meeting{Days: days, Start: start, End: end, From: registrar.Date(m.From), To: registrar.Date(m.To),
+		Room: string(m.Room)}
 }
 
 // section makes a section of a course; what was not stated is the course's. The zone is the term's.
 func (n NewSection) section(course registrar.Course, zone string) registrar.Section {
 	s := registrar.Section{
-		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number, Title: course.Title, TitleFollows: true,
+		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number,
+		Title: course.Title, TitleFollows: true,
 		Credits: course.Credits,
 	}
 	if n.Credits != nil {

@@ -25,7 +25,8 @@ type updateInput struct {
 // Update changes a section.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "sections-update", Method: http.MethodPatch, Path: "/v1/sections/{id}", Summary: "Change a section", Tag: "sections",
+		ID: "sections-update", Method: http.MethodPatch, Path: "/v1/sections/{id}", Summary: "Change a section",
+		Tag: "sections",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes, lists are replaced whole. " +
 			"Term and course are the section's for life.",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},

@@ -22,9 +22,11 @@ type deleteInput struct {
 // Delete removes a student.
 func Delete(store DeleteStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "students-delete", Method: http.MethodDelete, Path: "/v1/students/{id}", Summary: "Delete a student", Tag: "students",
+		ID: "students-delete", Method: http.MethodDelete, Path: "/v1/students/{id}", Summary: "Delete a student",
+		Tag:         "students",
 		Description: "Refused while anything depends on it: registrations, dropped ones too. If-Match is optional.",
-		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
+		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound,
+			registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
 		id := registrar.StudentID(in.ID)
 		return nil, api.Delete(in.IfMatchInput,

@@ -10,7 +10,8 @@ import (
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error)
+	Students(ctx context.Context, filter registrar.StudentFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.Student], error)
 }
 
 type listInput struct {
@@ -25,7 +26,8 @@ func List(store ListStore) api.Operation {
 		ID: "students-list", Method: http.MethodGet, Path: "/v1/students", Summary: "List students", Tag: "students",
 		Description: "By family name.", Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Student], error) {
-		page, err := store.Students(ctx, registrar.StudentFilter{Number: registrar.Personal(in.Number), NamePrefix: registrar.Personal(in.Name)}, in.Request())
+		page, err := store.Students(ctx, registrar.StudentFilter{Number: registrar.Personal(in.Number),
+			NamePrefix: registrar.Personal(in.Name)}, in.Request())
 		if err != nil {
 			return nil, err
 		}

@@ -1,5 +1,6 @@
-// Package students has the HTTP operations on students, one file each. It knows the domain, shared/api and what it needs of
-// a store, as small interfaces; no AWS. Start with student.go, the form that clients see; each folder below is one Lambda.
+// Package students has the HTTP operations on students, one file each. It knows the domain, shared/api and what it
+// needs of a store, as small interfaces; no AWS. Start with student.go, the form that clients see; each folder below is
+// one Lambda.
 package students
 
 import (
@@ -38,7 +39,8 @@ type Student struct {
 
 func show(p registrar.Student) Student {
 	return Student{
-		ID: string(p.ID), Number: string(p.Number), GivenName: string(p.GivenName), FamilyName: string(p.FamilyName), Email: string(p.Email),
+		ID: string(p.ID), Number: string(p.Number), GivenName: string(p.GivenName), FamilyName: string(p.FamilyName),
+		Email:  string(p.Email),
 		Active: p.Active, Stamp: api.StampOf(p.Stamp),
 	}
 }
@@ -54,6 +56,7 @@ func (c StudentChange) change(p registrar.Student) registrar.Student {
 
 func (n NewStudent) student() registrar.Student {
 	return StudentChange{
-		Number: &n.Number, GivenName: api.Stated(n.GivenName), FamilyName: api.Stated(n.FamilyName), Email: api.Stated(n.Email), Active: n.Active,
+		Number: &n.Number, GivenName: api.Stated(n.GivenName), FamilyName: api.Stated(n.FamilyName), Email: api.Stated(
+			n.Email), Active: n.Active,
 	}.change(registrar.Student{Active: true})
 }

@@ -23,7 +23,8 @@ type updateInput struct {
 // Update changes a student.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "students-update", Method: http.MethodPatch, Path: "/v1/students/{id}", Summary: "Change a student", Tag: "students",
+		ID: "students-update", Method: http.MethodPatch, Path: "/v1/students/{id}", Summary: "Change a student",
+		Tag:         "students",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Student], error) {

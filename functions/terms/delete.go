@@ -22,9 +22,11 @@ type deleteInput struct {
 // Delete removes an academic term.
 func Delete(store DeleteStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "terms-delete", Method: http.MethodDelete, Path: "/v1/terms/{id}", Summary: "Delete an academic term", Tag: "terms",
+		ID: "terms-delete", Method: http.MethodDelete, Path: "/v1/terms/{id}", Summary: "Delete an academic term",
+		Tag:         "terms",
 		Description: "Refused while anything depends on it: its sections. If-Match is optional.",
-		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound, registrar.InUse},
+		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound,
+			registrar.InUse},
 	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
 		id := registrar.TermID(in.ID)
 		return nil, api.Delete(in.IfMatchInput,

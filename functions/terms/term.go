@@ -98,11 +98,13 @@ func (c TermChange) change(t registrar.Term) registrar.Term {
 
 func (n NewTerm) term() registrar.Term {
 	c := TermChange{
-		Code: &n.Code, Title: &n.Title, Start: &n.Start, End: &n.End, TimeZone: &n.TimeZone, CreditLimit: api.Stated(n.CreditLimit),
+		Code: &n.Code, Title: &n.Title, Start: &n.Start, End: &n.End, TimeZone: &n.TimeZone, CreditLimit: api.Stated(
+			n.CreditLimit),
 		Deadlines: n.Deadlines.Stated(),
 	}
 	if n.Registration != nil {
-		c.Registration = api.Stated(&WindowChange{Open: api.Stated(n.Registration.Open), Close: api.Stated(n.Registration.Close)})
+		c.Registration = api.Stated(&WindowChange{Open: api.Stated(n.Registration.Open),
+			Close: api.Stated(n.Registration.Close)})
 	}
 	return c.change(registrar.Term{})
 }

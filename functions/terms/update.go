@@ -23,7 +23,8 @@ type updateInput struct {
 // Update changes an academic term.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "terms-update", Method: http.MethodPatch, Path: "/v1/terms/{id}", Summary: "Change an academic term", Tag: "terms",
+		ID: "terms-update", Method: http.MethodPatch, Path: "/v1/terms/{id}", Summary: "Change an academic term",
+		Tag: "terms",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes. " +
 			"A term does not become shorter than the meetings of its sections.",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},

@@ -1,5 +1,6 @@
 // Command budget prints what each built function weighs: its binary for arm64 and amd64, in KB, and the packages linked
-// into it, which is what a cold start pays for. With -write it makes that the committed listing functions/budget.txt; with
+// into it, which is what a cold start pays for. With -write it makes that the committed listing functions/budget.txt;
+// with
 // -check it compares, and fails when a function has outgrown its line: a growth is to be seen in a review.
 package main
 
@@ -71,7 +72,9 @@ func run(write, check bool, out io.Writer) error {
 		}
 	}
 	if len(grown) > 0 {
-		return fmt.Errorf("%s outgrew %s: what was added, and is it worth its cold start? If so, `make budget` writes it down", strings.Join(grown, ", "), listing)
+		return fmt.Errorf(
+			"%s outgrew %s: what was added, and is it worth its cold start? If so, `make budget` writes it down", strings.Join(
+				grown, ", "), listing)
 	}
 	return nil
 }

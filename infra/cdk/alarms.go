@@ -12,8 +12,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// newTopic is where alarms go: registrar-<stage>-alarms, and from there to the address, if there is one. It is not encrypted
-// with a key, which CloudWatch could not use; an alarm tells nothing of anybody.
+// newTopic is where alarms go: registrar-<stage>-alarms, and from there to the address, if there is one. It is not
+// encrypted with a key, which CloudWatch could not use; an alarm tells nothing of anybody.
 func newTopic(stack awscdk.Stack, address any) (awssns.Topic, error) {
 	topic := awssns.NewTopic(stack, jsii.String("AlarmTopic"), &awssns.TopicProps{
 		TopicName: stack.StackName(), DisplayName: jsii.String("Registrar: alarms"),
@@ -55,7 +55,8 @@ func (s site) addAlarms(stacks map[string]awscdk.Stack, all []functions.Function
 		awscloudwatch.NewCfnAlarm(stack, &a.ID, &awscloudwatch.CfnAlarmProps{
 			AlarmDescription: jsii.String(a.Description()), AlarmActions: &[]*string{s.topic.TopicArn()},
 			Namespace: &a.Namespace, MetricName: &a.Metric, Statistic: &a.Statistic, Dimensions: &dimensions,
-			Period: jsii.Number(a.Period.Seconds()), EvaluationPeriods: jsii.Number(a.Periods), DatapointsToAlarm: jsii.Number(a.Breaching),
+			Period: jsii.Number(a.Period.Seconds()), EvaluationPeriods: jsii.Number(a.Periods), DatapointsToAlarm: jsii.Number(
+				a.Breaching),
 			Threshold: jsii.Number(a.Threshold), ComparisonOperator: &comparison, TreatMissingData: &missing,
 		})
 	}

@@ -35,9 +35,11 @@ func (s system) testAlarms(t *testing.T) {
 				comparison, missing = "LessThanThreshold", "breaching"
 			}
 			want[a.ID] = asRead(t, properties{
-				"AlarmDescription": a.Description(), "AlarmActions": []string{"AlarmTopic"}, "Namespace": a.Namespace, "MetricName": a.Metric,
-				"Statistic": a.Statistic, "Dimensions": dimensions, "Period": a.Period.Seconds(), "EvaluationPeriods": a.Periods,
-				"DatapointsToAlarm": a.Breaching, "Threshold": a.Threshold, "ComparisonOperator": comparison, "TreatMissingData": missing,
+				"AlarmDescription": a.Description(), "AlarmActions": []string{"AlarmTopic"}, "Namespace": a.Namespace,
+				"MetricName": a.Metric,
+				"Statistic":  a.Statistic, "Dimensions": dimensions, "Period": a.Period.Seconds(), "EvaluationPeriods": a.Periods,
+				"DatapointsToAlarm": a.Breaching, "Threshold": a.Threshold, "ComparisonOperator": comparison,
+				"TreatMissingData": missing,
 			})
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -79,7 +81,8 @@ func watched(d functions.Dimension, place string) string {
 	return "Api"
 }
 
-// testEverythingIsWatched holds the synthesized queues and functions themselves to the project's rule: none without alarms.
+// testEverythingIsWatched holds the synthesized queues and functions themselves to the project's rule: none without
+// alarms.
 func (s system) testEverythingIsWatched(t *testing.T) {
 	watched := map[string][]string{} // metrics by what they are of
 	for _, r := range s.alarms() {
@@ -123,7 +126,8 @@ func (s system) testTopic(t *testing.T) {
 	}
 	subscribed := 0
 	for _, r := range s.all("AWS::SNS::Subscription") {
-		if p := propertiesOf(t, r.Properties); p["TopicArn"] == "AlarmTopic" && p["Protocol"] == "email" && p["Endpoint"] == alarmAddress {
+		if p := propertiesOf(t, r.Properties); p["TopicArn"] == "AlarmTopic" && p["Protocol"] == "email" &&
+			p["Endpoint"] == alarmAddress {
 			subscribed++
 		}
 	}

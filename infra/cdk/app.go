@@ -21,15 +21,15 @@ type Options struct {
 }
 
 // New describes the system in stacks that are deployed, and fail, apart: what is kept, the API, the functions of each
-// resource with their routes and alarms, the consumers of queues, mail, and last the API's stage. A stack holds at most 500
-// resources (CloudFormation quotas).
+// resource with their routes and alarms, the consumers of queues, mail, and last the API's stage. A stack holds at most
+// 500 resources (CloudFormation quotas).
 //
-// The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender" is the
-// address that mail comes from, its "identity" what SES has verified of it, the address or its domain. "alarmAddress" gets mail
-// when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build
-// TAGS=otel). "publicUrl" is where people reach the API, with a custom domain's mapping if there is one: links in mails
-// begin with it, and without it with the API's own address. With another word in "keys" every function changes, and so
-// has its secrets read anew, which CloudFormation does for no other.
+// The context's "stage" begins the stacks' names, so that an account can hold several; "dev" without one. Its "sender"
+// is the address that mail comes from, its "identity" what SES has verified of it, the address or its domain.
+// "alarmAddress" gets mail when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make
+// them (make build TAGS=otel). "publicUrl" is where people reach the API, with a custom domain's mapping if there is
+// one: links in mails begin with it, and without it with the API's own address. With another word in "keys" every
+// function changes, and so has its secrets read anew, which CloudFormation does for no other.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -112,7 +112,8 @@ func publicOf(app awscdk.App) (string, error) {
 		return "", nil
 	}
 	text := fmt.Sprint(given)
-	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" ||
+		u.Fragment != "" || u.User != nil {
 		return "", fmt.Errorf("publicUrl %q is no address such as https://courses.example.edu/registrar", text)
 	}
 	return text, nil
@@ -154,7 +155,8 @@ func newStage(stack awscdk.Stack, api awsapigatewayv2.HttpApi, all []functions.F
 	throttle := functions.API().Throttle
 	stage := awsapigatewayv2.NewHttpStage(stack, jsii.String("Stage"), &awsapigatewayv2.HttpStageProps{
 		HttpApi: api, StageName: jsii.String("$default"), AutoDeploy: jsii.Bool(true),
-		Throttle: &awsapigatewayv2.ThrottleSettings{RateLimit: jsii.Number(throttle.Rate), BurstLimit: jsii.Number(throttle.Burst)},
+		Throttle: &awsapigatewayv2.ThrottleSettings{RateLimit: jsii.Number(throttle.Rate),
+			BurstLimit: jsii.Number(throttle.Burst)},
 	})
 	settings := map[string]any{}
 	for route, own := range functions.Throttles(all) {

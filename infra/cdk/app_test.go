@@ -72,7 +72,8 @@ func TestApp(t *testing.T) {
 	t.Run("mail", a.testMail)
 
 	for sender, identity := range map[string]string{
-		"": "", "nobody": "example.edu", "Registrar <a@example.edu>": "example.edu", "a@example.edu": "example.com", "a@badexample.edu": "example.edu",
+		"": "", "nobody": "example.edu", "Registrar <a@example.edu>": "example.edu", "a@example.edu": "example.com",
+		"a@badexample.edu": "example.edu",
 	} {
 		options.Context = map[string]any{"sender": sender, "identity": identity}
 		if _, err := New(options); err == nil {
@@ -85,7 +86,8 @@ func TestApp(t *testing.T) {
 			t.Errorf("spans may go to %q", endpoint)
 		}
 	}
-	for _, address := range []string{"courses.example.edu", "http://courses.example.edu", "https:///registrar", "https://courses.example.edu?a=1"} {
+	for _, address := range []string{"courses.example.edu", "http://courses.example.edu", "https:///registrar",
+		"https://courses.example.edu?a=1"} {
 		options.Context = map[string]any{"publicUrl": address}
 		if _, err := New(options); err == nil {
 			t.Errorf("people may reach the API at %q", address)
@@ -108,7 +110,8 @@ func TestApp(t *testing.T) {
 func TestMissingBinariesAreNamed(t *testing.T) {
 	root := t.TempDir()
 	err := run([]string{"-root", root}, os.Getenv)
-	if err == nil || !strings.Contains(err.Error(), "make build") || !strings.Contains(err.Error(), functions.All()[0].Name) {
+	if err == nil || !strings.Contains(err.Error(), "make build") ||
+		!strings.Contains(err.Error(), functions.All()[0].Name) {
 		t.Errorf("without binaries: %v", err)
 	}
 }
@@ -195,8 +198,8 @@ func stackOf(t *testing.T, s awscdk.Stack) stack {
 	return stack{protected: *s.TerminationProtection(), resources: read.Resources, template: template}
 }
 
-// samTemplate reads template.yaml: its resources, and the variables of all functions. Short functions such as !Ref lose their
-// names, which nothing here asks for.
+// samTemplate reads template.yaml: its resources, and the variables of all functions. Short functions such as !Ref lose
+// their names, which nothing here asks for.
 func samTemplate(t *testing.T) (resources map[string]resource, variables map[string]any) {
 	t.Helper()
 	document, err := os.ReadFile("../../template.yaml")
@@ -245,7 +248,8 @@ func plain[S ~string](id S) string {
 
 func (s system) testStacks(t *testing.T) {
 	want := []string{
-		"registrar-test-alarms", "registrar-test-api", "registrar-test-api-stage", "registrar-test-data", "registrar-test-mail", "registrar-test-workers",
+		"registrar-test-alarms", "registrar-test-api", "registrar-test-api-stage", "registrar-test-data",
+		"registrar-test-mail", "registrar-test-workers",
 	}
 	for _, f := range functions.All() {
 		if f.Operations != nil {
@@ -305,7 +309,8 @@ func (s system) testTable(t *testing.T) {
 	data := s.stacks["registrar-test-data"].template
 	data.ResourceCountIs(jsii.String("AWS::DynamoDB::Table"), jsii.Number(1))
 	data.HasResourceProperties(jsii.String("AWS::DynamoDB::Table"), wanted)
-	for name, r := range map[string]resource{"template.yaml": s.sam["Table"], "the CDK app": s.all("AWS::DynamoDB::Table")["Table"]} {
+	for name, r := range map[string]resource{"template.yaml": s.sam["Table"],
+		"the CDK app": s.all("AWS::DynamoDB::Table")["Table"]} {
 		var got map[string]any
 		convert(t, r.Properties, &got)
 		if !reflect.DeepEqual(got, wanted) {
@@ -321,9 +326,11 @@ func (s system) testBucket(t *testing.T) {
 	data.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(1))
 	pages := functions.UploadCORS()
 	wanted := asRead(t, object{"CorsRules": []object{{
-		"AllowedOrigins": pages.Origins, "AllowedMethods": pages.Methods, "AllowedHeaders": pages.Headers, "MaxAge": pages.MaxAge.Seconds(),
+		"AllowedOrigins": pages.Origins, "AllowedMethods": pages.Methods, "AllowedHeaders": pages.Headers,
+		"MaxAge": pages.MaxAge.Seconds(),
 	}}})
-	for place, r := range map[string]resource{"the CDK app": s.all("AWS::S3::Bucket")["Bucket"], "template.yaml": s.sam["Bucket"]} {
+	for place, r := range map[string]resource{"the CDK app": s.all("AWS::S3::Bucket")["Bucket"],
+		"template.yaml": s.sam["Bucket"]} {
 		if diff := cmp.Diff(wanted, propertiesOf(t, r.Properties)["CorsConfiguration"]); diff != "" {
 			t.Errorf("what pages may upload in %s (-want +got):\n%s", place, diff)
 		}
@@ -334,29 +341,36 @@ func (s system) testBucket(t *testing.T) {
 			continue
 		}
 		uploads++
-		queue := object{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^" + identifier(f.Queue.Name) + "Queue.{8}$")), "Arn"}}
+		queue := object{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^" + identifier(f.Queue.Name) +
+			"Queue.{8}$")), "Arn"}}
 		data.HasResourceProperties(jsii.String("AWS::S3::Bucket"), object{
 			"PublicAccessBlockConfiguration": object{
 				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
 			},
-			"BucketEncryption":       object{"ServerSideEncryptionConfiguration": assertions.Match_AnyValue()},
-			"LifecycleConfiguration": object{"Rules": some(object{"Prefix": f.Queue.Uploads, "Status": "Enabled", "ExpirationInDays": 30})},
+			"BucketEncryption": object{"ServerSideEncryptionConfiguration": assertions.Match_AnyValue()},
+			"LifecycleConfiguration": object{"Rules": some(object{"Prefix": f.Queue.Uploads, "Status": "Enabled",
+				"ExpirationInDays": 30})},
 			"NotificationConfiguration": object{"QueueConfigurations": some(object{
 				"Event": "s3:ObjectCreated:*", "Queue": queue,
 				"Filter": object{"S3Key": object{"Rules": []any{object{"Name": "prefix", "Value": f.Queue.Uploads}}}},
 			})},
 		})
-		data.HasResourceProperties(jsii.String("AWS::SQS::QueuePolicy"), object{"PolicyDocument": object{"Statement": some(object{
-			"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": object{"Service": "s3.amazonaws.com"}, "Resource": queue,
-			"Condition": object{"StringEquals": object{"aws:SourceAccount": object{"Ref": "AWS::AccountId"}}, "ArnEquals": assertions.Match_AnyValue()},
-		})}})
+		data.HasResourceProperties(jsii.String("AWS::SQS::QueuePolicy"),
+			object{"PolicyDocument": object{"Statement": some(object{
+				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": object{"Service": "s3.amazonaws.com"},
+				"Resource": queue,
+				"Condition": object{"StringEquals": object{"aws:SourceAccount": object{"Ref": "AWS::AccountId"}},
+					"ArnEquals": assertions.Match_AnyValue()},
+			})}})
 	}
 	if uploads == 0 {
 		t.Error("no queue of the manifest is told of uploads")
 	}
-	data.HasResourceProperties(jsii.String("AWS::S3::BucketPolicy"), object{"PolicyDocument": object{"Statement": some(object{
-		"Effect": "Deny", "Action": "s3:*", "Principal": object{"AWS": "*"}, "Condition": object{"Bool": object{"aws:SecureTransport": "false"}},
-	})}})
+	data.HasResourceProperties(jsii.String("AWS::S3::BucketPolicy"),
+		object{"PolicyDocument": object{"Statement": some(object{
+			"Effect": "Deny", "Action": "s3:*", "Principal": object{"AWS": "*"}, "Condition": object{
+				"Bool": object{"aws:SecureTransport": "false"}},
+		})}})
 	// The name that the queue's policy trusts is the bucket's: a wrong one shows at a deployment, and not before.
 	var bucket struct{ BucketName any }
 	convert(t, s.all("AWS::S3::Bucket")["Bucket"].Properties, &bucket)
@@ -373,7 +387,8 @@ func (s system) testBucket(t *testing.T) {
 			if strings.HasPrefix(id, "Mail") {
 				continue // trusts a topic: see testMail
 			}
-			if got, want := said(statement.Condition.ArnEquals["aws:SourceArn"]), "arn:<AWS::Partition>:s3:::"+said(bucket.BucketName); got != want {
+			if got, want := said(statement.Condition.ArnEquals["aws:SourceArn"]), "arn:<AWS::Partition>:s3:::"+
+				said(bucket.BucketName); got != want {
 				t.Errorf("%s trusts %q, the bucket is %q", id, got, want)
 			}
 		}
@@ -414,9 +429,11 @@ func (s system) testQueues(t *testing.T) {
 		var sam attributes
 		convert(t, s.sam[id].Properties, &sam)
 		for place, q := range map[string]attributes{"the CDK app": queues[id], "template.yaml": sam} {
-			if q.RedrivePolicy == nil || q.RedrivePolicy.MaxReceiveCount != f.Queue.Receives || q.VisibilityTimeout != int(f.Visibility().Seconds()) ||
+			if q.RedrivePolicy == nil || q.RedrivePolicy.MaxReceiveCount != f.Queue.Receives ||
+				q.VisibilityTimeout != int(f.Visibility().Seconds()) ||
 				q.DelaySeconds != int(f.Queue.Delay.Seconds()) {
-				t.Errorf("queue %s in %s is %+v, the manifest says %+v and hidden for %v", f.Queue.Name, place, q, *f.Queue, f.Visibility())
+				t.Errorf("queue %s in %s is %+v, the manifest says %+v and hidden for %v", f.Queue.Name, place, q, *f.Queue,
+					f.Visibility())
 			}
 		}
 	}
@@ -453,8 +470,8 @@ type routeSettings struct {
 	ThrottlingBurstLimit int
 }
 
-// testGateway holds CORS and the throttles in both descriptions to the manifest. A stage that names a route which is not there
-// fails at its deployment, and the one that there is has no other routes.
+// testGateway holds CORS and the throttles in both descriptions to the manifest. A stage that names a route which is
+// not there fails at its deployment, and the one that there is has no other routes.
 func (s system) testGateway(t *testing.T) {
 	type cors struct {
 		AllowOrigins, AllowMethods, AllowHeaders, ExposeHeaders []string
@@ -469,8 +486,9 @@ func (s system) testGateway(t *testing.T) {
 	api := functions.API()
 	want := gateway{
 		CorsConfiguration: cors{
-			AllowOrigins: api.CORS.Origins, AllowMethods: api.CORS.Methods, AllowHeaders: api.CORS.Headers, ExposeHeaders: api.CORS.Expose,
-			MaxAge: int(api.CORS.MaxAge.Seconds()),
+			AllowOrigins: api.CORS.Origins, AllowMethods: api.CORS.Methods, AllowHeaders: api.CORS.Headers,
+			ExposeHeaders: api.CORS.Expose,
+			MaxAge:        int(api.CORS.MaxAge.Seconds()),
 		},
 		DefaultRouteSettings: routeSettings{float64(api.Throttle.Rate), api.Throttle.Burst},
 		RouteSettings:        map[string]routeSettings{},
@@ -493,7 +511,8 @@ func (s system) testGateway(t *testing.T) {
 					StageName  string
 					AutoDeploy bool
 				}
-				if convert(t, r.Properties, &stage); stage.StageName != "$default" || !stage.AutoDeploy || name != "registrar-test-api-stage" {
+				if convert(t, r.Properties, &stage); stage.StageName != "$default" || !stage.AutoDeploy ||
+					name != "registrar-test-api-stage" {
 					t.Errorf("stage %s of stack %s is %+v", id, name, stage)
 				}
 			}
@@ -514,8 +533,8 @@ func (s system) testGateway(t *testing.T) {
 	}
 }
 
-// testMail follows what becomes of mail, in both descriptions: SES may publish to the topic, for this account's configuration
-// set alone, and the topic may send to the queue.
+// testMail follows what becomes of mail, in both descriptions: SES may publish to the topic, for this account's
+// configuration set alone, and the topic may send to the queue.
 func (s system) testMail(t *testing.T) {
 	told := ""
 	for _, f := range functions.All() {
@@ -536,17 +555,21 @@ func (s system) testMail(t *testing.T) {
 	}
 	want := map[string]any{
 		"AWS::SES::ConfigurationSetEventDestination": properties{"ConfigurationSetName": set, "EventDestination": properties{
-			"Name": "feedback", "Enabled": true, "MatchingEventTypes": []any{"BOUNCE", "COMPLAINT"}, "SnsDestination": properties{"TopicARN": "MailFeedbackTopic"},
+			"Name": "feedback", "Enabled": true, "MatchingEventTypes": []any{"BOUNCE", "COMPLAINT"},
+			"SnsDestination": properties{"TopicARN": "MailFeedbackTopic"},
 		}},
 		"AWS::SNS::Subscription": properties{"TopicArn": "MailFeedbackTopic", "Protocol": "sqs", "Endpoint": told + ".Arn"},
 		"AWS::SNS::TopicPolicy": properties{
-			"Effect": "Allow", "Principal": properties{"Service": "ses.amazonaws.com"}, "Action": "sns:Publish", "Resource": "MailFeedbackTopic",
+			"Effect": "Allow", "Principal": properties{"Service": "ses.amazonaws.com"}, "Action": "sns:Publish",
+			"Resource": "MailFeedbackTopic",
 			"Condition": properties{"StringEquals": properties{
-				"aws:SourceAccount": "AWS::AccountId", "aws:SourceArn": "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:configuration-set/" + set,
+				"aws:SourceAccount": "AWS::AccountId",
+				"aws:SourceArn":     "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:configuration-set/" + set,
 			}},
 		},
 		"AWS::SQS::QueuePolicy": properties{
-			"Effect": "Allow", "Principal": properties{"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": told + ".Arn",
+			"Effect": "Allow", "Principal": properties{"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+			"Resource":  told + ".Arn",
 			"Condition": properties{"ArnEquals": properties{"aws:SourceArn": "MailFeedbackTopic"}},
 		},
 	}
@@ -555,7 +578,8 @@ func (s system) testMail(t *testing.T) {
 		case "AWS::SES::ConfigurationSetEventDestination":
 			var d destination
 			convert(t, r.Properties, &d)
-			return named(asRead(t, properties{"ConfigurationSetName": d.ConfigurationSetName, "EventDestination": d.EventDestination}))
+			return named(asRead(t, properties{"ConfigurationSetName": d.ConfigurationSetName,
+				"EventDestination": d.EventDestination}))
 		case "AWS::SNS::Subscription":
 			var d subscription
 			convert(t, r.Properties, &d)
@@ -567,7 +591,8 @@ func (s system) testMail(t *testing.T) {
 			return d
 		}
 		one := d.PolicyDocument.Statement[0]
-		return named(properties{"Effect": one.Effect, "Principal": one.Principal, "Action": one.Action, "Resource": one.Resource, "Condition": one.Condition})
+		return named(properties{"Effect": one.Effect, "Principal": one.Principal, "Action": one.Action,
+			"Resource": one.Resource, "Condition": one.Condition})
 	}
 	sam := map[string]any{}
 	for id, r := range s.sam {

@@ -33,9 +33,10 @@ type queue struct{ messages, dead awssqs.Queue }
 
 func newData(stack awscdk.Stack, all []functions.Function) data {
 	d := data{
-		cursorKey:      newKey(stack, "CursorKey", "Seals page cursors"),
-		unsubscribeKey: newKey(stack, "UnsubscribeKey", "Makes the tokens by which mail is unsubscribed from; with another, old mails' are worth nothing"),
-		queues:         map[string]queue{},
+		cursorKey: newKey(stack, "CursorKey", "Seals page cursors"),
+		unsubscribeKey: newKey(stack, "UnsubscribeKey", "Makes the tokens by which mail is unsubscribed from; with "+
+			"another, old mails' are worth nothing"),
+		queues: map[string]queue{},
 	}
 	d.addTable(stack)
 	for _, f := range all {
@@ -51,7 +52,8 @@ func newData(stack awscdk.Stack, all []functions.Function) data {
 func newKey(stack awscdk.Stack, id, description string) awssecretsmanager.Secret {
 	return awssecretsmanager.NewSecret(stack, &id, &awssecretsmanager.SecretProps{
 		Description: &description, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(keySize), ExcludePunctuation: jsii.Bool(true)},
+		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(keySize),
+			ExcludePunctuation: jsii.Bool(true)},
 	})
 }
 
@@ -61,12 +63,13 @@ func (d *data) addTable(stack awscdk.Stack) {
 	partition, sort := keys(definition.KeySchema)
 	d.table = awsdynamodb.NewTable(stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey: partition, SortKey: sort,
-		BillingMode:                      awsdynamodb.BillingMode(definition.BillingMode),
-		Stream:                           awsdynamodb.StreamViewType(definition.StreamSpecification.StreamViewType),
-		TimeToLiveAttribute:              jsii.String(dynamo.TimeToLive),
-		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
-		DeletionProtection:               jsii.Bool(true),
-		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN,
+		BillingMode:         awsdynamodb.BillingMode(definition.BillingMode),
+		Stream:              awsdynamodb.StreamViewType(definition.StreamSpecification.StreamViewType),
+		TimeToLiveAttribute: jsii.String(dynamo.TimeToLive),
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(
+			true)},
+		DeletionProtection: jsii.Bool(true),
+		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
 	})
 	for _, index := range definition.GlobalSecondaryIndexes {
 		partition, sort := keys(index.KeySchema)
@@ -87,17 +90,19 @@ func keys(schema []types.KeySchemaElement) (partition, sort *awsdynamodb.Attribu
 func newQueue(stack awscdk.Stack, f functions.Function) queue {
 	id := identifier(f.Queue.Name)
 	dead := awssqs.NewQueue(stack, jsii.String(id+"DeadLetterQueue"), &awssqs.QueueProps{
-		RetentionPeriod: seconds(functions.DeadLettersKept), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		RetentionPeriod: seconds(functions.DeadLettersKept), Encryption: awssqs.QueueEncryption_SQS_MANAGED,
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
 	return queue{dead: dead, messages: awssqs.NewQueue(stack, jsii.String(id+"Queue"), &awssqs.QueueProps{
-		VisibilityTimeout: seconds(f.Visibility()), DeliveryDelay: seconds(f.Queue.Delay), Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		VisibilityTimeout: seconds(f.Visibility()), DeliveryDelay: seconds(f.Queue.Delay),
+		Encryption: awssqs.QueueEncryption_SQS_MANAGED, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		DeadLetterQueue: &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(f.Queue.Receives)},
 	})}
 }
 
-// addBucket makes the bucket for uploads, which tells queues of what arrives. The CDK's own notifications are a function of
-// its own with a role that may change every bucket; what CloudFormation has needs neither, but a name for the bucket: its
-// queue's policy must name the bucket before there is one. The stack's id makes the name unique.
+// addBucket makes the bucket for uploads, which tells queues of what arrives. The CDK's own notifications are a
+// function of its own with a role that may change every bucket; what CloudFormation has needs neither, but a name for
+// the bucket: its queue's policy must name the bucket before there is one. The stack's id makes the name unique.
 func (d *data) addBucket(stack awscdk.Stack, all []functions.Function) {
 	id := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), stack.StackId(), nil))
 	name := "registrar-uploads-" + *id
@@ -110,7 +115,8 @@ func (d *data) addBucket(stack awscdk.Stack, all []functions.Function) {
 		}
 		prefix, queue := f.Queue.Uploads, d.queues[f.Queue.Name].messages
 		d.uploads = append(d.uploads, prefix)
-		rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix, Expiration: awscdk.Duration_Days(jsii.Number(functions.UploadsKept.Hours() / 24))})
+		rules = append(rules, &awss3.LifecycleRule{Prefix: &prefix,
+			Expiration: awscdk.Duration_Days(jsii.Number(functions.UploadsKept.Hours() / 24))})
 		told = append(told, &awss3.CfnBucket_QueueConfigurationProperty{
 			Event: jsii.String("s3:ObjectCreated:*"), Queue: queue.QueueArn(),
 			Filter: &awss3.CfnBucket_NotificationFilterProperty{S3Key: &awss3.CfnBucket_S3KeyFilterProperty{
@@ -136,10 +142,12 @@ func (d *data) addBucket(stack awscdk.Stack, all []functions.Function) {
 		methods = append(methods, awss3.HttpMethods(method))
 	}
 	d.bucket = awss3.NewBucket(stack, jsii.String("Bucket"), &awss3.BucketProps{
-		BucketName: &name, BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(), Encryption: awss3.BucketEncryption_S3_MANAGED,
+		BucketName: &name, BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		Encryption: awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL: jsii.Bool(true), LifecycleRules: &rules, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		Cors: &[]*awss3.CorsRule{{
-			AllowedOrigins: jsii.Strings(pages.Origins...), AllowedMethods: &methods, AllowedHeaders: jsii.Strings(pages.Headers...),
+			AllowedOrigins: jsii.Strings(pages.Origins...), AllowedMethods: &methods, AllowedHeaders: jsii.Strings(
+				pages.Headers...),
 			MaxAge: jsii.Number(pages.MaxAge.Seconds()),
 		}},
 	})

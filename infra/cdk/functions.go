@@ -53,13 +53,16 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 	}
 	function := awslambda.NewFunction(stack, jsii.String(id), &awslambda.FunctionProps{
 		Description: &description,
-		Runtime:     awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(), Handler: jsii.String("bootstrap"),
+		Runtime:     awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(),
+		Handler:    jsii.String("bootstrap"),
 		Code:       awslambda.Code_FromAsset(jsii.String(s.code(f)), nil),
 		MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Timeout), Environment: s.environment(f),
 		LogGroup: logs, LoggingFormat: awslambda.LoggingFormat_JSON, Role: role,
-		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG, // what is held for failures may pass: see shared/telemetry
+		// what is held for failures may pass: see shared/telemetry
+		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG,
 	})
-	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to anyway.
+	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to
+	// anyway.
 	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // a function's default child is one
 	resource.AddDeletionOverride(jsii.String("DependsOn"))
 	s.functions[f.Name] = function
@@ -78,7 +81,8 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 		route := identifier(o.ID)
 		awsapigatewayv2.NewHttpRoute(stack, jsii.String(route+"Route"), &awsapigatewayv2.HttpRouteProps{
 			HttpApi: s.api, RouteKey: awsapigatewayv2.HttpRouteKey_With(&o.Path, awsapigatewayv2.HttpMethod(o.Method)),
-			Integration: awsapigatewayv2integrations.NewHttpLambdaIntegration(jsii.String(route), function, nil), // payload format 2.0
+			// payload format 2.0
+			Integration: awsapigatewayv2integrations.NewHttpLambdaIntegration(jsii.String(route), function, nil),
 		})
 	}
 	return nil
@@ -88,15 +92,20 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 func (s site) addStream(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
 	pattern := map[string]any{
 		"eventName": []string{"INSERT"},
-		"dynamodb":  map[string]any{"Keys": map[string]any{"PK": map[string]any{"S": []any{map[string]any{"prefix": f.Stream.Prefix}}}}},
+		"dynamodb": map[string]any{
+			"Keys": map[string]any{"PK": map[string]any{"S": []any{map[string]any{"prefix": f.Stream.Prefix}}}}},
 	}
-	mapping := awslambda.NewEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"), &awslambda.EventSourceMappingProps{
-		Target: function, EventSourceArn: s.data.table.TableStreamArn(), StartingPosition: awslambda.StartingPosition_TRIM_HORIZON,
-		BatchSize: jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
-		RetryAttempts: jsii.Number(f.Stream.Retries), MaxRecordAge: seconds(f.Stream.MaxAge), BisectBatchOnError: jsii.Bool(true),
-		ReportBatchItemFailures: jsii.Bool(true), Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&pattern)},
-		MetricsConfig: &awslambda.MetricsConfig{Metrics: &[]awslambda.MetricType{awslambda.MetricType_EVENT_COUNT}}, // for alarms
-	})
+	mapping := awslambda.NewEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"),
+		&awslambda.EventSourceMappingProps{
+			Target: function, EventSourceArn: s.data.table.TableStreamArn(),
+			StartingPosition: awslambda.StartingPosition_TRIM_HORIZON,
+			BatchSize:        jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
+			RetryAttempts: jsii.Number(f.Stream.Retries), MaxRecordAge: seconds(f.Stream.MaxAge), BisectBatchOnError: jsii.Bool(
+				true),
+			ReportBatchItemFailures: jsii.Bool(true), Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&pattern)},
+			// for alarms
+			MetricsConfig: &awslambda.MetricsConfig{Metrics: &[]awslambda.MetricType{awslambda.MetricType_EVENT_COUNT}},
+		})
 	s.mappings[f.Name] = mapping
 	// The CDK's own destination would let the function read and write all of the bucket.
 	resource := mapping.Node().DefaultChild().(awslambda.CfnEventSourceMapping) //nolint:errcheck // a mapping's default child is one
@@ -105,14 +114,17 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 	})
 }
 
-// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else, and that it takes for schedules of
-// this account's group alone (Scheduler user guide, "Confused deputy prevention", which allows no narrower ARN).
+// addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else, and that it takes for
+// schedules of this account's group alone (Scheduler user guide, "Confused deputy prevention", which allows no narrower
+// ARN).
 func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
 	id := f.LogicalID()
-	group := "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() + ":schedule-group/default"
+	group := "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() +
+		":schedule-group/default"
 	role := awsiam.NewRole(stack, jsii.String(id+"ScheduleRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account(), "aws:SourceArn": group}},
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account(),
+				"aws:SourceArn": group}},
 		}),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"call": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
@@ -128,7 +140,8 @@ func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function aws
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn: function.FunctionArn(), RoleArn: role.RoleArn(), Input: jsii.String(lambdahost.ScheduleInput),
 			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
-				MaximumRetryAttempts: jsii.Number(functions.ScheduleRetries), MaximumEventAgeInSeconds: jsii.Number(functions.ScheduleMaxAge.Seconds()),
+				MaximumRetryAttempts: jsii.Number(functions.ScheduleRetries), MaximumEventAgeInSeconds: jsii.Number(
+					functions.ScheduleMaxAge.Seconds()),
 			},
 		},
 	})
@@ -188,18 +201,22 @@ func (s site) value(v functions.Value) *string {
 	return &v.Of
 }
 
-// statements are what a function's role allows: the grants of its line in the manifest, and what Lambda does with the role.
+// statements are what a function's role allows: the grants of its line in the manifest, and what Lambda does with the
+// role.
 func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.PolicyStatement {
 	var all []awsiam.PolicyStatement
 	allow := func(on *string, actions ...string) {
-		all = append(all, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{on}}))
+		all = append(all, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...),
+			Resources: &[]*string{on}}))
 	}
 	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
 	if f.Queue != nil {
-		allow(s.data.queues[f.Queue.Name].messages.QueueArn(), "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+		allow(s.data.queues[f.Queue.Name].messages.QueueArn(), "sqs:ReceiveMessage", "sqs:DeleteMessage",
+			"sqs:GetQueueAttributes")
 	}
 	if f.Stream != nil {
-		allow(s.data.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+		allow(s.data.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+			"dynamodb:ListStreams")
 	}
 	for _, g := range f.Grants() {
 		all = append(all, s.statement(g))

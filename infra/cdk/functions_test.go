@@ -55,7 +55,8 @@ type shape struct {
 func (s system) testFunctions(t *testing.T) {
 	synthesized, sam := s.shapes(t), samShapes(t, s.sam)
 	if len(synthesized) != len(functions.All()) || len(sam) != len(functions.All()) {
-		t.Errorf("%d functions in the CDK app, %d in template.yaml, %d in the manifest", len(synthesized), len(sam), len(functions.All()))
+		t.Errorf("%d functions in the CDK app, %d in template.yaml, %d in the manifest", len(synthesized), len(sam),
+			len(functions.All()))
 	}
 	if diff := cmp.Diff(map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": "OtlpEndpoint"}, s.samGlobals); diff != "" {
 		t.Errorf("the variables of all functions in template.yaml (-want +got):\n%s", diff)
@@ -87,7 +88,8 @@ func wanted(t *testing.T, f functions.Function) shape {
 	case f.Queue != nil:
 		s.Source = properties{
 			"from": identifier(f.Queue.Name) + "Queue.Arn", "BatchSize": f.Queue.BatchSize,
-			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": properties{"MaximumConcurrency": f.Queue.Concurrency},
+			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": properties{
+				"MaximumConcurrency": f.Queue.Concurrency},
 		}
 		if f.Queue.Window > 0 {
 			s.Source["MaximumBatchingWindowInSeconds"] = f.Queue.Window.Seconds()
@@ -177,14 +179,16 @@ func grants(f functions.Function) []string {
 	}
 	for _, other := range functions.All() {
 		if other.Queue != nil && other.Queue.Uploads != "" {
-			objects, prefixes = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+`*"`)
+			objects, prefixes = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+
+				`*"`)
 		}
 	}
 	if f.Table != functions.No {
 		all = append(all, on(table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")...)
 	}
 	if f.Table == functions.Write {
-		all = append(all, on(table, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem")...)
+		all = append(all, on(table, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem")...)
 	}
 	switch f.Bucket {
 	case functions.Read:
@@ -198,7 +202,8 @@ func grants(f functions.Function) []string {
 		all = append(all, "sqs:SendMessage on "+identifier(name)+"Queue.Arn")
 	}
 	if f.Mails {
-		const ses, from = "ses:SendEmail on arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:", ` if {"StringEquals":{"ses:FromAddress":"MailSender"}}`
+		const ses, from = "ses:SendEmail on arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:",
+			` if {"StringEquals":{"ses:FromAddress":"MailSender"}}`
 		all = append(all, ses+"identity/MailIdentity"+from, ses+"configuration-set/MailConfigurationSet"+from)
 	}
 	if f.Queue != nil {
@@ -235,10 +240,12 @@ func grants(f functions.Function) []string {
 func managed(f functions.Function) []string {
 	all := on([]string{f.LogicalID() + "Logs.Arn"}, "logs:CreateLogStream", "logs:PutLogEvents")
 	if f.Queue != nil {
-		all = append(all, on([]string{identifier(f.Queue.Name) + "Queue.Arn"}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")...)
+		all = append(all, on([]string{identifier(f.Queue.Name) + "Queue.Arn"}, "sqs:ReceiveMessage", "sqs:DeleteMessage",
+			"sqs:GetQueueAttributes")...)
 	}
 	if f.Stream != nil {
-		all = append(all, on([]string{"Table.StreamArn"}, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")...)
+		all = append(all, on([]string{"Table.StreamArn"}, "dynamodb:DescribeStream", "dynamodb:GetRecords",
+			"dynamodb:GetShardIterator", "dynamodb:ListStreams")...)
 	}
 	return all
 }
@@ -254,8 +261,10 @@ func (s system) shapes(t *testing.T) map[string]shape {
 			}
 			var f lambda
 			convert(t, r.Properties, &f)
-			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" || !slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" ||
-				f.LoggingConfig.ApplicationLogLevel != "DEBUG" || !strings.HasSuffix(f.Description, ", with the keys of "+testKeys) {
+			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" ||
+				!slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" ||
+				f.LoggingConfig.ApplicationLogLevel != "DEBUG" || !strings.HasSuffix(f.Description, ", with the keys of "+
+				testKeys) {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
 			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com", "")
@@ -268,7 +277,8 @@ func (s system) shapes(t *testing.T) map[string]shape {
 	return all
 }
 
-// rolePolicies are the policies of a role that a service, and nobody else, may assume, under the condition on whose behalf it does.
+// rolePolicies are the policies of a role that a service, and nobody else, may assume, under the condition on whose
+// behalf it does.
 func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy {
 	t.Helper()
 	var role struct {
@@ -281,7 +291,8 @@ func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy
 		t.Errorf("role %s has managed policies", id)
 	}
 	trust := role.AssumeRolePolicyDocument.Statement
-	if len(trust) != 1 || trust[0].Effect != "Allow" || trust[0].Action != "sts:AssumeRole" || !reflect.DeepEqual(trust[0].Principal, map[string]any{"Service": service}) ||
+	if len(trust) != 1 || trust[0].Effect != "Allow" || trust[0].Action != "sts:AssumeRole" ||
+		!reflect.DeepEqual(trust[0].Principal, map[string]any{"Service": service}) ||
 		condition(t, trust[0].Condition) != onBehalf {
 		t.Errorf("role %s is for %+v, want %s alone%s", id, trust, service, onBehalf)
 	}
@@ -292,8 +303,8 @@ func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy
 	return all
 }
 
-// withTriggers adds a function's routes, what feeds it, and its schedule. A route counts if the API may call the function, too,
-// and a schedule if it has a role that may.
+// withTriggers adds a function's routes, what feeds it, and its schedule. A route counts if the API may call the
+// function, too, and a schedule if it has a role that may.
 func (s stack) withTriggers(t *testing.T, id string, sh shape) shape {
 	t.Helper()
 	permitted := 0
@@ -353,7 +364,8 @@ func (s stack) withTriggers(t *testing.T, id string, sh shape) shape {
 	return sh
 }
 
-// testScheduleRole holds a schedule's role to what it is for: to call the function, and nothing else, for this account's schedules.
+// testScheduleRole holds a schedule's role to what it is for: to call the function, and nothing else, for this
+// account's schedules.
 func (s stack) testScheduleRole(t *testing.T, role, function string) {
 	t.Helper()
 	const ours = ` if {"StringEquals":{"aws:SourceAccount":"AWS::AccountId",` +
@@ -488,11 +500,13 @@ var (
 	sub    = regexp.MustCompile(`\$\{([\w.:]+)\}`) // of Fn::Sub
 )
 
-// name is a value as text, in which references stand as in template.yaml, whatever stack they are of: "Table", "Table.Arn".
+// name is a value as text, in which references stand as in template.yaml, whatever stack they are of: "Table",
+// "Table.Arn".
 func name(value any) string {
 	switch v := value.(type) {
 	case []any:
-		if len(v) == 3 && v[0] == "HasPublicUrl" { // !If, read without its tag: an empty parameter is a context that is not there
+		// !If, read without its tag: an empty parameter is a context that is not there
+		if len(v) == 3 && v[0] == "HasPublicUrl" {
 			return name(v[2])
 		}
 	case string:
@@ -551,8 +565,8 @@ func named(value any) any {
 	return value
 }
 
-// testPolicies finds a wildcard in any role: in an action, or in a resource other than objects under a prefix. What each
-// function may do is held to the manifest by [system.testFunctions]; there are no other roles but the schedules'.
+// testPolicies finds a wildcard in any role: in an action, or in a resource other than objects under a prefix. What
+// each function may do is held to the manifest by [system.testFunctions]; there are no other roles but the schedules'.
 func (s system) testPolicies(t *testing.T) {
 	roles, statements, want := 0, 0, 0
 	for stackName, stack := range s.stacks {
@@ -595,7 +609,8 @@ func (s system) testPolicies(t *testing.T) {
 	}
 	for on, want := range map[string]bool{
 		"*": true, "arn:aws:s3:::x/*": true, "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*": true,
-		"arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/example.edu": false, "<Table>/*": true, "<Bucket>/imports/*": false, "<Table>/index/GSI1": false,
+		"arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/example.edu": false, "<Table>/*": true,
+		"<Bucket>/imports/*": false, "<Table>/index/GSI1": false,
 	} {
 		if wide(on) != want {
 			t.Errorf("wide(%q) is %v", on, !want)
@@ -603,8 +618,8 @@ func (s system) testPolicies(t *testing.T) {
 	}
 }
 
-// wide says whether a resource is anything but one that the app made, a part of it, or objects under a prefix of it; or one
-// thing of SES.
+// wide says whether a resource is anything but one that the app made, a part of it, or objects under a prefix of it; or
+// one thing of SES.
 func wide(on string) bool {
 	if strings.HasPrefix(on, "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:") {
 		return strings.Contains(on, "*")

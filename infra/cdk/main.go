@@ -1,11 +1,11 @@
-// Command cdk is the CDK app of Registrar: it describes the system on AWS, and is how it is meant to be deployed. `make synth`
-// synthesizes it into .build/cdk.out, for which Node is needed and the CDK's command line is not; with that,
+// Command cdk is the CDK app of Registrar: it describes the system on AWS, and is how it is meant to be deployed. `make
+// synth` synthesizes it into .build/cdk.out, for which Node is needed and the CDK's command line is not; with that,
 //
 //	cd infra/cdk && cdk deploy --all --context stage=prod --context sender=registrar@example.edu --context alarmAddress=operators@example.edu
 //
-// It knows functions/manifest.go, from which every function, route, role, queue and alarm follows, and the table's definition;
-// nothing of what functions do. It builds no binaries: `make build` does. infra/sam describes the same system for the SAM CLI,
-// and the tests here hold the two against each other.
+// It knows functions/manifest.go, from which every function, route, role, queue and alarm follows, and the table's
+// definition; nothing of what functions do. It builds no binaries: `make build` does. infra/sam describes the same
+// system for the SAM CLI, and the tests here hold the two against each other.
 //
 // Start with [New], then data.go and functions.go.
 package main
@@ -35,7 +35,8 @@ func main() {
 func run(args []string, getenv func(string) string) error {
 	flags := flag.NewFlagSet("cdk", flag.ContinueOnError)
 	root := flags.String("root", ".", "the repository's folder, where `make build` was run")
-	out := flags.String("out", "", "where to synthesize to (default: $CDK_OUTDIR, which the CDK's command line sets, or .build/cdk.out)")
+	out := flags.String("out", "", "where to synthesize to (default: $CDK_OUTDIR, which the CDK's command line sets, or "+
+		".build/cdk.out)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
-// Package deployment finds what an operator's command works on: the queues and the table of `make run`, or those of a stack on
-// AWS, whose names CloudFormation chose.
+// Package deployment finds what an operator's command works on: the queues and the table of `make run`, or those of a
+// stack on AWS, whose names CloudFormation chose.
 //
-// It knows the manifest's logical ids, in which infra/cdk and infra/sam agree, and what `make run` calls its things. Start with
-// [Open].
+// It knows the manifest's logical ids, in which infra/cdk and infra/sam agree, and what `make run` calls its things.
+// Start with [Open].
 package deployment
 
 import (
@@ -39,12 +39,14 @@ type Resources interface {
 	Physical(ctx context.Context, logicalID string) (string, error)
 }
 
-// Open finds the deployment of a stack: of the CDK app the one with the data ("registrar-prod-data"), of SAM the only one.
-// Region and credentials are those that every AWS SDK finds. Without a stack it is `make run` on this machine, where
-// AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL_DYNAMODB say, which the Makefile sets from PORT; without them on the usual ports.
+// Open finds the deployment of a stack: of the CDK app the one with the data ("registrar-prod-data"), of SAM the only
+// one. Region and credentials are those that every AWS SDK finds. Without a stack it is `make run` on this machine,
+// where AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL_DYNAMODB say, which the Makefile sets from PORT; without them on the
+// usual ports.
 func Open(ctx context.Context, stack string, getenv func(string) string) (*Deployment, error) {
 	if stack == "" {
-		local := aws.Config{Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()}}
+		local := aws.Config{Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{
+			Value: cloud.Credentials()}}
 		d := &Deployment{
 			SQS: sqs.NewFromConfig(local, func(o *sqs.Options) {
 				o.BaseEndpoint = aws.String(cmp.Or(getenv("AWS_ENDPOINT_URL_SQS"), "http://127.0.0.1:8082"))
@@ -114,7 +116,8 @@ func (l Local) Physical(ctx context.Context, logicalID string) (string, error) {
 
 // CloudFormation is what [Stack] needs of the SDK's client.
 type CloudFormation interface {
-	ListStackResources(ctx context.Context, in *cloudformation.ListStackResourcesInput, o ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
+	ListStackResources(ctx context.Context, in *cloudformation.ListStackResourcesInput,
+		o ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
 }
 
 // Stack are the things of a stack on AWS.
@@ -132,7 +135,8 @@ var hash = regexp.MustCompile(`[0-9A-F]{8}$`)
 func (s *Stack) Physical(ctx context.Context, logicalID string) (string, error) {
 	if s.found == nil {
 		found := map[string]string{}
-		for pages := cloudformation.NewListStackResourcesPaginator(s.Client, &cloudformation.ListStackResourcesInput{StackName: &s.Name}); pages.HasMorePages(); {
+		for pages := cloudformation.NewListStackResourcesPaginator(s.Client, &cloudformation.ListStackResourcesInput{
+			StackName: &s.Name}); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
 				return "", fmt.Errorf("look at the stack %s: %w", s.Name, err)
@@ -140,14 +144,16 @@ func (s *Stack) Physical(ctx context.Context, logicalID string) (string, error) 
 			keep(found, page.StackResourceSummaries)
 		}
 		if len(found) == 0 {
-			return "", fmt.Errorf("the stack %s has neither queues nor a table: the CDK app's is the one whose name ends in -data", s.Name)
+			return "", fmt.Errorf("the stack %s has neither queues nor a table: the CDK app's is the one whose name ends in "+
+				"-data", s.Name)
 		}
 		s.found = found
 	}
 	if physical, ok := s.found[logicalID]; ok {
 		return physical, nil
 	}
-	return "", fmt.Errorf("the stack %s has no %s; it has %s", s.Name, logicalID, strings.Join(slices.Sorted(maps.Keys(s.found)), ", "))
+	return "", fmt.Errorf("the stack %s has no %s; it has %s", s.Name, logicalID,
+		strings.Join(slices.Sorted(maps.Keys(s.found)), ", "))
 }
 
 // keep notes queues and tables.

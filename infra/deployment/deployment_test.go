@@ -14,7 +14,9 @@ import (
 // pages are what CloudFormation lists, one resource a page.
 type pages []types.StackResourceSummary
 
-func (p pages) ListStackResources(_ context.Context, in *cloudformation.ListStackResourcesInput, _ ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
+func (p pages) ListStackResources(
+	_ context.Context, in *cloudformation.ListStackResourcesInput, _ ...func(*cloudformation.Options),
+) (*cloudformation.ListStackResourcesOutput, error) {
 	n := len(aws.ToString(in.NextToken))
 	out := &cloudformation.ListStackResourcesOutput{StackResourceSummaries: p[n:min(n+1, len(p))]}
 	if n+1 < len(p) {
@@ -30,11 +32,14 @@ func resource(kind, logical, physical string) types.StackResourceSummary {
 func TestStack_FindsThingsByTheCDKsAndBySAMsIDs(t *testing.T) {
 	for name, stack := range map[string]pages{
 		"CDK": {
-			resource("AWS::S3::Bucket", "Bucket83908E77", "b"), resource("AWS::SQS::Queue", "ImportsQueue5A1B2C3D", "https://sqs/imports"),
-			resource("AWS::SQS::Queue", "ImportsDeadLetterQueue0A1B2C3D", "https://sqs/dead"), resource("AWS::DynamoDB::Table", "TableCD117FA1", "t"),
+			resource("AWS::S3::Bucket", "Bucket83908E77", "b"), resource("AWS::SQS::Queue", "ImportsQueue5A1B2C3D",
+				"https://sqs/imports"),
+			resource("AWS::SQS::Queue", "ImportsDeadLetterQueue0A1B2C3D", "https://sqs/dead"), resource("AWS::DynamoDB::Table",
+				"TableCD117FA1", "t"),
 		},
 		"SAM": {
-			resource("AWS::SQS::Queue", "ImportsQueue", "https://sqs/imports"), resource("AWS::SQS::Queue", "ImportsDeadLetterQueue", "https://sqs/dead"),
+			resource("AWS::SQS::Queue", "ImportsQueue", "https://sqs/imports"), resource("AWS::SQS::Queue",
+				"ImportsDeadLetterQueue", "https://sqs/dead"),
 			resource("AWS::DynamoDB::Table", "Table", "t"), resource("AWS::SQS::Queue", "AuditQueue", ""),
 		},
 	} {
@@ -53,7 +58,8 @@ func TestStack_FindsThingsByTheCDKsAndBySAMsIDs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	d := &deployment.Deployment{Resources: &deployment.Stack{Client: pages{resource("AWS::Lambda::Function", "F", "f")}, Name: "s"}}
+	d := &deployment.Deployment{Resources: &deployment.Stack{Client: pages{resource("AWS::Lambda::Function", "F", "f")},
+		Name: "s"}}
 	if _, err := d.Table(t.Context()); err == nil || !strings.Contains(err.Error(), "-data") {
 		t.Errorf("of a stack without data: %v", err)
 	}

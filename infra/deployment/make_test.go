@@ -18,7 +18,8 @@ func TestMakeSpeaksToTheSystemOnThePort(t *testing.T) {
 		}
 	}
 	for _, command := range []string{"redrive QUEUE=imports", "republish"} {
-		if said := dryRun(t, command+" STACK=registrar-prod-data"); strings.Contains(said, "127.0.0.1") || !strings.Contains(said, "registrar-prod-data") {
+		if said := dryRun(t, command+" STACK=registrar-prod-data"); strings.Contains(said, "127.0.0.1") ||
+			!strings.Contains(said, "registrar-prod-data") {
 			t.Errorf("make %s does not speak to AWS with a stack:\n%s", command, said)
 		}
 	}

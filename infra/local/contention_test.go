@@ -54,7 +54,8 @@ func TestContentionAndItsReport(t *testing.T) {
 		}
 	}
 	api := client.New(fmt.Sprintf("http://127.0.0.1:%d", port), 1)
-	if err := api.Do(t.Context(), http.MethodPost, "/v1/students", map[string]string{"number": "U1", "givenName": "G", "familyName": "F"}, nil); err != nil {
+	if err := api.Do(t.Context(), http.MethodPost, "/v1/students", map[string]string{"number": "U1", "givenName": "G",
+		"familyName": "F"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("http://127.0.0.1:%d%s", port+1, cloud.ReportPath)
@@ -67,7 +68,8 @@ func TestContentionAndItsReport(t *testing.T) {
 	}
 	defer answer.Body.Close()
 	var report dynamodb.Report
-	if err := json.NewDecoder(answer.Body).Decode(&report); err != nil || report.Total.WriteUnits == 0 || report.Total.Dollars == 0 {
+	if err := json.NewDecoder(answer.Body).Decode(&report); err != nil || report.Total.WriteUnits == 0 ||
+		report.Total.Dollars == 0 {
 		t.Errorf("%v: %+v", err, report)
 	}
 	stop()

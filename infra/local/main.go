@@ -1,14 +1,14 @@
-// Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs nothing
-// but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1; 0.0.0.0 lets
-// containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each environment a
-// process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see package faults),
-// CONTENTION=aws (the embedded DynamoDB takes its time, conflicts and throttles as AWS's does, see [dynamodb.AWSContention];
-// off by default, and not with DATA_DIR), VISIBILITY=20s (so soon messages come back whose consumer was killed, instead of
-// after hours), LOG=json (log lines as functions write them, instead of readable ones), LOG_FILE (a file that gets them so in
-// any case, of this run alone), LOG_LEVEL=debug (debug lines of all requests, not only of those that fail),
-// DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and power cuts; with DATA_SYNC=off they
-// outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2 (use those engines
-// instead).
+// Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs
+// nothing but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1;
+// 0.0.0.0 lets containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each
+// environment a process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see
+// package faults), CONTENTION=aws (the embedded DynamoDB takes its time, conflicts and throttles as AWS's does, see
+// [dynamodb.AWSContention]; off by default, and not with DATA_DIR), VISIBILITY=20s (so soon messages come back whose
+// consumer was killed, instead of after hours), LOG=json (log lines as functions write them, instead of readable ones),
+// LOG_FILE (a file that gets them so in any case, of this run alone), LOG_LEVEL=debug (debug lines of all requests, not
+// only of those that fail), DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and
+// power cuts; with DATA_SYNC=off they outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB,
+// _SQS, _S3, _SESV2 (use those engines instead).
 package main
 
 import (
@@ -88,14 +88,16 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		o.Before = func(ctx context.Context, store *dynamo.Store) error { return sample.Fill(ctx, store) }
 	}
 	o.Output = lines
-	o.APIAddress, o.DynamoDBAddress, o.SQSAddress, o.S3Address, o.SESAddress = reached(0), reached(1), reached(2), reached(3), reached(4)
+	o.APIAddress, o.DynamoDBAddress, o.SQSAddress, o.S3Address, o.SESAddress = reached(0), reached(1), reached(2),
+		reached(3), reached(4)
 	c, err := cloud.Open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	sites := []site{
-		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3, at(3)},
+		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3,
+			at(3)},
 		{"SES and mailbox page", c.SES, at(4)},
 	}
 	var servers []*http.Server // the API's first
@@ -112,7 +114,8 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		if err != nil {
 			return fmt.Errorf("%s: %w (PORT chooses another)", s.what, err)
 		}
-		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 		servers = append(servers, server)
 		serving.Go(func() {
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -179,8 +182,10 @@ func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
 		fmt.Fprintf(out, "  curl -s %s/v1/terms\n  open %s/docs\n\n", address, address)
 		return
 	}
-	fmt.Fprintf(out, "  curl -s '%s/v1/sections?term=%s&subject=CSCI&open=true&limit=2'\n", address, sample.ID(sample.KindTerm, 1))
-	fmt.Fprintf(out, "  curl -s %s/v1/sections/%s/registrations -H 'Content-Type: application/json' -d '{\"student\": \"%s\"}'\n\n",
+	fmt.Fprintf(out, "  curl -s '%s/v1/sections?term=%s&subject=CSCI&open=true&limit=2'\n", address,
+		sample.ID(sample.KindTerm, 1))
+	fmt.Fprintf(out, "  curl -s %s/v1/sections/%s/registrations -H 'Content-Type: application/json' -d '{\"student\": "+
+		"\"%s\"}'\n\n",
 		address, sample.ID(sample.KindSection, sample.Sections), sample.ID(sample.KindStudent, sample.Students-1))
 }
 

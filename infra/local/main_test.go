@@ -26,7 +26,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// The test binary is also `make run`: with LOCAL in its environment it is that. And it is a function, if the Runtime API calls.
+// The test binary is also `make run`: with LOCAL in its environment it is that. And it is a function, if the Runtime
+// API calls.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv("AWS_LAMBDA_RUNTIME_API") != "":
@@ -107,7 +108,8 @@ func (t *told) register(ctx context.Context, api *client.Client, name string) {
 	}
 }
 
-// send sends messages until the cloud is killed, three at once, and after each three receives some and deletes the first.
+// send sends messages until the cloud is killed, three at once, and after each three receives some and deletes the
+// first.
 func (t *told) send(ctx context.Context, queues *sqs.Client, queue, name string) {
 	address := aws.String(queue)
 	for k := 0; ; k += 3 {
@@ -120,7 +122,8 @@ func (t *told) send(ctx context.Context, queues *sqs.Client, queue, name string)
 			}
 			entries = append(entries, entry)
 		}
-		if _, err := queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: address, Entries: entries}); err != nil {
+		if _, err := queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: address,
+			Entries: entries}); err != nil {
 			return
 		}
 		for _, entry := range entries {
@@ -132,7 +135,8 @@ func (t *told) send(ctx context.Context, queues *sqs.Client, queue, name string)
 		}
 		for _, m := range got.Messages[:min(1, len(got.Messages))] {
 			t.note(t.deleting, *m.Body)
-			if _, err := queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: address, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			if _, err := queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: address,
+				ReceiptHandle: m.ReceiptHandle}); err != nil {
 				return
 			}
 			t.note(t.deleted, *m.Body)
@@ -153,10 +157,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 	const clients, registering = 64, 40
 	dataDir := t.TempDir()
 	port := 20_000 + rand.IntN(20_000)
-	book := &told{students: map[string]bool{}, sent: map[string]bool{}, deleting: map[string]bool{}, deleted: map[string]bool{}}
+	book := &told{students: map[string]bool{}, sent: map[string]bool{}, deleting: map[string]bool{},
+		deleted: map[string]bool{}}
 	queues := sqs.New(sqs.Options{
-		Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()}, RetryMaxAttempts: 1,
-		BaseEndpoint: aws.String(fmt.Sprintf("http://127.0.0.1:%d", port+2)),
+		Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+		RetryMaxAttempts: 1,
+		BaseEndpoint:     aws.String(fmt.Sprintf("http://127.0.0.1:%d", port+2)),
 	})
 	var urls []string
 	for round := range rounds {
@@ -216,7 +222,8 @@ func (t *told) checkStudents(tt *testing.T, api *client.Client) {
 		found[s.Number] = true
 		// A student is three items, written in one transaction: the names must be taken.
 		var problem *client.Problem
-		err := api.Do(tt.Context(), http.MethodPost, "/v1/students", map[string]string{"number": s.Number, "givenName": "G", "familyName": "F"}, nil)
+		err := api.Do(tt.Context(), http.MethodPost, "/v1/students", map[string]string{"number": s.Number, "givenName": "G",
+			"familyName": "F"}, nil)
 		if !asProblem(err, &problem) || problem.Code != "NAME_TAKEN" {
 			tt.Fatalf("the number of student %s is free: %v", s.Number, err)
 		}
@@ -259,9 +266,11 @@ func (t *told) checkMessages(tt *testing.T, queues *sqs.Client, urls []string) i
 					}
 					last[group] = body
 				}
-				entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
+				entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)),
+					ReceiptHandle: m.ReceiptHandle})
 			}
-			if _, err := queues.DeleteMessageBatch(tt.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &queue, Entries: entries}); err != nil {
+			if _, err := queues.DeleteMessageBatch(tt.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &queue,
+				Entries: entries}); err != nil {
 				tt.Fatal(err)
 			}
 		}
@@ -299,8 +308,9 @@ func asProblem(err error, into **client.Problem) bool {
 
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for name, wrong := range map[string]string{
-		"PORT": "65535", "FAULTS": "dynamo conflict=1%", "LAMBDA_CONCURRENCY": "-1", "VISIBILITY": "1500ms", "DATA_SYNC": "no",
-		"LAMBDA": "process", "SEED": "nothing",
+		"PORT": "65535", "FAULTS": "dynamo conflict=1%", "LAMBDA_CONCURRENCY": "-1", "VISIBILITY": "1500ms",
+		"DATA_SYNC": "no",
+		"LAMBDA":    "process", "SEED": "nothing",
 	} {
 		err := run(t.Context(), func(of string) string {
 			if of == name {
@@ -317,7 +327,8 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 // What is printed and told to functions is an address that leads there.
 func TestHost(t *testing.T) {
 	for host, want := range map[string]string{
-		"127.0.0.1": "127.0.0.1", "192.168.178.20": "192.168.178.20", "::1": "::1", "localhost": "localhost", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1",
+		"127.0.0.1": "127.0.0.1", "192.168.178.20": "192.168.178.20", "::1": "::1", "localhost": "localhost",
+		"0.0.0.0": "127.0.0.1", "::": "127.0.0.1",
 	} {
 		if got := reachable(host); got != want {
 			t.Errorf("what listens at %s is reached at %s, want %s", host, got, want)

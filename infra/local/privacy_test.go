@@ -146,7 +146,8 @@ func (o *observed) create(resource, body string) string {
 func (o *observed) people(student string) (statuses map[int]int) {
 	o.Helper()
 	statuses = map[int]int{}
-	same := fmt.Sprintf(`{"number": %q, "givenName": %q, "familyName": %q, "email": %q}`, privateNumber, privateGiven, privateFamily, privateEmail)
+	same := fmt.Sprintf(`{"number": %q, "givenName": %q, "familyName": %q, "email": %q}`, privateNumber, privateGiven,
+		privateFamily, privateEmail)
 	for _, r := range []struct{ method, address, body string }{
 		{http.MethodGet, "/v1/students/" + student, ""},
 		{http.MethodGet, "/v1/students?number=" + privateNumber, ""},
@@ -166,13 +167,17 @@ func (o *observed) people(student string) (statuses map[int]int) {
 		{http.MethodPatch, "/v1/students/" + student, fmt.Sprintf(`{"familyName": %q}`, privateFamily)},
 		{http.MethodPut, "/v1/students/" + student, same},
 		{http.MethodPost, "/v1/instructors", fmt.Sprintf(`{"name": %q, "email": %q}`, privateName, privateOther)},
-		{http.MethodPost, "/v1/imports", fmt.Sprintf(`{"kind": "sections", "term": %q, "notify": %q}`, privateName, privateOther)},
-		{http.MethodPost, "/v1/imports", fmt.Sprintf(`{"kind": "sections", "term": %q, "notify": %q}`, sample.ID(sample.KindTerm, 3), privateName)},
+		{http.MethodPost, "/v1/imports", fmt.Sprintf(`{"kind": "sections", "term": %q, "notify": %q}`, privateName,
+			privateOther)},
+		{http.MethodPost, "/v1/imports", fmt.Sprintf(`{"kind": "sections", "term": %q, "notify": %q}`,
+			sample.ID(sample.KindTerm, 3), privateName)},
 		{http.MethodPost, "/v1/unsubscribe/" + privateFamily, ""},
 		{http.MethodPatch, "/v1/students/" + student + "/mail-preferences", fmt.Sprintf(`{"off": [%q]}`, privateFamily)},
 	} {
-		status, _ := o.send(r.method, r.address, r.body, "Idempotency-Key", privateFamily+strconv.Itoa(rand.Int()), "If-Match", `"`+privateFamily+`"`,
-			"Cookie", "name="+privateFamily, "User-Agent", privateName, "Authorization", "Bearer "+privateFamily, "X-Correlation-Id", privateName)
+		status, _ := o.send(r.method, r.address, r.body, "Idempotency-Key", privateFamily+strconv.Itoa(rand.Int()),
+			"If-Match", `"`+privateFamily+`"`,
+			"Cookie", "name="+privateFamily, "User-Agent", privateName, "Authorization", "Bearer "+privateFamily,
+			"X-Correlation-Id", privateName)
 		statuses[status]++
 	}
 	return statuses
@@ -181,7 +186,8 @@ func (o *observed) people(student string) (statuses map[int]int) {
 // imports takes a file the whole way.
 func (o *observed) imports(kind, term, file string) (upload string) {
 	o.Helper()
-	status, text := o.send(http.MethodPost, "/v1/imports", fmt.Sprintf(`{"kind": %q, "term": %q, "notify": %q}`, kind, term, privateOther))
+	status, text := o.send(http.MethodPost, "/v1/imports", fmt.Sprintf(`{"kind": %q, "term": %q, "notify": %q}`, kind,
+		term, privateOther))
 	var asked struct {
 		ID     string
 		Upload struct {
@@ -210,9 +216,9 @@ func (o *observed) imports(kind, term, file string) (upload string) {
 	return ""
 }
 
-// TestLogsTellNothingOfPeople runs the whole of it, with the sample's people and some of its own, asks for all sorts of things,
-// lets much fail, has mail sent, and then reads every line that was logged, debug lines too: no name, address, student number
-// or secret is in any. PROCESSES=1: the functions' real binaries run (make build-local builds them).
+// TestLogsTellNothingOfPeople runs the whole of it, with the sample's people and some of its own, asks for all sorts of
+// things, lets much fail, has mail sent, and then reads every line that was logged, debug lines too: no name, address,
+// student number or secret is in any. PROCESSES=1: the functions' real binaries run (make build-local builds them).
 func TestLogsTellNothingOfPeople(t *testing.T) {
 	env := []string{"FAULTS=dynamodb:TransactWriteItems conflict=20%,lost-reply=10%; sqs duplicate=20%"}
 	if os.Getenv("PROCESSES") != "" {
@@ -220,8 +226,11 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 	}
 	o := observe(t, env...)
 	people := o.sampled()
-	student := o.create("students", fmt.Sprintf(`{"number": %q, "givenName": %q, "familyName": %q, "email": %q}`, privateNumber, privateGiven, privateFamily, privateEmail))
-	bouncing := o.create("students", fmt.Sprintf(`{"number": "%s-2", "givenName": %q, "familyName": %q, "email": "bounce+%s@simulator.amazonses.com"}`, privateNumber, privateGiven, privateFamily, privateNumber))
+	student := o.create("students", fmt.Sprintf(`{"number": %q, "givenName": %q, "familyName": %q, "email": %q}`,
+		privateNumber, privateGiven, privateFamily, privateEmail))
+	bouncing := o.create("students",
+		fmt.Sprintf(`{"number": "%s-2", "givenName": %q, "familyName": %q, "email": "bounce+%s@simulator.amazonses.com"}`,
+			privateNumber, privateGiven, privateFamily, privateNumber))
 	section := "/v1/sections/" + sample.ID(sample.KindSection, sample.Sections) + "/registrations"
 	for _, id := range []string{student, bouncing, student} {
 		o.send(http.MethodPost, section, fmt.Sprintf(`{"student": %q}`, id))
@@ -234,8 +243,10 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	term := sample.ID(sample.KindTerm, 3)
 	uploads := []string{
-		o.imports("sections", term, header+"90001,BIOL-1010,Title,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,"+privateName+",30,01,,,[],School\n"),
-		o.imports("registrations", sample.ID(sample.KindTerm, 1), "student_number,term,crn\n"+privateNumber+",2027-SPRING,20001\nPRIV-404,2027-SPRING,20001\n"+privateNumber+",nowhere,20001\n"),
+		o.imports("sections", term, header+"90001,BIOL-1010,Title,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,"+
+			privateName+",30,01,,,[],School\n"),
+		o.imports("registrations", sample.ID(sample.KindTerm, 1), "student_number,term,crn\n"+privateNumber+
+			",2027-SPRING,20001\nPRIV-404,2027-SPRING,20001\n"+privateNumber+",nowhere,20001\n"),
 		o.imports("registrations", sample.ID(sample.KindTerm, 1), privateName+"\n\""),
 	}
 	o.await(`"a mail was dealt with"`, `"import-finished"`)
@@ -246,7 +257,8 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 	o.await(`"level":"ERROR"`, `"the request failed"`)
 	o.await(`"level":"DEBUG"`, `"DynamoDB.GetItem"`, `"error"`)
 
-	if asked[http.StatusOK] < 3 || asked[http.StatusUnprocessableEntity] < 3 || asked[http.StatusBadRequest] < 3 || failed[http.StatusInternalServerError] < 5 {
+	if asked[http.StatusOK] < 3 || asked[http.StatusUnprocessableEntity] < 3 ||
+		asked[http.StatusBadRequest] < 3 || failed[http.StatusInternalServerError] < 5 {
 		t.Errorf("the requests were answered otherwise than meant: %v, and without a table %v", asked, failed)
 	}
 	secrets := []string{cloud.CursorKey, cloud.UnsubscribeKey, "X-Amz-Signature", "Bearer"}
@@ -257,7 +269,8 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 		}
 		secrets = append(secrets, address.Query().Get("X-Amz-Signature"))
 	}
-	o.read(append(people, privateGiven, privateFamily, privateNumber, "PRIV-404", privateEmail, privateOther, privateName, "Vandergrunt"), secrets)
+	o.read(append(people, privateGiven, privateFamily, privateNumber, "PRIV-404", privateEmail, privateOther, privateName,
+		"Vandergrunt"), secrets)
 }
 
 // sampled are the names, addresses and numbers of the sample's people.
@@ -283,7 +296,8 @@ func (o *observed) sampled() []string {
 func (o *observed) garbage() {
 	o.Helper()
 	queues := sqs.New(sqs.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String(o.at(2)), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+		Region: cloud.Region, BaseEndpoint: aws.String(o.at(2)), Credentials: credentials.StaticCredentialsProvider{
+			Value: cloud.Credentials()},
 	})
 	all, err := queues.ListQueues(o.Context(), &sqs.ListQueuesInput{})
 	if err != nil || len(all.QueueUrls) < 4 {
@@ -291,8 +305,10 @@ func (o *observed) garbage() {
 	}
 	for _, address := range all.QueueUrls {
 		for _, body := range []string{
-			privateName, `{"specversion": "1.0", "id": "1", "data": {"name": "` + privateName + `"}}`, `{"specversion": "1.0", "id": "1", "time": "` + privateName + `"}`,
-			`{"Type": "Notification", "Message": "{\"eventType\": \"Bounce\", \"bounce\": {\"timestamp\": \"` + privateName + `\"}}"}`,
+			privateName, `{"specversion": "1.0", "id": "1", "data": {"name": "` + privateName +
+				`"}}`, `{"specversion": "1.0", "id": "1", "time": "` + privateName + `"}`,
+			`{"Type": "Notification", "Message": "{\"eventType\": \"Bounce\", \"bounce\": {\"timestamp\": \"` + privateName +
+				`\"}}"}`,
 		} {
 			in := &sqs.SendMessageInput{QueueUrl: &address, MessageBody: &body}
 			if strings.HasSuffix(address, ".fifo") {
@@ -309,9 +325,11 @@ func (o *observed) garbage() {
 func (o *observed) forgetTheTable() {
 	o.Helper()
 	table := dynamodb.New(dynamodb.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String(o.at(1)), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+		Region: cloud.Region, BaseEndpoint: aws.String(o.at(1)), Credentials: credentials.StaticCredentialsProvider{
+			Value: cloud.Credentials()},
 	})
-	if _, err := table.DeleteTable(context.WithoutCancel(o.Context()), &dynamodb.DeleteTableInput{TableName: aws.String(cloud.Table)}); err != nil {
+	if _, err := table.DeleteTable(context.WithoutCancel(o.Context()),
+		&dynamodb.DeleteTableInput{TableName: aws.String(cloud.Table)}); err != nil {
 		o.Fatal(err)
 	}
 }
@@ -324,7 +342,8 @@ func (o *observed) read(people, secrets []string) {
 		quoted[i] = regexp.QuoteMeta(text)
 	}
 	gatewayID := regexp.MustCompile(`[A-Za-z0-9_-]{15}=`) // of a request; drawn, so that short names are in some
-	forbidden := regexp.MustCompile(`\b(` + strings.Join(quoted, "|") + `)\b|(?i)` + privateFamily + "|" + privateGiven + "|" + privateEmail + "|" + privateNumber)
+	forbidden := regexp.MustCompile(`\b(` + strings.Join(quoted, "|") + `)\b|(?i)` + privateFamily + "|" + privateGiven +
+		"|" + privateEmail + "|" + privateNumber)
 	if !forbidden.MatchString(`{"name":"` + people[0] + `"}`) {
 		o.Fatal("the test finds nothing")
 	}

@@ -30,8 +30,8 @@ const worker = "imports-apply"
 // Files that a stand-in leaves beside its binary: its process's id once it works, and how its work ended.
 const begun, done = "begun", "done"
 
-// standIn is what TestMain runs as in the place of all functions. The worker works as many milliseconds as its message says, and
-// needs the table all the time.
+// standIn is what TestMain runs as in the place of all functions. The worker works as many milliseconds as its message
+// says, and needs the table all the time.
 func standIn(_ context.Context, event events.SQSEvent) (answer struct {
 	StatusCode        int                          `json:"statusCode"`
 	BatchItemFailures []events.SQSBatchItemFailure `json:"batchItemFailures"`
@@ -46,7 +46,8 @@ func standIn(_ context.Context, event events.SQSEvent) (answer struct {
 			return answer, err
 		}
 		said := "well"
-		for end := time.Now().Add(time.Duration(work) * time.Millisecond); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(time.Duration(work) * time.Millisecond); time.Now().Before(end); time.Sleep(
+			20 * time.Millisecond) {
 			table, err := http.Get(os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"))
 			if err != nil {
 				said = err.Error()
@@ -61,7 +62,8 @@ func standIn(_ context.Context, event events.SQSEvent) (answer struct {
 	return answer, nil
 }
 
-// atWork starts `make run` with processes and has the worker work for so long. It gives the worker's folder, and its process's id.
+// atWork starts `make run` with processes and has the worker work for so long. It gives the worker's folder, and its
+// process's id.
 func atWork(t *testing.T, work time.Duration) (cmd *exec.Cmd, folder string, pid int) {
 	t.Helper()
 	binary, err := os.Executable()
@@ -71,7 +73,8 @@ func atWork(t *testing.T, work time.Duration) (cmd *exec.Cmd, folder string, pid
 	t.Chdir(t.TempDir())
 	for _, f := range functions.All() {
 		folder := filepath.Join(".build", "local", f.Name)
-		if err := errors.Join(os.MkdirAll(folder, 0o700), os.Symlink(binary, filepath.Join(folder, "bootstrap"))); err != nil {
+		if err := errors.Join(os.MkdirAll(folder, 0o700),
+			os.Symlink(binary, filepath.Join(folder, "bootstrap"))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +86,8 @@ func atWork(t *testing.T, work time.Duration) (cmd *exec.Cmd, folder string, pid
 		BaseEndpoint: aws.String(fmt.Sprintf("http://127.0.0.1:%d", port+2)),
 	})
 	url := fmt.Sprintf("http://127.0.0.1:%d/%s/imports", port+2, cloud.Account)
-	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(strconv.Itoa(int(work.Milliseconds())))}); err != nil {
+	if _, err := queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url,
+		MessageBody: aws.String(strconv.Itoa(int(work.Milliseconds())))}); err != nil {
 		t.Fatal(err)
 	}
 	folder = filepath.Join(".build", "local", worker)

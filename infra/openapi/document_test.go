@@ -143,8 +143,10 @@ func TestEveryOperationSaysAllThatItCanAnswer(t *testing.T) {
 		}
 		ids[o.id] = true
 		want := []int{
-			http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-			http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable,
+			http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity,
+			http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError,
+			http.StatusServiceUnavailable,
 		}
 		parameters := o.parameters()
 		if strings.Contains(o.path, "{id}") || strings.Contains(o.path, "{queue}") {
@@ -168,11 +170,13 @@ func TestEveryOperationSaysAllThatItCanAnswer(t *testing.T) {
 		if parameters["header X-Correlation-Id"] == nil {
 			t.Errorf("%s: does not say that it takes X-Correlation-Id", o)
 		}
-		if _, ok := parameters["query cursor"]; ok && o.id != "imports-get" && object(o.response(http.StatusOK), "headers", "Link") == nil {
+		if _, ok := parameters["query cursor"]; ok && o.id != "imports-get" && object(o.response(http.StatusOK), "headers",
+			"Link") == nil {
 			t.Errorf("%s: a list without Link", o)
 		}
 		if made := o.response(http.StatusCreated); made != nil {
-			if object(made, "headers", "Location")["required"] != true || object(made, "headers", "ETag") == nil && o.id != "imports-create" {
+			if object(made, "headers", "Location")["required"] != true || object(made, "headers", "ETag") == nil &&
+				o.id != "imports-create" {
 				t.Errorf("%s: makes a record, and does not say where it is, or of which version", o)
 			}
 		}
@@ -427,7 +431,9 @@ func (s spec) keeps(t *testing.T, at string, o operation, x exchange) bool {
 	}
 	for name := range x.given {
 		switch name {
-		case "Content-Type", "Content-Encoding", "Vary", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options", "Allow": // how HTTP is spoken, not the API
+		// how HTTP is spoken, not the API
+		case "Content-Type", "Content-Encoding", "Vary", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options",
+			"Allow":
 		default:
 			if object(r, "headers", name) == nil && object(r, "headers", named(r, name)) == nil {
 				t.Errorf("%s: %s answers %d with the header %s, which the document does not know of", at, o, x.status, name)

@@ -1,6 +1,6 @@
-// Command openapi writes functions/docs/openapi.json, the OpenAPI 3.1 document of all operations of the manifest. The examples
-// are the body of the function's event in events/, and that of its answer, which the golden case of that event in
-// functions/testdata holds. Start with [Document]; a test holds the committed file to it.
+// Command openapi writes functions/docs/openapi.json, the OpenAPI 3.1 document of all operations of the manifest. The
+// examples are the body of the function's event in events/, and that of its answer, which the golden case of that event
+// in functions/testdata holds. Start with [Document]; a test holds the committed file to it.
 package main
 
 import (
@@ -65,10 +65,13 @@ func Document(root string) ([]byte, error) {
 func about() api.About {
 	return api.About{
 		Description: "Course registration: a catalogue, its sections, and who is enrolled in them.\n\n" +
-			"Every refusal is a problem (RFC 9457) whose `code` says which rule it was. A change of a record needs its version, the " +
-			"`ETag`, in `If-Match`. A request with an `Idempotency-Key` may be sent again without a second effect. Lists come in pages: " +
+			"Every refusal is a problem (RFC 9457) whose `code` says which rule it was. A change of a record needs its " +
+			"version, the " +
+			"`ETag`, in `If-Match`. A request with an `Idempotency-Key` may be sent again without a second effect. Lists come " +
+			"in pages: " +
 			"`Link` has the next one (RFC 8288).\n\n" +
-			"API Gateway answers for what is not in this document, a path or a method of a path: 404 with `{\"message\":\"Not Found\"}`, " +
+			"API Gateway answers for what is not in this document, a path or a method of a path: 404 with `{\"message\":\"Not " +
+			"Found\"}`, " +
 			"whatever the method.",
 		Tags: map[string]string{
 			"audit":         "What was done, what was refused, and what the nightly reconciliation found.",

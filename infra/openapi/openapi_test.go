@@ -31,7 +31,8 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			t.Errorf("%s/patternDescription is no word of JSON Schema", at)
 		}
 		// A range of characters above U+FFFF is none in ECMAScript without the flag u, which not every tool sets.
-		if pattern, ok := node["pattern"].(string); ok && strings.ContainsFunc(pattern, func(r rune) bool { return r > 0xffff }) {
+		if pattern, ok := node["pattern"].(string); ok &&
+			strings.ContainsFunc(pattern, func(r rune) bool { return r > 0xffff }) {
 			t.Errorf("%s/pattern is no regular expression everywhere: %q", at, pattern)
 		}
 	})
@@ -48,10 +49,12 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 		}
 		for status, response := range object(o.described, "responses") {
 			content := object(response.(map[string]any), "content")
-			if status[0] == '2' && content["application/json"] != nil && object(content, "application/json")["example"] == nil && o.id != "docs-openapi" {
+			if status[0] == '2' && content["application/json"] != nil &&
+				object(content, "application/json")["example"] == nil && o.id != "docs-openapi" {
 				t.Errorf("%s: the answer has no example", o)
 			}
-			if problems, ok := content["application/problem+json"]; ok && len(object(problems.(map[string]any), "examples")) == 0 {
+			if problems, ok := content["application/problem+json"]; ok &&
+				len(object(problems.(map[string]any), "examples")) == 0 {
 				t.Errorf("%s: no problem stands for status %s", o, status)
 			}
 		}

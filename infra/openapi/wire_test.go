@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-// running starts the program of `make run`, with sample data, and gives the address of its API. It is stopped with the test.
+// running starts the program of `make run`, with sample data, and gives the address of its API. It is stopped with the
+// test.
 func running(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "registrar")
@@ -78,8 +79,8 @@ func answering(ctx context.Context, address string, ended <-chan error) error {
 	}
 }
 
-// Schemathesis makes requests of the document, valid ones and others, and finds no answer that the document does not promise.
-// SCHEMATHESIS names its command (.ci/tools/schemathesis).
+// Schemathesis makes requests of the document, valid ones and others, and finds no answer that the document does not
+// promise. SCHEMATHESIS names its command (.ci/tools/schemathesis).
 func TestSchemathesis(t *testing.T) {
 	command := os.Getenv("SCHEMATHESIS")
 	if command == "" {
@@ -96,10 +97,12 @@ func TestSchemathesis(t *testing.T) {
 	api, work := running(t), t.TempDir()
 	try := func(document string, arguments ...string) ([]byte, error) {
 		schemathesis := exec.CommandContext(t.Context(), command, append([]string{
-			"--config-file", filepath.Join(folder, "schemathesis.toml"), "run", document, "--url", api, "--checks", "all", "--no-color",
+			"--config-file", filepath.Join(folder, "schemathesis.toml"), "run", document, "--url", api, "--checks", "all",
+			"--no-color",
 		}, arguments...)...)
 		schemathesis.Dir = work
-		schemathesis.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+filepath.Join(folder, "exceptions.py"), "PYTHONDONTWRITEBYTECODE=1")
+		schemathesis.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+filepath.Join(folder, "exceptions.py"),
+			"PYTHONDONTWRITEBYTECODE=1")
 		return schemathesis.CombinedOutput()
 	}
 
@@ -115,7 +118,8 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := try(planted, "--include-path", "/health", "--phases", "examples"); err == nil || !strings.Contains(string(out), "planted") {
+	if out, err := try(planted, "--include-path", "/health", "--phases", "examples"); err == nil ||
+		!strings.Contains(string(out), "planted") {
 		t.Fatalf("Schemathesis missed a planted fault: %v\n%s", err, out)
 	}
 
@@ -135,7 +139,8 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil || failed != nil {
 		t.Fatalf("Schemathesis: %v, %v\n%s", failed, err, out)
 	}
-	t.Logf("%d cases of %d operations in %.0f s, all checks: no failure", outcome.Cases.Generated, outcome.Operations.Tested, outcome.Seconds)
+	t.Logf("%d cases of %d operations in %.0f s, all checks: no failure", outcome.Cases.Generated,
+		outcome.Operations.Tested, outcome.Seconds)
 	if outcome.Cases.Generated < 10000 || outcome.Operations.Tested != len(read(t).operations) {
 		t.Errorf("%d cases of %d operations", outcome.Cases.Generated, outcome.Operations.Tested)
 	}

@@ -1,8 +1,9 @@
-// Command redrive is `make redrive QUEUE=…`: it moves all dead letters of a queue back to it, by a message move task of SQS, and
-// shows how that goes. It does so for `make run`, or with STACK for a deployment on AWS. An interrupt cancels what is not moved.
+// Command redrive is `make redrive QUEUE=…`: it moves all dead letters of a queue back to it, by a message move task of
+// SQS, and shows how that goes. It does so for `make run`, or with STACK for a deployment on AWS. An interrupt cancels
+// what is not moved.
 //
-// SQS itself knows only for messages that it gave up where they came from, and nothing of those that a consumer buried: so the
-// task is told. Start with [run].
+// SQS itself knows only for messages that it gave up where they came from, and nothing of those that a consumer buried:
+// so the task is told. Start with [run].
 package main
 
 import (
@@ -79,7 +80,8 @@ func watch(ctx context.Context, client *sqs.Client, name, from, handle string, o
 		if err != nil {
 			return err
 		}
-		if now := fmt.Sprintf("%s: %d of %d moved back", name, task.ApproximateNumberOfMessagesMoved, aws.ToInt64(task.ApproximateNumberOfMessagesToMove)); now != shown {
+		if now := fmt.Sprintf("%s: %d of %d moved back", name, task.ApproximateNumberOfMessagesMoved,
+			aws.ToInt64(task.ApproximateNumberOfMessagesToMove)); now != shown {
 			fmt.Fprintln(out, now)
 			shown = now
 		}
@@ -104,7 +106,8 @@ func watch(ctx context.Context, client *sqs.Client, name, from, handle string, o
 
 // last is the newest task that moves messages out of a queue.
 func last(ctx context.Context, client *sqs.Client, from string) (types.ListMessageMoveTasksResultEntry, error) {
-	out, err := client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &from, MaxResults: aws.Int32(1)})
+	out, err := client.ListMessageMoveTasks(ctx, &sqs.ListMessageMoveTasksInput{SourceArn: &from,
+		MaxResults: aws.Int32(1)})
 	if err != nil {
 		return types.ListMessageMoveTasksResultEntry{}, fmt.Errorf("look at the task: %w", err)
 	}

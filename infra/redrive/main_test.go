@@ -41,7 +41,8 @@ func imports(t *testing.T, letters int) *deployment.Deployment {
 		}
 	}
 	for n := range letters {
-		if err := queue.NewConsumer(client, base+"imports", base+"imports-dead").Bury(t.Context(), consumer.Message{ID: fmt.Sprint(n), Body: []byte("b")}, "why"); err != nil {
+		if err := queue.NewConsumer(client, base+"imports", base+"imports-dead").Bury(t.Context(),
+			consumer.Message{ID: fmt.Sprint(n), Body: []byte("b")}, "why"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +51,8 @@ func imports(t *testing.T, letters int) *deployment.Deployment {
 
 func depth(t *testing.T, d *deployment.Deployment) consumer.Depth {
 	t.Helper()
-	o := queue.NewOperator(d.SQS, nil, queue.Address{Name: "imports", URL: base + "imports", DeadLetters: base + "imports-dead"})
+	o := queue.NewOperator(d.SQS, nil, queue.Address{Name: "imports", URL: base + "imports", DeadLetters: base +
+		"imports-dead"})
 	depths, err := o.Depths(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +99,8 @@ func TestRun_AnInterruptLeavesTheRest(t *testing.T) {
 
 func TestRun_SaysWhatItCannotDo(t *testing.T) {
 	d := imports(t, 0)
-	for name, want := range map[string]string{"": "QUEUE is not set", "exports": "there is no queue", "audit": "make run"} {
+	for name, want := range map[string]string{"": "QUEUE is not set", "exports": "there is no queue",
+		"audit": "make run"} {
 		if err := run(t.Context(), d, name, 0, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("queue %q: %v, want %q", name, err, want)
 		}

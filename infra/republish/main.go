@@ -1,8 +1,9 @@
-// Command republish is `make republish FROM=… TO=…`, or SUBJECT=…: it sends events that happened once more to every queue that
-// subscribes to them, as the relay did. Consumers know an event by its id, so what was handled before is passed over.
+// Command republish is `make republish FROM=… TO=…`, or SUBJECT=…: it sends events that happened once more to every
+// queue that subscribes to them, as the relay did. Consumers know an event by its id, so what was handled before is
+// passed over.
 //
-// It reads events from the table, where all of the last seven days are, and those of the audit for good, and sends them with
-// functions/events.Relay, for `make run` or with STACK for a deployment on AWS. Start with [run].
+// It reads events from the table, where all of the last seven days are, and those of the audit for good, and sends them
+// with functions/events.Relay, for `make run` or with STACK for a deployment on AWS. Start with [run].
 package main
 
 import (
@@ -30,7 +31,8 @@ import (
 
 func main() {
 	var w what
-	flag.StringVar(&w.from, "from", "", "the first moment, for example 2026-11-24T09:00:00Z, or 2026-11-24 for its beginning")
+	flag.StringVar(&w.from, "from", "", "the first moment, for example 2026-11-24T09:00:00Z, or 2026-11-24 for its "+
+		"beginning")
 	flag.StringVar(&w.to, "to", "", "the moment after the last; default: now")
 	flag.StringVar(&w.subject, "subject", "", "only what happened to this record, kind/id; to a student, wherever")
 	dry := flag.Bool("dry", false, "only tell what would be sent")
@@ -59,7 +61,8 @@ func start(ctx context.Context, w what, stack string, dry bool) error {
 		return err
 	}
 	// The cursors of this run are for nobody else.
-	store := dynamo.New(d.DynamoDB, dynamo.Config{Table: table, CursorKey: registrar.NewSecret(uuid.NewString())}, time.Now)
+	store := dynamo.New(d.DynamoDB, dynamo.Config{Table: table, CursorKey: registrar.NewSecret(uuid.NewString())},
+		time.Now)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	relay, err := events.New(functions.Subscriptions(), func(name string) (events.Queue, error) {
 		if dry {
@@ -126,12 +129,13 @@ func moment(name, text string, otherwise time.Time) (time.Time, error) {
 
 // store is what a run needs of the store.
 type store interface {
-	Events(ctx context.Context, f registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
+	Events(ctx context.Context, f registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event],
+		error)
 	Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
 }
 
-// run sends all events of the filter and tells what went where. When an event cannot be sent, it stops there and says how to
-// go on.
+// run sends all events of the filter and tells what went where. When an event cannot be sent, it stops there and says
+// how to go on.
 func run(ctx context.Context, s store, relay events.Relay, f registrar.EventFilter, dry bool, out io.Writer) error {
 	sent := tally{subscriptions: relay.Subscriptions, messages: map[[2]string]int{}}
 	var failed error
@@ -146,12 +150,14 @@ func run(ctx context.Context, s store, relay events.Relay, f registrar.EventFilt
 			break
 		}
 		// What was refused only the audit hears of, and it has it.
-		found.Items = slices.DeleteFunc(found.Items, func(e registrar.Event) bool { return e.Type == registrar.RegistrationRefused })
+		found.Items = slices.DeleteFunc(found.Items,
+			func(e registrar.Event) bool { return e.Type == registrar.RegistrationRefused })
 		n := send(ctx, relay, found.Items)
 		sent.count(found.Items[:n])
 		if n < len(found.Items) {
 			at := found.Items[n].At.Format(time.RFC3339Nano)
-			failed = fmt.Errorf("the event %s could not be sent: when what stands above is mended, go on with FROM=%s", found.Items[n].ID, at)
+			failed = fmt.Errorf("the event %s could not be sent: when what stands above is mended, go on with FROM=%s",
+				found.Items[n].ID, at)
 			break
 		}
 		if page.Cursor = found.Next; found.Next == "" {
@@ -198,7 +204,8 @@ func (t *tally) count(sent []registrar.Event) {
 
 func (t *tally) tell(dry bool, out io.Writer) {
 	total := 0
-	for _, key := range slices.SortedFunc(maps.Keys(t.messages), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+	for _, key := range slices.SortedFunc(maps.Keys(t.messages),
+		func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		name := key[0]
 		if name == "" {
 			name = "(no queue)"

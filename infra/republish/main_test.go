@@ -52,11 +52,13 @@ func mailAndSeats(t *testing.T) (relay events.Relay, mail, seats *box) {
 	return relay, mail, seats
 }
 
-// campus is a store with the sample university, whose registrations are all of one moment in 2024 and whose records of today.
+// campus is a store with the sample university, whose registrations are all of one moment in 2024 and whose records of
+// today.
 func campus(t *testing.T) store {
 	t.Helper()
 	c, err := cloud.Open(t.Context(), cloud.Options{
-		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
+		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: "http://sqs.local",
+		S3Address: "http://s3.local",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -95,10 +97,12 @@ func TestRun_SendsASpanToWhoAskedForIt(t *testing.T) {
 		}
 	}
 	want := fmt.Sprintf(" %d  registration.enrolled        → mail\n     %d  registration.enrolled        → seats\n", n, n)
-	if len(ids) != n || !strings.Contains(out.String(), want) || !strings.HasSuffix(out.String(), fmt.Sprintf("%d messages sent\n", 2*n)) {
+	if len(ids) != n || !strings.Contains(out.String(), want) ||
+		!strings.HasSuffix(out.String(), fmt.Sprintf("%d messages sent\n", 2*n)) {
 		t.Errorf("%d different events of %d; told:\n%s", len(ids), n, out.String())
 	}
-	if err := run(t.Context(), s, relay, filter(t, what{from: "2024-11-06T12:00:00.001Z", to: "2024-11-07"}), false, &bytes.Buffer{}); err != nil || len(seats.events) != n {
+	if err := run(t.Context(), s, relay, filter(t, what{from: "2024-11-06T12:00:00.001Z", to: "2024-11-07"}), false,
+		&bytes.Buffer{}); err != nil || len(seats.events) != n {
 		t.Errorf("from after the moment: %v, %d more", err, len(seats.events)-n)
 	}
 }
@@ -111,22 +115,26 @@ func TestRun_SendsWhatHappenedToOne(t *testing.T) {
 	if err := run(t.Context(), s, relay, filter(t, what{subject: "student/" + student}), false, &out); err != nil {
 		t.Fatal(err)
 	}
-	if len(seats.events) == 0 || len(mail.events) != len(seats.events)+1 || !strings.Contains(out.String(), " 1  student.created              → mail\n") {
+	if len(seats.events) == 0 || len(mail.events) != len(seats.events)+1 ||
+		!strings.Contains(out.String(), " 1  student.created              → mail\n") {
 		t.Errorf("%d and %d events; told:\n%s", len(mail.events), len(seats.events), out.String())
 	}
 	section := seats.events[0].Record
 	mail.events, seats.events = nil, nil
-	if err := run(t.Context(), s, relay, filter(t, what{subject: section.String(), to: "2025-01-01"}), false, &out); err != nil {
+	if err := run(t.Context(), s, relay, filter(t, what{subject: section.String(), to: "2025-01-01"}), false,
+		&out); err != nil {
 		t.Fatal(err)
 	}
-	if len(seats.events) < 2 || slices.ContainsFunc(seats.events, func(e registrar.Event) bool { return e.Record != section }) {
+	if len(seats.events) < 2 ||
+		slices.ContainsFunc(seats.events, func(e registrar.Event) bool { return e.Record != section }) {
 		t.Errorf("of one section: %d events", len(seats.events))
 	}
 	out.Reset()
 	if err := run(t.Context(), s, relay, filter(t, what{subject: section.String()}), true, &out); err != nil {
 		t.Fatal(err)
 	}
-	if text := out.String(); !strings.Contains(text, " 1  section.created              → (no queue)\n") || strings.Contains(text, "refused") || !strings.HasSuffix(text, "would be sent\n") {
+	if text := out.String(); !strings.Contains(text, " 1  section.created              → (no queue)\n") ||
+		strings.Contains(text, "refused") || !strings.HasSuffix(text, "would be sent\n") {
 		t.Errorf("told:\n%s", text)
 	}
 }
@@ -155,7 +163,8 @@ func TestRun_StopsAtWhatCannotBeSentAndSaysHowToGoOn(t *testing.T) {
 	}
 	out.Reset()
 	err := run(t.Context(), s, relay, filter(t, span), false, &out)
-	if err == nil || !strings.Contains(err.Error(), "FROM=2024-11-06T12:00:00Z") || !strings.Contains(out.String(), " 150  registration.enrolled        → seats") {
+	if err == nil || !strings.Contains(err.Error(), "FROM=2024-11-06T12:00:00Z") ||
+		!strings.Contains(out.String(), " 150  registration.enrolled        → seats") {
 		t.Errorf("%v after %d of %d; told:\n%s", err, len(seats.events), n, out.String())
 	}
 }
@@ -165,7 +174,8 @@ func TestFilter_SaysWhatIsWrong(t *testing.T) {
 		what
 		want string
 	}{
-		{what{}, "FROM or SUBJECT"}, {what{from: "yesterday"}, "FROM must be"}, {what{from: "2026-01-01", to: "x"}, "TO must be"},
+		{what{}, "FROM or SUBJECT"}, {what{from: "yesterday"}, "FROM must be"}, {what{from: "2026-01-01", to: "x"},
+			"TO must be"},
 		{what{from: "2026-01-02", to: "2026-01-02"}, "TO must be after"}, {what{from: "9999-01-01"}, "TO must be after"},
 		{what{subject: "section"}, "SUBJECT must be"}, {what{subject: "cat/1"}, "SUBJECT must be"},
 	} {

@@ -26,8 +26,8 @@ func localPorts() map[string]int {
 	return map[string]int{"DYNAMODB": 8081, "SQS": 8082, "S3": 8083, "SESV2": 8084}
 }
 
-// Environment is the file of variables for `sam local invoke`: it points the functions at the engines of `make run`. What is
-// the same for all functions stands under Parameters, as SAM has it.
+// Environment is the file of variables for `sam local invoke`: it points the functions at the engines of `make run`.
+// What is the same for all functions stands under Parameters, as SAM has it.
 func Environment(all []functions.Function) ([]byte, error) {
 	file := map[string]map[string]string{"Parameters": {}}
 	for _, f := range all {

@@ -1,11 +1,11 @@
-// Command sam writes template.yaml, the SAM template of Registrar, and .sam-env.json, the variables of `sam local`, from the
-// manifest: `make generate`. It knows
-// functions/manifest.go and the table's definition; what SAM makes of the file is SAM's.
+// Command sam writes template.yaml, the SAM template of Registrar, and .sam-env.json, the variables of `sam local`,
+// from the manifest: `make generate`. It knows functions/manifest.go and the table's definition; what SAM makes of the
+// file is SAM's.
 //
-// infra/cdk is the other description of the same system, and how it is meant to be deployed; its tests hold the two against
-// each other. They differ where SAM has a way of its own: all functions log into one group, their roles have AWS's managed
-// policies for logging and for reading queues besides what stands in Policies, and the keys that seal cursors and tokens are
-// parameters, not generated secrets.
+// infra/cdk is the other description of the same system, and how it is meant to be deployed; its tests hold the two
+// against each other. They differ where SAM has a way of its own: all functions log into one group, their roles have
+// AWS's managed policies for logging and for reading queues besides what stands in Policies, and the keys that seal
+// cursors and tokens are parameters, not generated secrets.
 //
 // Start with template.yaml.tmpl.
 package main
@@ -104,9 +104,11 @@ type route struct{ ID, Method, Path string }
 // Template is the template of the functions, the same bytes for the same functions.
 func Template(all []functions.Function) ([]byte, error) {
 	v := view{
-		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(), UploadCORS: functions.UploadCORS(),
-		Throttles: functions.Throttles(all), Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput,
-		LogDays: logDays, UploadDays: days(functions.UploadsKept), DeadLetterSeconds: int(functions.DeadLettersKept.Seconds()),
+		Table: dynamo.TableDefinition(""), TimeToLive: dynamo.TimeToLive, API: functions.API(),
+		UploadCORS: functions.UploadCORS(),
+		Throttles:  functions.Throttles(all), Alarms: functions.Alarms(all), ScheduleInput: lambdahost.ScheduleInput,
+		LogDays: logDays, UploadDays: days(functions.UploadsKept), DeadLetterSeconds: int(
+			functions.DeadLettersKept.Seconds()),
 		ScheduleRetries: functions.ScheduleRetries, ScheduleMaxSeconds: int(functions.ScheduleMaxAge.Seconds()),
 	}
 	for _, f := range all {
@@ -114,7 +116,8 @@ func Template(all []functions.Function) ([]byte, error) {
 			continue
 		}
 		q := queue{
-			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()), DelaySeconds: int(f.Queue.Delay.Seconds()), WindowSecs: int(f.Queue.Window.Seconds()),
+			Queue: *f.Queue, ID: identifier(f.Queue.Name), Visibility: int(f.Visibility().Seconds()), DelaySeconds: int(
+				f.Queue.Delay.Seconds()), WindowSecs: int(f.Queue.Window.Seconds()),
 		}
 		v.Queues = append(v.Queues, q)
 		if q.Uploads != "" {
@@ -131,7 +134,8 @@ func Template(all []functions.Function) ([]byte, error) {
 		}
 		v.Functions = append(v.Functions, v.function(f))
 	}
-	parsed, err := template.New("template.yaml").Option("missingkey=error").Funcs(template.FuncMap{"dimension": dimension}).Parse(source)
+	parsed, err := template.New("template.yaml").Option("missingkey=error").Funcs(
+		template.FuncMap{"dimension": dimension}).Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("read the template's template: %w", err)
 	}
@@ -148,7 +152,8 @@ func (v view) function(f functions.Function) function {
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		shown.Environment = append(shown.Environment, variable{name, reference(variables[name])})
 	}
-	// An empty endpoint means AWS to the SDK. It is declared because `sam local` sets only variables that the template has.
+	// An empty endpoint means AWS to the SDK. It is declared because `sam local` sets only variables that the template
+	// has.
 	for _, service := range f.Services() {
 		shown.Environment = append(shown.Environment, variable{"AWS_ENDPOINT_URL_" + service, `""`})
 	}
@@ -233,8 +238,8 @@ func reference(v functions.Value) string {
 	return strconv.Quote(v.Of)
 }
 
-// dimension is how the template names what an alarm watches. SAM calls what it makes of an event by the function's id and the
-// event's.
+// dimension is how the template names what an alarm watches. SAM calls what it makes of an event by the function's id
+// and the event's.
 func dimension(d functions.Dimension) string {
 	id := identifier(cmp.Or(d.Of, "api"))
 	switch d.Kind {

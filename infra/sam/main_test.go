@@ -47,12 +47,13 @@ func TestEveryFunctionAndRouteOnce(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("functions and routes of template.yaml:\n%s\nof the manifest:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("functions and routes of template.yaml:\n%s\nof the manifest:\n%s", strings.Join(got, "\n"),
+			strings.Join(want, "\n"))
 	}
 }
 
-// A stack holds at most 500 resources (CloudFormation quotas), and SAM makes more of a function than one: a role, a permission
-// for each route, a mapping for a queue or a stream, a schedule. There should be time to part it.
+// A stack holds at most 500 resources (CloudFormation quotas), and SAM makes more of a function than one: a role, a
+// permission for each route, a mapping for a queue or a stream, a schedule. There should be time to part it.
 func TestTheStackIsFarFromFull(t *testing.T) {
 	document := readFile(t, root+"template.yaml")
 	var template struct {
@@ -71,8 +72,8 @@ func TestTheStackIsFarFromFull(t *testing.T) {
 	}
 }
 
-// TestLocalEnvironment holds .sam-env.json to the manifest and to what `make run` calls its things, and to the variables that
-// functions declare: SAM leaves others out without a word.
+// TestLocalEnvironment holds .sam-env.json to the manifest and to what `make run` calls its things, and to the
+// variables that functions declare: SAM leaves others out without a word.
 func TestLocalEnvironment(t *testing.T) {
 	document, err := Environment(functions.All())
 	if err != nil {
@@ -89,9 +90,11 @@ func TestLocalEnvironment(t *testing.T) {
 	const engines = "http://host.docker.internal:"
 	want := map[string]string{
 		"TABLE_NAME": cloud.Table, "CURSOR_KEY": cloud.CursorKey, "BUCKET_NAME": cloud.Bucket,
-		"AWS_ENDPOINT_URL_DYNAMODB": engines + "8081", "AWS_ENDPOINT_URL_SQS": engines + "8082", "AWS_ENDPOINT_URL_S3": engines + "8083",
-		"AWS_ENDPOINT_URL_SESV2": engines + "8084", "MAIL_SENDER": cloud.MailSender, "MAIL_CONFIGURATION_SET": cloud.ConfigurationSet,
-		"UNSUBSCRIBE_KEY": cloud.UnsubscribeKey, "API_URL": "http://127.0.0.1:8080",
+		"AWS_ENDPOINT_URL_DYNAMODB": engines + "8081", "AWS_ENDPOINT_URL_SQS": engines +
+			"8082", "AWS_ENDPOINT_URL_S3": engines + "8083",
+		"AWS_ENDPOINT_URL_SESV2": engines + "8084", "MAIL_SENDER": cloud.MailSender,
+		"MAIL_CONFIGURATION_SET": cloud.ConfigurationSet,
+		"UNSUBSCRIBE_KEY":        cloud.UnsubscribeKey, "API_URL": "http://127.0.0.1:8080",
 	}
 	if !maps.Equal(file["Parameters"], want) {
 		t.Errorf(".sam-env.json sets %v, `make run` has %v", file["Parameters"], want)
@@ -123,10 +126,12 @@ func TestManifestsToCome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if events := lambdas(t, string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
+	if events := lambdas(t,
+		string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
 		t.Errorf("events of a consumer: %+v", events)
 	}
-	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:", "SES", "MailFeedback", "UnsubscribeKey", "MailSender", "PublicUrl"} {
+	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:",
+		"SES", "MailFeedback", "UnsubscribeKey", "MailSender", "PublicUrl"} {
 		if strings.Contains(string(document), unwanted) {
 			t.Errorf("a queue that is told of no uploads, and a function that uses nothing, have %s", unwanted)
 		}
@@ -135,7 +140,8 @@ func TestManifestsToCome(t *testing.T) {
 		t.Error("the queue hides a message for another time than six times the consumer's minute")
 	}
 	scheduled := functions.Function{
-		Name: "notices-sweep", Memory: 128, Timeout: time.Minute, Schedule: &functions.Schedule{Expression: "rate(15 minutes)"},
+		Name: "notices-sweep", Memory: 128, Timeout: time.Minute, Schedule: &functions.Schedule{
+			Expression: "rate(15 minutes)"},
 	}
 	if document, err = Template([]functions.Function{scheduled}); err != nil {
 		t.Fatal(err)

@@ -85,7 +85,8 @@ func (h *held) shorter(r *http.Request, most int) (*http.Request, int) {
 	if asked, err := strconv.Atoi(query.Get("limit")); err == nil {
 		most = min(asked, most)
 	}
-	most = int(int64(most) * maxAnswer / int64(enveloped(h.body.Bytes()))) // less than before, as the answer was longer than allowed
+	// less than before, as the answer was longer than allowed
+	most = int(int64(most) * maxAnswer / int64(enveloped(h.body.Bytes())))
 	if most < 1 {
 		return nil, 0
 	}
@@ -140,7 +141,8 @@ func (h *held) decide(r *http.Request, x *exchange) {
 	if value := r.Header.Values(headerIfMatch); value != nil {
 		tags, _ := parseEntityTags(value[0])
 		if _, ok := tags.strong().find(strong); !ok || weak && !tags.all {
-			p := newProblem(http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match").
+			p := newProblem(http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in "+
+				"If-Match").
 				on("header."+headerIfMatch, "VERSION", "is not the record's present version")
 			h.begin()
 			p.Instance = request.From(r.Context()).ID
@@ -201,7 +203,8 @@ func wantsGzip(accept string) bool {
 		if weighed {
 			q, value, _ := strings.Cut(strings.TrimSpace(parameters), "=")
 			var err error
-			if weight, err = strconv.ParseFloat(value, 64); err != nil || !strings.EqualFold(q, "q") || !(weight >= 0 && weight <= 1) {
+			if weight, err = strconv.ParseFloat(value, 64); err != nil || !strings.EqualFold(q, "q") ||
+				!(weight >= 0 && weight <= 1) {
 				continue
 			}
 		}

@@ -2,8 +2,8 @@
 // follow), problem answers (RFC 9457), paging (RFC 8288 Link), conditional changes (If-Match) and idempotent ones
 // (Idempotency-Key).
 //
-// It knows HTTP, huma and the domain's refusals; neither AWS nor a store. Start with [Define], which every operation calls,
-// and [Handler], which makes one or many of them an [http.Handler].
+// It knows HTTP, huma and the domain's refusals; neither AWS nor a store. Start with [Define], which every operation
+// calls, and [Handler], which makes one or many of them an [http.Handler].
 package api
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Access says who may call an operation. Accounts come later; until then everyone may, and the declaration is shown in the
-// OpenAPI document as x-access.
+// Access says who may call an operation. Accounts come later; until then everyone may, and the declaration is shown in
+// the OpenAPI document as x-access.
 type Access string
 
 // Who may call.
@@ -99,8 +99,8 @@ func RealSystem() System {
 	return System{Clock: time.Now, NewID: func() string { return uuid.Must(uuid.NewV7()).String() }}
 }
 
-// newAPI makes a huma API without its own documents, docs and schema routes: those are built once and served by the docs
-// functions.
+// newAPI makes a huma API without its own documents, docs and schema routes: those are built once and served by the
+// docs functions.
 func newAPI(mux humago.Mux) huma.API {
 	useProblems()
 	config := huma.DefaultConfig("Registrar", Version)
@@ -116,15 +116,17 @@ func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(mux)
 	f := &front{
-		mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{}, lists: map[string]bool{},
-		pool: newCompressors(), bodies: map[string]*huma.Schema{}, registry: api.OpenAPI().Components.Schemas,
+		mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{},
+		lists: map[string]bool{},
+		pool:  newCompressors(), bodies: map[string]*huma.Schema{}, registry: api.OpenAPI().Components.Schemas,
 	}
 	for _, o := range operations {
 		o.register(api)
 		f.names[o.Method+" "+o.Path] = o.ID
-		f.lists[o.Method+" "+o.Path] = slices.ContainsFunc(operationIn(api.OpenAPI(), o.Method, o.Path).Parameters, func(p *huma.Param) bool {
-			return p.In == "query" && p.Name == "limit"
-		})
+		f.lists[o.Method+" "+o.Path] = slices.ContainsFunc(operationIn(api.OpenAPI(), o.Method, o.Path).Parameters,
+			func(p *huma.Param) bool {
+				return p.In == "query" && p.Name == "limit"
+			})
 		if o.Form != nil {
 			f.forms[o.Method+" "+o.Path] = o.Form
 		}

@@ -21,7 +21,8 @@ func (in IdempotencyInput) Key(ctx context.Context) registrar.IdempotencyKey {
 	if in.IdempotencyKey == "" {
 		return registrar.IdempotencyKey{}
 	}
-	return registrar.IdempotencyKey{Principal: ActorOf(ctx).Principal, Key: in.IdempotencyKey, Request: exchangeOf(ctx).digest}
+	return registrar.IdempotencyKey{Principal: ActorOf(ctx).Principal, Key: in.IdempotencyKey,
+		Request: exchangeOf(ctx).digest}
 }
 
 // ActorOf tells who acts. Accounts come later; until then it is anonymous.
@@ -50,7 +51,8 @@ type Nothing struct{}
 //
 // Parts are those of the [ETag]. Nothing in the body may expire before the key does: what may, is added to the answer
 // afterwards.
-func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T, effect func(registrar.Answer) error,
+func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T,
+	effect func(registrar.Answer) error,
 	parts ...int,
 ) (*Created[T], error) {
 	out := &Created[T]{Location: location, ETag: ETag(version, parts...), Body: body}
@@ -125,7 +127,8 @@ func (e expected) met(v registrar.Version) bool { return e.any || slices.Contain
 // then (RFC 6585 section 3).
 func (in IfMatchInput) expects(needed bool) (expected, error) {
 	if in.IfMatch == "" && needed {
-		return expected{}, newProblem(http.StatusPreconditionRequired, codePreconditionRequired, "the change needs the version that it was made of, in If-Match").
+		return expected{}, newProblem(http.StatusPreconditionRequired, codePreconditionRequired,
+			"the change needs the version that it was made of, in If-Match").
 			on("header.If-Match", registrar.FieldRequired, "must be the record's ETag")
 	}
 	if in.IfMatch == "" {
@@ -142,10 +145,12 @@ type Record[R any] interface {
 	SameFacts(other R) bool // whatever their ids and stamps
 }
 
-// Change carries out a change of a record: it reads it, compares its version with the one that the client saw, changes it,
-// checks its form, and stores it under the condition that nobody was faster. A change that changes nothing stores
+// Change carries out a change of a record: it reads it, compares its version with the one that the client saw, changes
+// it, checks its form, and stores it under the condition that nobody was faster. A change that changes nothing stores
 // nothing: the record keeps its version, and no event tells of it.
-func Change[R Record[R]](in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error) (R, error) {
+func Change[R Record[R]](
+	in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error,
+) (R, error) {
 	var none R
 	expected, err := in.expects(true)
 	if err != nil {

@@ -33,7 +33,8 @@ func (d *Deadline) UnmarshalText(text []byte) error {
 func (d *Deadline) Resolve(ctx huma.Context, at *huma.PathBuffer) []error {
 	switch {
 	case d.wrong:
-		return []error{&fieldFault{at.String(), fieldFormat, "must be a day that there is, or a date and time as in RFC 3339"}}
+		return []error{&fieldFault{at.String(), fieldFormat,
+			"must be a day that there is, or a date and time as in RFC 3339"}}
 	case d.day != "" && !registrar.InstantInRange(d.day.LastMoment(time.UTC)):
 		return []error{&fieldFault{at.String(), registrar.FieldOutOfRange, registrar.OutOfRange}}
 	}

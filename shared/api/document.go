@@ -69,9 +69,11 @@ func introduce(doc *huma.OpenAPI, about About) {
 	doc.Info.Contact = &huma.Contact{Name: "The Registrar authors"}
 	doc.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
 	doc.Servers = []*huma.Server{
-		{URL: ".", Description: "The deployment that this document comes from, behind whatever domain and path it is mapped to"},
+		{URL: ".", Description: "The deployment that this document comes from, behind whatever domain and path it is " +
+			"mapped to"},
 		{
-			URL: "https://{api}.execute-api.{region}.amazonaws.com", Description: "A deployment without a domain of its own, as API Gateway names it",
+			URL: "https://{api}.execute-api.{region}.amazonaws.com", Description: "A deployment without a domain of its own, " +
+				"as API Gateway names it",
 			Variables: map[string]*huma.ServerVariable{
 				"api":    {Default: "a1b2c3d4e5", Description: "The API's id, an output of the stack"},
 				"region": {Default: "us-east-1", Description: "The AWS Region of the stack"},
@@ -86,7 +88,8 @@ func introduce(doc *huma.OpenAPI, about About) {
 	doc.Components.Headers = headers()
 	doc.Components.Parameters = map[string]*huma.Param{headerCorrelation: {
 		Name: headerCorrelation, In: "header", Example: "registration-morning-1",
-		Description: "What the log lines, events and messages that this request causes shall have in common. What is not of this form is not used: " +
+		Description: "What the log lines, events and messages that this request causes shall have in common. What is not " +
+			"of this form is not used: " +
 			"the request's own id is.",
 		Schema: &huma.Schema{Type: huma.TypeString},
 	}, headerIfNoneMatch: {
@@ -95,11 +98,13 @@ func introduce(doc *huma.OpenAPI, about About) {
 		Schema:      &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"pattern": entityTagsPattern}},
 	}}
 	doc.Components.Schemas.Map()["GatewayMessage"] = &huma.Schema{
-		Type: huma.TypeObject, Description: "What API Gateway answers itself, before or instead of a function", Required: []string{"message"},
+		Type: huma.TypeObject, Description: "What API Gateway answers itself, before or instead of a function",
+		Required:   []string{"message"},
 		Properties: map[string]*huma.Schema{"message": {Type: huma.TypeString, Examples: []any{"Too Many Requests"}}},
 	}
 	doc.Components.Responses = map[string]*huma.Response{}
-	shared := statuses(Spec{Method: http.MethodPatch}) // an operation without refusals of its own that can answer with all of them
+	// an operation without refusals of its own that can answer with all of them
+	shared := statuses(Spec{Method: http.MethodPatch})
 	for _, status := range shared {
 		doc.Components.Responses[componentOf(status)] = answer(status, nil)
 	}
@@ -115,7 +120,8 @@ const (
 func headers() map[string]*huma.Header {
 	return map[string]*huma.Header{
 		headerCorrelation: {
-			Description: "What the log lines, events and messages of this request have in common: the client's own, or the request's id. " +
+			Description: "What the log lines, events and messages of this request have in common: the client's own, or the " +
+				"request's id. " +
 				"An answer of API Gateway's own has none.",
 			Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{"JKJaXmPLvHcESHA="}},
 		},
@@ -124,8 +130,9 @@ func headers() map[string]*huma.Header {
 			Schema:      &huma.Schema{Type: huma.TypeString, Examples: []any{"JKJaXmPLvHcESHA="}},
 		},
 		headerRetryAfter: {
-			Description: "Seconds after which to try again. An answer of API Gateway's own has none: wait a second, and twice as long each time.",
-			Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(float64), Examples: []any{1}},
+			Description: "Seconds after which to try again. An answer of API Gateway's own has none: wait a second, and twice " +
+				"as long each time.",
+			Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: new(float64), Examples: []any{1}},
 		},
 	}
 }
@@ -178,8 +185,10 @@ func (s Spec) mustMatch() bool { return s.Method == http.MethodPatch }
 // place.
 func statuses(spec Spec) []int {
 	all := []int{
-		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-		http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable,
+		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity,
+		http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError,
+		http.StatusServiceUnavailable,
 	}
 	if spec.Method == http.MethodPatch || spec.Method == http.MethodDelete {
 		all = append(all, http.StatusPreconditionFailed)
@@ -210,7 +219,8 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 			}
 		}
 		delete(response.Headers, "Content-Type") // which OpenAPI has elsewhere
-		response.Headers[headerCorrelation], response.Headers[headerRequest] = headerRef(headerCorrelation), headerRef(headerRequest)
+		response.Headers[headerCorrelation], response.Headers[headerRequest] = headerRef(headerCorrelation), headerRef(
+			headerRequest)
 	}
 	own := map[int][]registrar.Code{}
 	for _, code := range spec.Codes {
@@ -222,7 +232,8 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 		o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
 			Description: "The client has the record as it is: If-None-Match names its entity tag.",
 			Headers: map[string]*huma.Header{
-				"ETag":            {Schema: &huma.Schema{Type: huma.TypeString}, Description: "That which the client has", Required: true},
+				"ETag": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "That which the client has",
+					Required: true},
 				headerCorrelation: headerRef(headerCorrelation), headerRequest: headerRef(headerRequest),
 			},
 		}
@@ -250,7 +261,8 @@ func answer(status int, own []registrar.Code) *huma.Response {
 	}
 	if says.gateway {
 		response.Content["application/json"] = &huma.MediaType{
-			Schema: &huma.Schema{Ref: "#/components/schemas/GatewayMessage"}, Example: map[string]string{"message": http.StatusText(status)},
+			Schema: &huma.Schema{Ref: "#/components/schemas/GatewayMessage"}, Example: map[string]string{
+				"message": http.StatusText(status)},
 		}
 	}
 	if status == http.StatusServiceUnavailable {
@@ -286,10 +298,11 @@ type exampleProblem struct{ code, detail string }
 func explain(status int) explanation {
 	switch status {
 	case http.StatusBadRequest:
-		return explanation{"The request cannot be read: its query, its body, its cursor or its entity tag is none.", false, []exampleProblem{
-			{codeBadRequest, "the body is not valid JSON"},
-			{codeBadCursor, "the cursor is not one of this list"},
-		}}
+		return explanation{"The request cannot be read: its query, its body, its cursor or its entity tag is none.", false,
+			[]exampleProblem{
+				{codeBadRequest, "the body is not valid JSON"},
+				{codeBadCursor, "the cursor is not one of this list"},
+			}}
 	case http.StatusNotFound:
 		return explanation{"There is no such record.", false, nil}
 	case http.StatusConflict:
@@ -315,7 +328,8 @@ func explain(status int) explanation {
 			{codePreconditionRequired, "the change needs the version that it was made of, in If-Match"},
 		}}
 	case http.StatusTooManyRequests:
-		return explanation{"More requests than API Gateway lets through. Nothing was done: wait a second, and twice as long each time.", true, nil}
+		return explanation{"More requests than API Gateway lets through. Nothing was done: wait a second, and twice as " +
+			"long each time.", true, nil}
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return explanation{"The request line and the headers have more than 10,240 bytes.", true, nil}
 	case http.StatusInternalServerError:

@@ -73,7 +73,8 @@ func parseEntityTags(value string) (entityTags, bool) {
 }
 
 // entityTagsPattern is what [parseEntityTags] takes, for the document.
-const entityTagsPattern = `^[ \t,]*$|^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[!#-~\x80-\xff]*"([ \t]*,[ \t,]*(W/)?"[!#-~\x80-\xff]*")*[ \t,]*$`
+const entityTagsPattern = `^[ \t,]*$|^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[!#-~\x80-\xff]*"([ \t]*,[ \t,` +
+	`]*(W/)?"[!#-~\x80-\xff]*")*[ \t,]*$`
 
 // opaque reports whether a text is of the characters of an opaque tag: all visible ones but the quote, and bytes above
 // ASCII.

@@ -16,8 +16,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Form is the body of an operation that takes a form instead of JSON: the one value that each of its fields must have. A form
-// is what a page's button sends, and a mail program that unsubscribes (RFC 8058).
+// Form is the body of an operation that takes a form instead of JSON: the one value that each of its fields must have.
+// A form is what a page's button sends, and a mail program that unsubscribes (RFC 8058).
 type Form map[string]string
 
 // The media types of forms (HTML standard, "Form submission"; RFC 7578).
@@ -97,5 +97,6 @@ func (f Form) describe(o *huma.Operation) {
 	// Other fields are the sender's own.
 	schema.AdditionalProperties = &huma.Schema{Type: huma.TypeString}
 	content := &huma.MediaType{Schema: schema, Example: example}
-	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formURLEncoded: content, formMultipart: content}}
+	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formURLEncoded: content,
+		formMultipart: content}}
 }

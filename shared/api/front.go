@@ -39,8 +39,8 @@ const maxBody = 256 << 10
 // with its meetings, has some hundred.
 const maxValues = 10_000
 
-// front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the request
-// as a whole, and tells the invocation's record how the request ended.
+// front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the
+// request as a whole, and tells the invocation's record how the request ended.
 type front struct {
 	mux   *http.ServeMux
 	log   *slog.Logger
@@ -87,7 +87,8 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		status := w.send(rw, r, x, f.pool)
 		telemetry.Conclude(ctx, telemetry.Outcome{
-			Operation: f.names[pattern], Code: x.code, Status: status, Failed: p != nil || status >= http.StatusInternalServerError,
+			Operation: f.names[pattern], Code: x.code, Status: status, Failed: p != nil ||
+				status >= http.StatusInternalServerError,
 		})
 	}()
 	p := f.refusal(r, pattern)
@@ -132,9 +133,11 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 func (f *front) refusal(r *http.Request, pattern string) *Problem {
 	switch {
 	case !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0):
-		return newProblem(http.StatusBadRequest, codeBadRequest, "the path is not valid").on("path", fieldFormat, "must be UTF-8")
+		return newProblem(http.StatusBadRequest, codeBadRequest, "the path is not valid").on("path", fieldFormat,
+			"must be UTF-8")
 	case path.Clean(r.URL.Path) != r.URL.Path:
-		return newProblem(http.StatusNotFound, codeNotFound, "there is nothing at this address").on("path", fieldFormat, "must have no empty, . or .. segment")
+		return newProblem(http.StatusNotFound, codeNotFound, "there is nothing at this address").on("path", fieldFormat,
+			"must have no empty, . or .. segment")
 	case pattern == "":
 		return f.elsewhere(r)
 	}
@@ -185,8 +188,10 @@ func tidy(r *http.Request) *Problem {
 	query := r.URL.Query()
 	for name, values := range query {
 		for i, value := range values {
-			if values[i] = words.NFC(value); !registrar.Visible(values[i]) && (value != "" || name != "cursor") { // the first page
-				wrong = wrong.on(shortened("query."+name), registrar.FieldRequired, "must not be empty: leave it out, or give it a value")
+			// the first page
+			if values[i] = words.NFC(value); !registrar.Visible(values[i]) && (value != "" || name != "cursor") {
+				wrong = wrong.on(shortened("query."+name), registrar.FieldRequired, "must not be empty: leave it out, or give it "+
+					"a value")
 			}
 		}
 	}
@@ -220,16 +225,18 @@ func (f *front) elsewhere(r *http.Request) *Problem {
 	return p
 }
 
-// readBody reads the whole body, within its limit, and checks that it is the form that the operation takes, or JSON text:
-// encoding/json would quietly replace bytes that are not UTF-8.
+// readBody reads the whole body, within its limit, and checks that it is the form that the operation takes, or JSON
+// text: encoding/json would quietly replace bytes that are not UTF-8.
 func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "the body is larger than 256 KiB").on("body", fieldTooLong, "at most 262144 bytes")
+		return nil, newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "the body is larger than 256 KiB").on("body",
+			fieldTooLong, "at most 262144 bytes")
 	case err != nil:
-		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body cannot be read").on("body", fieldFormat, "could not be read")
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body cannot be read").on("body", fieldFormat,
+			"could not be read")
 	case form != nil:
 		return body, form.fault(r.Header.Get("Content-Type"), body)
 	case len(body) == 0:
@@ -242,17 +249,20 @@ func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 		if r.Method == http.MethodPatch {
 			must += " or " + patchMedia
 		}
-		return nil, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body "+must).on("header.Content-Type", fieldFormat, must)
+		return nil, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "the body "+must).on("header.Content-Type",
+			fieldFormat, must)
 	}
 	if values(body) > maxValues {
 		return nil, newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "the body has too many values").
 			on("body", fieldTooLong, "at most "+decimal(maxValues)+" values")
 	}
 	if !utf8.Valid(body) {
-		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid UTF-8").on("body", fieldFormat, "must be UTF-8")
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid UTF-8").on("body", fieldFormat,
+			"must be UTF-8")
 	}
 	if fault := jsonFault(body); fault != "" {
-		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid JSON").on("body", fieldFormat, fault)
+		return nil, newProblem(http.StatusBadRequest, codeBadRequest, "the body is not valid JSON").on("body", fieldFormat,
+			fault)
 	}
 	return body, nil
 }

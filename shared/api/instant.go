@@ -15,8 +15,10 @@ type Instant struct {
 	given bool
 }
 
-// expectedInstant is what a query is told that has none. In a query a + is a space (URL standard, "urlencoded parsing").
-const expectedInstant = "expected a date and time as in RFC 3339, such as 2026-11-24T09:00:00Z; in a query + is written %2B"
+// expectedInstant is what a query is told that has none. In a query a + is a space (URL standard, "urlencoded
+// parsing").
+const expectedInstant = "expected a date and time as in RFC 3339, such as 2026-11-24T09:00:00Z; in a query + is " +
+	"written %2B"
 
 // UnmarshalText implements [encoding.TextUnmarshaler]. Its error says what was expected, and nothing of what was sent.
 func (i *Instant) UnmarshalText(text []byte) error {

@@ -73,7 +73,8 @@ func canonicalNumber(number string) string {
 		return "0"
 	}
 	significant := strings.TrimRight(digits, "0")
-	zeros := exponent - len(fraction) + len(digits) - len(significant) // after the significant digits; fewer than none in a fraction
+	// after the significant digits; fewer than none in a fraction
+	zeros := exponent - len(fraction) + len(digits) - len(significant)
 	if zeros < 0 || len(significant)+zeros > mostDigits {
 		return number
 	}
@@ -84,9 +85,9 @@ func canonicalNumber(number string) string {
 	return integer
 }
 
-// jsonFault says where the body stops being JSON that everyone reads alike, without repeating any of it; empty when it is all
-// right. What encoding/json would quietly settle is refused, as I-JSON asks (RFC 7493, sections 2.1 and 2.3): half of a
-// surrogate pair, which it replaces, and a name that stands twice in an object, of which it takes the last.
+// jsonFault says where the body stops being JSON that everyone reads alike, without repeating any of it; empty when it
+// is all right. What encoding/json would quietly settle is refused, as I-JSON asks (RFC 7493, sections 2.1 and 2.3):
+// half of a surrogate pair, which it replaces, and a name that stands twice in an object, of which it takes the last.
 func jsonFault(body []byte) string {
 	err := json.Unmarshal(body, new(any))
 	var syntax *json.SyntaxError

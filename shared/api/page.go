@@ -37,7 +37,8 @@ func ListOf[R, T any](ctx context.Context, page registrar.Page[R], show func(R) 
 	if page.Next != "" {
 		query := exchangeOf(ctx).url.Query()
 		query.Set("cursor", page.Next)
-		list.Link = "<?" + query.Encode() + `>; rel="next"` // a query alone keeps the path that the client used (RFC 3986 section 5.2.2)
+		// a query alone keeps the path that the client used (RFC 3986 section 5.2.2)
+		list.Link = "<?" + query.Encode() + `>; rel="next"`
 	}
 	return list
 }

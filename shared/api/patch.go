@@ -147,7 +147,8 @@ func nullFaults(registry huma.Registry, s *huma.Schema, path string, value any) 
 			if member != nil {
 				faults = append(faults, nullFaults(registry, schema, at, member)...)
 			} else if !schema.Nullable && !slices.Contains(s.Required, name) {
-				faults = append(faults, ProblemField{Field: at, Code: codeType, Detail: "must not be null: leave it out, or give it a value"})
+				faults = append(faults, ProblemField{Field: at, Code: codeType, Detail: "must not be null: leave it out, or give " +
+					"it a value"})
 			}
 		}
 	case []any:

@@ -69,7 +69,8 @@ const (
 )
 
 // outcomeUnknown is what can be said when the table did not answer in time. Not every change takes an Idempotency-Key.
-const outcomeUnknown = "no answer in time: the change was made whole or not at all; if the request had an Idempotency-Key, the same request with " +
+const outcomeUnknown = "no answer in time: the change was made whole or not at all; if the request had an " +
+	"Idempotency-Key, the same request with " +
 	"the same key tells which, else the record itself does"
 
 // problemTypes is where the types of problems live.
@@ -143,8 +144,8 @@ func statusOf(code registrar.Code) int {
 	return http.StatusConflict
 }
 
-// problemOf makes the answer to an error of an operation. What is no refusal and no fault of the request is a failure, or a want
-// of time: it is logged here, once, and not shown.
+// problemOf makes the answer to an error of an operation. What is no refusal and no fault of the request is a failure,
+// or a want of time: it is logged here, once, and not shown.
 func problemOf(ctx context.Context, err error) *Problem {
 	x := exchangeOf(ctx)
 	p := describe(ctx, err).bounded()
@@ -174,14 +175,16 @@ func describe(ctx context.Context, err error) *Problem {
 	case errors.As(err, &fields):
 		p := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
 		for _, f := range fields {
-			if !strings.HasPrefix(f.Field, "query.") { // what an operation checks itself; the domain speaks of the record's fields
+			// what an operation checks itself; the domain speaks of the record's fields
+			if !strings.HasPrefix(f.Field, "query.") {
 				f.Field = "body." + f.Field
 			}
 			p = p.on(f.Field, f.Code, f.Detail)
 		}
 		return p
 	case errors.Is(err, registrar.ErrVersionMismatch):
-		return newProblem(http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in If-Match").
+		return newProblem(http.StatusPreconditionFailed, codeVersionMismatch, "the record has changed since the version in "+
+			"If-Match").
 			on("header.If-Match", "VERSION", "is not the record's present version")
 	case errors.Is(err, registrar.ErrBadCursor):
 		return newProblem(http.StatusBadRequest, codeBadCursor, "the cursor is not one of this list").
@@ -305,11 +308,13 @@ func fieldOf(d *huma.ErrorDetail) ProblemField {
 		f.Code = registrar.FieldOutOfRange
 	case strings.HasPrefix(d.Message, "expected value to be one of"):
 		f.Code = "NOT_ONE_OF"
-	case d.Message == "expected boolean", d.Message == "expected number", d.Message == "expected integer", d.Message == "expected string",
+	case d.Message == "expected boolean", d.Message == "expected number", d.Message == "expected integer",
+		d.Message == "expected string",
 		d.Message == "expected array", d.Message == "expected object":
 		f.Code = codeType
 	case strings.HasPrefix(d.Message, "expected string to match pattern"): // ours, which may have a colon in it
-	case strings.HasPrefix(d.Message, "expected"): // a format; some of huma's texts end in the reason, which repeats the value
+	// a format; some of huma's texts end in the reason, which repeats the value
+	case strings.HasPrefix(d.Message, "expected"):
 		f.Detail, _, _ = strings.Cut(d.Message, ":")
 	default: // of a parameter, which is text until it is read
 		f.Code, f.Detail = codeType, expectedType(d.Message)

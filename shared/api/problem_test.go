@@ -24,23 +24,28 @@ func TestTheCauseOfAFailureIsLogged(t *testing.T) {
 		status int
 		line   string // of the log; "": there is none
 	}{
-		"a fault":            {cause, http.StatusInternalServerError, "level=ERROR"},
-		"too busy":           {fmt.Errorf("%w: %w", registrar.ErrBusy, cause), http.StatusServiceUnavailable, "level=WARN"},
-		"the time was over":  {fmt.Errorf("%w: %w", context.DeadlineExceeded, cause), http.StatusServiceUnavailable, "level=WARN"},
-		"an unknown outcome": {fmt.Errorf("%w: %w", registrar.ErrOutcomeUnknown, cause), http.StatusServiceUnavailable, "level=WARN"},
-		"a refusal":          {registrar.Refuse(registrar.SectionFull, "s", "full"), http.StatusConflict, ""},
-		"a fault of theirs":  {registrar.ErrBadCursor, http.StatusBadRequest, ""},
+		"a fault":  {cause, http.StatusInternalServerError, "level=ERROR"},
+		"too busy": {fmt.Errorf("%w: %w", registrar.ErrBusy, cause), http.StatusServiceUnavailable, "level=WARN"},
+		"the time was over": {fmt.Errorf("%w: %w", context.DeadlineExceeded, cause), http.StatusServiceUnavailable,
+			"level=WARN"},
+		"an unknown outcome": {fmt.Errorf("%w: %w", registrar.ErrOutcomeUnknown, cause), http.StatusServiceUnavailable,
+			"level=WARN"},
+		"a refusal":         {registrar.Refuse(registrar.SectionFull, "s", "full"), http.StatusConflict, ""},
+		"a fault of theirs": {registrar.ErrBadCursor, http.StatusBadRequest, ""},
 	} {
 		var log bytes.Buffer
-		operation := api.Define(api.Spec{ID: "things-get", Method: http.MethodGet, Path: "/v1/things", Codes: []registrar.Code{registrar.SectionFull}},
+		operation := api.Define(api.Spec{ID: "things-get", Method: http.MethodGet, Path: "/v1/things",
+			Codes: []registrar.Code{registrar.SectionFull}},
 			func(context.Context, *struct{}) (*api.Nothing, error) { return nil, c.err })
 		w := httptest.NewRecorder()
-		api.Handler(slog.New(slog.NewTextHandler(&log, nil)), operation).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/things", http.NoBody))
+		api.Handler(slog.New(slog.NewTextHandler(&log, nil)), operation).ServeHTTP(w, httptest.NewRequest(http.MethodGet,
+			"/v1/things", http.NoBody))
 		if w.Code != c.status || strings.Contains(w.Body.String(), cause.Error()) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 		lines := strings.Count(log.String(), "\n")
-		if c.line == "" && lines > 0 || c.line != "" && (lines != 1 || !strings.Contains(log.String(), c.line) || !strings.Contains(log.String(), cause.Error())) {
+		if c.line == "" && lines > 0 || c.line != "" && (lines != 1 || !strings.Contains(log.String(), c.line) ||
+			!strings.Contains(log.String(), cause.Error())) {
 			t.Errorf("%s: logged %q", name, log.String())
 		}
 	}
@@ -57,14 +62,17 @@ func TestProblemsAreBounded(t *testing.T) {
 			} `json:"parts,omitempty"`
 		}
 	}
-	h := api.Handler(slog.New(slog.DiscardHandler), api.Define(api.Spec{ID: "things-make", Method: http.MethodPost, Path: "/v1/things"},
+	h := api.Handler(slog.New(slog.DiscardHandler), api.Define(api.Spec{ID: "things-make", Method: http.MethodPost,
+		Path: "/v1/things"},
 		func(_ context.Context, in *input) (*api.Nothing, error) {
 			var wrong registrar.FieldErrors
 			for i := range in.Body.Numbers {
-				wrong = append(wrong, registrar.FieldError{Field: fmt.Sprintf("numbers[%d]", i), Code: registrar.FieldFormat, Detail: "is none"})
+				wrong = append(wrong, registrar.FieldError{Field: fmt.Sprintf("numbers[%d]", i), Code: registrar.FieldFormat,
+					Detail: "is none"})
 			}
 			return nil, wrong.OrNil()
-		}), api.Define(api.Spec{ID: "things-refuse", Method: http.MethodGet, Path: "/v1/things", Codes: []registrar.Code{registrar.SectionFull}},
+		}), api.Define(api.Spec{ID: "things-refuse", Method: http.MethodGet, Path: "/v1/things", Codes: []registrar.Code{
+		registrar.SectionFull}},
 		func(context.Context, *struct{}) (*api.Nothing, error) {
 			var no registrar.Refusals
 			for range 150 {
@@ -99,8 +107,10 @@ func TestProblemsAreBounded(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 			t.Fatal(err)
 		}
-		if w.Code != c.status || len(p.Errors) != c.errors || len(p.Refusals) != c.refusals || p.More != c.more || w.Body.Len() > 32<<10 {
-			t.Errorf("%s: %d, %d errors, %d refusals, %d more, %d bytes; want %d, %d, %d, %d", what, w.Code, len(p.Errors), len(p.Refusals),
+		if w.Code != c.status || len(p.Errors) != c.errors || len(p.Refusals) != c.refusals || p.More != c.more ||
+			w.Body.Len() > 32<<10 {
+			t.Errorf("%s: %d, %d errors, %d refusals, %d more, %d bytes; want %d, %d, %d, %d", what, w.Code, len(p.Errors),
+				len(p.Refusals),
 				p.More, w.Body.Len(), c.status, c.errors, c.refusals, c.more)
 		}
 	}

@@ -46,7 +46,8 @@ func (c *Code) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 // filter it knows nothing, and one that no record can match is a mistake that an empty list would hide.
 func filterFault(at *huma.PathBuffer, text string) []error {
 	field := at.String()
-	if strings.HasPrefix(field, "query.") && text != "" && (strings.ContainsFunc(text, registrar.Refused) || !registrar.Visible(text)) {
+	if strings.HasPrefix(field, "query.") && text != "" && (strings.ContainsFunc(text, registrar.Refused) ||
+		!registrar.Visible(text)) {
 		return []error{&fieldFault{field, fieldFormat, "must be one line of text without control characters"}}
 	}
 	return nil
@@ -73,7 +74,8 @@ func (id *ID) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 func isUUID(text string) bool {
 	for i := range len(text) {
 		c := text[i]
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') || !dash && (c < '0' || c > '9') &&
+			(c < 'a' || c > 'f') {
 			return false
 		}
 	}
@@ -86,7 +88,8 @@ func isUUID(text string) bool {
 const (
 	notInLines = `\x00-\x1f\x7f-\x9f` + "\u2028-\u202e\u2066-\u2069\ufffe\uffff"
 	notInProse = `\x00-\x08\x0b-\x1f\x7f-\x9f` + "\u2028-\u202e\u2066-\u2069\ufffe\uffff"
-	notVisible = `\t\n ` + "\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f" +
+	notVisible = `\t\n ` +
+		"\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f" +
 		"\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
 	linePattern = `^[^` + notInLines + `]*[^` + notInLines + notVisible + `][^` + notInLines + `]*$`
 	// Where nothing may be said, nothing is right.

@@ -1,6 +1,6 @@
-// Package cloudevents is the form in which Registrar's events travel: CloudEvents 1.0 in JSON (github.com/cloudevents/spec,
-// "JSON Event Format for CloudEvents", structured mode), with the extension attributes actor, onbehalfof, requestid,
-// correlationid, traceid, student and recordversion.
+// Package cloudevents is the form in which Registrar's events travel: CloudEvents 1.0 in JSON
+// (github.com/cloudevents/spec, "JSON Event Format for CloudEvents", structured mode), with the extension attributes
+// actor, onbehalfof, requestid, correlationid, traceid, student and recordversion.
 //
 // It knows the domain's events and JSON, nothing of queues. Start with [Marshal] and [Unmarshal].
 package cloudevents
@@ -22,7 +22,8 @@ const (
 	specVersion = "1.0"
 	// Source is the source of all events of this system, a URI reference.
 	Source = "/registrar"
-	// prefix begins the types: a type is "registrar.<event type>.v<schema>", for example "registrar.registration.enrolled.v1".
+	// prefix begins the types: a type is "registrar.<event type>.v<schema>", for example
+	// "registrar.registration.enrolled.v1".
 	prefix      = "registrar."
 	contentType = "application/json"
 )
@@ -62,9 +63,11 @@ func Marshal(e registrar.Event) ([]byte, error) {
 		facts[name] = text
 	}
 	text, err := json.Marshal(envelope{
-		SpecVersion: specVersion, ID: string(e.ID), Source: Source, Type: Type(e.Type, e.Schema), Time: e.At, Subject: e.Record.String(),
-		DataContentType: contentType, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, RequestID: e.Request, CorrelationID: e.Correlation,
-		TraceID: e.Trace, Student: string(e.Student), RecordVersion: int64(e.Version), Data: facts,
+		SpecVersion: specVersion, ID: string(e.ID), Source: Source, Type: Type(e.Type, e.Schema), Time: e.At,
+		Subject:         e.Record.String(),
+		DataContentType: contentType, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, RequestID: e.Request,
+		CorrelationID: e.Correlation,
+		TraceID:       e.Trace, Student: string(e.Student), RecordVersion: int64(e.Version), Data: facts,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write event %s: %w", e.ID, err)
@@ -72,8 +75,8 @@ func Marshal(e registrar.Event) ([]byte, error) {
 	return text, nil
 }
 
-// Unmarshal reads an event. The error says what is wrong with it, without repeating its facts; facts of a form that this
-// version does not know (an object, say) are left out, as is every attribute that it does not know.
+// Unmarshal reads an event. The error says what is wrong with it, without repeating its facts; facts of a form that
+// this version does not know (an object, say) are left out, as is every attribute that it does not know.
 func Unmarshal(text []byte) (registrar.Event, error) {
 	var in envelope
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -143,8 +146,8 @@ func factOf(raw json.RawMessage) any {
 	return nil
 }
 
-// withoutValue is an error of reading JSON, without what somebody else wrote there where a time or a number should stand: it
-// may be anything, of any length, and errors go into logs.
+// withoutValue is an error of reading JSON, without what somebody else wrote there where a time or a number should
+// stand: it may be anything, of any length, and errors go into logs.
 func withoutValue(err error) error {
 	var noTime *time.ParseError
 	var otherType *json.UnmarshalTypeError

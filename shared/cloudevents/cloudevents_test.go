@@ -14,7 +14,8 @@ import (
 func event() registrar.Event {
 	return registrar.Event{
 		ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", Type: registrar.RegistrationEnrolled, Schema: 1,
-		At: time.Date(2026, 11, 24, 9, 0, 0, 123_000_000, time.UTC), Actor: "anonymous", OnBehalfOf: "s", Request: "req", Correlation: "cor", Trace: "Root=1",
+		At: time.Date(2026, 11, 24, 9, 0, 0, 123_000_000, time.UTC), Actor: "anonymous", OnBehalfOf: "s", Request: "req",
+		Correlation: "cor", Trace: "Root=1",
 		Record: registrar.Record{Kind: registrar.KindSection, ID: "s/1"}, Student: "p", Version: 3,
 		Facts: registrar.Facts{"term": "t", "attempt": int64(2), "codes": []string{"A", "B"}, "note": "<\"&é"},
 	}
@@ -32,7 +33,8 @@ func TestAnEventComesBackAsItWasSent(t *testing.T) {
 	if d := cmp.Diff(event(), got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	for _, part := range []string{`"specversion":"1.0"`, `"type":"registrar.registration.enrolled.v1"`, `"subject":"section/s/1"`, `"time":"2026-11-24T09:00:00.123Z"`} {
+	for _, part := range []string{`"specversion":"1.0"`, `"type":"registrar.registration.enrolled.v1"`,
+		`"subject":"section/s/1"`, `"time":"2026-11-24T09:00:00.123Z"`} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("%s lacks %s", text, part)
 		}
@@ -44,7 +46,8 @@ func TestWhatIsUnknownIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := strings.Replace(string(text), `"data":{`, `"dataschema":"x","later":{"a":1},"data":{"object":{"a":1},"half":1.5,"nothing":null,`, 1)
+	newer := strings.Replace(string(text), `"data":{`,
+		`"dataschema":"x","later":{"a":1},"data":{"object":{"a":1},"half":1.5,"nothing":null,`, 1)
 	got, err := cloudevents.Unmarshal([]byte(newer))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +65,8 @@ func TestAFactThatCannotBeReadIsAnError(t *testing.T) {
 	}
 	ended.Type, ended.Record = registrar.ImportEnded, registrar.Record{Kind: registrar.KindImport, ID: "m"}
 	ended.Facts = registrar.Facts{
-		"kind": "sections", "term": "t", "state": "FINISHED", "rowsRead": int64(3), "rowsApplied": int64(2), "rowsRefused": int64(1),
+		"kind": "sections", "term": "t", "state": "FINISHED", "rowsRead": int64(3), "rowsApplied": int64(2),
+		"rowsRefused": int64(1),
 	}
 	for _, c := range []struct {
 		event registrar.Event
@@ -151,7 +155,8 @@ func TestAnErrorRepeatsNoValue(t *testing.T) {
 	} {
 		changed := strings.Replace(string(text), change[0], change[1], 1)
 		_, err := cloudevents.Unmarshal([]byte(changed))
-		if err == nil || strings.Contains(err.Error(), "Quendolin") || strings.Contains(err.Error(), "4711") || len(err.Error()) > 200 {
+		if err == nil || strings.Contains(err.Error(), "Quendolin") || strings.Contains(err.Error(), "4711") ||
+			len(err.Error()) > 200 {
 			t.Errorf("%s: %.300v", what, err)
 		}
 	}
@@ -172,7 +177,8 @@ func FuzzUnmarshal(f *testing.F) {
 		if err != nil {
 			t.Fatalf("an event that was read cannot be written: %v", err)
 		}
-		if back, err := cloudevents.Unmarshal(again); err != nil || !back.At.Equal(e.At) || back.ID != e.ID || back.Type != e.Type || back.Schema != e.Schema {
+		if back, err := cloudevents.Unmarshal(again); err != nil || !back.At.Equal(e.At) || back.ID != e.ID ||
+			back.Type != e.Type || back.Schema != e.Schema {
 			t.Fatalf("%+v came back as %+v, %v", e, back, err)
 		}
 	})

@@ -34,14 +34,15 @@ type Handler interface {
 type Queue interface {
 	// Hide keeps a message from being delivered again for so long from now; 0 makes it visible at once.
 	Hide(ctx context.Context, m Message, d time.Duration) error
-	// Bury puts the message into the queue's dead letters, with the reason. It stays in the queue until the batch is answered.
+	// Bury puts the message into the queue's dead letters, with the reason. It stays in the queue until the batch is
+	// answered.
 	Bury(ctx context.Context, m Message, reason string) error
 }
 
 // Claims keeps which events a consumer has handled.
 type Claims interface {
-	// Claim takes the event until then, for a work that its token names. It returns [ErrDone] when it was handled before, and
-	// [*ClaimedError] while the time of another's claim is not over.
+	// Claim takes the event until then, for a work that its token names. It returns [ErrDone] when it was handled before,
+	// and [*ClaimedError] while the time of another's claim is not over.
 	Claim(ctx context.Context, consumer, event, token string, until time.Time) error
 	// Complete marks the event as handled, if the claim is still the token's.
 	Complete(ctx context.Context, consumer, event, token string) error
@@ -88,8 +89,8 @@ type Work[T any] struct {
 	Name string
 	// Read reads a message. Its error is permanent.
 	Read func(Message) (T, error)
-	// Key tells what an event is claimed by, and the versioned subject of which only the newest is to be handled, if there is
-	// one. Nil, or an empty event: the work is not claimed, because doing it twice is as good as once.
+	// Key tells what an event is claimed by, and the versioned subject of which only the newest is to be handled, if there
+	// is one. Nil, or an empty event: the work is not claimed, because doing it twice is as good as once.
 	Key func(T) (event, subject string, version registrar.Version)
 	// Cause is who and what the work goes back to, for the log and for what it causes itself; nil: nothing is known.
 	Cause func(T) request.Info
@@ -148,7 +149,8 @@ func (h *each[T]) timeFor(ctx context.Context, longest time.Duration) bool {
 
 // one deals with one message: false when it is to come back.
 func (h *each[T]) one(ctx context.Context, m Message) bool {
-	ctx = telemetry.Held(request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace, Principal: h.work.Name}))
+	ctx = telemetry.Held(request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace,
+		Principal: h.work.Name}))
 	w, err := h.read(ctx, m)
 	if err != nil {
 		return h.bury(ctx, m, fmt.Errorf("cannot be read: %w", err))
@@ -190,7 +192,8 @@ type item[T any] struct {
 	version        registrar.Version
 }
 
-// read asks the work all that it has to say of a message. What panics there does so every time: it is an error like any other.
+// read asks the work all that it has to say of a message. What panics there does so every time: it is an error like any
+// other.
 func (h *each[T]) read(ctx context.Context, m Message) (w item[T], err error) {
 	err = h.safely(ctx, func() error {
 		if w.in, err = h.work.Read(m); err != nil {
@@ -234,7 +237,8 @@ func (h *each[T]) claimed(ctx context.Context, w item[T], do func(context.Contex
 	}
 	if err != nil {
 		if lost := h.Claims.Release(ctx, h.work.Name, w.event, token); lost != nil {
-			h.Log.WarnContext(ctx, "a claim was not released and lasts until its end", "consumer", h.work.Name, "event", w.event, "error", lost.Error())
+			h.Log.WarnContext(ctx, "a claim was not released and lasts until its end", "consumer", h.work.Name, "event", w.event,
+				"error", lost.Error())
 		}
 		return err
 	}
@@ -262,7 +266,8 @@ func (h *each[T]) outdated(ctx context.Context, w item[T]) (bool, error) {
 	if err != nil || seen < w.version {
 		return false, err
 	}
-	h.Log.InfoContext(ctx, "skipped: something newer was handled", "consumer", h.work.Name, "version", w.version, "seen", seen)
+	h.Log.InfoContext(ctx, "skipped: something newer was handled", "consumer", h.work.Name, "version", w.version, "seen",
+		seen)
 	return true, nil
 }
 
@@ -346,9 +351,9 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
-// Together makes a handler that does the work for all messages of a batch at once, which must be work that may be done twice.
-// When that fails, each is tried alone, so that one cannot fail the others.
-// The work is that of one message, without its Key and Do.
+// Together makes a handler that does the work for all messages of a batch at once, which must be work that may be done
+// twice. When that fails, each is tried alone, so that one cannot fail the others. The work is that of one message,
+// without its Key and Do.
 func Together[T any](s Settings, w Work[T], do func(context.Context, []T) error) Handler {
 	w.Key, w.Do = nil, func(ctx context.Context, one T) error { return do(ctx, []T{one}) }
 	return together[T]{&each[T]{s, w}, do}
@@ -370,7 +375,8 @@ func (h together[T]) HandleBatch(ctx context.Context, batch []Message) []string 
 		all[i], causes[i] = w.in, w.cause
 	}
 	if err := h.alone.safely(ctx, func() error { return h.do(ctx, all) }); err != nil {
-		h.alone.Log.WarnContext(ctx, "a batch failed; each message is tried alone", "consumer", h.alone.work.Name, "messages", len(batch), "error", err.Error())
+		h.alone.Log.WarnContext(ctx, "a batch failed; each message is tried alone", "consumer", h.alone.work.Name, "messages",
+			len(batch), "error", err.Error())
 		return h.alone.HandleBatch(ctx, batch)
 	}
 	for _, cause := range causes {

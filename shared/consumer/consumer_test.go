@@ -124,7 +124,8 @@ type desk struct {
 func newDesk() *desk {
 	d := &desk{}
 	d.queue.hidden, d.queue.buried = map[string][]time.Duration{}, map[string]string{}
-	d.claims = claims{token: map[string]string{}, until: map[string]time.Time{}, done: map[string]bool{}, seen: map[string]registrar.Version{}}
+	d.claims = claims{token: map[string]string{}, until: map[string]time.Time{}, done: map[string]bool{},
+		seen: map[string]registrar.Version{}}
 	return d
 }
 
@@ -178,13 +179,15 @@ func TestEach_ReportsWhatIsToComeBackAndBuriesWhatIsNot(t *testing.T) {
 	last := message("6", "fail")
 	last.Receives = 3
 	failed := h.HandleBatch(t.Context(), []consumer.Message{
-		message("1", "fail"), message("2", "fine"), message("3", "panic"), message("4", "never"), message("5", "unreadable"), last, message("7", "fine"),
+		message("1", "fail"), message("2", "fine"), message("3", "panic"), message("4", "never"), message("5", "unreadable"),
+		last, message("7", "fine"),
 	})
 	wantFailed(t, failed, "1", "3")
 	if want := []string{"fail 1", "fine 2", "panic 3", "never 4", "fail 6", "fine 7"}; !slices.Equal(did, want) {
 		t.Errorf("did %q", did)
 	}
-	for id, reason := range map[string]string{"4": "not ever", "5": "cannot be read: not text", "6": "failed 3 times, at last: not now"} {
+	for id, reason := range map[string]string{"4": "not ever", "5": "cannot be read: not text",
+		"6": "failed 3 times, at last: not now"} {
 		if !strings.Contains(d.queue.buried[id], reason) {
 			t.Errorf("message %s is buried for %q, want %q", id, d.queue.buried[id], reason)
 		}
@@ -204,9 +207,13 @@ func TestEach_PausesGrowAndEnd(t *testing.T) {
 	settings := d.settings()
 	settings.Receives = 100
 	h := consumer.Each(settings, consumer.Work[string]{
-		Name: "test", Read: func(consumer.Message) (string, error) { return "", nil }, Do: func(context.Context, string) error { return errors.New("no") },
+		Name: "test", Read: func(consumer.Message) (string, error) { return "", nil }, Do: func(context.Context,
+			string) error {
+			return errors.New("no")
+		},
 	})
-	for receives, want := range map[int]time.Duration{1: time.Second, 2: 4 * time.Second, 3: 16 * time.Second, 5: 256 * time.Second, 9: 5 * time.Minute, 99: 5 * time.Minute} {
+	for receives, want := range map[int]time.Duration{1: time.Second, 2: 4 * time.Second, 3: 16 * time.Second,
+		5: 256 * time.Second, 9: 5 * time.Minute, 99: 5 * time.Minute} {
 		m := message(fmt.Sprint(receives), "")
 		m.Receives = receives
 		wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{m}), m.ID)
@@ -241,7 +248,8 @@ func TestEach_OfAGroupNothingIsHandledBehindAFailure(t *testing.T) {
 		m.Group = id[:1]
 		return m
 	}
-	failed := h.HandleBatch(t.Context(), []consumer.Message{in("a1"), in("b1"), in("a2"), in("a3"), in("b2"), in("c1"), in("a4")})
+	failed := h.HandleBatch(t.Context(), []consumer.Message{in("a1"), in("b1"), in("a2"), in("a3"), in("b2"), in("c1"),
+		in("a4")})
 	wantFailed(t, failed, "a2", "a3", "a4")
 	if want := []string{"a1", "b1", "a2", "b2", "c1"}; !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q: a dead message holds up nobody", did, want)
@@ -284,8 +292,10 @@ func TestEach_LongWorkStaysHidden(t *testing.T) {
 func event(t *testing.T, id string, version registrar.Version, change ...func(*registrar.Event)) consumer.Message {
 	t.Helper()
 	e := registrar.Event{
-		ID: registrar.EventID(id), Type: registrar.RegistrationEnrolled, Schema: 1, At: time.Now(), Correlation: "cor", Trace: "tr",
-		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Student: "p", Version: version, Facts: registrar.Facts{},
+		ID: registrar.EventID(id), Type: registrar.RegistrationEnrolled, Schema: 1, At: time.Now(), Correlation: "cor",
+		Trace:  "tr",
+		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Student: "p", Version: version,
+		Facts: registrar.Facts{},
 	}
 	for _, c := range change {
 		c(&e)
@@ -300,7 +310,8 @@ func event(t *testing.T, id string, version registrar.Version, change ...func(*r
 // events makes a handler that notes what it handles.
 func (d *desk) events(do func(context.Context, registrar.Event) error) consumer.Handler {
 	return consumer.Events(d.settings(), consumer.EventWork{
-		Name: "test", Do: map[registrar.EventType]func(context.Context, registrar.Event) error{registrar.RegistrationEnrolled: do},
+		Name: "test", Do: map[registrar.EventType]func(context.Context, registrar.Event) error{
+			registrar.RegistrationEnrolled: do},
 		Subject: func(e registrar.Event) string { return e.Record.String() + "/" + string(e.Student) },
 	})
 }
@@ -309,7 +320,8 @@ func TestEvents_AreHandledOnceAndInOrder(t *testing.T) {
 	d := newDesk()
 	var did []string
 	h := d.events(func(ctx context.Context, e registrar.Event) error {
-		if by := request.From(ctx); by.Correlation != "cor" || by.Trace != "tr" || by.Principal != "test" || by.ID != "m-"+string(e.ID) {
+		if by := request.From(ctx); by.Correlation != "cor" || by.Trace != "tr" || by.Principal != "test" ||
+			by.ID != "m-"+string(e.ID) {
 			t.Errorf("the work's request is %+v", by)
 		}
 		did = append(did, string(e.ID))
@@ -318,7 +330,8 @@ func TestEvents_AreHandledOnceAndInOrder(t *testing.T) {
 	newer := func(e *registrar.Event) { e.Schema = 2 }
 	other := func(e *registrar.Event) { e.Type = registrar.RegistrationDropped }
 	failed := h.HandleBatch(t.Context(), []consumer.Message{
-		event(t, "b", 2), event(t, "a", 1), event(t, "b", 2), event(t, "c", 3), event(t, "n", 4, newer), event(t, "o", 5, other), message("x", "{}"), event(t, "d", 4),
+		event(t, "b", 2), event(t, "a", 1), event(t, "b", 2), event(t, "c", 3), event(t, "n", 4, newer), event(t, "o", 5,
+			other), message("x", "{}"), event(t, "d", 4),
 	})
 	wantFailed(t, failed)
 	if want := []string{"b", "c", "d"}; !slices.Equal(did, want) {
@@ -433,8 +446,10 @@ func TestAPanicIsOfItsMessageAlone(t *testing.T) {
 			d := newDesk()
 			var did []string
 			h := c.handler(d.settings(), panicky(func(body string) { did = append(did, body) }))
-			wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", place), message("3", "b")}))
-			if !slices.Equal(did, []string{"a", "b"}) || !strings.Contains(d.queue.buried["2"], "at the disco") || len(d.queue.buried) != 1 {
+			wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", place),
+				message("3", "b")}))
+			if !slices.Equal(did, []string{"a", "b"}) || !strings.Contains(d.queue.buried["2"], "at the disco") ||
+				len(d.queue.buried) != 1 {
 				t.Errorf("%s, a panic in %s: did %q, buried %v", name, place, did, d.queue.buried)
 			}
 		}
@@ -479,7 +494,8 @@ func TestTogether_TriesEachAloneWhenABatchFails(t *testing.T) {
 		return nil
 	})
 	wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", "b")}))
-	wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", "fail"), message("3", "b")}), "2")
+	wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", "fail"),
+		message("3", "b")}), "2")
 	wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", "unreadable")}))
 	if want := []int{2, 3, 1, 1, 1, 1}; !slices.Equal(sizes, want) {
 		t.Errorf("batches of %v, want %v", sizes, want)
@@ -509,8 +525,10 @@ func TestLines_AreOfTheirMessage(t *testing.T) {
 		},
 	}
 	ctx, invocation := recorder.Begin(t.Context(), telemetry.Batch)
-	wantFailed(t, consumer.Each(s, work).HandleBatch(ctx, []consumer.Message{message("1", "a"), message("2", "fail"), message("3", "b")}), "2")
-	wantFailed(t, consumer.Together(s, work, func(context.Context, []string) error { return nil }).HandleBatch(ctx, []consumer.Message{message("4", "c")}))
+	wantFailed(t, consumer.Each(s, work).HandleBatch(ctx, []consumer.Message{message("1", "a"), message("2", "fail"),
+		message("3", "b")}), "2")
+	wantFailed(t, consumer.Together(s, work, func(context.Context, []string) error { return nil }).HandleBatch(ctx,
+		[]consumer.Message{message("4", "c")}))
 	telemetry.Conclude(ctx, telemetry.Outcome{})
 	invocation.End(ctx)
 	var got []string
@@ -522,7 +540,8 @@ func TestLines_AreOfTheirMessage(t *testing.T) {
 		got = append(got, read.Msg+"|"+read.Correlation+"|"+read.Request)
 	}
 	want := []string{
-		"handled|cause of a|1", "detail|cause of fail|2", "a message failed|cause of fail|2", "handled|cause of b|3", "handled|cause of c|4", "batch||",
+		"handled|cause of a|1", "detail|cause of fail|2", "a message failed|cause of fail|2", "handled|cause of b|3",
+		"handled|cause of c|4", "batch||",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("lines %q\n want %q", got, want)

@@ -14,7 +14,8 @@ import (
 type EventWork struct {
 	// Name is the function's.
 	Name string
-	// Do says what to do with an event, by its type. Of each type the kit reads schemas from 1 to the one that Schemas names, or 1.
+	// Do says what to do with an event, by its type. Of each type the kit reads schemas from 1 to the one that Schemas
+	// names, or 1.
 	Do      map[registrar.EventType]func(context.Context, registrar.Event) error
 	Schemas map[registrar.EventType]int
 	// Subject names the record whose versions an event carries, when only the newest is to be handled; nil or "": all are.
@@ -55,7 +56,8 @@ func (w EventWork) read(m Message) (registrar.Event, error) {
 	case w.Do[e.Type] == nil:
 		return e, fmt.Errorf("events of type %s are not for this consumer", e.Type)
 	case e.Schema > newest:
-		return e, fmt.Errorf("event %s has schema %d, and this consumer reads up to %d: deploy a newer one, then replay", e.ID, e.Schema, newest)
+		return e, fmt.Errorf("event %s has schema %d, and this consumer reads up to %d: deploy a newer one, then replay",
+			e.ID, e.Schema, newest)
 	case e.Version < 0:
 		return e, errors.New("the record's version is negative")
 	}

@@ -41,8 +41,8 @@ func (s *Store) Answered(ctx context.Context, key registrar.IdempotencyKey) erro
 	return s.answered(ctx, key)
 }
 
-// answered reads what the key was answered: [*registrar.AnsweredBefore] for the same request, a refusal for another one,
-// nil when there is no answer.
+// answered reads what the key was answered: [*registrar.AnsweredBefore] for the same request, a refusal for another
+// one, nil when there is no answer.
 func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) error {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.table), Key: answerKey(key), ConsistentRead: aws.Bool(true),

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// doneLifetime is how long a consumer remembers what it handled: longer than the dead letters' fourteen days, from which an
-// event may come back.
+// doneLifetime is how long a consumer remembers what it handled: longer than the dead letters' fourteen days, from
+// which an event may come back.
 const doneLifetime = 21 * 24 * time.Hour
 
 // seenLifetime is how long the newest version that was seen is kept.
@@ -25,8 +25,8 @@ func seenKey(name, subject string) item {
 	return key("SEEN#"+name+"#"+subject, "SEEN")
 }
 
-// Claim implements [consumer.Claims]: one conditional put. A claim whose time is over, or whose item the table's expiry has
-// not deleted yet, counts as none.
+// Claim implements [consumer.Claims]: one conditional put. A claim whose time is over, or whose item the table's expiry
+// has not deleted yet, counts as none.
 func (s *Store) Claim(ctx context.Context, name, event, token string, until time.Time) error {
 	now := s.now()
 	i := claimKey(name, event)
@@ -34,7 +34,8 @@ func (s *Store) Claim(ctx context.Context, name, event, token string, until time
 	i[TimeToLive] = num(until.Add(doneLifetime).Unix())
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: aws.String(s.table), Item: i,
-		ConditionExpression:       aws.String("attribute_not_exists(PK) OR attribute_not_exists(doneAt) AND #until <= :now OR #expires <= :seconds"),
+		ConditionExpression: aws.String("attribute_not_exists(PK) OR attribute_not_exists(doneAt) AND #until <= :now " +
+			"OR #expires <= :seconds"),
 		ExpressionAttributeNames:  map[string]string{"#until": "until", "#expires": TimeToLive},
 		ExpressionAttributeValues: item{":now": instant(now), ":seconds": num(now.Unix())},
 
@@ -69,15 +70,19 @@ func (s *Store) Complete(ctx context.Context, name, event, token string) error {
 
 // Release implements [consumer.Claims].
 func (s *Store) Release(ctx context.Context, name, event, token string) error {
-	return s.ofClaim(ctx, name, event, token, "SET #until = :now", item{":now": instant(s.now())}, map[string]string{"#until": "until"})
+	return s.ofClaim(ctx, name, event, token, "SET #until = :now", item{":now": instant(s.now())},
+		map[string]string{"#until": "until"})
 }
 
 // ofClaim changes a claim that is still the token's; another's is left as it is.
-func (s *Store) ofClaim(ctx context.Context, name, event, token, update string, values item, names map[string]string) error {
+func (s *Store) ofClaim(
+	ctx context.Context, name, event, token, update string, values item, names map[string]string,
+) error {
 	values[":token"], names["#token"] = str(token), "token"
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: aws.String(s.table), Key: claimKey(name, event), UpdateExpression: aws.String(update),
-		ConditionExpression: aws.String("#token = :token AND attribute_not_exists(doneAt)"), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		ConditionExpression: aws.String("#token = :token AND attribute_not_exists(doneAt)"), ExpressionAttributeNames: names,
+		ExpressionAttributeValues: values,
 	})
 	var another *types.ConditionalCheckFailedException
 	if err == nil || errors.As(err, &another) {
@@ -104,7 +109,8 @@ func (s *Store) Seen(ctx context.Context, name, subject string) (registrar.Versi
 // Saw implements [consumer.Claims].
 func (s *Store) Saw(ctx context.Context, name, subject string, version registrar.Version) error {
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.table), Key: seenKey(name, subject), UpdateExpression: aws.String("SET version = :version, #expires = :expires"),
+		TableName: aws.String(s.table), Key: seenKey(name, subject), UpdateExpression: aws.String("SET version = :version, " +
+			"#expires = :expires"),
 		ConditionExpression:       aws.String("attribute_not_exists(PK) OR version < :version"),
 		ExpressionAttributeNames:  map[string]string{"#expires": TimeToLive},
 		ExpressionAttributeValues: item{":version": num(version), ":expires": num(s.now().Add(seenLifetime).Unix())},

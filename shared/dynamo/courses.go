@@ -32,7 +32,9 @@ func (s *Store) CoursesByCode(ctx context.Context, codes []string) (map[string]r
 }
 
 // Courses lists the courses of a subject by number, or all by title.
-func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest) (registrar.Page[registrar.Course], error) {
+func (s *Store) Courses(
+	ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest,
+) (registrar.Page[registrar.Course], error) {
 	prefix := searched(filter.TextPrefix)
 	if filter.Subject == "" {
 		return listPage(ctx, s, "courses#"+prefix, s.inIndex("GSI2", "COURSES", prefix), page, courseFrom)
@@ -54,8 +56,8 @@ func (s *Store) Courses(ctx context.Context, filter registrar.CourseFilter, page
 		})
 }
 
-// UpdateCourse replaces what was read as before, or returns [registrar.ErrVersionMismatch]. A course keeps its subject and
-// number for life: sections, transcripts and other systems name it by them.
+// UpdateCourse replaces what was read as before, or returns [registrar.ErrVersionMismatch]. A course keeps its subject
+// and number for life: sections, transcripts and other systems name it by them.
 func (s *Store) UpdateCourse(ctx context.Context, before, after registrar.Course) error {
 	return s.act(ctx, []action{
 		s.overwrite(courseItem(after), after.Version, "course", "description", "school", "prerequisites"),

@@ -23,7 +23,9 @@ type looking struct {
 	looked func() error
 }
 
-func (l *looking) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (l *looking) Query(
+	ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	out, err := l.Client.Query(ctx, in, o...)
 	if looked := l.looked; err == nil && looked != nil {
 		l.looked = nil
@@ -38,7 +40,8 @@ func lookingUniversity(t *testing.T, now func() time.Time) (*registrartest.Unive
 	if _, err := l.CreateTable(t.Context(), dynamo.TableDefinition(l.table)); err != nil {
 		t.Fatal(err)
 	}
-	return registrartest.New(t, dynamo.New(l, dynamo.Config{Table: l.table, CursorKey: registrar.NewSecret("0123456789abcdef")}, now)), l
+	return registrartest.New(t,
+		dynamo.New(l, dynamo.Config{Table: l.table, CursorKey: registrar.NewSecret("0123456789abcdef")}, now)), l
 }
 
 // A deletion that fails in its middle leaves the record as it was: dependents may come.
@@ -75,7 +78,8 @@ func TestAMarkOfDeletionRunsOut(t *testing.T) {
 	}
 }
 
-// Between the look for dependents and the deletion the mark goes, a section comes, and somebody else marks the term again.
+// Between the look for dependents and the deletion the mark goes, a section comes, and somebody else marks the term
+// again.
 func TestATermIsNotDeletedUnderAnothersMark(t *testing.T) {
 	u, l := lookingUniversity(t, time.Now)
 	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
@@ -88,9 +92,11 @@ func TestATermIsNotDeletedUnderAnothersMark(t *testing.T) {
 		u.NewSection(term, course, "100", 1)
 		id := &types.AttributeValueMemberS{Value: "TERM#" + string(term.ID)}
 		_, err := l.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-			TableName: aws.String(l.table), Key: map[string]types.AttributeValue{"PK": id, "SK": &types.AttributeValueMemberS{Value: "TERM"}},
-			UpdateExpression:          aws.String("SET deleting = :mark"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":mark": &types.AttributeValueMemberS{Value: "2999-01-01T00:00:00.000Z#other"}},
+			TableName: aws.String(l.table), Key: map[string]types.AttributeValue{"PK": id,
+				"SK": &types.AttributeValueMemberS{Value: "TERM"}},
+			UpdateExpression: aws.String("SET deleting = :mark"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":mark": &types.AttributeValueMemberS{
+				Value: "2999-01-01T00:00:00.000Z#other"}},
 		})
 		return err
 	}

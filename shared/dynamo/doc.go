@@ -1,8 +1,8 @@
 // Package dynamo is the store: all of Registrar's records in one DynamoDB table.
 //
-// It knows the domain and the AWS SDK, nothing of HTTP or Lambda. Start with the table below, then [Store]; write.go is the
-// one place that sends transactions and says what becomes of their failures, and retry.go says what comes again, and when.
-// Package registrartest is the suite that shows it working, against the embedded engine and any other.
+// It knows the domain and the AWS SDK, nothing of HTTP or Lambda. Start with the table below, then [Store]; write.go is
+// the one place that sends transactions and says what becomes of their failures, and retry.go says what comes again,
+// and when. Package registrartest is the suite that shows it working, against the embedded engine and any other.
 //
 // # Items
 //
@@ -37,8 +37,8 @@
 //
 // # Access patterns
 //
-// Units are for items under their first step (1 KB written, 4 KB read), w for write and r for read units. Reads marked c
-// are consistent.
+// Units are for items under their first step (1 KB written, 4 KB read), w for write and r for read units. Reads marked
+// c are consistent.
 //
 //	what                                requests                                                          units
 //	get a term, course, person          GetItem c                                                         1 r
@@ -172,17 +172,18 @@
 //
 // # What cannot be read
 //
-// A stored value that cannot be read is an error, which names the kind of record, its id and the attribute, and never the value.
-// It never becomes "not set", 0 or false. An attribute that may be missing is not set when it is missing, and only then. All
-// items are read by one type, reader; TestWhatCannotBeReadIsAnErrorAndNeverNotSet spoils each attribute of each kind of item.
-// Reconciliation goes on, and tells of such a record as a difference of the count "record".
+// A stored value that cannot be read is an error, which names the kind of record, its id and the attribute, and never
+// the value. It never becomes "not set", 0 or false. An attribute that may be missing is not set when it is missing,
+// and only then. All items are read by one type, reader; TestWhatCannotBeReadIsAnErrorAndNeverNotSet spoils each
+// attribute of each kind of item. Reconciliation goes on, and tells of such a record as a difference of the count
+// "record".
 //
 // # Who waits for whom
 //
 // A record that others depend on is deleted in three steps, so that no dependent can come into being meanwhile: it is
-// marked, its dependents are looked for, and it is removed if there are none and the mark is still this one's, else the mark
-// is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not marked. A mark
-// runs out after five minutes, for a function that was killed cannot take it away.
+// marked, its dependents are looked for, and it is removed if there are none and the mark is still this one's, else the
+// mark is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not
+// marked. A mark runs out after five minutes, for a function that was killed cannot take it away.
 //
 // Dates of a term that leave out days it had come about in the same way, with a mark of their own: a section whose
 // meetings are set meanwhile is told to come again, and afterwards the check in its transaction compares the dates.

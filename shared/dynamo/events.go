@@ -20,8 +20,8 @@ import (
 )
 
 // An event is one item three times over: in its day, for those who publish it again; under its record, and under its
-// student, for the audit. Refused attempts are such items too, under a prefix of their own, so that the relay does not see
-// them.
+// student, for the audit. Refused attempts are such items too, under a prefix of their own, so that the relay does not
+// see them.
 const (
 	// EventPrefix begins the partition keys of the items that the relay takes from the table's stream.
 	EventPrefix   = "EVENT#"
@@ -61,8 +61,8 @@ func recordPartitions(r registrar.Record) []string {
 	return partitions
 }
 
-// tell makes the event of a change the store's own action in the change's transaction. Who made the change, and by which
-// request, is the context's to say.
+// tell makes the event of a change the store's own action in the change's transaction. Who made the change, and by
+// which request, is the context's to say.
 func (s *Store) tell(ctx context.Context, e registrar.Event) action {
 	return s.putAction(eventItem(e, telemetry.Onward(ctx)), isNew, nil)
 }
@@ -84,8 +84,8 @@ func recordOf[ID ~string](kind registrar.Kind, id ID) registrar.Record {
 	return registrar.Record{Kind: kind, ID: string(id)}
 }
 
-// changes names the attributes in which two items of one record differ, but for what every change moves. An update tells
-// the names, never the values: they may be personal.
+// changes names the attributes in which two items of one record differ, but for what every change moves. An update
+// tells the names, never the values: they may be personal.
 func changes(before, after item) []string {
 	names := map[string]bool{}
 	for _, i := range []item{before, after} {
@@ -93,7 +93,8 @@ func changes(before, after item) []string {
 			names[name] = true
 		}
 	}
-	for _, name := range []string{"PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "version", "createdAt", "updatedAt"} {
+	for _, name := range []string{"PK", "SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "version", "createdAt",
+		"updatedAt"} {
 		delete(names, name)
 	}
 	var changed []string
@@ -226,9 +227,11 @@ func (s *Store) KeepRefused(ctx context.Context, events []registrar.Event) error
 	return nil
 }
 
-// Events lists the audit by the filter, oldest first. Without a record or a student it lists by time, which needs both ends
-// of a span. By record and by student it reads indexes, which may lag behind the last moment.
-func (s *Store) Events(ctx context.Context, f registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+// Events lists the audit by the filter, oldest first. Without a record or a student it lists by time, which needs both
+// ends of a span. By record and by student it reads indexes, which may lag behind the last moment.
+func (s *Store) Events(
+	ctx context.Context, f registrar.EventFilter, page registrar.PageRequest,
+) (registrar.Page[registrar.Event], error) {
 	f.From, f.To = wholeMillisecond(f.From), wholeMillisecond(f.To)
 	list := fmt.Sprintf("events#%s#%s#%d#%d", f.Record, f.Student, f.From.UnixMilli(), f.To.UnixMilli())
 	start, err := s.startKey(list, page.Cursor, []string{"after"})
@@ -279,9 +282,11 @@ func (s *Store) eventPage(list string, found []item, limit int) (registrar.Page[
 	return result, nil
 }
 
-// Published lists the events that were relayed in a span of time, from inclusive and to exclusive, oldest first, to be published
-// again.
-func (s *Store) Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+// Published lists the events that were relayed in a span of time, from inclusive and to exclusive, oldest first, to be
+// published again.
+func (s *Store) Published(
+	ctx context.Context, from, to time.Time, page registrar.PageRequest,
+) (registrar.Page[registrar.Event], error) {
 	from, to = wholeMillisecond(from), wholeMillisecond(to)
 	list := fmt.Sprintf("published#%d#%d", from.UnixMilli(), to.UnixMilli())
 	start, err := s.startKey(list, page.Cursor, []string{"after"})
@@ -306,7 +311,8 @@ func (s *Store) eventsByDay(ctx context.Context, prefixes []string, after, until
 		return nil, fmt.Errorf("list events: %w", err)
 	}
 	var found []item
-	for ; len(found) < most && day.Format(time.DateOnly) <= until[:min(len(until), len(time.DateOnly))]; day = day.AddDate(0, 0, 1) {
+	for ; len(found) < most && day.Format(time.DateOnly) <= until[:min(len(until), len(time.DateOnly))]; day = day.AddDate(
+		0, 0, 1) {
 		var partitions []string
 		for n := range uint32(eventShards) {
 			for _, prefix := range prefixes {
@@ -322,9 +328,12 @@ func (s *Store) eventsByDay(ctx context.Context, prefixes []string, after, until
 	return found, nil
 }
 
-// merged reads the first items of several partitions, in the order of their sort keys, which lie after the one and before
-// the other. The partitions of one day or section are few, and each is asked for no more than all together may give.
-func (s *Store) merged(ctx context.Context, index string, partitions []string, after, until string, most int) ([]item, error) {
+// merged reads the first items of several partitions, in the order of their sort keys, which lie after the one and
+// before the other. The partitions of one day or section are few, and each is asked for no more than all together may
+// give.
+func (s *Store) merged(
+	ctx context.Context, index string, partitions []string, after, until string, most int,
+) ([]item, error) {
 	parts := make([][]item, len(partitions))
 	group, ctx := errgroup.WithContext(ctx)
 	const atOnce = 8
@@ -346,7 +355,8 @@ func (s *Store) merged(ctx context.Context, index string, partitions []string, a
 
 func (s *Store) firstEvents(ctx context.Context, index, partition, after, until string, most int) ([]item, error) {
 	in := &dynamodb.QueryInput{
-		TableName: aws.String(s.table), KeyConditionExpression: aws.String(index + "PK = :partition AND " + index + "SK BETWEEN :after AND :until"),
+		TableName: aws.String(s.table), KeyConditionExpression: aws.String(index + "PK = :partition AND " + index +
+			"SK BETWEEN :after AND :until"),
 		ExpressionAttributeValues: item{":partition": str(partition), ":after": str(after + "\x00"), ":until": str(until)},
 		Limit:                     aws.Int32(int32(most)), //nolint:gosec // a page and one
 	}

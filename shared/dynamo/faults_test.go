@@ -27,7 +27,9 @@ type faulty struct {
 	calls         atomic.Int64
 }
 
-func (f *faulty) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+func (f *faulty) TransactWriteItems(
+	ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options),
+) (*dynamodb.TransactWriteItemsOutput, error) {
 	call := f.calls.Add(1)
 	if f.before != nil {
 		err := f.before(call)
@@ -72,7 +74,8 @@ func faultyUniversityOn(t *testing.T, c *dynamodb.Client) (
 	if _, err := f.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
 	}
-	u := registrartest.New(t, dynamo.New(f, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	u := registrartest.New(t,
+		dynamo.New(f, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
 	section := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 1)
 	student := u.NewStudent("U1", "Ann", "Able")
 	f.calls.Store(0)
@@ -80,9 +83,11 @@ func faultyUniversityOn(t *testing.T, c *dynamodb.Client) (
 }
 
 func conflict() error {
-	return &types.TransactionCanceledException{Message: aws.String("conflict"), CancellationReasons: []types.CancellationReason{
-		{Code: aws.String("TransactionConflict")}, {Code: aws.String("None")}, {Code: aws.String("None")}, {Code: aws.String("None")}, {Code: aws.String("None")},
-	}}
+	return &types.TransactionCanceledException{Message: aws.String("conflict"),
+		CancellationReasons: []types.CancellationReason{
+			{Code: aws.String("TransactionConflict")}, {Code: aws.String("None")}, {Code: aws.String("None")},
+			{Code: aws.String("None")}, {Code: aws.String("None")},
+		}}
 }
 
 func TestConflictsAndThrottlingAreTriedAgain(t *testing.T) {
@@ -136,7 +141,8 @@ func TestSingleRequestsAreTriedAgain(t *testing.T) {
 	if _, err := f.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
 	}
-	u := registrartest.New(t, dynamo.New(f, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	u := registrartest.New(t,
+		dynamo.New(f, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
 	course := u.NewCourse("CSCI", "1100", "One")
 	f.left.Store(5)
 	if got, err := u.Course(t.Context(), course.ID); err != nil || got.ID != course.ID {
@@ -163,14 +169,18 @@ type faultySingles struct {
 	left atomic.Int64
 }
 
-func (f *faultySingles) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (f *faultySingles) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
 	if f.left.Add(-1) >= 0 {
 		return nil, &types.ThrottlingException{Message: aws.String("slow down")}
 	}
 	return f.Client.GetItem(ctx, in, o...)
 }
 
-func (f *faultySingles) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (f *faultySingles) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	if f.left.Add(-1) >= 0 {
 		return nil, &types.TransactionConflictException{Message: aws.String("conflict")}
 	}
@@ -182,7 +192,8 @@ func TestEndlessConflictsAreBusyAndNothingIsDone(t *testing.T) {
 	f.before = func(int64) error { return conflict() }
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
+	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()},
+		registrar.IdempotencyKey{}, nil)
 	if !errors.Is(err, registrar.ErrBusy) {
 		t.Errorf("got %v, want ErrBusy: a conflict is never told as a refusal", err)
 	}
@@ -200,8 +211,9 @@ func TestTheOutcomeIsUnknownOnceAnAttemptWasNotAnswered(t *testing.T) {
 		first, then error
 		want        error
 	}{
-		"never answered":                   {reset, reset, registrar.ErrOutcomeUnknown},
-		"an answer in other words":         {&smithy.GenericAPIError{Code: "502", Fault: smithy.FaultServer}, conflict(), registrar.ErrOutcomeUnknown},
+		"never answered": {reset, reset, registrar.ErrOutcomeUnknown},
+		"an answer in other words": {&smithy.GenericAPIError{Code: "502", Fault: smithy.FaultServer}, conflict(),
+			registrar.ErrOutcomeUnknown},
 		"unanswered, then a conflict":      {reset, conflict(), registrar.ErrOutcomeUnknown},
 		"unanswered, then throttled":       {reset, throttled, registrar.ErrOutcomeUnknown},
 		"throttled":                        {throttled, throttled, registrar.ErrBusy},
@@ -217,7 +229,8 @@ func TestTheOutcomeIsUnknownOnceAnAttemptWasNotAnswered(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
+			_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()},
+				registrar.IdempotencyKey{}, nil)
 			if f.calls.Load() < 2 {
 				t.Fatalf("%d attempts", f.calls.Load())
 			}

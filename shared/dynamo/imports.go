@@ -43,10 +43,10 @@ func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Im
 	return importFrom(i)
 }
 
-// SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker has
-// the import. The report is written first, each line under its run, row and place among the others, so that writing it
-// again adds none, and a worker that lost the import adds none to the runs of others. All lines of one row must come at
-// once.
+// SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker
+// has the import. The report is written first, each line under its run, row and place among the others, so that writing
+// it again adds none, and a worker that lost the import adds none to the runs of others. All lines of one row must come
+// at once.
 func (s *Store) SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error {
 	if err := s.putAll(ctx, append(problemItems(im, report.Problems), changeItems(im, report.Changes)...)); err != nil {
 		return fmt.Errorf("write the report of an import: %w", err)
@@ -58,8 +58,11 @@ func (s *Store) SaveImport(ctx context.Context, im registrar.Import, report regi
 	return s.act(ctx, actions, registrar.Answer{})
 }
 
-// Imports lists the imports that have ended, or those that have not, the oldest first. It reads an index, so it may lag.
-func (s *Store) Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+// Imports lists the imports that have ended, or those that have not, the oldest first. It reads an index, so it may
+// lag.
+func (s *Store) Imports(
+	ctx context.Context, ended bool, page registrar.PageRequest,
+) (registrar.Page[registrar.Import], error) {
 	partition := importsOpen
 	if ended {
 		partition = importsEnded
@@ -89,9 +92,11 @@ func (s *Store) NewestImports(
 	})
 }
 
-// ImportProblems lists what was wrong in the import's run, by row. Problems of earlier runs are not listed: they may have been
-// mended since, and go when their time is over.
-func (s *Store) ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+// ImportProblems lists what was wrong in the import's run, by row. Problems of earlier runs are not listed: they may
+// have been mended since, and go when their time is over.
+func (s *Store) ImportProblems(
+	ctx context.Context, im registrar.Import, page registrar.PageRequest,
+) (registrar.Page[registrar.ImportProblem], error) {
 	run := fmt.Sprintf("PROBLEM#%d#", im.Run)
 	in := s.beginning("IMPORT#"+string(im.ID), run)
 	return listPage(ctx, s, "problems#"+string(im.ID)+"#"+run, in, page, func(i item) (registrar.ImportProblem, error) {

@@ -49,7 +49,8 @@ func (s *Store) putOver(ctx context.Context, i item, version registrar.Version, 
 	i["written"] = written
 	p := s.versionedPut(i, version-1)
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: aws.String(s.table), Item: i, ConditionExpression: p.ConditionExpression, ExpressionAttributeValues: p.ExpressionAttributeValues,
+		TableName: aws.String(s.table), Item: i, ConditionExpression: p.ConditionExpression,
+		ExpressionAttributeValues:           p.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var other *types.ConditionalCheckFailedException

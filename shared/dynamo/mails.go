@@ -10,13 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// mailLifetime is how long the record of a mail is kept that lies open no more. It must outlast the time for which an event is
-// news to the worker that sends mail: after that an event may be published again, and sends none.
+// mailLifetime is how long the record of a mail is kept that lies open no more. It must outlast the time for which an
+// event is news to the worker that sends mail: after that an event may be published again, and sends none.
 const mailLifetime = 90 * 24 * time.Hour
 
-// The partitions of GSI1 that hold the mails which an operator asks for. A claimed mail stands among the unknown from the
-// moment its claim is over, by its sort key alone: nothing has to find it first. Two writes a mail to one partition allow for
-// 500 mails a second, which is more than SES takes of most accounts.
+// The partitions of GSI1 that hold the mails which an operator asks for. A claimed mail stands among the unknown from
+// the moment its claim is over, by its sort key alone: nothing has to find it first. Two writes a mail to one partition
+// allow for 500 mails a second, which is more than SES takes of most accounts.
 const (
 	unknownMails = "MAILS#UNKNOWN"
 	refusedMails = "MAILS#REFUSED"
@@ -40,7 +40,9 @@ func preferencesKey(r registrar.Recipient) item {
 }
 
 // MailFacts implements [registrar.MailStore].
-func (s *Store) MailFacts(ctx context.Context, id registrar.MailID, recipient registrar.Recipient, address registrar.AddressHash) (registrar.MailFacts, error) {
+func (s *Store) MailFacts(
+	ctx context.Context, id registrar.MailID, recipient registrar.Recipient, address registrar.AddressHash,
+) (registrar.MailFacts, error) {
 	items, err := s.batchGet(ctx, []item{mailKey(id), preferencesKey(recipient), suppressionKey(address)})
 	if err != nil {
 		return registrar.MailFacts{}, fmt.Errorf("read the facts of a mail: %w", err)
@@ -74,8 +76,11 @@ func (s *Store) mailAction(m registrar.Mail) action {
 	}
 }
 
-// Mail reads the record of a mail, or a [registrar.NotFound] refusal; [*registrar.AnsweredBefore] when the key has an answer.
-func (s *Store) Mail(ctx context.Context, id registrar.MailID, idempotency registrar.IdempotencyKey) (registrar.Mail, error) {
+// Mail reads the record of a mail, or a [registrar.NotFound] refusal; [*registrar.AnsweredBefore] when the key has an
+// answer.
+func (s *Store) Mail(
+	ctx context.Context, id registrar.MailID, idempotency registrar.IdempotencyKey,
+) (registrar.Mail, error) {
 	keys := []item{mailKey(id)}
 	if !idempotency.Zero() {
 		keys = append(keys, answerKey(idempotency))
@@ -95,9 +100,11 @@ func (s *Store) Mail(ctx context.Context, id registrar.MailID, idempotency regis
 	return mailFrom(items[0])
 }
 
-// OpenMails lists the mails that are [registrar.MailUnknown] at a time, or those that are [registrar.MailRefused], longest open
-// first. It reads an index, so it may lag behind the last moment.
-func (s *Store) OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error) {
+// OpenMails lists the mails that are [registrar.MailUnknown] at a time, or those that are [registrar.MailRefused],
+// longest open first. It reads an index, so it may lag behind the last moment.
+func (s *Store) OpenMails(
+	ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest,
+) (registrar.Page[registrar.Mail], error) {
 	partition := unknownMails
 	if state == registrar.MailRefused {
 		partition = refusedMails
@@ -113,7 +120,8 @@ func (s *Store) ResolveMail(ctx context.Context, m registrar.Mail, e registrar.E
 	return s.act(ctx, []action{s.mailAction(m), s.tell(ctx, e)}, answer)
 }
 
-// MailPreferences reads what mail a recipient wants. Of a student who does not exist it is a [registrar.NotFound] refusal.
+// MailPreferences reads what mail a recipient wants. Of a student who does not exist it is a [registrar.NotFound]
+// refusal.
 func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error) {
 	keys := []item{preferencesKey(recipient)}
 	student, isStudent := recipient.Student()
@@ -144,15 +152,16 @@ func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipie
 	return p, nil
 }
 
-// SaveMailPreferences writes preferences over the version before, with their event; [registrar.ErrVersionMismatch] when that
-// is no longer stored.
+// SaveMailPreferences writes preferences over the version before, with their event; [registrar.ErrVersionMismatch] when
+// that is no longer stored.
 func (s *Store) SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error {
 	before := p.Version - 1
 	if before == 1 {
 		before = 0 // never stored
 	}
 	actions := []action{
-		{write: types.TransactWriteItem{Put: s.versionedPut(preferencesItem(p), before)}, refused: always(registrar.ErrVersionMismatch)},
+		{write: types.TransactWriteItem{Put: s.versionedPut(preferencesItem(p), before)},
+			refused: always(registrar.ErrVersionMismatch)},
 		s.tell(ctx, e),
 	}
 	if student, ok := p.Recipient.Student(); ok {

@@ -14,14 +14,16 @@ import (
 )
 
 // metered is a client that counts what its requests cost into the invocation that they belong to. DynamoDB tells what a
-// request consumed, all in all, when it is asked to, in some sixty bytes; of a request that failed, a cancelled transaction
-// for one, it tells nothing, though that consumes too.
+// request consumed, all in all, when it is asked to, in some sixty bytes; of a request that failed, a cancelled
+// transaction for one, it tells nothing, though that consumes too.
 type metered struct{ client Client }
 
 var _ Client = metered{}
 
 // GetItem implements [Client].
-func (m metered) GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (m metered) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.GetItem", telemetry.ReadUnits)
 	out, err := m.client.GetItem(ctx, in, options...)
@@ -33,7 +35,9 @@ func (m metered) GetItem(ctx context.Context, in *dynamodb.GetItemInput, options
 }
 
 // Query implements [Client].
-func (m metered) Query(ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (m metered) Query(
+	ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.Query", telemetry.ReadUnits)
 	out, err := m.client.Query(ctx, in, options...)
@@ -45,7 +49,9 @@ func (m metered) Query(ctx context.Context, in *dynamodb.QueryInput, options ...
 }
 
 // PutItem implements [Client].
-func (m metered) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (m metered) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.PutItem", telemetry.WriteUnits)
 	out, err := m.client.PutItem(ctx, in, options...)
@@ -57,7 +63,9 @@ func (m metered) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options
 }
 
 // UpdateItem implements [Client].
-func (m metered) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (m metered) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.UpdateItem", telemetry.WriteUnits)
 	out, err := m.client.UpdateItem(ctx, in, options...)
@@ -69,7 +77,9 @@ func (m metered) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o
 }
 
 // BatchGetItem implements [Client].
-func (m metered) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (m metered) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.BatchGetItem", telemetry.ReadUnits)
 	out, err := m.client.BatchGetItem(ctx, in, options...)
@@ -81,7 +91,9 @@ func (m metered) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInpu
 }
 
 // BatchWriteItem implements [Client].
-func (m metered) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (m metered) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.BatchWriteItem", telemetry.WriteUnits)
 	out, err := m.client.BatchWriteItem(ctx, in, options...)
@@ -93,7 +105,9 @@ func (m metered) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItem
 }
 
 // TransactWriteItems implements [Client].
-func (m metered) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+func (m metered) TransactWriteItems(
+	ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options),
+) (*dynamodb.TransactWriteItemsOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	ctx, c := begin(ctx, "DynamoDB.TransactWriteItems", telemetry.WriteUnits)
 	out, err := m.client.TransactWriteItems(ctx, in, options...)

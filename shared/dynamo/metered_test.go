@@ -53,7 +53,8 @@ func TestUnitsAreCountedIntoTheInvocation(t *testing.T) {
 	var log bytes.Buffer
 	recorder := telemetry.New(telemetry.Options{Log: slog.NewJSONHandler(&log, nil)})
 	ctx, invocation := recorder.Begin(t.Context(), telemetry.Request)
-	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, Actor: registrar.Anonymous(), At: u.Now()}, registrar.IdempotencyKey{}, nil)
+	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID,
+		Actor: registrar.Anonymous(), At: u.Now()}, registrar.IdempotencyKey{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +94,16 @@ func TestConflictsAndRetriesAreCountedAndToldWhenTheRequestFails(t *testing.T) {
 	var log bytes.Buffer
 	recorder := telemetry.New(telemetry.Options{Log: slog.NewJSONHandler(&log, nil)})
 	ctx, invocation := recorder.Begin(t.Context(), telemetry.Request)
-	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, Actor: registrar.Anonymous(), At: u.Now()}, registrar.IdempotencyKey{}, nil)
+	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID,
+		Actor: registrar.Anonymous(), At: u.Now()}, registrar.IdempotencyKey{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	telemetry.Conclude(ctx, telemetry.Outcome{Failed: true})
 	invocation.End(ctx)
 	text := log.String()
-	if n := strings.Count(text, `"reasons":"the transaction was cancelled: TransactionConflict, None, None, None, None"`); n != 2 {
+	if n := strings.Count(text,
+		`"reasons":"the transaction was cancelled: TransactionConflict, None, None, None, None"`); n != 2 {
 		t.Errorf("%d conflicts are told", n)
 	}
 	if n := strings.Count(text, `"msg":"DynamoDB.TransactWriteItems"`); n != 4 {

@@ -69,8 +69,8 @@ func TestATermKeepsTheDaysOfItsMeetings(t *testing.T) {
 	}
 }
 
-// Whoever sets meetings while a term is narrowed comes again, and is held to the new dates afterwards, whatever term they
-// read.
+// Whoever sets meetings while a term is narrowed comes again, and is held to the new dates afterwards, whatever term
+// they read.
 func TestASectionIsHeldToTheDatesThatItsTermHasAtLast(t *testing.T) {
 	u, l := lookingUniversity(t, time.Now)
 	ctx := t.Context()

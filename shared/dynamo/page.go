@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// A cursor is the key of the last record shown, sealed for the list that it belongs to: a client can neither make one nor
-// carry it to another list nor read it, and an address that holds one tells no name.
+// A cursor is the key of the last record shown, sealed for the list that it belongs to: a client can neither make one
+// nor carry it to another list nor read it, and an address that holds one tells no name.
 
 func sealer(key registrar.Secret) (cipher.AEAD, error) {
 	sum := sha256.Sum256([]byte(key.Reveal()))
@@ -140,7 +140,8 @@ func listPage[T any](
 // inIndex queries one partition of an index, by the beginning of its sort key.
 func (s *Store) inIndex(index, partition, prefix string) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
-		TableName: aws.String(s.table), IndexName: aws.String(index), KeyConditionExpression: aws.String(index + "PK = :partition"),
+		TableName: aws.String(s.table), IndexName: aws.String(index), KeyConditionExpression: aws.String(
+			index + "PK = :partition"),
 		ExpressionAttributeValues: item{":partition": str(partition)},
 	}
 	if prefix != "" {

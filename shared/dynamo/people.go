@@ -17,7 +17,8 @@ import (
 
 // CreateStudent stores a new student. Number and e-mail must be free: else [registrar.NameTaken] refusals.
 func (s *Store) CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error {
-	actions := []action{s.putAction(studentItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindStudent, p.ID), p.Version)}
+	actions := []action{s.putAction(studentItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindStudent, p.ID),
+		p.Version)}
 	actions = append(actions, s.rename(studentNumber, "", string(p.Number), string(p.ID), "number")...)
 	return s.act(ctx, append(actions, s.rename(studentEmail, "", string(p.Email), string(p.ID), "email")...), answer)
 }
@@ -33,7 +34,8 @@ func (s *Store) Student(ctx context.Context, id registrar.StudentID) (registrar.
 
 // StudentsByNumber reads the students that exist among the numbers.
 func (s *Store) StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error) {
-	return named(ctx, s, studentNumber, numbers, func(id string) item { return studentKey(registrar.StudentID(id)) }, studentFrom)
+	return named(ctx, s, studentNumber, numbers, func(id string) item { return studentKey(registrar.StudentID(id)) },
+		studentFrom)
 }
 
 // StudentsByEmail reads the students that exist among the addresses.
@@ -43,7 +45,9 @@ func (s *Store) StudentsByEmail(ctx context.Context, addresses []string) (map[st
 }
 
 // Students lists students by family name, or finds the one with a number.
-func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error) {
+func (s *Store) Students(
+	ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest,
+) (registrar.Page[registrar.Student], error) {
 	prefix := searched(string(filter.NamePrefix))
 	if filter.Number == "" {
 		return listPage(ctx, s, "students#"+prefix, s.inIndex("GSI2", "STUDENTS", prefix), page, studentFrom)
@@ -60,8 +64,9 @@ func (s *Store) Students(ctx context.Context, filter registrar.StudentFilter, pa
 	return found, err
 }
 
-// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes inactive, or
-// gets another name, the versions of all their term records move, so that no enrolment commits that was decided before.
+// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes
+// inactive, or gets another name, the versions of all their term records move, so that no enrolment commits that was
+// decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
 	// A first registration in a term may come between.
 	return untilFresh(ctx, func() error { return s.updateStudent(ctx, before, after) })
@@ -131,7 +136,8 @@ func (s *Store) deleteStudent(ctx context.Context, id registrar.StudentID, versi
 	if version != 0 && version != p.Version {
 		return registrar.ErrVersionMismatch
 	}
-	actions := append(s.rename(studentNumber, string(p.Number), "", string(id), ""), s.rename(studentEmail, string(p.Email), "", string(id), "")...)
+	actions := append(s.rename(studentNumber, string(p.Number), "", string(id), ""),
+		s.rename(studentEmail, string(p.Email), "", string(id), "")...)
 	tombstone := termsKey(id)
 	tombstone["since"] = num(int64(math.MaxInt64))
 	tombstone[TimeToLive] = num(s.now().Add(tombstoneTime).Unix())
@@ -174,7 +180,8 @@ func instructorKey(id registrar.InstructorID) item {
 
 // CreateInstructor stores a new instructor. Number and e-mail must be free: else [registrar.NameTaken] refusals.
 func (s *Store) CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error {
-	actions := []action{s.putAction(instructorItem(p), isNew, nil), s.created(ctx, recordOf(registrar.KindInstructor, p.ID), p.Version)}
+	actions := []action{s.putAction(instructorItem(p), isNew, nil),
+		s.created(ctx, recordOf(registrar.KindInstructor, p.ID), p.Version)}
 	actions = append(actions, s.rename(instructorNumber, "", string(p.Number), string(p.ID), "number")...)
 	return s.act(ctx, append(actions, s.rename(instructorEmail, "", string(p.Email), string(p.ID), "email")...), answer)
 }
@@ -189,7 +196,9 @@ func (s *Store) Instructor(ctx context.Context, id registrar.InstructorID) (regi
 }
 
 // Instructors lists instructors by name.
-func (s *Store) Instructors(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Instructor], error) {
+func (s *Store) Instructors(
+	ctx context.Context, page registrar.PageRequest,
+) (registrar.Page[registrar.Instructor], error) {
 	return listPage(ctx, s, "instructors", s.inIndex("GSI2", "INSTRUCTORS", ""), page, instructorFrom)
 }
 

@@ -11,14 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// reader reads the attributes of one stored item, and keeps the first that cannot be read. What is stored and cannot be read
-// must never turn into "not set": a deadline that is not set never passes, and a credit limit of 0 limits nobody. So an
-// attribute of another type is an error, and so is a value that is none of its kind, and an attribute that is missing though
-// it is always written.
+// reader reads the attributes of one stored item, and keeps the first that cannot be read. What is stored and cannot be
+// read must never turn into "not set": a deadline that is not set never passes, and a credit limit of 0 limits nobody.
+// So an attribute of another type is an error, and so is a value that is none of its kind, and an attribute that is
+// missing though it is always written.
 //
-// Methods with "must" in their name, and [number] and [count], are for what is always written, the others for what may be
-// missing. They give the zero value for what cannot be read, so a record is taken from a reader by [record] alone, which
-// gives it only if everything could be read. Without an error nothing is allocated but what the record keeps.
+// Methods with "must" in their name, and [number] and [count], are for what is always written, the others for what may
+// be missing. They give the zero value for what cannot be read, so a record is taken from a reader by [record] alone,
+// which gives it only if everything could be read. Without an error nothing is allocated but what the record keeps.
 type reader struct {
 	item item
 	kind string // of the record, for the error

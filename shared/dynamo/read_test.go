@@ -64,9 +64,10 @@ func spoiled(k storedKind, name string, v types.AttributeValue) map[string]types
 	return wrong
 }
 
-// What is stored and cannot be read is an error, which names the attribute and not what stands there. It never becomes none,
-// zero or false: then a deadline would never pass, a credit limit would limit nobody, and a dry run would be a real one.
-// Each attribute of each kind of item is spoiled in turn, in the table; a new attribute is among them by itself.
+// What is stored and cannot be read is an error, which names the attribute and not what stands there. It never becomes
+// none, zero or false: then a deadline would never pass, a credit limit would limit nobody, and a dry run would be a
+// real one. Each attribute of each kind of item is spoiled in turn, in the table; a new attribute is among them by
+// itself.
 func TestWhatCannotBeReadIsAnErrorAndNeverNotSet(t *testing.T) {
 	c := client(t, nil)
 	table := newTable(t, c)
@@ -180,23 +181,27 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 	}
 	must(s.CreateCourse(ctx, course, registrar.Answer{}))
 	instructor := registrar.Instructor{
-		ID: registrar.InstructorID(u.NewID()), Name: "N", Email: "n@example.edu", Number: "7", Provisional: true, Stamp: stamp(),
+		ID: registrar.InstructorID(u.NewID()), Name: "N", Email: "n@example.edu", Number: "7", Provisional: true,
+		Stamp: stamp(),
 	}
 	must(s.CreateInstructor(ctx, instructor, registrar.Answer{}))
 	section := u.SectionOf(term, course, "100", 5)
 	section.Deadlines, section.Instructors = deadlines, []registrar.InstructorID{instructor.ID}
-	section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-09", Room: "Hall"}}
+	section.Meetings = []registrar.Meeting{{Days: 1, Start: 600, End: 660, From: "2025-01-13", To: "2025-05-09",
+		Room: "Hall"}}
 	must(s.CreateSection(ctx, section, registrar.Answer{}))
 	student := registrar.Student{
-		ID: registrar.StudentID(u.NewID()), Number: "U1", GivenName: "Ann", FamilyName: "Able", Email: "ann@example.edu", Active: true,
-		Stamp: stamp(),
+		ID: registrar.StudentID(u.NewID()), Number: "U1", GivenName: "Ann", FamilyName: "Able", Email: "ann@example.edu",
+		Active: true,
+		Stamp:  stamp(),
 	}
 	must(s.CreateStudent(ctx, student, registrar.Answer{}))
 
 	// A registration that was dropped, and one that is held.
 	key := registrar.IdempotencyKey{Principal: "p", Key: "k", Request: [32]byte{1}}
 	desk, actor := u.Desk(), registrar.Actor{Principal: "clerk"}
-	_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, Actor: actor, At: u.Now()}, key,
+	_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, Actor: actor, At: u.Now()},
+		key,
 		func(registrar.Registration) ([]byte, error) { return []byte("yes"), nil })
 	must(err)
 	_, err = u.Drop(section.ID, student.ID)
@@ -210,32 +215,40 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 	most := 5
 	im := registrar.Import{
 		ID: registrar.ImportID(u.NewID()), Kind: registrar.ImportSections, Format: registrar.FormatMapping, Mapping: "{}",
-		Complete: true, Term: term.ID, DryRun: true, MaxRefusedPercent: &most, Notify: "n@example.edu", State: registrar.ImportWaiting, Stamp: stamp(),
+		Complete: true, Term: term.ID, DryRun: true, MaxRefusedPercent: &most, Notify: "n@example.edu",
+		State: registrar.ImportWaiting, Stamp: stamp(),
 	}
 	must(s.CreateImport(ctx, im, registrar.Answer{}))
 	im.State, im.Reason, im.Checked, im.Run, im.Stamp = registrar.ImportFailed, "r", true, 1, im.Next(u.Now())
-	im.Rows, im.Changed = registrar.ImportRows{Read: 4, Applied: 2, Refused: 1, Skipped: 1}, registrar.ImportChanges{Created: 1, Updated: 1}
+	im.Rows, im.Changed = registrar.ImportRows{Read: 4, Applied: 2, Refused: 1, Skipped: 1}, registrar.ImportChanges{
+		Created: 1, Updated: 1}
 	im.StartedAt, im.EndedAt = u.Now(), u.Now()
 	must(s.SaveImport(ctx, im, registrar.ImportReport{
 		Problems: []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x", Refused: true}},
-		Changes:  []registrar.ImportChange{{Row: 3, Record: "section 100", Effect: registrar.EffectUpdated, Fields: []string{"title"}}},
+		Changes: []registrar.ImportChange{{Row: 3, Record: "section 100", Effect: registrar.EffectUpdated,
+			Fields: []string{"title"}}},
 	}))
 	refused := registrar.RefusedEvent("enrol", term.ID, section.ID, student.ID, actor, u.Now(), nil, u.NewID)
 	must(s.KeepDecision(ctx, im.ID, registrar.ImportDecision{Row: 3, Reason: "x", Event: refused}))
 
-	must(s.SaveJob(ctx, registrar.Job{Name: "j", Done: u.Now(), Version: 1, Run: registrar.JobRun{Due: later, Token: "t", Until: later}}))
+	must(s.SaveJob(ctx, registrar.Job{Name: "j", Done: u.Now(), Version: 1, Run: registrar.JobRun{Due: later, Token: "t",
+		Until: later}}))
 	reconciliation := registrar.Reconciliation{
-		ID: "r1", StartedAt: u.Now(), EndedAt: later, Position: registrar.Position{Kind: registrar.KindSection, Term: term.ID, Cursor: "c"}, Stamp: stamp(),
+		ID: "r1", StartedAt: u.Now(), EndedAt: later, Position: registrar.Position{Kind: registrar.KindSection, Term: term.ID,
+			Cursor: "c"}, Stamp: stamp(),
 	}
 	must(s.SaveReconciliation(ctx, reconciliation, []registrar.Difference{{
-		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: registrar.CountSeatsTaken, Of: "o", Kept: "1", Derived: "2",
+		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: registrar.CountSeatsTaken, Of: "o", Kept: "1",
+		Derived: "2",
 	}}))
 	recipient, address := registrar.OfStudent(student.ID), registrar.HashAddress("ann@example.edu")
 	preferences := registrar.MailPreferences{
-		Recipient: recipient, Off: []registrar.MailKind{registrar.MailRegistrationMade}, Stamp: registrar.Stamp{Version: 1}.Next(u.Now()),
+		Recipient: recipient, Off: []registrar.MailKind{registrar.MailRegistrationMade}, Stamp: registrar.Stamp{
+			Version: 1}.Next(u.Now()),
 	}
 	must(s.SaveMailPreferences(ctx, preferences, registrar.PreferencesEvent(preferences, actor, u.NewID)))
-	must(s.Suppress(ctx, registrar.Suppression{Address: address, Reason: registrar.SuppressedForBounce, Feedback: "f", At: u.Now()}))
+	must(s.Suppress(ctx, registrar.Suppression{Address: address, Reason: registrar.SuppressedForBounce, Feedback: "f",
+		At: u.Now()}))
 	mail := registrar.MailOf("e", recipient, registrar.MailRegistrationMade)
 	mail.Section, mail.Import, mail.At, mail.Correlation = section.ID, im.ID, u.Now(), "c"
 	mail.State, mail.Reason, mail.Message = registrar.MailSent, "r", "m"
@@ -361,7 +374,8 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 			}),
 			free: "token", optional: "doneAt", unread: dynamo.TimeToLive,
 		},
-		"SEEN SEEN": {reads: of(func(s *dynamo.Store) error { _, err := s.Seen(ctx, "c", "s"); return err }), unread: dynamo.TimeToLive},
+		"SEEN SEEN": {reads: of(func(s *dynamo.Store) error { _, err := s.Seen(ctx, "c", "s"); return err }),
+			unread: dynamo.TimeToLive},
 		"IMPORT IMPORT": {
 			reads: []func(*dynamo.Store) error{
 				func(s *dynamo.Store) error { _, err := s.Import(ctx, im.ID); return err },

@@ -13,11 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// What a reconciliation reads. Each of these reads is of what was a moment ago unless it is to be consistent, which costs
-// twice as much; rosters and the sections of a course by number come from an index, and may lag in any case.
+// What a reconciliation reads. Each of these reads is of what was a moment ago unless it is to be consistent, which
+// costs twice as much; rosters and the sections of a course by number come from an index, and may lag in any case.
 
 // TermSections lists the sections that a term's list names, by course.
-func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error) {
+func (s *Store) TermSections(
+	ctx context.Context, term registrar.TermID, page registrar.PageRequest,
+) (registrar.Page[registrar.SectionRef], error) {
 	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page,
 		func(i item) (registrar.SectionRef, error) {
 			course, section, _ := strings.Cut(strings.TrimPrefix(text(i["SK"]), "SECTION#"), "#")
@@ -27,7 +29,9 @@ func (s *Store) TermSections(ctx context.Context, term registrar.TermID, page re
 }
 
 // SeatAccount reads a section's seats and what they count.
-func (s *Store) SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error) {
+func (s *Store) SeatAccount(
+	ctx context.Context, ref registrar.SectionRef, consistent bool,
+) (registrar.SeatAccount, error) {
 	a := registrar.SeatAccount{SectionRef: ref}
 	of := registrar.Section{ID: ref.Section, Term: ref.Term, Course: ref.Course}
 	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of),
@@ -86,7 +90,9 @@ func (s *Store) CourseTerms(ctx context.Context, course registrar.CourseID) ([]r
 }
 
 // OfferingAccounts reads a course's offerings and what they count, for all terms.
-func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error) {
+func (s *Store) OfferingAccounts(
+	ctx context.Context, course registrar.Course, consistent bool,
+) ([]registrar.OfferingAccount, error) {
 	in := s.beginning("COURSE#"+string(course.ID), "OFFERING#")
 	in.ConsistentRead = aws.Bool(consistent)
 	var accounts []registrar.OfferingAccount
@@ -118,7 +124,9 @@ func (s *Store) OfferingAccounts(ctx context.Context, course registrar.Course, c
 }
 
 // StudentIDs lists the ids of all students, by name.
-func (s *Store) StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error) {
+func (s *Store) StudentIDs(
+	ctx context.Context, page registrar.PageRequest,
+) (registrar.Page[registrar.StudentID], error) {
 	in := s.inIndex("GSI2", "STUDENTS", "")
 	in.ProjectionExpression = aws.String("PK, SK, GSI2PK, GSI2SK")
 	return listPage(ctx, s, "student ids", in, page, func(i item) (registrar.StudentID, error) {
@@ -127,10 +135,13 @@ func (s *Store) StudentIDs(ctx context.Context, page registrar.PageRequest) (reg
 }
 
 // StudentAccount reads all that a student's partition keeps of registrations.
-func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error) {
+func (s *Store) StudentAccount(
+	ctx context.Context, id registrar.StudentID, consistent bool,
+) (registrar.StudentAccount, error) {
 	a := registrar.StudentAccount{Student: id}
 	for pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
-		TableName: aws.String(s.table), ConsistentRead: aws.Bool(consistent), KeyConditionExpression: aws.String("PK = :student"),
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(consistent),
+		KeyConditionExpression:    aws.String("PK = :student"),
 		ExpressionAttributeValues: item{":student": studentKey(id)["PK"]},
 	}); pages.HasMorePages(); {
 		out, err := pages.NextPage(ctx)
@@ -166,7 +177,8 @@ func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, cons
 					continue
 				}
 				a.Registrations = append(a.Registrations, r)
-				if placed := registrationItem(r); !sameValue(placed["GSI1PK"], i["GSI1PK"]) || !sameValue(placed["GSI1SK"], i["GSI1SK"]) {
+				if placed := registrationItem(r); !sameValue(placed["GSI1PK"], i["GSI1PK"]) ||
+					!sameValue(placed["GSI1SK"], i["GSI1SK"]) {
 					a.Misplaced = append(a.Misplaced, r.Section)
 				}
 			}
@@ -177,9 +189,11 @@ func (s *Store) StudentAccount(ctx context.Context, id registrar.StudentID, cons
 	return a, err
 }
 
-// heldSections are the sections of term records, but for those that changed of late, are gone, or cannot be read: of these the
-// accounts of sections tell.
-func (s *Store) heldSections(ctx context.Context, records []registrar.TermRecord, consistent bool) (map[registrar.SectionID]registrar.Section, error) {
+// heldSections are the sections of term records, but for those that changed of late, are gone, or cannot be read: of
+// these the accounts of sections tell.
+func (s *Store) heldSections(
+	ctx context.Context, records []registrar.TermRecord, consistent bool,
+) (map[registrar.SectionID]registrar.Section, error) {
 	held := map[registrar.SectionID]registrar.Section{}
 	for _, record := range records {
 		for _, h := range record.Holdings {
@@ -198,8 +212,8 @@ func (s *Store) heldSections(ctx context.Context, records []registrar.TermRecord
 	return held, nil
 }
 
-// findingsLifetime is how long is kept what a reconciliation found, and what was wrong in the rows of an import: somebody may
-// ask in the year after.
+// findingsLifetime is how long is kept what a reconciliation found, and what was wrong in the rows of an import:
+// somebody may ask in the year after.
 const findingsLifetime = 400 * 24 * time.Hour
 
 func reconciliationKey(r registrar.Reconciliation) item {
@@ -211,8 +225,10 @@ func differencesOf(id registrar.ReconciliationID) string { return "RECONCILIATIO
 // LatestReconciliation reads the one that began last; the zero one when none did.
 func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error) {
 	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
-		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(1),
-		KeyConditionExpression: aws.String("PK = :all"), ExpressionAttributeValues: item{":all": reconciliationKey(registrar.Reconciliation{})["PK"]},
+		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(
+			1),
+		KeyConditionExpression: aws.String("PK = :all"), ExpressionAttributeValues: item{":all": reconciliationKey(
+			registrar.Reconciliation{})["PK"]},
 	})
 	if err != nil {
 		return registrar.Reconciliation{}, busyOr(ctx, fmt.Errorf("find the latest reconciliation: %w", err))
@@ -238,10 +254,12 @@ func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliat
 	})
 }
 
-// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch]: then another
-// run has it. The differences that were found since are written first, each under its record and count, so that writing them
-// again adds none.
-func (s *Store) SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error {
+// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch]: then
+// another run has it. The differences that were found since are written first, each under its record and count, so that
+// writing them again adds none.
+func (s *Store) SaveReconciliation(
+	ctx context.Context, r registrar.Reconciliation, found []registrar.Difference,
+) error {
 	expires := num(r.StartedAt.Add(findingsLifetime).Unix())
 	items := make([]item, len(found))
 	for n, d := range found {
@@ -268,7 +286,9 @@ func (s *Store) SaveReconciliation(ctx context.Context, r registrar.Reconciliati
 }
 
 // Differences lists what a reconciliation found, by record.
-func (s *Store) Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error) {
+func (s *Store) Differences(
+	ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest,
+) (registrar.Page[registrar.Difference], error) {
 	in := s.beginning(differencesOf(id), "DIFFERENCE#")
 	in.ConsistentRead = aws.Bool(true)
 	return listPage(ctx, s, "differences#"+string(id), in, page, func(i item) (registrar.Difference, error) {

@@ -57,7 +57,9 @@ func termRecordKey(student registrar.StudentID, term registrar.TermID) map[strin
 	return key("STUDENT#"+string(student), "TERM#"+string(term))
 }
 
-func registrationKey(student registrar.StudentID, term registrar.TermID, section registrar.SectionID) map[string]types.AttributeValue {
+func registrationKey(
+	student registrar.StudentID, term registrar.TermID, section registrar.SectionID,
+) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(student), "REG#"+string(term)+"#"+string(section))
 }
 
@@ -269,7 +271,9 @@ func (s *Store) versionedPut(item map[string]types.AttributeValue, before regist
 }
 
 // Registration reads one student's registration in one section, or a [registrar.NotFound] refusal.
-func (s *Store) Registration(ctx context.Context, section registrar.SectionID, student registrar.StudentID) (registrar.Registration, error) {
+func (s *Store) Registration(
+	ctx context.Context, section registrar.SectionID, student registrar.StudentID,
+) (registrar.Registration, error) {
 	known, err := s.cachedSection(ctx, section)
 	if err != nil {
 		return registrar.Registration{}, err
@@ -287,7 +291,9 @@ func (s *Store) Registration(ctx context.Context, section registrar.SectionID, s
 }
 
 // Roster lists the enrolled students of a section by name. It reads an index, so it may lag behind the last moment.
-func (s *Store) Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error) {
+func (s *Store) Roster(
+	ctx context.Context, section registrar.SectionID, page registrar.PageRequest,
+) (registrar.Page[registrar.Registration], error) {
 	if _, err := s.cachedSection(ctx, section); err != nil {
 		return registrar.Page[registrar.Registration]{}, err
 	}
@@ -326,12 +332,15 @@ func (s *Store) SaveCopies(ctx context.Context, c registrar.Copies) error {
 
 func (s *Store) unchanged(k item, version registrar.Version) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName: aws.String(s.table), Key: k, ConditionExpression: aws.String(isVersion), ExpressionAttributeValues: item{":before": num(version)},
+		TableName: aws.String(s.table), Key: k, ConditionExpression: aws.String(isVersion), ExpressionAttributeValues: item{
+			":before": num(version)},
 	}}
 }
 
 // Schedule lists all registrations of a student in a term, dropped ones too: one consistent query of one partition.
-func (s *Store) Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error) {
+func (s *Store) Schedule(
+	ctx context.Context, student registrar.StudentID, term registrar.TermID,
+) ([]registrar.Registration, error) {
 	return s.registrations(ctx, student, "REG#"+string(term)+"#")
 }
 
@@ -340,7 +349,9 @@ func (s *Store) Registrations(ctx context.Context, student registrar.StudentID) 
 	return s.registrations(ctx, student, "REG#")
 }
 
-func (s *Store) registrations(ctx context.Context, student registrar.StudentID, prefix string) ([]registrar.Registration, error) {
+func (s *Store) registrations(
+	ctx context.Context, student registrar.StudentID, prefix string,
+) ([]registrar.Registration, error) {
 	var regs []registrar.Registration
 	in := s.beginning("STUDENT#"+string(student), prefix)
 	in.ConsistentRead = aws.Bool(true)
@@ -428,7 +439,9 @@ func termRecordItem(r registrar.TermRecord, student registrar.Version) map[strin
 	return item
 }
 
-func termRecordFrom(item map[string]types.AttributeValue, student registrar.StudentID, term registrar.TermID) (registrar.TermRecord, error) {
+func termRecordFrom(
+	item map[string]types.AttributeValue, student registrar.StudentID, term registrar.TermID,
+) (registrar.TermRecord, error) {
 	r := read("term record", item)
 	r.id = string(student)
 	kept := registrar.TermRecord{Student: student, Term: term, Version: r.version()}
@@ -481,7 +494,8 @@ func whole(text string) string { return strings.NewReplacer("%25", "%", "%7C", "
 
 // meetingText writes when a meeting is, for [meetingFrom].
 func meetingText(m registrar.Meeting) string {
-	return strings.Join([]string{m.Days.String(), strconv.Itoa(int(m.Start)), strconv.Itoa(int(m.End)), string(m.From), string(m.To)}, ",")
+	return strings.Join([]string{m.Days.String(), strconv.Itoa(int(m.Start)), strconv.Itoa(int(m.End)), string(m.From),
+		string(m.To)}, ",")
 }
 
 // meetingFrom reads when a meeting is. Its errors repeat nothing of it. A meeting that was half understood could be in

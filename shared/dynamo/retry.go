@@ -17,14 +17,14 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Whatever is told to come again does so here until it is served, or until its time is up. The SDK would give up after three
-// attempts and does not try again at all what met a transaction; a function has seconds, and whoever waits for it has nothing
-// better to do.
+// Whatever is told to come again does so here until it is served, or until its time is up. The SDK would give up after
+// three attempts and does not try again at all what met a transaction; a function has seconds, and whoever waits for it
+// has nothing better to do.
 
-// pause waits before another attempt, which it counts: with full jitter, since those who were refused together must not come
-// back together, and doubling, since a crowd is served only once it asks for no more than there is: a hot item takes some
-// hundred transactions a second. It returns [registrar.ErrBusy] when the context ends first, or would end before an attempt
-// had its time: one that is cut off may have been carried out, and nobody would know.
+// pause waits before another attempt, which it counts: with full jitter, since those who were refused together must not
+// come back together, and doubling, since a crowd is served only once it asks for no more than there is: a hot item
+// takes some hundred transactions a second. It returns [registrar.ErrBusy] when the context ends first, or would end
+// before an attempt had its time: one that is cut off may have been carried out, and nobody would know.
 func pause(ctx context.Context, attempt int) error {
 	const first, longest, anAttempt = 20 * time.Millisecond, time.Second, 20 * time.Millisecond
 	wait := time.Duration(rand.Int64N(int64(min(longest, first<<min(attempt-1, 10)))) + 1)
@@ -155,31 +155,43 @@ func again[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Opt
 type patient struct{ Client }
 
 // GetItem implements [Client].
-func (p patient) GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (p patient) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
 	return again(ctx, in, options, p.Client.GetItem)
 }
 
 // Query implements [Client].
-func (p patient) Query(ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+func (p patient) Query(
+	ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options),
+) (*dynamodb.QueryOutput, error) {
 	return again(ctx, in, options, p.Client.Query)
 }
 
 // BatchGetItem implements [Client].
-func (p patient) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+func (p patient) BatchGetItem(
+	ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.BatchGetItemOutput, error) {
 	return again(ctx, in, options, p.Client.BatchGetItem)
 }
 
 // PutItem implements [Client].
-func (p patient) PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (p patient) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
 	return again(ctx, in, options, p.Client.PutItem)
 }
 
 // UpdateItem implements [Client].
-func (p patient) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+func (p patient) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
 	return again(ctx, in, options, p.Client.UpdateItem)
 }
 
 // BatchWriteItem implements [Client].
-func (p patient) BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+func (p patient) BatchWriteItem(
+	ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options),
+) (*dynamodb.BatchWriteItemOutput, error) {
 	return again(ctx, in, options, p.Client.BatchWriteItem)
 }

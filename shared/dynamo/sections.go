@@ -29,15 +29,16 @@ func taughtKey(s registrar.Section, instructor registrar.InstructorID) item {
 func crnName(s registrar.Section) string { return string(s.Term) + "#" + s.CRN }
 
 // CreateSection stores a new section with its seats, and the offering with the first of them. Term, course and
-// instructors must exist ([registrar.NotFound]), the CRN be free in the term ([registrar.NameTaken]) and the meetings lie in it:
-// [registrar.FieldErrors].
+// instructors must exist ([registrar.NotFound]), the CRN be free in the term ([registrar.NameTaken]) and the meetings
+// lie in it: [registrar.FieldErrors].
 func (s *Store) CreateSection(ctx context.Context, section registrar.Section, answer registrar.Answer) error {
 	actions := []action{
 		s.putAction(sectionItem(section), isNew, nil),
 		s.putAction(seatsItem(section), isNew, nil),
 		s.claim(crn, folded(crnName(section)), string(section.ID), "crn"),
 		s.putAction(membershipKey(section), "", nil),
-		s.updateAction(offeringKey(section), "SET sections = if_not_exists(sections, :none) + :one, version = if_not_exists(version, :none) + :one, "+
+		s.updateAction(offeringKey(section), "SET sections = if_not_exists(sections, :none) + :one, version = "+
+			"if_not_exists(version, :none) + :one, "+
 			"createdAt = if_not_exists(createdAt, :now), updatedAt = :now", "",
 			item{":none": num(0), ":one": num(1), ":now": instant(section.UpdatedAt)}, nil),
 		s.holds(section),
@@ -70,7 +71,9 @@ func (s *Store) Section(ctx context.Context, id registrar.SectionID) (registrar.
 }
 
 // Offering reads a course's offering in a term, or a [registrar.NotFound] refusal.
-func (s *Store) Offering(ctx context.Context, term registrar.TermID, course registrar.CourseID) (registrar.Offering, error) {
+func (s *Store) Offering(
+	ctx context.Context, term registrar.TermID, course registrar.CourseID,
+) (registrar.Offering, error) {
 	id := registrar.OfferingOf(term, course)
 	i, err := s.getItem(ctx, offeringKey(registrar.Section{Term: term, Course: course}), "offering", string(id))
 	if err != nil {
@@ -116,7 +119,9 @@ func sectionView(section, seats item) (*registrar.SectionView, error) {
 }
 
 // SectionsByCRN reads the sections of a term that exist among the CRNs.
-func (s *Store) SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error) {
+func (s *Store) SectionsByCRN(
+	ctx context.Context, term registrar.TermID, crns []string,
+) (map[string]registrar.Section, error) {
 	names := make([]string, len(crns))
 	for i, n := range crns {
 		names[i] = crnName(registrar.Section{Term: term, CRN: n})
@@ -134,7 +139,9 @@ func (s *Store) SectionsByCRN(ctx context.Context, term registrar.TermID, crns [
 }
 
 // Sections lists sections of a term: a course's or a subject's by number and CRN, an instructor's or all by id.
-func (s *Store) Sections(ctx context.Context, f registrar.SectionFilter, page registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
+func (s *Store) Sections(
+	ctx context.Context, f registrar.SectionFilter, page registrar.PageRequest,
+) (registrar.Page[registrar.SectionView], error) {
 	none := registrar.Page[registrar.SectionView]{Items: []registrar.SectionView{}}
 	list := fmt.Sprintf("sections#%s#%s#%s#%s#%t", f.Term, f.Course, f.Subject, f.Instructor, f.OpenSeats)
 	if f.Course != "" {
@@ -154,7 +161,8 @@ func (s *Store) Sections(ctx context.Context, f registrar.SectionFilter, page re
 	case f.Subject != "":
 		return collect(ctx, s, list, s.inIndex("GSI1", subjectOfTerm(f.Term, f.Subject), ""), page, s.withSeats(f))
 	case f.Instructor != "":
-		return collect(ctx, s, list, s.beginning("INSTRUCTOR#"+string(f.Instructor), "SECTION#"+string(f.Term)+"#"), page, s.byLastID(f))
+		return collect(ctx, s, list, s.beginning("INSTRUCTOR#"+string(f.Instructor), "SECTION#"+string(f.Term)+"#"), page,
+			s.byLastID(f))
 	}
 	return collect(ctx, s, list, s.beginning("TERM#"+string(f.Term), "SECTION#"), page, s.byLastID(f))
 }
@@ -220,9 +228,9 @@ func passed(f registrar.SectionFilter, v *registrar.SectionView) *registrar.Sect
 	return v
 }
 
-// UpdateSection replaces what was read as before, or returns [registrar.ErrVersionMismatch]. Term and course must be the
-// same. A capacity below what is taken is allowed and leaves fewer than no free seats. Other meetings must lie in the term:
-// [registrar.FieldErrors].
+// UpdateSection replaces what was read as before, or returns [registrar.ErrVersionMismatch]. Term and course must be
+// the same. A capacity below what is taken is allowed and leaves fewer than no free seats. Other meetings must lie in
+// the term: [registrar.FieldErrors].
 func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Section) error {
 	return s.updateSection(ctx, before, after)
 }
@@ -239,11 +247,14 @@ func (s *Store) updateSection(ctx context.Context, before, after registrar.Secti
 	actions := append([]action{
 		s.overwrite(sectionItem(after), after.Version, "section", "label", "lastAdd", "lastDrop", "titleFollows"),
 		s.updateAction(seatsKey(after.ID),
-			"SET #capacity = :capacity, freeSeats = freeSeats + :difference, #status = :status, sectionVersion = :version", "attribute_exists(PK)",
+			"SET #capacity = :capacity, freeSeats = freeSeats + :difference, #status = :status, sectionVersion = :version",
+			"attribute_exists(PK)",
 			item{
-				":capacity": num(after.Capacity), ":difference": num(after.Capacity - before.Capacity), ":status": str(string(after.Status)),
+				":capacity": num(after.Capacity), ":difference": num(after.Capacity - before.Capacity), ":status": str(
+					string(after.Status)),
 				":version": num(after.Version),
-			}, always(notFound("section", string(after.ID)))).named(map[string]string{"#status": "status", "#capacity": "capacity"}),
+			}, always(notFound("section", string(after.ID)))).named(
+			map[string]string{"#status": "status", "#capacity": "capacity"}),
 		s.updated(ctx, recordOf(registrar.KindSection, after.ID), after.Version, sectionItem(before), sectionItem(after)),
 	}, others...)
 	if !slices.Equal(before.Meetings, after.Meetings) && len(after.Meetings) > 0 {
@@ -287,7 +298,8 @@ func (s *Store) DeleteSection(ctx context.Context, id registrar.SectionID, versi
 		case err != nil:
 			return err
 		}
-		removal := append(s.sectionRemoval(view.Section, offering), s.deleted(ctx, recordOf(registrar.KindSection, id), view.Version))
+		removal := append(s.sectionRemoval(view.Section, offering), s.deleted(ctx, recordOf(registrar.KindSection, id),
+			view.Version))
 		return ofAny(version, s.act(ctx, removal, registrar.Answer{}))
 	})
 }
@@ -295,7 +307,8 @@ func (s *Store) DeleteSection(ctx context.Context, id registrar.SectionID, versi
 func (s *Store) sectionRemoval(section registrar.Section, offering registrar.Offering) []action {
 	stale := always(registrar.ErrStale)
 	actions := []action{
-		s.deleteAction(sectionKey(section.ID), isVersion, item{":before": num(section.Version)}, func(old item) error { return gone(old, "section") }),
+		s.deleteAction(sectionKey(section.ID), isVersion, item{":before": num(section.Version)},
+			func(old item) error { return gone(old, "section") }),
 		s.deleteAction(seatsKey(section.ID), "attribute_not_exists(used)", nil,
 			always(registrar.Refuse(registrar.InUse, string(section.ID), "the section has registrations"))),
 		s.release(crn, folded(crnName(section)), string(section.ID)),
@@ -304,7 +317,8 @@ func (s *Store) sectionRemoval(section registrar.Section, offering registrar.Off
 	if offering.Sections == 1 {
 		actions = append(actions, s.deleteAction(offeringKey(section), "sections = :one", item{":one": num(1)}, stale))
 	} else {
-		actions = append(actions, s.updateAction(offeringKey(section), "SET sections = sections - :one, version = version + :one",
+		actions = append(actions, s.updateAction(offeringKey(section), "SET sections = sections - :one, version = version "+
+			"+ :one",
 			"sections > :one", item{":one": num(1)}, stale))
 	}
 	for _, id := range section.Instructors {

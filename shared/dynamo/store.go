@@ -40,12 +40,18 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 // Client is what the store needs of the SDK's client.
 type Client interface {
 	dynamodb.QueryAPIClient
-	GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-	BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-	BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
-	TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+	GetItem(ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput,
+		error)
+	PutItem(ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput,
+		error)
+	UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput,
+		options ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput,
+		options ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	BatchWriteItem(ctx context.Context, in *dynamodb.BatchWriteItemInput,
+		options ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
+	TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput,
+		options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
 // Store keeps the records. It is safe for concurrent use.
@@ -80,8 +86,8 @@ func Open(sdk aws.Config, getenv func(string) string) (*Store, error) {
 	return New(dynamodb.NewFromConfig(sdk), c, time.Now), nil
 }
 
-// TableDefinition is the table that the store expects, for local engines and tests; on AWS it comes from infra/cdk, which
-// is held to this one by a test.
+// TableDefinition is the table that the store expects, for local engines and tests; on AWS it comes from infra/cdk,
+// which is held to this one by a test.
 func TableDefinition(name string) *dynamodb.CreateTableInput {
 	attribute := func(name string) types.AttributeDefinition {
 		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS}
@@ -104,7 +110,8 @@ func TableDefinition(name string) *dynamodb.CreateTableInput {
 			attribute("PK"), attribute("SK"), attribute("GSI1PK"), attribute("GSI1SK"), attribute("GSI2PK"), attribute("GSI2SK"),
 		},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{index("GSI1"), index("GSI2")},
-		StreamSpecification:    &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages},
+		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true),
+			StreamViewType: types.StreamViewTypeNewAndOldImages},
 	}
 }
 
@@ -113,7 +120,8 @@ const TimeToLive = "expires"
 
 // Reachable is nil when the table can be read, which takes half a read unit.
 func (s *Store) Reachable(ctx context.Context) error {
-	if _, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: key("HEALTH", "HEALTH")}); err != nil {
+	if _, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table),
+		Key: key("HEALTH", "HEALTH")}); err != nil {
 		return busyOr(ctx, fmt.Errorf("reach the table: %w", err))
 	}
 	return nil
@@ -127,7 +135,8 @@ func notFound(kind, id string) error {
 
 // getItem reads one record consistently; a [registrar.NotFound] refusal when there is none.
 func (s *Store) getItem(ctx context.Context, k item, kind, id string) (item, error) {
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: k, ConsistentRead: aws.Bool(true)})
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: k,
+		ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		return nil, busyOr(ctx, fmt.Errorf("read a %s: %w", kind, err))
 	}
@@ -140,7 +149,8 @@ func (s *Store) getItem(ctx context.Context, k item, kind, id string) (item, err
 // maxBatchGet is how many keys one BatchGetItem takes.
 const maxBatchGet = 100
 
-// batchGet reads items consistently and gives them in the order of their keys, nil where there is none. Keys must differ.
+// batchGet reads items consistently and gives them in the order of their keys, nil where there is none. Keys must
+// differ.
 func (s *Store) batchGet(ctx context.Context, keys []item) ([]item, error) {
 	return s.batchRead(ctx, keys, true)
 }

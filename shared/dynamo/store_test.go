@@ -47,7 +47,8 @@ func overEngine(o localdynamodb.Options) *dynamodb.Client {
 func open(t testing.TB, observe func(localdynamodb.Usage)) *dynamo.Store {
 	t.Helper()
 	c := client(t, observe)
-	return dynamo.New(c, dynamo.Config{Table: newTable(t, c), CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
+	return dynamo.New(c, dynamo.Config{Table: newTable(t, c), CursorKey: registrar.NewSecret("0123456789abcdef")},
+		time.Now)
 }
 
 // newTable makes a table that goes with the test.
@@ -74,8 +75,10 @@ func TestStore(t *testing.T) {
 func TestTheProblemsOfAnImportExpire(t *testing.T) {
 	c := client(t, nil)
 	table := newTable(t, c)
-	u := registrartest.New(t, dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
-	im := registrar.Import{ID: "m1", Term: u.NewTerm("2025-SPRING").ID, State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.Now())}
+	u := registrartest.New(t,
+		dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	im := registrar.Import{ID: "m1", Term: u.NewTerm("2025-SPRING").ID, State: registrar.ImportWaiting,
+		Stamp: registrar.Stamp{}.Next(u.Now())}
 	if err := u.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +103,8 @@ func TestTheProblemsOfAnImportExpire(t *testing.T) {
 	}
 }
 
-// The budget of design.md: an enrolment is at most one BatchGetItem and one TransactWriteItems, of at most 16 write units
-// with those of the indexes.
+// The budget of design.md: an enrolment is at most one BatchGetItem and one TransactWriteItems, of at most 16 write
+// units with those of the indexes.
 func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 	if os.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		t.Skip("only the embedded engine tells what an operation costs")
@@ -131,7 +134,8 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 		if err := u.CreateSection(t.Context(), section, registrar.Answer{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := u.RegistrationFacts(t.Context(), section.ID, student.ID, registrar.IdempotencyKey{}); err != nil { // fills the cache
+		// fills the cache
+		if _, err := u.RegistrationFacts(t.Context(), section.ID, student.ID, registrar.IdempotencyKey{}); err != nil {
 			t.Fatal(err)
 		}
 		sections = append(sections, section)
@@ -169,16 +173,19 @@ func TestAnEnrolmentStaysWithinItsBudget(t *testing.T) {
 	reply := func(registrar.Registration) ([]byte, error) { return make([]byte, 600), nil } // as long as an answer is
 	for _, section := range sections {
 		spent("enrol in "+section.CRN, func() error {
-			_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key(), reply)
+			_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.Now()}, key(),
+				reply)
 			return err
 		})
 	}
 	spent("drop", func() error {
-		_, err := desk.Drop(ctx, registrar.DropRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
+		_, err := desk.Drop(ctx, registrar.DropRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(),
+			reply)
 		return err
 	})
 	spent("enrol again", func() error {
-		_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(), reply)
+		_, err := desk.Enrol(ctx, registrar.EnrolRequest{Section: sections[0].ID, Student: student.ID, At: u.Now()}, key(),
+			reply)
 		return err
 	})
 }

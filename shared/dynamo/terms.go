@@ -13,8 +13,8 @@ import (
 
 func termKey(id registrar.TermID) item { return key("TERM#"+string(id), "TERM") }
 
-// CreateTerm stores a new term. Its code must be free: else a [registrar.NameTaken] refusal. The answer is stored with it;
-// see [registrar.Answer].
+// CreateTerm stores a new term. Its code must be free: else a [registrar.NameTaken] refusal. The answer is stored with
+// it; see [registrar.Answer].
 func (s *Store) CreateTerm(ctx context.Context, t registrar.Term, answer registrar.Answer) error {
 	return s.act(ctx, []action{
 		s.putAction(termItem(t), isNew, nil), s.claim(termCode, folded(t.Code), string(t.ID), "code"),

@@ -273,7 +273,8 @@ func TestACreationIsAnsweredWhenOnlyTheNameIsSaidToBeTaken(t *testing.T) {
 
 // A counter is wrong, as the nightly audit finds it: a drop's condition can never hold.
 func TestADropThatCanNeverHoldIsBusyAfterAFewRounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // on the embedded engine: simulated time stands still while a socket is waited for
+	// on the embedded engine: simulated time stands still while a socket is waited for
+	synctest.Test(t, func(t *testing.T) {
 		u, f, section, student := faultyUniversityOn(t, overEngine(localdynamodb.Options{}))
 		if _, err := u.Enrol(section.ID, student.ID); err != nil {
 			t.Fatal(err)

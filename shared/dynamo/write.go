@@ -40,12 +40,12 @@ func (c *cancelled) failed(i int) bool {
 const conditionFailed = "ConditionalCheckFailed"
 
 // transact sends a transaction until it is decided: nil, [*cancelled] when a condition failed, [registrar.ErrBusy] when
-// conflicts or throttling outlasted the context, [registrar.ErrOutcomeUnknown] when the context ended and an attempt was
-// never answered, or a failure. All attempts carry one token, so an attempt whose reply was lost and its repetition have
-// one effect (for ten minutes, far longer than any request lasts).
+// conflicts or throttling outlasted the context, [registrar.ErrOutcomeUnknown] when the context ended and an attempt
+// was never answered, or a failure. All attempts carry one token, so an attempt whose reply was lost and its repetition
+// have one effect (for ten minutes, far longer than any request lasts).
 //
-// While nothing of it is done it looks, unless look is nil, before each further attempt whether that makes sense: what look
-// returns says why not, unless it only asks to come again.
+// While nothing of it is done it looks, unless look is nil, before each further attempt whether that makes sense: what
+// look returns says why not, unless it only asks to come again.
 func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, look func(context.Context) error) error {
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: aws.String(uuid.NewString())}
 	if err := ctx.Err(); err != nil {
@@ -123,11 +123,12 @@ func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(co
 
 // conflicted tells whether another request was in the way of a cancelled transaction.
 func conflicted(reasons []types.CancellationReason) bool {
-	return slices.ContainsFunc(reasons, func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "TransactionConflict" })
+	return slices.ContainsFunc(reasons,
+		func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "TransactionConflict" })
 }
 
-// decided tells whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling say
-// nothing about the request, and neither does a list of reasons that is not whole.
+// decided tells whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling
+// say nothing about the request, and neither does a list of reasons that is not whole.
 func decided(reasons []types.CancellationReason, items int) bool {
 	return len(reasons) == items && slices.ContainsFunc(reasons, func(r types.CancellationReason) bool {
 		code := aws.ToString(r.Code)
@@ -137,8 +138,9 @@ func decided(reasons []types.CancellationReason, items int) bool {
 
 // action is one item of a transaction, with what its failed condition means.
 type action struct {
-	write   types.TransactWriteItem
-	refused func(old item) error // given the item that stood in the way; nil: the condition cannot fail for a reason to tell
+	write types.TransactWriteItem
+	// given the item that stood in the way; nil: the condition cannot fail for a reason to tell
+	refused func(old item) error
 }
 
 // act carries out the actions, and the answer if there is a key. Of several failed conditions all are told, unless the
@@ -214,7 +216,8 @@ func ofAny(version registrar.Version, err error) error {
 func always(err error) func(item) error { return func(item) error { return err } }
 
 func (s *Store) putAction(i item, condition string, refused func(item) error) action {
-	p := &types.Put{TableName: aws.String(s.table), Item: i, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	p := &types.Put{TableName: aws.String(s.table), Item: i,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
 	if condition != "" {
 		p.ConditionExpression = aws.String(condition)
 	}
@@ -222,7 +225,8 @@ func (s *Store) putAction(i item, condition string, refused func(item) error) ac
 }
 
 func (s *Store) deleteAction(k item, condition string, values item, refused func(item) error) action {
-	d := &types.Delete{TableName: aws.String(s.table), Key: k, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	d := &types.Delete{TableName: aws.String(s.table), Key: k,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
 	if condition != "" {
 		d.ConditionExpression, d.ExpressionAttributeValues = aws.String(condition), values
 	}
@@ -252,7 +256,8 @@ func (s *Store) needs(k item, kind, id string) action {
 	}
 }
 
-// claim takes a natural key for a record. The refusal is about the record that has it: the other one may never come to be.
+// claim takes a natural key for a record. The refusal is about the record that has it: the other one may never come to
+// be.
 func (s *Store) claim(kind, name, owner, field string) action {
 	i := nameKey(kind, name)
 	i["owner"] = str(owner)
@@ -278,7 +283,8 @@ func (s *Store) claim(kind, name, owner, field string) action {
 
 // release gives a natural key back.
 func (s *Store) release(kind, name, owner string) action {
-	return s.deleteAction(nameKey(kind, name), "attribute_not_exists(PK) OR #owner = :owner", item{":owner": str(owner)}, nil).
+	return s.deleteAction(nameKey(kind, name), "attribute_not_exists(PK) OR #owner = :owner", item{":owner": str(owner)},
+		nil).
 		named(map[string]string{"#owner": "owner"})
 }
 
@@ -343,8 +349,8 @@ const (
 	leaveTime = 5 * time.Minute
 )
 
-// remove deletes a record that others may depend on; see "Who waits for whom" in the package comment. Version 0 stands for
-// any. The actions release what belongs to the record.
+// remove deletes a record that others may depend on; see "Who waits for whom" in the package comment. Version 0 stands
+// for any. The actions release what belongs to the record.
 func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version registrar.Version,
 	dependents func(context.Context) (bool, error), with func(record item) ([]action, error),
 ) error {
@@ -405,8 +411,8 @@ func (s *Store) newMark() types.AttributeValue {
 	return str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())
 }
 
-// unmark takes the mark off a record that stays as it was, if nobody else has marked it meanwhile. It has a little time of its
-// own, as the request's may be over; where it fails the mark runs out.
+// unmark takes the mark off a record that stays as it was, if nobody else has marked it meanwhile. It has a little time
+// of its own, as the request's may be over; where it fails the mark runs out.
 func (s *Store) unmark(ctx context.Context, k item, kind, attribute string, mark item) {
 	const patience = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -417,14 +423,16 @@ func (s *Store) unmark(ctx context.Context, k item, kind, attribute string, mark
 	})
 	var another *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &another) {
-		telemetry.Debug(ctx, "a mark stays until it runs out", slog.String("kind", kind), slog.String("mark", attribute), slog.Any("error", err))
+		telemetry.Debug(ctx, "a mark stays until it runs out", slog.String("kind", kind), slog.String("mark", attribute),
+			slog.Any("error", err))
 	}
 }
 
 // mark marks a record as the update says, and returns it.
 func (s *Store) mark(ctx context.Context, k item, kind string, in *dynamodb.UpdateItemInput) (item, error) {
 	in.TableName, in.Key = aws.String(s.table), k
-	in.ReturnValues, in.ReturnValuesOnConditionCheckFailure = types.ReturnValueAllNew, types.ReturnValuesOnConditionCheckFailureAllOld
+	in.ReturnValues, in.ReturnValuesOnConditionCheckFailure = types.ReturnValueAllNew,
+		types.ReturnValuesOnConditionCheckFailureAllOld
 	out, err := s.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	switch {

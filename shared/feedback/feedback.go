@@ -1,6 +1,6 @@
-// Package feedback reads what Amazon SES tells of mail that it took: that it bounced, or that its reader complained. It comes
-// through a topic of SNS to a queue, and names addresses, so that such a message is to be shown to nobody as it is: a [Report]
-// has none.
+// Package feedback reads what Amazon SES tells of mail that it took: that it bounced, or that its reader complained. It
+// comes through a topic of SNS to a queue, and names addresses, so that such a message is to be shown to nobody as it
+// is: a [Report] has none.
 //
 // It knows the form of these messages and the domain's suppressions, nothing of queues. Start with [Read].
 package feedback
@@ -39,8 +39,8 @@ type recipient struct {
 	Address string `json:"emailAddress"`
 }
 
-// event is what is read of an event of SES (SES developer guide, "Contents of event data that Amazon SES publishes to Amazon
-// SNS"). Identities that notify without a configuration set name its kind notificationType.
+// event is what is read of an event of SES (SES developer guide, "Contents of event data that Amazon SES publishes to
+// Amazon SNS"). Identities that notify without a configuration set name its kind notificationType.
 type event struct {
 	EventType        string `json:"eventType"`
 	NotificationType string `json:"notificationType"`
@@ -65,8 +65,8 @@ type event struct {
 // validated begins what SES sends to a topic when it is first told of it.
 const validated = "Successfully validated SNS topic"
 
-// Read reads a message of the topic that SES publishes to. Of what cannot be read the report has what could. The error repeats
-// nothing of the message.
+// Read reads a message of the topic that SES publishes to. Of what cannot be read the report has what could. The error
+// repeats nothing of the message.
 func Read(body []byte) (Report, error) {
 	var outer envelope
 	if err := json.Unmarshal(body, &outer); err != nil {
@@ -88,7 +88,8 @@ func Read(body []byte) (Report, error) {
 	}
 	tags := e.Mail.Tags
 	r := Report{
-		Kind: cmp.Or(e.EventType, e.NotificationType), Mail: first(tags["mail"]), Event: first(tags["event"]), Correlation: first(tags["correlation"]),
+		Kind: cmp.Or(e.EventType, e.NotificationType), Mail: first(tags["mail"]), Event: first(tags["event"]),
+		Correlation: first(tags["correlation"]),
 	}
 	switch r.Kind {
 	case "":

@@ -13,7 +13,8 @@ import (
 
 // topic puts an event into the envelope of a topic.
 func topic(message string) []byte {
-	text, err := json.Marshal(map[string]string{"Type": "Notification", "MessageId": "m", "TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": message})
+	text, err := json.Marshal(map[string]string{"Type": "Notification", "MessageId": "m",
+		"TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": message})
 	if err != nil {
 		panic(err)
 	}
@@ -21,7 +22,8 @@ func topic(message string) []byte {
 }
 
 func bounce(kind, addresses string) string {
-	return fmt.Sprintf(`{"eventType":"Bounce","bounce":{"bounceType":%q,"bounceSubType":"General","bouncedRecipients":[%s],"timestamp":"2026-11-24T13:00:00.123Z",`+
+	return fmt.Sprintf(`{"eventType":"Bounce","bounce":{"bounceType":%q,"bounceSubType":"General",`+
+		`"bouncedRecipients":[%s],"timestamp":"2026-11-24T13:00:00.123Z",`+
 		`"feedbackId":"f-1"},"mail":{"tags":{"mail":["m-1"],"event":["e-1"],"correlation":["c-1"]}}}`, kind, addresses)
 }
 
@@ -32,18 +34,24 @@ func TestWhatFollowsFromFeedback(t *testing.T) {
 		message string
 		want    string // addresses and reasons
 	}{
-		"a hard bounce":              {bounce("Permanent", one), "ann bounce"},
-		"a soft bounce":              {bounce("Transient", one), ""},
-		"a bounce of nobody knows":   {bounce("Undetermined", one), ""},
-		"with a name":                {bounce("Permanent", `{"emailAddress":"Ann Able <Ann@Example.edu>"}`), "ann bounce"},
-		"of two":                     {bounce("Permanent", one+`,{"emailAddress":"bob@example.edu"}`), "ann bounce other bounce"},
-		"of nobody":                  {bounce("Permanent", ""), ""},
-		"in the older form":          {strings.Replace(bounce("Permanent", one), "eventType", "notificationType", 1), "ann bounce"},
-		"a complaint":                {`{"eventType":"Complaint","complaint":{"complainedRecipients":[` + one + `],"complaintFeedbackType":"abuse","timestamp":"2026-11-24T13:00:00Z"}}`, "ann complaint"},
-		"a complaint without a kind": {`{"eventType":"Complaint","complaint":{"complainedRecipients":[` + one + `],"timestamp":"2026-11-24T13:00:00Z"}}`, "ann complaint"},
-		"a complaint taken back":     {`{"eventType":"Complaint","complaint":{"complainedRecipients":[` + one + `],"complaintFeedbackType":"not-spam","timestamp":"2026-11-24T13:00:00Z"}}`, ""},
-		"a delivery":                 {`{"eventType":"Delivery","delivery":{"recipients":["ann@example.edu"]},"mail":{}}`, ""},
-		"the topic was tried":        {"Successfully validated SNS topic for Amazon SES event publishing.", ""},
+		"a hard bounce":            {bounce("Permanent", one), "ann bounce"},
+		"a soft bounce":            {bounce("Transient", one), ""},
+		"a bounce of nobody knows": {bounce("Undetermined", one), ""},
+		"with a name":              {bounce("Permanent", `{"emailAddress":"Ann Able <Ann@Example.edu>"}`), "ann bounce"},
+		"of two": {bounce("Permanent", one+`,{"emailAddress":"bob@example.edu"}`),
+			"ann bounce other bounce"},
+		"of nobody": {bounce("Permanent", ""), ""},
+		"in the older form": {strings.Replace(bounce("Permanent", one), "eventType", "notificationType", 1),
+			"ann bounce"},
+		"a complaint": {`{"eventType":"Complaint","complaint":{"complainedRecipients":[` + one +
+			`],"complaintFeedbackType":"abuse","timestamp":"2026-11-24T13:00:00Z"}}`, "ann complaint"},
+		"a complaint without a kind": {`{"eventType":"Complaint","complaint":{"complainedRecipients":[` + one +
+			`],"timestamp":"2026-11-24T13:00:00Z"}}`, "ann complaint"},
+		"a complaint taken back": {`{"eventType":"Complaint","complaint":{"complainedRecipients":[` + one +
+			`],"complaintFeedbackType":"not-spam","timestamp":"2026-11-24T13:00:00Z"}}`, ""},
+		"a delivery": {`{"eventType":"Delivery","delivery":{"recipients":["ann@example.edu"]},"mail":{}}`,
+			""},
+		"the topic was tried": {"Successfully validated SNS topic for Amazon SES event publishing.", ""},
 	} {
 		r, err := feedback.Read(topic(c.message))
 		if err != nil {
@@ -65,7 +73,8 @@ func TestWhatFollowsFromFeedback(t *testing.T) {
 		}
 	}
 	r, err := feedback.Read(topic(bounce("Permanent", one)))
-	if err != nil || r.Mail != "m-1" || r.Event != "e-1" || r.Correlation != "c-1" || r.Suppressions[0].Feedback != "f-1" ||
+	if err != nil || r.Mail != "m-1" || r.Event != "e-1" || r.Correlation != "c-1" ||
+		r.Suppressions[0].Feedback != "f-1" ||
 		!r.Suppressions[0].At.Equal(time.Date(2026, 11, 24, 13, 0, 0, 123e6, time.UTC)) {
 		t.Errorf("report: %+v, %v", r, err)
 	}

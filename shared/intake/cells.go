@@ -59,7 +59,8 @@ func oneCredit(text string) (registrar.Credits, error) {
 }
 
 // shortened is what is wrong with 1.23457E+11 where a number of a section or of a person should be.
-const shortened = "is a spreadsheet's short form of a long number: format the column as text, write the number again, and save the file"
+const shortened = "is a spreadsheet's short form of a long number: format the column as text, write the number " +
+	"again, and save the file"
 
 // isShortened reports whether a spreadsheet made a power of ten of a number: then its last digits are lost.
 func isShortened(text string) bool {
@@ -183,7 +184,8 @@ func parseDate(text string, told, shown DateOrder) (d registrar.Date, guessed bo
 			d, err = of(year, b, a)
 		default:
 			err = wrong(
-				"can be read as month and day or as day and month: write it as 2024-08-28, or say in the mapping's dates which is first",
+				"can be read as month and day or as day and month: write it as 2024-08-28, or say in the mapping's dates which " +
+					"is first",
 			)
 		}
 		return d, guessed && err == nil, err
@@ -310,7 +312,8 @@ func readTimes(
 		}
 		return "am"
 	}
-	const ambiguous = "can be of the morning or of the afternoon: write AM or PM, or say in the mapping that its clock is 24"
+	const ambiguous = "can be of the morning or of the afternoon: write AM or PM, or say in the mapping that its clock " +
+		"is 24"
 	switch {
 	case start.half == "" && end.half != "" && !start.certain() && clock != Clock24:
 		if start.half = end.half; start.time(start.half) >= end.time(end.half) {

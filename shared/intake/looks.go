@@ -21,8 +21,10 @@ func looksLike(head []byte) string {
 		return "the file is an Excel workbook (xlsx), not CSV: " + exportAsCSV
 	case starts("PK\x03\x04") && has("opendocument"):
 		return "the file is an OpenDocument spreadsheet (ods), not CSV: " + exportAsCSV
-	case starts("PK\x03\x04") && (has("manifest.csv") || has("orgs.csv") || has("enrollments.csv") || has("academicSessions.csv")):
-		return "the file is a zip archive as OneRoster packs its CSV files: unpack it, and upload one of them with the kind that it holds"
+	case starts("PK\x03\x04") && (has("manifest.csv") || has("orgs.csv") || has("enrollments.csv") ||
+		has("academicSessions.csv")):
+		return "the file is a zip archive as OneRoster packs its CSV files: unpack it, and upload one of them with the " +
+			"kind that it holds"
 	case starts("PK\x03\x04"), starts("PK\x05\x06"):
 		return "the file is a zip archive: unpack it, and upload the CSV file in it"
 	case starts("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
@@ -34,7 +36,8 @@ func looksLike(head []byte) string {
 	case starts("%PDF-"):
 		return "the file is a PDF, which is made for people: export the data as CSV, and upload that file"
 	case begins("<!doctype html"), begins("<html"), begins("<table"), begins("<meta"), begins("<head"):
-		return "the file is a web page (HTML), though its name may say xls or csv: open it in a spreadsheet, and save it as CSV UTF-8"
+		return "the file is a web page (HTML), though its name may say xls or csv: open it in a spreadsheet, and save it " +
+			"as CSV UTF-8"
 	case begins("<?xml"), begins("<"):
 		return "the file is XML, not CSV: export the data as CSV, and upload that file"
 	case begins("{"), begins("["):
@@ -70,7 +73,8 @@ func looksLikeColumns(header []string) string {
 		}
 		return true
 	}
-	const schedule = "it says nothing of when sections meet; export the schedule from the student information system, and describe its columns in a mapping"
+	const schedule = "it says nothing of when sections meet; export the schedule from the student information system, " +
+		"and describe its columns in a mapping"
 	switch {
 	case has("sourcedId", "username"), has("sourcedId", "givenName"):
 		return "the file looks like OneRoster's users.csv; it is imported as students or instructors"
@@ -79,7 +83,8 @@ func looksLikeColumns(header []string) string {
 	case has("sourcedId", "courseCode"):
 		return "the file looks like OneRoster's courses.csv; " + schedule
 	case has("sourcedId", "classSourcedId"):
-		return "the file looks like OneRoster's enrollments.csv; registrations are imported with the columns student_number, term and crn"
+		return "the file looks like OneRoster's enrollments.csv; registrations are imported with the columns " +
+			"student_number, term and crn"
 	case has("sourcedId"):
 		return "the file looks like one of OneRoster; " + schedule
 	case has("user_id", "login_id"):
@@ -87,7 +92,8 @@ func looksLikeColumns(header []string) string {
 	case has("course_id", "short_name", "long_name"):
 		return "the file looks like Canvas's courses.csv; " + schedule
 	case has("section_id", "user_id"), has("course_id", "user_id"):
-		return "the file looks like Canvas's enrollments.csv; registrations are imported with the columns student_number, term and crn"
+		return "the file looks like Canvas's enrollments.csv; registrations are imported with the columns student_number, " +
+			"term and crn"
 	case has("section_id", "course_id"):
 		return "the file looks like Canvas's sections.csv; " + schedule
 	case has("student_number", "term", "crn"):

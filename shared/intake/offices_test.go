@@ -96,8 +96,10 @@ func TestSchedule_MergedCells(t *testing.T) {
 // What tools put around a number is not part of it; a number of which digits are lost is refused.
 func TestSchedule_Numbers(t *testing.T) {
 	for text, want := range map[string]string{
-		"00123": "00123", "'00123": "00123", `"=""00123"""`: "00123", "20871.0": "20871", "20871.00": "20871", "\ufeff20871": "20871", "20871\u200b": "20871", "\u00a020871": "20871",
-		"1.0E4": "", "1E+04": "", "1.23457e+11": "", `"1,2E+11"`: "", "1E4": "1E4", "051-0003-00": "051-0003-00", "12.5": "12.5",
+		"00123": "00123", "'00123": "00123", `"=""00123"""`: "00123", "20871.0": "20871", "20871.00": "20871",
+		"\ufeff20871": "20871", "20871\u200b": "20871", "\u00a020871": "20871",
+		"1.0E4": "", "1E+04": "", "1.23457e+11": "", `"1,2E+11"`: "", "1E4": "1E4", "051-0003-00": "051-0003-00",
+		"12.5": "12.5",
 	} {
 		sections, refused := told(t, header+line(text, "M", nil))
 		var crns []string
@@ -118,8 +120,10 @@ func TestSchedule_Numbers(t *testing.T) {
 // not set.
 func TestSchedule_TimesThatCanBeTwo(t *testing.T) {
 	for text, want := range map[string]string{
-		"08:00 09:20PM": "M 20:00-21:20", "0800 0920PM": "M 20:00-21:20", "11:00 01:20PM": "M 11:00-13:20", "08:00PM 09:20": "M 20:00-21:20", "02:00 02:50": "", "0730 0820": "",
-		"08:00 09:20": "M 08:00-09:20", "07:30 13:00": "M 07:30-13:00", "12:00AM 12:00AM": "", "00:00 00:00": "", "22:00 24:00": "M 22:00-24:00", "00:00 24:00": "M 00:00-24:00",
+		"08:00 09:20PM": "M 20:00-21:20", "0800 0920PM": "M 20:00-21:20", "11:00 01:20PM": "M 11:00-13:20",
+		"08:00PM 09:20": "M 20:00-21:20", "02:00 02:50": "", "0730 0820": "",
+		"08:00 09:20": "M 08:00-09:20", "07:30 13:00": "M 07:30-13:00", "12:00AM 12:00AM": "", "00:00 00:00": "",
+		"22:00 24:00": "M 22:00-24:00", "00:00 24:00": "M 00:00-24:00",
 	} {
 		start, end, _ := strings.Cut(text, " ")
 		times := map[string]string{"course_start_time": start, "course_end_time": end}
@@ -158,7 +162,8 @@ func TestSchedule_LineFeedsWithinCarriageReturns(t *testing.T) {
 
 // A title is short when it is not of the mapping's first column, also where the file does not have that one.
 func TestSchedule_AShortTitleWithoutALongOne(t *testing.T) {
-	for _, e := range readAll(t, strings.NewReader(strings.Replace(header, "full_name", "course_name", 1)+line("1", "M", nil))) {
+	for _, e := range readAll(t, strings.NewReader(strings.Replace(header, "full_name", "course_name", 1)+
+		line("1", "M", nil))) {
 		if !e.Assumed.Title || e.Course.Title != "Title" {
 			t.Errorf("%q, %+v: want a title that stands in", e.Course.Title, e.Assumed)
 		}
@@ -174,7 +179,8 @@ func TestSchedule_AColumnForEachDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for row, want := range map[string]string{
-		"1,CSCI 1100,Title,M,,W,,F,,,1000,1050": "MWF", "1,CSCI 1100,Title,,T,,R,,,,1000,1050": "TR", "1,CSCI 1100,Title,,,,,,,U,1000,1050": "U",
+		"1,CSCI 1100,Title,M,,W,,F,,,1000,1050": "MWF", "1,CSCI 1100,Title,,T,,R,,,,1000,1050": "TR",
+		"1,CSCI 1100,Title,,,,,,,U,1000,1050":    "U",
 		"1,CSCI 1100,Title,MWF,,,,F,,,1000,1050": "",
 	} {
 		file := "CRN,Course,Title,Mon,Tue,Wed,Thu,Fri,Sat,Sun,Begin,End\n" + row + "\n"
@@ -213,7 +219,9 @@ func TestMapping_IsUnderstoodWhole(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := intake.ParseMapping([]byte(columns + `"statuses": {"A": "open", "a": "open"}, "defaults": {"credits": "3-4", "subject": "CSCI"}}`)); err != nil {
+	if _, err := intake.ParseMapping(
+		[]byte(columns +
+			`"statuses": {"A": "open", "a": "open"}, "defaults": {"credits": "3-4", "subject": "CSCI"}}`)); err != nil {
 		t.Error(err)
 	}
 }

@@ -48,33 +48,43 @@ func TestPeople_AreReadByTheirColumns(t *testing.T) {
 		want         []string
 	}{
 		"our own": {
-			intake.RoleStudent, "Email-Address,Family_Name,GIVEN NAME,student_number,Active\ngrace@example.edu,Hopper,Grace,U1,yes\n,Li,,U2,no\n,Li,Bo,U3,\n,Li,Bo,U4,perhaps\n",
-			"people-csv", []string{"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "U2||Li|Li||false", "U3|Bo|Li|Bo Li|", "!Active"},
+			intake.RoleStudent, "Email-Address,Family_Name,GIVEN " +
+				"NAME,student_number,Active\ngrace@example.edu,Hopper,Grace,U1,yes\n,Li,,U2,no\n,Li,Bo,U3,\n,Li,Bo,U4,perhaps\n",
+			"people-csv", []string{"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "U2||Li|Li||false", "U3|Bo|Li|Bo Li|",
+				"!Active"},
 		},
 		"one column of names": {
 			intake.RoleInstructor, "name,email\n\"King, Ada\",ada@example.edu\nAda Augusta King,\nSuharto,\n",
-			"people-csv", []string{"|Ada|King|Ada King|ada@example.edu", "|Ada Augusta|King|Ada Augusta King|", "||Suharto|Suharto|"},
+			"people-csv", []string{"|Ada|King|Ada King|ada@example.edu", "|Ada Augusta|King|Ada Augusta King|",
+				"||Suharto|Suharto|"},
 		},
 		"OneRoster 1.2": {
-			intake.RoleStudent, "sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password\n" +
+			intake.RoleStudent,
+			"sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password\n" +
 				"a-1,active,2026-01-01,true,ghopper,,Grace,Hopper,B,U1,grace@example.edu,,,,,hunter2\na-2,,,,x,,Bo,Li,,,,,,,,hunter2\na-3,tobedeleted,,true,x,,Al,Li,,U3,,,,,,\na-4,active,,false,x,,Al,Li,,U4,,,,,,\na-5,gone,,,x,,Al,Li,,U5,,,,,,\n",
 			"oneroster-users-csv", []string{
-				"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "a-2|Bo|Li|Bo Li|", "U3|Al|Li|Al Li||false", "U4|Al|Li|Al Li||false", "!status",
+				"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "a-2|Bo|Li|Bo Li|", "U3|Al|Li|Al Li||false",
+				"U4|Al|Li|Al Li||false", "!status",
 			},
 		},
 		"OneRoster 1.1, with roles": {
-			intake.RoleStudent, "sourcedId,status,role,givenName,familyName,identifier\n1,,student,A,B,U1\n2,,teacher,C,D,E2\n3,,,E,F,U3\n",
+			intake.RoleStudent,
+			"sourcedId,status,role,givenName,familyName,identifier\n1,,student,A,B,U1\n2,,teacher,C,D,E2\n3,,,E,F,U3\n",
 			"oneroster-users-csv", []string{"U1|A|B|A B|", "-", "!role"},
 		},
 		"teachers of the same": {
-			intake.RoleInstructor, "sourcedId,status,role,givenName,familyName,identifier\n1,,student,A,B,U1\n2,,Teacher,C,D,E2\n",
+			intake.RoleInstructor,
+			"sourcedId,status,role,givenName,familyName,identifier\n1,,student,A,B,U1\n2,,Teacher,C,D,E2\n",
 			"oneroster-users-csv", []string{"-", "E2|C|D|C D|"},
 		},
 		"Canvas": {
-			intake.RoleStudent, "user_id,integration_id,login_id,password,first_name,last_name,full_name,sortable_name,short_name,email,status\n" +
-				"U1,,gh,hunter2,Grace,Hopper,,,,grace@example.edu,active\nU2,,x,hunter2,,,,\"Li, Bo\",,,suspended\nU3,,x,hunter2,,,Jean-Luc van Damme,\"van Damme, Jean-Luc\",,,deleted\n",
+			intake.RoleStudent,
+			"user_id,integration_id,login_id,password,first_name,last_name,full_name,sortable_name,short_name,email,status\n" +
+				"U1,,gh,hunter2,Grace,Hopper,,,,grace@example.edu,active\nU2,,x,hunter2,,,,\"Li, " +
+				"Bo\",,,suspended\nU3,,x,hunter2,,,Jean-Luc van Damme,\"van Damme, Jean-Luc\",,,deleted\n",
 			"canvas-users-csv", []string{
-				"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "U2|Bo|Li|Bo Li||false", "U3|Jean-Luc|van Damme|Jean-Luc van Damme||false",
+				"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "U2|Bo|Li|Bo Li||false", "U3|Jean-Luc|van Damme|Jean-Luc " +
+					"van Damme||false",
 			},
 		},
 	} {
@@ -95,7 +105,8 @@ func TestPeople_AreReadByTheirColumns(t *testing.T) {
 // A file that lacks what a person needs is told so, by the names of the columns.
 func TestPeople_TellWhatTheHeaderLacks(t *testing.T) {
 	for want, file := range map[string]string{
-		"name": "number,email\nU1,a@example.edu\n", "number": "given_name,family_name\nA,B\n", "twice": "number,name,Name\nU1,A,B\n", "empty": "",
+		"name": "number,email\nU1,a@example.edu\n", "number": "given_name,family_name\nA,B\n",
+		"twice": "number,name,Name\nU1,A,B\n", "empty": "",
 	} {
 		var broken *intake.FileError
 		if _, err := intake.NewPeople(strings.NewReader(file), intake.RoleStudent); !errors.As(err, &broken) ||

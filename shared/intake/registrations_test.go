@@ -63,8 +63,9 @@ func TestHeadersOfSpreadsheets(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ header, end string }{
-		"empty columns":                     {strings.TrimSpace(header) + ",,", ",,"},
-		"a byte order mark before a quote":  {"\ufeff" + `"` + strings.ReplaceAll(strings.TrimSpace(header), ",", `","`) + `"`, ""},
+		"empty columns": {strings.TrimSpace(header) + ",,", ",,"},
+		"a byte order mark before a quote": {"\ufeff" + `"` + strings.ReplaceAll(strings.TrimSpace(header), ",", `","`) +
+			`"`, ""},
 		"spaces, and a column not asked of": {strings.ReplaceAll(strings.TrimSpace(header), ",", " , ") + ",note", ",x"},
 	} {
 		file := c.header + "\n" + strings.TrimSpace(line("1", "M", nil)) + c.end + "\n"

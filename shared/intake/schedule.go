@@ -120,8 +120,10 @@ func (s *Schedule) findColumns(t *table) error {
 // things are what columns may say, in the order in which what is wrong with them is told.
 func things() []string {
 	return []string{
-		"term", "crn", "course", "subject", "number", "title", "type", "status", "credits", "creditsMin", "creditsMax", "label", "capacity",
-		"days", "time", "start", "end", "dateRange", "from", "to", "room", "instructors", "description", "school", "prerequisites", "requires",
+		"term", "crn", "course", "subject", "number", "title", "type", "status", "credits", "creditsMin", "creditsMax",
+		"label", "capacity",
+		"days", "time", "start", "end", "dateRange", "from", "to", "room", "instructors", "description", "school",
+		"prerequisites", "requires",
 	}
 }
 
@@ -350,7 +352,8 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 			joined *string
 		}{
 			{"title", f.title, &course.Title}, {"description", f.description, &course.Description},
-			{"school", f.school, &course.School}, {"prerequisites", f.prerequisites, &course.Prerequisites}, {"label", f.label, &section.Label},
+			{"school", f.school, &course.School}, {"prerequisites", f.prerequisites, &course.Prerequisites}, {"label", f.label,
+				&section.Label},
 		} {
 			switch {
 			case text.stated == "":

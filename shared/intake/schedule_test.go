@@ -76,8 +76,10 @@ func rest(t *testing.T, r intake.Reader) (entries []intake.Entry) {
 
 func TestSchedule_SeveralRowsMakeOneSection(t *testing.T) {
 	entries := readAll(t, strings.NewReader("\xef\xbb\xbf"+header+
-		`66776,BIOL-2120,Cells,LEC,1-4,TF,12:00PM,1:20PM,2024-08-28,2024-12-20,DCC 308,Ada King/Bo Li,30,01,About cells,"Prerequisite: ""BIOL 1010"".","['BIOL 1010', ""O'NEIL 1"", 'BIOL 1010']",Science`+"\n"+
-		`66776,BIOL-2120,Cells,LEC,1-4,W,8:00AM,8:50AM,2024-08-28,2024-12-20,TBA,TBA/Ada King,30,01,About cells,,[],Science`+"\n"))
+		`66776,BIOL-2120,Cells,LEC,1-4,TF,12:00PM,1:20PM,2024-08-28,2024-12-20,DCC 308,Ada King/Bo Li,30,01,About cells,`+
+		`"Prerequisite: ""BIOL 1010"".","['BIOL 1010', ""O'NEIL 1"", 'BIOL 1010']",Science`+"\n"+
+		`66776,BIOL-2120,Cells,LEC,1-4,W,8:00AM,8:50AM,2024-08-28,2024-12-20,TBA,TBA/Ada King,30,01,About cells,,[],Science`+
+		"\n"))
 	if len(entries) != 1 {
 		t.Fatalf("%d entries, want 1", len(entries))
 	}
@@ -134,8 +136,10 @@ func crns(sections []intake.Entry) (crns []string) {
 func line(crn, days string, other map[string]string) string {
 	values := map[string]string{
 		"course_crn": crn, "short_name": "CSCI-1100", "full_name": "Title", "course_type": "LEC", "course_credit_hours": "4",
-		"course_days_of_the_week": days, "course_start_time": "8:00AM", "course_end_time": "9:00AM", "course_start_date": "2024-08-28",
-		"course_end_date": "2024-12-20", "course_location": "R", "course_instructor": "TBA", "course_max_enroll": "10", "course_section": "01",
+		"course_days_of_the_week": days, "course_start_time": "8:00AM", "course_end_time": "9:00AM",
+		"course_start_date": "2024-08-28",
+		"course_end_date":   "2024-12-20", "course_location": "R", "course_instructor": "TBA", "course_max_enroll": "10",
+		"course_section": "01",
 	}
 	maps.Copy(values, other)
 	names := strings.Split(strings.TrimSpace(header), ",")
@@ -245,9 +249,10 @@ func TestSchedule_ABrokenRow(t *testing.T) {
 		"of the section":         {good + known + other + line("2", "W", nil), 3, []string{"2"}},
 		"of a section elsewhere": {good + other + line("2", "W", nil) + known, 3, []string{"2"}},
 		"of whichever":           {good + unknown + other + line("2", "W", nil), 3, []string{"2"}},
-		"between sections":       {line("3", "W", nil) + good + other + unknown + line("2", "W", nil) + line("4", "W", nil), 4, []string{"3", "4"}},
-		"too wide":               {good + strings.TrimSpace(other) + ",x\n" + line("2", "W", nil), 2, []string{"2"}},
-		"too wide with nothing":  {good + strings.TrimSpace(other) + ", ,\n" + line("2", "W", nil), 0, []string{"1", "2"}},
+		"between sections": {line("3", "W", nil) + good + other + unknown + line("2", "W", nil) + line("4", "W", nil),
+			4, []string{"3", "4"}},
+		"too wide":              {good + strings.TrimSpace(other) + ",x\n" + line("2", "W", nil), 2, []string{"2"}},
+		"too wide with nothing": {good + strings.TrimSpace(other) + ", ,\n" + line("2", "W", nil), 0, []string{"1", "2"}},
 	} {
 		sections, problems, _, refused := sum(readAll(t, strings.NewReader(header+c.file)))
 		if diff := cmp.Diff(c.want, crns(sections)); diff != "" || refused != c.refused || len(problems) != c.refused {
@@ -281,9 +286,10 @@ func TestSchedule_HoldsFewRows(t *testing.T) {
 		field          string
 	}{
 		"without a CRN": {strings.Repeat(line("", "M", nil), 3*most), 3 * most, 0, 3 * most, "course_crn"},
-		"of one CRN":    {strings.Repeat(line("1", "M", nil), 3*most) + line("2", "M", nil), 3*most + 1, 1, 3 * most, "course_crn"},
-		"broken":        {strings.Repeat("1,2\n", 3*most), 3 * most, 0, 3 * most, ""},
-		"blank":         {strings.Repeat(strings.Repeat(",", 17)+"\n", 3*most), 0, 0, 0, ""},
+		"of one CRN": {strings.Repeat(line("1", "M", nil), 3*most) + line("2", "M", nil), 3*most + 1, 1, 3 * most,
+			"course_crn"},
+		"broken": {strings.Repeat("1,2\n", 3*most), 3 * most, 0, 3 * most, ""},
+		"blank":  {strings.Repeat(strings.Repeat(",", 17)+"\n", 3*most), 0, 0, 0, ""},
 	} {
 		entries := readAll(t, strings.NewReader(header+c.file))
 		sections, problems, read, refused := sum(entries)
@@ -513,8 +519,10 @@ func TestSchedule_Cells(t *testing.T) {
 		return fmt.Sprintf("%s %s-%s", m.Days, m.Start, m.End)
 	}
 	for text, want := range map[string]string{
-		"4": "4-4", "4.0": "4-4", "4.000": "4-4", "1.5": "1.5-1.5", "1,5": "1.5-1.5", "3-4": "3-4", "3 - 4": "3-4", "3–4": "3-4", "3 to 4": "3-4", "1 OR 3": "1-3", "0": "0-0", "1-15": "1-15",
-		"3-Apr": refused, "4-Jan": refused, "Apr-3": refused, "4/1/2024": refused, "2024-01-04": refused, "3/4": refused, "four": refused, "4-1": refused, "200": refused,
+		"4": "4-4", "4.0": "4-4", "4.000": "4-4", "1.5": "1.5-1.5", "1,5": "1.5-1.5", "3-4": "3-4", "3 - 4": "3-4",
+		"3–4": "3-4", "3 to 4": "3-4", "1 OR 3": "1-3", "0": "0-0", "1-15": "1-15",
+		"3-Apr": refused, "4-Jan": refused, "Apr-3": refused, "4/1/2024": refused, "2024-01-04": refused, "3/4": refused,
+		"four": refused, "4-1": refused, "200": refused,
 	} {
 		if got := read(nil, map[string]string{"course_credit_hours": `"` + text + `"`}, func(e intake.Entry) string {
 			return e.Section.Credits.Min.String() + "-" + e.Section.Credits.Max.String()
@@ -523,10 +531,14 @@ func TestSchedule_Cells(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"8:00AM 9:50AM": "M 08:00-09:50", "2:00PM 3:20PM": "M 14:00-15:20", "8:00am 9:50am": "M 08:00-09:50", "2p 3p": "M 14:00-15:00", "14:00 15:20": "M 14:00-15:20", "1400 1520": "M 14:00-15:20",
-		"0800 0950": "M 08:00-09:50", "14.00 15.20": "M 14:00-15:20", "14h00 15h20": "M 14:00-15:20", "10:00 11:50": "M 10:00-11:50", "08:00:00 09:50:00": "M 08:00-09:50", "10:00 11:50AM": "M 10:00-11:50",
-		"11:00 12:50PM": "M 11:00-12:50", "1:00 2:50PM": "M 13:00-14:50", "12:00PM 12:50PM": "M 12:00-12:50", "10:00PM 12:00AM": "M 22:00-24:00",
-		"2:00 2:50": refused, "11:00 1:50": refused, "25:00 26:00": refused, "9:00AM 9:00AM": refused, "13:00PM 14:00PM": refused, "noon 1PM": refused,
+		"8:00AM 9:50AM": "M 08:00-09:50", "2:00PM 3:20PM": "M 14:00-15:20", "8:00am 9:50am": "M 08:00-09:50",
+		"2p 3p": "M 14:00-15:00", "14:00 15:20": "M 14:00-15:20", "1400 1520": "M 14:00-15:20",
+		"0800 0950": "M 08:00-09:50", "14.00 15.20": "M 14:00-15:20", "14h00 15h20": "M 14:00-15:20",
+		"10:00 11:50": "M 10:00-11:50", "08:00:00 09:50:00": "M 08:00-09:50", "10:00 11:50AM": "M 10:00-11:50",
+		"11:00 12:50PM": "M 11:00-12:50", "1:00 2:50PM": "M 13:00-14:50", "12:00PM 12:50PM": "M 12:00-12:50",
+		"10:00PM 12:00AM": "M 22:00-24:00",
+		"2:00 2:50":       refused, "11:00 1:50": refused, "25:00 26:00": refused, "9:00AM 9:00AM": refused,
+		"13:00PM 14:00PM": refused, "noon 1PM": refused,
 	} {
 		start, end, _ := strings.Cut(text, " ")
 		if got := read(nil, map[string]string{"course_start_time": start, "course_end_time": end}, meeting); got != want {
@@ -537,7 +549,8 @@ func TestSchedule_Cells(t *testing.T) {
 		m.Columns.Time, m.Columns.Start, m.Columns.End = m.Columns.Start, nil, nil
 	}
 	for text, want := range map[string]string{
-		"10:00AM-11:50AM": "M 10:00-11:50", "2:00 - 3:20 PM": "M 14:00-15:20", "11:00-12:15pm": "M 11:00-12:15", "14:00–15:20": "M 14:00-15:20", "9 AM to 10 AM": "M 09:00-10:00",
+		"10:00AM-11:50AM": "M 10:00-11:50", "2:00 - 3:20 PM": "M 14:00-15:20", "11:00-12:15pm": "M 11:00-12:15",
+		"14:00–15:20": "M 14:00-15:20", "9 AM to 10 AM": "M 09:00-10:00",
 		"10:00AM": refused, "TBA": refused, // there is a day
 	} {
 		if got := read(both, map[string]string{"course_start_time": text}, meeting); got != want {
@@ -545,16 +558,20 @@ func TestSchedule_Cells(t *testing.T) {
 		}
 	}
 	clock24 := func(m *intake.Mapping) { m.Clock = intake.Clock24 }
-	if got := read(clock24, map[string]string{"course_start_time": "2:00", "course_end_time": "2:50"}, meeting); got != "M 02:00-02:50" {
+	if got := read(clock24, map[string]string{"course_start_time": "2:00", "course_end_time": "2:50"},
+		meeting); got != "M 02:00-02:50" {
 		t.Errorf("by a clock of 24 hours: %s", got)
 	}
 	clock12 := func(m *intake.Mapping) { m.Clock = intake.Clock12 }
-	if got := read(clock12, map[string]string{"course_start_time": "10:00", "course_end_time": "11:50"}, meeting); got != refused {
+	if got := read(clock12, map[string]string{"course_start_time": "10:00", "course_end_time": "11:50"},
+		meeting); got != refused {
 		t.Errorf("by a clock of 12 hours: %s", got)
 	}
 	for notation, cases := range map[intake.Notation]map[string]string{
-		intake.NotationLetters:           {"MTWRFSU": "MTWRFSU", "MWF": "MWF", "M-W-F": "MWF", "M W F": "MWF", "mw": "MW", "TTh": refused, "MM": refused, "M-F": refused, "TR": "TR"},
-		intake.NotationNames:             {"MoWeFr": "MWF", "Mon/Wed": "MW", "TTh": "TR", "TuTh": "TR", "Tuesday, Thursday": "TR", "Sa Su": "SU", "MWTh": "MWR", "Mon-Fri": refused, "Xyz": refused, "Thurs.": "R"},
+		intake.NotationLetters: {"MTWRFSU": "MTWRFSU", "MWF": "MWF", "M-W-F": "MWF", "M W F": "MWF", "mw": "MW",
+			"TTh": refused, "MM": refused, "M-F": refused, "TR": "TR"},
+		intake.NotationNames: {"MoWeFr": "MWF", "Mon/Wed": "MW", "TTh": "TR", "TuTh": "TR",
+			"Tuesday, Thursday": "TR", "Sa Su": "SU", "MWTh": "MWR", "Mon-Fri": refused, "Xyz": refused, "Thurs.": "R"},
 		intake.NotationNumbers:           {"135": "MWF", "1,3,5": "MWF", "7": "U", "8": refused, "11": refused},
 		intake.NotationNumbersFromSunday: {"246": "MWF", "1": "U", "7": "S"},
 		"tokens":                         {"Lu Me": "MW", "lume": "MW", "M": refused},
@@ -571,9 +588,12 @@ func TestSchedule_Cells(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"2024-09-10": "2024-09-10", "2024/9/10": "2024-09-10", "20240910": "2024-09-10", "2024-09-10T00:00:00": "2024-09-10", "10 September 2024": "2024-09-10", "10-Sep-24": "2024-09-10",
-		"Sep 10, 2024": "2024-09-10", "9/30/2024": "2024-09-30", "30.9.2024": "2024-09-30", "30/09/24": "2024-09-30", "9/9/2024": "2024-09-09",
-		"9/10/2024": refused, "9.10.2024": refused, "45545": refused, "2024-02-30": refused, "31/31/2024": refused, "soon": refused,
+		"2024-09-10": "2024-09-10", "2024/9/10": "2024-09-10", "20240910": "2024-09-10", "2024-09-10T00:00:00": "2024-09-10",
+		"10 September 2024": "2024-09-10", "10-Sep-24": "2024-09-10",
+		"Sep 10, 2024": "2024-09-10", "9/30/2024": "2024-09-30", "30.9.2024": "2024-09-30", "30/09/24": "2024-09-30",
+		"9/9/2024":  "2024-09-09",
+		"9/10/2024": refused, "9.10.2024": refused, "45545": refused, "2024-02-30": refused, "31/31/2024": refused,
+		"soon": refused,
 	} {
 		from := map[string]string{"course_start_date": `"` + text + `"`, "course_days_of_the_week": "MTWRFSU"}
 		show := func(e intake.Entry) string { return string(e.Section.Meetings[0].From) }
@@ -596,13 +616,16 @@ func TestSchedule_Cells(t *testing.T) {
 	for text, want := range map[string]string{
 		"CHC/LAT-101": "CHC/LAT 101", "I&C SCI-10A": "I&C SCI 10A", "S&DS-100": "S&DS 100",
 	} {
-		if got := read(nil, map[string]string{"short_name": text}, func(e intake.Entry) string { return e.Course.Code() }); got != want {
+		if got := read(nil, map[string]string{"short_name": text},
+			func(e intake.Entry) string { return e.Course.Code() }); got != want {
 			t.Errorf("course %q: %s, want %s", text, got, want)
 		}
 	}
 	free := func(m *intake.Mapping) { m.CourseSeparator = "" }
-	for text, want := range map[string]string{"I&C SCI 10A": "I&C SCI 10A", "CSCI-1100": "CSCI 1100", "CSCI1100": "CSCI 1100", "CSCI": refused, "1100": refused} {
-		if got := read(free, map[string]string{"short_name": text}, func(e intake.Entry) string { return e.Course.Code() }); got != want {
+	for text, want := range map[string]string{"I&C SCI 10A": "I&C SCI 10A", "CSCI-1100": "CSCI 1100",
+		"CSCI1100": "CSCI 1100", "CSCI": refused, "1100": refused} {
+		if got := read(free, map[string]string{"short_name": text},
+			func(e intake.Entry) string { return e.Course.Code() }); got != want {
 			t.Errorf("course %q without a separator: %s, want %s", text, got, want)
 		}
 	}

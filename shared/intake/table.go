@@ -365,7 +365,8 @@ func encodingOf(head []byte) encoding.Encoding {
 func stated(head []byte) (separator rune, skip int) {
 	line, _, found := bytes.Cut(head, []byte("\n"))
 	text := strings.TrimRight(string(line), "\r")
-	if r, n := utf8.DecodeRuneInString(text[min(len("sep="), len(text)):]); found && strings.HasPrefix(strings.ToLower(text), "sep=") &&
+	if r, n := utf8.DecodeRuneInString(text[min(len("sep="), len(text)):]); found &&
+		strings.HasPrefix(strings.ToLower(text), "sep=") &&
 		len(text) == len("sep=")+n && r != '"' &&
 		r != utf8.RuneError {
 		return r, len(line) + 1

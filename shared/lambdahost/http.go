@@ -19,9 +19,9 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a client
-// can do wrong is an answer. The recorder tells of each invocation, whose outcome the handler has to
-// conclude (package api's does); nil: nobody does.
+// HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a
+// client can do wrong is an answer. The recorder tells of each invocation, whose outcome the handler has to conclude
+// (package api's does); nil: nobody does.
 func HTTP(handler http.Handler, recorder *telemetry.Recorder, list ...Option) lambda.Handler {
 	return httpFunction{handler: handler, recorder: recorder, options: optionsOf(list)}
 }
@@ -93,7 +93,9 @@ func traceOf(ctx context.Context) string {
 	return trace
 }
 
-func (f httpFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+func (f httpFunction) answer(
+	ctx context.Context, event events.APIGatewayV2HTTPRequest,
+) (events.APIGatewayV2HTTPResponse, error) {
 	r, fault := requestOf(ctx, event)
 	if fault != nil {
 		telemetry.Conclude(ctx, telemetry.Outcome{Code: badRequestCode, Status: http.StatusBadRequest})
@@ -122,8 +124,10 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 	}
 	// Trap: the adapter takes the path as it stands in an address, so what is decoded is encoded again first.
 	event.RawPath = path
-	event.QueryStringParameters = nil                                                                 // trap: taken in place of an empty query; repeated ones are joined by commas there
-	if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil { // trap: printed, like the body
+	// trap: taken in place of an empty query; repeated ones are joined by commas there
+	event.QueryStringParameters = nil
+	// trap: printed, like the body
+	if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil {
 		return nil, &fault{field: "query", detail: "the address is not valid"}
 	}
 	var adapter core.RequestAccessorV2
@@ -150,7 +154,8 @@ func addressOf(event events.APIGatewayV2HTTPRequest) (string, *fault) {
 				path = rest
 			}
 		}
-		return (&url.URL{Path: cmp.Or(path, "/")}).EscapedPath(), nil // an empty path would be requestContext's to the adapter
+		// an empty path would be requestContext's to the adapter
+		return (&url.URL{Path: cmp.Or(path, "/")}).EscapedPath(), nil
 	}
 	segments := strings.Split(template, "/")
 	for i, segment := range segments {
@@ -188,13 +193,15 @@ const (
 // badRequest is a problem answer (RFC 9457), in the form of shared/api's, which consumers are not to link.
 func badRequest(id string, f fault) events.APIGatewayV2HTTPResponse {
 	body, err := json.Marshal(map[string]any{
-		"type": badRequestType, "title": "Bad Request", "status": http.StatusBadRequest, "code": badRequestCode, "detail": f.detail, "instance": id,
+		"type": badRequestType, "title": "Bad Request", "status": http.StatusBadRequest, "code": badRequestCode,
+		"detail": f.detail, "instance": id,
 		"errors": []any{map[string]string{"field": f.field, "code": "FORMAT", "detail": "cannot be read"}},
 	})
 	if err != nil { // maps of strings and a number
 		body = []byte("{}")
 	}
 	return events.APIGatewayV2HTTPResponse{
-		StatusCode: http.StatusBadRequest, Headers: map[string]string{"Content-Type": "application/problem+json"}, Body: string(body),
+		StatusCode: http.StatusBadRequest, Headers: map[string]string{"Content-Type": "application/problem+json"},
+		Body: string(body),
 	}
 }

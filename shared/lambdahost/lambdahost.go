@@ -10,21 +10,22 @@
 // method like any other, is 404 too: no route is declared for it. A preflight (OPTIONS) is the gateway's own, by its
 // CORS configuration.
 //
-//   - The route is the event's routeKey with its pathParameters, not its rawPath: that may begin with the stage's name or with a
-//     custom domain's mapping, which the API does not know. For the same reason answers hold relative references only
-//     (Location, Link). Parameters are decoded once, by API Gateway: a slash, "%2F" in the address, parts two segments and so
-//     matches another route or none; "%252F" is the three characters "%2F" of a value.
-//   - Headers: names are in small letters, and lines of one name are joined by commas into one value, which stays whole here.
-//   - The query is rawQueryString. In queryStringParameters a=1&a=2 is "1,2", which is also what a=1%2C2 would be; so it is not
-//     used. Package api refuses a parameter that stands twice.
+//   - The route is the event's routeKey with its pathParameters, not its rawPath: that may begin with the stage's name
+//     or with a custom domain's mapping, which the API does not know. For the same reason answers hold relative
+//     references only (Location, Link). Parameters are decoded once, by API Gateway: a slash, "%2F" in the address,
+//     parts two segments and so matches another route or none; "%252F" is the three characters "%2F" of a value.
+//   - Headers: names are in small letters, and lines of one name are joined by commas into one value, which stays whole
+//     here.
+//   - The query is rawQueryString. In queryStringParameters a=1&a=2 is "1,2", which is also what a=1%2C2 would be; so
+//     it is not used. Package api refuses a parameter that stands twice.
 //   - Cookies stand in a list of their own and become one Cookie header each. Nothing reads them.
 //   - A body that is no text, and each that is compressed, is base64 both ways (isBase64Encoded).
 //
-// It is the only package that knows aws-lambda-go-api-proxy and lambda.Start. The adapter is archived and has traps; each
-// is named in http.go where it is avoided, and pinned by a test. It knows nothing of the domain.
+// It is the only package that knows aws-lambda-go-api-proxy and lambda.Start. The adapter is archived and has traps;
+// each is named in http.go where it is avoided, and pinned by a test. It knows nothing of the domain.
 //
-// Start with [StartHTTP], [StartSQS], [StartStream] and [StartSchedule], which every main.go calls one of; [HTTP], [SQS],
-// [Stream] and [Schedule] are the same handlers for the local cloud and for tests.
+// Start with [StartHTTP], [StartSQS], [StartStream] and [StartSchedule], which every main.go calls one of; [HTTP],
+// [SQS], [Stream] and [Schedule] are the same handlers for the local cloud and for tests.
 package lambdahost
 
 import (
@@ -42,13 +43,14 @@ import (
 
 // Host is what a function finds around it.
 type Host struct {
-	Getenv    func(string) string
-	Log       *slog.Logger        // the recorder's
-	Telemetry *telemetry.Recorder // as Lambda's logging settings say: JSON, without which there are no metrics, or text; the level
+	Getenv func(string) string
+	Log    *slog.Logger // the recorder's
+	// as Lambda's logging settings say: JSON, without which there are no metrics, or text; the level
+	Telemetry *telemetry.Recorder
 }
 
-// StartHTTP serves the handler that build makes. It does not return. When build fails, the function's initialisation has
-// failed: the reason is logged and the process exits, as Lambda expects.
+// StartHTTP serves the handler that build makes. It does not return. When build fails, the function's initialisation
+// has failed: the reason is logged and the process exits, as Lambda expects.
 func StartHTTP(build func(context.Context, Host) (http.Handler, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handler, err := build(ctx, host)

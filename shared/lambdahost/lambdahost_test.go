@@ -39,7 +39,8 @@ func event() events.APIGatewayV2HTTPRequest {
 
 // received is when API Gateway received the events' request, and SQS the messages; clock, what the function's says
 // then.
-var received, clock = time.UnixMilli(1_732_000_000_123).UTC(), lambdahost.Clock(func() time.Time { return time.UnixMilli(1_732_000_001_000).UTC() })
+var received, clock = time.UnixMilli(1_732_000_000_123).UTC(), lambdahost.Clock(
+	func() time.Time { return time.UnixMilli(1_732_000_001_000).UTC() })
 
 func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) events.APIGatewayV2HTTPResponse {
 	t.Helper()
@@ -60,7 +61,8 @@ func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) 
 
 func TestHTTP_HeadersWithCommasStayWhole(t *testing.T) {
 	want := map[string]string{
-		"if-match": `"1", "2"`, "idempotency-key": "a,b", "date": "Tue, 24 Nov 2026 03:00:00 GMT", "x-forwarded-for": "192.0.2.1, 192.0.2.2",
+		"if-match": `"1", "2"`, "idempotency-key": "a,b", "date": "Tue, 24 Nov 2026 03:00:00 GMT",
+		"x-forwarded-for": "192.0.2.1, 192.0.2.2",
 	}
 	e := event()
 	e.Headers = want
@@ -89,15 +91,18 @@ func TestHTTP_WhatIsNoRequestIsAProblem(t *testing.T) {
 	things := api.Define(api.Spec{ID: "things-make", Method: http.MethodPost, Path: "/v1/things"},
 		func(context.Context, *struct{}) (*api.Nothing, error) { return &api.Nothing{}, nil })
 	var same, problem api.Problem
-	if err := json.Unmarshal([]byte(invoke(t, proper, api.Handler(slog.New(slog.DiscardHandler), things).ServeHTTP).Body), &same); err != nil {
+	if err := json.Unmarshal([]byte(invoke(t, proper, api.Handler(slog.New(slog.DiscardHandler), things).ServeHTTP).Body),
+		&same); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range []events.APIGatewayV2HTTPRequest{broken, address} {
 		got := invoke(t, e, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
-		if err := json.Unmarshal([]byte(got.Body), &problem); err != nil || problem.Code != same.Code || problem.Type != same.Type || problem.Title != same.Title {
+		if err := json.Unmarshal([]byte(got.Body), &problem); err != nil || problem.Code != same.Code ||
+			problem.Type != same.Type || problem.Title != same.Title {
 			t.Errorf("the problem %+v is of another kind than shared/api's %+v, %v", problem, same, err)
 		}
-		if got.StatusCode != http.StatusBadRequest || got.Headers["Content-Type"] != "application/problem+json" || strings.Contains(got.Body, "%") {
+		if got.StatusCode != http.StatusBadRequest || got.Headers["Content-Type"] != "application/problem+json" ||
+			strings.Contains(got.Body, "%") {
 			t.Errorf("answer: %+v", got)
 		}
 	}
@@ -137,11 +142,15 @@ func TestHTTP_TheRouteIsTheEventsOwn(t *testing.T) {
 	}{
 		{"GET /v1/things/{id}", "/v1/things/7", "$default", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
 		{"GET /v1/things/{id}", "/prod/v1/things/7", "prod", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
-		{"GET /v1/things/{id}", "/registrar/v1/things/7", "prod", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
+		{"GET /v1/things/{id}", "/registrar/v1/things/7", "prod", map[string]string{"id": "7"}, "/v1/things/7",
+			"/v1/things/7"},
 		{"ANY /v1/things/{id}", "/v1/v1/things/7", "v1", map[string]string{"id": "7"}, "/v1/things/7", "/v1/things/7"},
-		{"GET /v1/things/{id}/parts/{part}", "/x", "$default", map[string]string{"id": "a/b", "part": "%2F"}, "/v1/things/a/b/parts/%2F", "/v1/things/a%2Fb/parts/%252F"},
-		{"GET /files/{path+}", "/x", "$default", map[string]string{"path": "a b/c?d"}, "/files/a b/c?d", "/files/a%20b/c%3Fd"},
-		{"$default", "/production/v1", "prod", nil, "/production/v1", "/production/v1"}, // begins with the stage's letters only
+		{"GET /v1/things/{id}/parts/{part}", "/x", "$default", map[string]string{"id": "a/b", "part": "%2F"},
+			"/v1/things/a/b/parts/%2F", "/v1/things/a%2Fb/parts/%252F"},
+		{"GET /files/{path+}", "/x", "$default", map[string]string{"path": "a b/c?d"}, "/files/a b/c?d",
+			"/files/a%20b/c%3Fd"},
+		// begins with the stage's letters only
+		{"$default", "/production/v1", "prod", nil, "/production/v1", "/production/v1"},
 		{"$default", "/prod", "prod", nil, "/", "/"},
 	} {
 		e := event()
@@ -153,7 +162,8 @@ func TestHTTP_TheRouteIsTheEventsOwn(t *testing.T) {
 		invoke(t, e, func(_ http.ResponseWriter, r *http.Request) {
 			asked = true
 			if r.URL.Path != c.path || r.URL.EscapedPath() != c.escaped || r.URL.RawQuery != "" {
-				t.Errorf("%s with %v: path %q, encoded %q, query %q", c.key, c.parameters, r.URL.Path, r.URL.EscapedPath(), r.URL.RawQuery)
+				t.Errorf("%s with %v: path %q, encoded %q, query %q", c.key, c.parameters, r.URL.Path, r.URL.EscapedPath(),
+					r.URL.RawQuery)
 			}
 		})
 		if !asked {
@@ -162,7 +172,9 @@ func TestHTTP_TheRouteIsTheEventsOwn(t *testing.T) {
 	}
 	e := event()
 	e.RouteKey = "POST /v1/things/{id}" // and no parameter
-	if got := invoke(t, e, func(http.ResponseWriter, *http.Request) { t.Error("asked without the route's parameter") }); got.StatusCode != http.StatusBadRequest {
+	if got := invoke(t, e, func(http.ResponseWriter, *http.Request) {
+		t.Error("asked without the route's parameter")
+	}); got.StatusCode != http.StatusBadRequest {
 		t.Errorf("status %d", got.StatusCode)
 	}
 }
@@ -174,7 +186,10 @@ func TestHTTP_AnswersAreNotEscapedForHTML(t *testing.T) {
 		t.Fatal(err)
 	}
 	const body = "<&>"
-	out, err := lambdahost.HTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }), nil).Invoke(t.Context(), payload)
+	out, err := lambdahost.HTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, body)
+	}), nil).Invoke(t.Context(), payload)
 	if err != nil || !strings.Contains(string(out), `"body":"<&>"`) {
 		t.Errorf("%s, %v", out, err)
 	}
@@ -219,7 +234,8 @@ func TestHTTP_CorrelationAndTraceAreTheClientsIfTheyAreProper(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	for _, c := range []struct{ told, trace, correlation, passed string }{
 		{"", trace, "req-1", trace},
-		{"morning.1_A-z", trace + ";Parent=53995c3f42cd8ad8;Sampled=1", "morning.1_A-z", trace + ";Parent=53995c3f42cd8ad8;Sampled=1"},
+		{"morning.1_A-z", trace + ";Parent=53995c3f42cd8ad8;Sampled=1", "morning.1_A-z",
+			trace + ";Parent=53995c3f42cd8ad8;Sampled=1"},
 		{long, "Self=1-67891234-12456789abcdef012345678;" + trace, long, "Self=1-67891234-12456789abcdef012345678;" + trace},
 		{long + "x", "", "req-1", "Root=of-lambda"},
 		{"two words", "Root=1-5759e988-bd862e3fe1be46a99427279", "req-1", "Root=of-lambda"},
@@ -236,7 +252,8 @@ func TestHTTP_CorrelationAndTraceAreTheClientsIfTheyAreProper(t *testing.T) {
 			}
 		}), nil, clock).Invoke(ctx, payload)
 		var answer events.APIGatewayV2HTTPResponse
-		if err = errors.Join(err, json.Unmarshal(out, &answer)); err != nil || answer.Headers["X-Correlation-Id"] != c.correlation {
+		if err = errors.Join(err, json.Unmarshal(out, &answer)); err != nil ||
+			answer.Headers["X-Correlation-Id"] != c.correlation {
 			t.Errorf("%q: answer %+v, %v", c.told, answer, err)
 		}
 	}
@@ -284,7 +301,8 @@ func TestHTTP_TellsOfTheInvocation(t *testing.T) {
 		want    []string // message and code of each line
 	}{
 		{event(), telemetry.Outcome{Operation: "things-get", Status: http.StatusOK}, []string{"request OK"}},
-		{event(), telemetry.Outcome{Operation: "things-get", Status: http.StatusServiceUnavailable, Code: "BUSY", Failed: true}, []string{"detail <nil>", "request BUSY"}},
+		{event(), telemetry.Outcome{Operation: "things-get", Status: http.StatusServiceUnavailable, Code: "BUSY",
+			Failed: true}, []string{"detail <nil>", "request BUSY"}},
 		{broken, telemetry.Outcome{}, []string{"request BAD_REQUEST"}},
 	} {
 		var log bytes.Buffer
@@ -358,7 +376,8 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 	}
 	first := map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1732000000123"}
 	payload, _ := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{
-		{MessageId: "1", Body: "fail", Attributes: first}, {MessageId: "2", ReceiptHandle: "r", Body: "b", Attributes: attributes},
+		{MessageId: "1", Body: "fail", Attributes: first}, {MessageId: "2", ReceiptHandle: "r", Body: "b",
+			Attributes: attributes},
 		{MessageId: "3", Body: "fail", Attributes: first},
 	}})
 	out, err := lambdahost.SQS(handler, recorder, clock).Invoke(t.Context(), payload)
@@ -369,13 +388,15 @@ func TestSQS_ReportsWhatIsToComeBack(t *testing.T) {
 		t.Errorf("answer %s", got)
 	}
 	want := consumer.Message{
-		ID: "2", Receipt: "r", Body: []byte("b"), Group: "g", Receives: 3, SentAt: time.UnixMilli(1_732_000_000_123).UTC(), Trace: "Root=1",
+		ID: "2", Receipt: "r", Body: []byte("b"), Group: "g", Receives: 3, SentAt: time.UnixMilli(1_732_000_000_123).UTC(),
+		Trace: "Root=1",
 	}
 	if len(handler.messages) != 3 || !reflect.DeepEqual(handler.messages[1], want) {
 		t.Errorf("messages %+v", handler.messages)
 	}
 	lines := told(t, &log)
-	if line := lines[0]; len(lines) != 1 || line["msg"] != "batch" || line["messages"] != 3.0 || line["failures"] != 2.0 || line["code"] != "FAILED" {
+	if line := lines[0]; len(lines) != 1 || line["msg"] != "batch" || line["messages"] != 3.0 ||
+		line["failures"] != 2.0 || line["code"] != "FAILED" {
 		t.Errorf("lines %v", lines)
 	}
 	if ages, ok := lines[0]["queueAge"].([]any); !ok || len(ages) != 2 { // the third is here for the third time
@@ -419,7 +440,8 @@ func TestHTTP_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := strings.Count(log.String(), "requestContext.timeEpoch"), map[bool]int{true: 1}[c.want.Equal(own)]; got != want {
+		if got, want := strings.Count(log.String(), "requestContext.timeEpoch"), map[bool]int{
+			true: 1}[c.want.Equal(own)]; got != want {
 			t.Errorf("timeEpoch %d: %d lines in the log, want %d:\n%s", c.epoch, got, want, log.String())
 		}
 	}
@@ -433,14 +455,16 @@ func TestSQS_ATimeThatCannotBeTrueIsNotUsed(t *testing.T) {
 	handler := &batch{}
 	var records []events.SQSMessage
 	for _, sent := range []string{"1732000000", "", "soon", "-1", "9223372036854775807", "1732000000123"} {
-		records = append(records, events.SQSMessage{MessageId: sent, Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": sent}})
+		records = append(records, events.SQSMessage{MessageId: sent,
+			Attributes: map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": sent}})
 	}
 	payload, _ := json.Marshal(events.SQSEvent{Records: records})
 	if _, err := lambdahost.SQS(handler, recorder, clock).Invoke(t.Context(), payload); err != nil {
 		t.Fatal(err)
 	}
 	for n, m := range handler.messages {
-		if want := time.UnixMilli(1_732_000_001_000); n < len(records)-1 && !m.SentAt.Equal(want) || n == len(records)-1 && !m.SentAt.Equal(received) {
+		if want := time.UnixMilli(1_732_000_001_000); n < len(records)-1 && !m.SentAt.Equal(want) ||
+			n == len(records)-1 && !m.SentAt.Equal(received) {
 			t.Errorf("SentTimestamp %q: sent at %v", m.ID, m.SentAt)
 		}
 	}
@@ -457,7 +481,8 @@ func TestStream_ReportsTheFirstThatFailed(t *testing.T) {
 	record := func(kind, sequence, image string) string {
 		return `{"eventName":"` + kind + `","dynamodb":{"SequenceNumber":"` + sequence + `","NewImage":` + image + `}}`
 	}
-	event := `{"Records":[` + record("INSERT", "1", `{"a":{"S":"1"}}`) + `,` + record("MODIFY", "2", `{}`) + `,` + record("REMOVE", "3", `null`) + `,` +
+	event := `{"Records":[` + record("INSERT", "1", `{"a":{"S":"1"}}`) + `,` + record("MODIFY", "2", `{}`) + `,` +
+		record("REMOVE", "3", `null`) + `,` +
 		record("INSERT", "4", `{"a":{"S":"4"}}`) + `,` + record("INSERT", "5", `{"a":{"S":"5"}}`) + `]}`
 	for done, want := range map[int]string{0: "1", 1: "4", 2: "5", 3: ""} {
 		var seen []string
@@ -478,7 +503,8 @@ func TestStream_ReportsTheFirstThatFailed(t *testing.T) {
 			t.Errorf("after %d: %s, images %q", done, out, seen)
 		}
 	}
-	if _, err := lambdahost.Stream(nil, nil).Invoke(t.Context(), []byte(`{"Records":[{"eventName":"INSERT"}]}`)); err == nil {
+	if _, err := lambdahost.Stream(nil, nil).Invoke(t.Context(),
+		[]byte(`{"Records":[{"eventName":"INSERT"}]}`)); err == nil {
 		t.Error("a record of something else was taken")
 	}
 }
@@ -492,7 +518,9 @@ func TestSchedule_TellsWhenItWasDue(t *testing.T) {
 		}
 		return nil
 	}, nil)
-	if _, err := task.Invoke(t.Context(), []byte(strings.Replace(lambdahost.ScheduleInput, "<aws.scheduler.scheduled-time>", "2026-11-24T03:00:00Z", 1))); err != nil {
+	if _, err := task.Invoke(t.Context(),
+		[]byte(strings.Replace(lambdahost.ScheduleInput, "<aws.scheduler.scheduled-time>", "2026-11-24T03:00:00Z",
+			1))); err != nil {
 		t.Fatal(err)
 	}
 	if want := time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC); !due.Equal(want) {

@@ -15,12 +15,12 @@ import (
 // Task is what a schedule starts, told the time for which it was due. An error makes Lambda try again, twice.
 type Task = func(ctx context.Context, due time.Time) error
 
-// ScheduleInput is what a schedule hands to its function: EventBridge Scheduler puts the time in place of the word (EventBridge
-// Scheduler user guide, "Adding context attributes").
+// ScheduleInput is what a schedule hands to its function: EventBridge Scheduler puts the time in place of the word
+// (EventBridge Scheduler user guide, "Adding context attributes").
 const ScheduleInput = `{"due":"<aws.scheduler.scheduled-time>"}`
 
-// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput]. The recorder tells of each
-// invocation; nil: nobody does.
+// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput]. The recorder tells
+// of each invocation; nil: nobody does.
 func Schedule(task Task, recorder *telemetry.Recorder) lambda.Handler {
 	return scheduleFunction{task, recorder}
 }

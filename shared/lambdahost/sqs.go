@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// SQS makes a Lambda handler that hands over each batch of messages and reports those that are to come back (partial batch
-// response), so that the others are not handled again. The recorder tells of each invocation; nil: nobody does.
+// SQS makes a Lambda handler that hands over each batch of messages and reports those that are to come back (partial
+// batch response), so that the others are not handled again. The recorder tells of each invocation; nil: nobody does.
 func SQS(handler consumer.Handler, recorder *telemetry.Recorder, list ...Option) lambda.Handler {
 	return sqsFunction{handler, recorder, optionsOf(list)}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// Images handles the items that were inserted, in the order of the stream, each in DynamoDB's JSON. It returns how many it was
-// done with: the one after them, if there is one, failed, and is tried again with all that follow.
+// Images handles the items that were inserted, in the order of the stream, each in DynamoDB's JSON. It returns how many
+// it was done with: the one after them, if there is one, failed, and is tried again with all that follow.
 type Images = func(ctx context.Context, images [][]byte) (done int)
 
-// Stream makes a Lambda handler of the insertions in a DynamoDB stream that reports the first that failed (partial batch response).
-// Changes and removals, which the mapping's filter keeps back anyway, are passed over. The recorder tells of each
-// invocation; nil: nobody does.
+// Stream makes a Lambda handler of the insertions in a DynamoDB stream that reports the first that failed (partial
+// batch response). Changes and removals, which the mapping's filter keeps back anyway, are passed over. The recorder
+// tells of each invocation; nil: nobody does.
 func Stream(handle Images, recorder *telemetry.Recorder) lambda.Handler {
 	return streamFunction{handle, recorder}
 }
@@ -59,7 +59,8 @@ func (f streamFunction) Invoke(ctx context.Context, payload []byte) ([]byte, err
 	telemetry.Count(ctx, telemetry.Messages, float64(len(images)))
 	done := f.handle(ctx, images)
 	if done < len(images) {
-		answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: sequences[done]})
+		answer.BatchItemFailures = append(answer.BatchItemFailures,
+			events.DynamoDBBatchItemFailure{ItemIdentifier: sequences[done]})
 	}
 	conclude(ctx, len(images)-done)
 	return json.Marshal(answer)

@@ -21,9 +21,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// newTracer makes spans of OpenTelemetry and exports them over OTLP/HTTP, as the variables OTEL_EXPORTER_OTLP_*, OTEL_SERVICE_NAME,
-// OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_BSP_* say (OpenTelemetry, "Environment Variable Specification"). With
-// OTEL_SDK_DISABLED=true or OTEL_TRACES_EXPORTER=none there is no tracer.
+// newTracer makes spans of OpenTelemetry and exports them over OTLP/HTTP, as the variables OTEL_EXPORTER_OTLP_*,
+// OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_BSP_* say (OpenTelemetry, "Environment
+// Variable Specification"). With OTEL_SDK_DISABLED=true or OTEL_TRACES_EXPORTER=none there is no tracer.
 func newTracer(ctx context.Context) (telemetry.Tracer, error) {
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return nil, nil
@@ -33,14 +33,17 @@ func newTracer(ctx context.Context) (telemetry.Tracer, error) {
 		return nil, fmt.Errorf("export spans: %w", err)
 	}
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
-		attribute.String("service.name", "registrar"), attribute.String("cloud.provider", "aws"), attribute.String("cloud.platform", "aws_lambda"),
-		attribute.String("cloud.region", os.Getenv("AWS_REGION")), attribute.String("faas.name", os.Getenv("AWS_LAMBDA_FUNCTION_NAME")),
+		attribute.String("service.name", "registrar"), attribute.String("cloud.provider", "aws"), attribute.String(
+			"cloud.platform", "aws_lambda"),
+		attribute.String("cloud.region", os.Getenv("AWS_REGION")), attribute.String("faas.name",
+			os.Getenv("AWS_LAMBDA_FUNCTION_NAME")),
 		attribute.String("faas.version", os.Getenv("AWS_LAMBDA_FUNCTION_VERSION")),
 	), resource.WithFromEnv()) // the environment wins
 	if err != nil {
 		return nil, fmt.Errorf("describe what makes spans: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithIDGenerator(xrayIDs{}))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about),
+		sdktrace.WithIDGenerator(xrayIDs{}))
 	return tracer{provider: provider, tracer: provider.Tracer("example.com/registrar")}, nil
 }
 
@@ -55,7 +58,8 @@ func (t tracer) Start(ctx context.Context, name string, kind telemetry.Kind) (co
 	around, from := trace.SpanContextFromContext(ctx), parseXRay(info.Trace)
 	options := []trace.SpanStartOption{trace.WithSpanKind(spanKind(kind))}
 	switch {
-	case from.TraceID().IsValid() && around.IsValid() && from.TraceID() != around.TraceID(): // a message of another request
+	// a message of another request
+	case from.TraceID().IsValid() && around.IsValid() && from.TraceID() != around.TraceID():
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: around}))
 		ctx = trace.ContextWithRemoteSpanContext(ctx, from)
 	case !around.IsValid():
@@ -63,9 +67,11 @@ func (t tracer) Start(ctx context.Context, name string, kind telemetry.Kind) (co
 	}
 	ctx, span := t.tracer.Start(ctx, name, options...)
 	if service, method, ok := strings.Cut(name, "."); ok && kind == telemetry.Call {
-		span.SetAttributes(attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", service), attribute.String("rpc.method", method))
+		span.SetAttributes(attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", service),
+			attribute.String("rpc.method", method))
 	} else {
-		span.SetAttributes(attribute.String("registrar.request", info.ID), attribute.String("registrar.correlation", info.Correlation))
+		span.SetAttributes(attribute.String("registrar.request", info.ID), attribute.String("registrar.correlation",
+			info.Correlation))
 	}
 	return ctx, otelSpan{span}
 }
@@ -93,10 +99,12 @@ func (t tracer) Header(ctx context.Context) string {
 	if span.IsSampled() {
 		sampled = "1"
 	}
-	return "Root=1-" + id[:timeDigits] + "-" + id[timeDigits:] + ";Parent=" + span.SpanID().String() + ";Sampled=" + sampled
+	return "Root=1-" + id[:timeDigits] + "-" + id[timeDigits:] + ";Parent=" + span.SpanID().String() + ";Sampled=" +
+		sampled
 }
 
-// Flush implements [telemetry.Tracer]. Spans that a collector does not take within a second are left to the next invocation.
+// Flush implements [telemetry.Tracer]. Spans that a collector does not take within a second are left to the next
+// invocation.
 func (t tracer) Flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -119,9 +127,9 @@ func (s otelSpan) End(err error) {
 	s.span.End()
 }
 
-// parseXRay reads X-Ray's tracing header. A header without a parent, as an HTTP API makes it, or whose parent X-Ray does not
-// sample, as Lambda makes it where X-Ray is off, gives the trace alone: the span is the trace's first here, and the sampler
-// decides.
+// parseXRay reads X-Ray's tracing header. A header without a parent, as an HTTP API makes it, or whose parent X-Ray
+// does not sample, as Lambda makes it where X-Ray is off, gives the trace alone: the span is the trace's first here,
+// and the sampler decides.
 func parseXRay(header string) trace.SpanContext {
 	config := trace.SpanContextConfig{TraceFlags: trace.FlagsSampled}
 	sampled := true
@@ -147,8 +155,8 @@ func parseXRay(header string) trace.SpanContext {
 	return trace.NewSpanContext(config)
 }
 
-// xrayIDs makes ids as X-Ray wants them (X-Ray developer guide, "Trace ID format"): a trace's id begins with its time. A trace
-// that the gateway began keeps its id.
+// xrayIDs makes ids as X-Ray wants them (X-Ray developer guide, "Trace ID format"): a trace's id begins with its time.
+// A trace that the gateway began keeps its id.
 type xrayIDs struct{}
 
 // NewIDs implements [sdktrace.IDGenerator].

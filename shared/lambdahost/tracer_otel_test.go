@@ -35,7 +35,8 @@ type received struct {
 func (r *received) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	var export collector.ExportTraceServiceRequest
-	if err = errors.Join(err, proto.Unmarshal(body, &export)); err != nil || req.URL.Path != "/v1/traces" || req.Method != http.MethodPost {
+	if err = errors.Join(err, proto.Unmarshal(body, &export)); err != nil || req.URL.Path != "/v1/traces" ||
+		req.Method != http.MethodPost {
 		http.Error(w, "no export of spans", http.StatusBadRequest)
 		return
 	}
@@ -99,10 +100,12 @@ func hexadecimal(b []byte) string {
 func TestSpans_OfARequestAreExported(t *testing.T) {
 	recorder, got := traced(t)
 	for _, c := range []struct{ header, parent string }{
-		{ofRoot, ""}, {ofRoot + ";Parent=" + aParent + ";Sampled=0", ""}, {ofRoot + ";Parent=" + aParent + ";Sampled=1", aParent},
+		{ofRoot, ""}, {ofRoot + ";Parent=" + aParent + ";Sampled=0", ""}, {ofRoot + ";Parent=" + aParent + ";Sampled=1",
+			aParent},
 	} {
 		var event events.APIGatewayV2HTTPRequest
-		event.RequestContext.HTTP.Method, event.RequestContext.RequestID, event.RequestContext.Stage = http.MethodGet, "req-1", "$default"
+		event.RequestContext.HTTP.Method, event.RequestContext.RequestID, event.RequestContext.Stage = http.MethodGet,
+			"req-1", "$default"
 		event.Headers = map[string]string{"x-amzn-trace-id": c.header, "x-correlation-id": "vera-1"}
 		payload, err := json.Marshal(event)
 		if err != nil {
@@ -113,7 +116,8 @@ func TestSpans_OfARequestAreExported(t *testing.T) {
 			ctx, call := telemetry.StartSpan(r.Context(), "DynamoDB.GetItem", telemetry.Call)
 			call.End(errors.New("no table"))
 			onward = telemetry.Onward(r.Context()).Trace
-			telemetry.Conclude(ctx, telemetry.Outcome{Operation: "things-get", Code: "INTERNAL", Status: http.StatusInternalServerError, Failed: true})
+			telemetry.Conclude(ctx, telemetry.Outcome{Operation: "things-get", Code: "INTERNAL",
+				Status: http.StatusInternalServerError, Failed: true})
 		}), recorder).Invoke(t.Context(), payload)
 		if err != nil {
 			t.Fatal(err)
@@ -125,23 +129,28 @@ func TestSpans_OfARequestAreExported(t *testing.T) {
 		if server == nil || call == nil {
 			t.Fatalf("received %v", got.spans)
 		}
-		if hexadecimal(server.TraceId) != root || hexadecimal(server.ParentSpanId) != c.parent || server.Kind != spans.Span_SPAN_KIND_SERVER {
+		if hexadecimal(server.TraceId) != root || hexadecimal(server.ParentSpanId) != c.parent ||
+			server.Kind != spans.Span_SPAN_KIND_SERVER {
 			t.Errorf("%s: the request's span: %v", c.header, server)
 		}
-		if a := attributes(server); a["registrar.correlation"] != "vera-1" || a["registrar.request"] != "req-1" || a["registrar.code"] != "INTERNAL" {
+		if a := attributes(server); a["registrar.correlation"] != "vera-1" || a["registrar.request"] != "req-1" ||
+			a["registrar.code"] != "INTERNAL" {
 			t.Errorf("attributes %v", a)
 		}
-		if !slices.Equal(call.ParentSpanId, server.SpanId) || call.Kind != spans.Span_SPAN_KIND_CLIENT || call.Status.GetCode() != spans.Status_STATUS_CODE_ERROR {
+		if !slices.Equal(call.ParentSpanId, server.SpanId) || call.Kind != spans.Span_SPAN_KIND_CLIENT ||
+			call.Status.GetCode() != spans.Status_STATUS_CODE_ERROR {
 			t.Errorf("the call's span: %v", call)
 		}
 		if a := attributes(call); a["rpc.service"] != "DynamoDB" || a["rpc.method"] != "GetItem" {
 			t.Errorf("attributes %v", a)
 		}
-		if want := ofRoot + ";Parent=" + hexadecimal(server.SpanId) + ";Sampled=1"; onward != want || !request.ValidTrace(onward) {
+		if want := ofRoot + ";Parent=" + hexadecimal(server.SpanId) + ";Sampled=1"; onward != want ||
+			!request.ValidTrace(onward) {
 			t.Errorf("onward goes %q, want %q", onward, want)
 		}
 	}
-	if got.resource["service.name"] != "registrar-test" || got.resource["cloud.platform"] != "aws_lambda" || got.headers.Get("x-key") != "k" {
+	if got.resource["service.name"] != "registrar-test" || got.resource["cloud.platform"] != "aws_lambda" ||
+		got.headers.Get("x-key") != "k" {
 		t.Errorf("resource %v, headers %v", got.resource, got.headers)
 	}
 }
@@ -149,8 +158,10 @@ func TestSpans_OfARequestAreExported(t *testing.T) {
 // A message goes on in the trace of the request that caused it, and says which batch it came in.
 func TestSpans_OfMessagesAreInTheirOwnTraces(t *testing.T) {
 	recorder, got := traced(t)
-	ctx, invocation := recorder.Begin(request.With(t.Context(), request.Info{Trace: "Root=1-6b05393e-72ca6feae53e6523563f0afe"}), telemetry.Batch)
-	message := request.With(ctx, request.Info{ID: "m-1", Correlation: "vera-1", Trace: ofRoot + ";Parent=" + aParent + ";Sampled=1"})
+	ctx, invocation := recorder.Begin(
+		request.With(t.Context(), request.Info{Trace: "Root=1-6b05393e-72ca6feae53e6523563f0afe"}), telemetry.Batch)
+	message := request.With(ctx, request.Info{ID: "m-1", Correlation: "vera-1", Trace: ofRoot + ";Parent=" + aParent +
+		";Sampled=1"})
 	inner, span := telemetry.StartSpan(message, "mail", telemetry.Message)
 	_, call := telemetry.StartSpan(inner, "SES.SendEmail", telemetry.Call)
 	call.End(nil)
@@ -161,7 +172,8 @@ func TestSpans_OfMessagesAreInTheirOwnTraces(t *testing.T) {
 	if hexadecimal(batch.GetTraceId()) != anotherT || len(batch.GetParentSpanId()) != 0 {
 		t.Errorf("the batch's span: %v", batch)
 	}
-	if hexadecimal(of.GetTraceId()) != root || hexadecimal(of.GetParentSpanId()) != aParent || len(of.GetLinks()) != 1 || !slices.Equal(of.Links[0].SpanId, batch.GetSpanId()) {
+	if hexadecimal(of.GetTraceId()) != root || hexadecimal(of.GetParentSpanId()) != aParent ||
+		len(of.GetLinks()) != 1 || !slices.Equal(of.Links[0].SpanId, batch.GetSpanId()) {
 		t.Errorf("the message's span: %v", of)
 	}
 	if hexadecimal(sent.GetTraceId()) != root || !slices.Equal(sent.GetParentSpanId(), of.GetSpanId()) {
@@ -196,7 +208,8 @@ func TestXRayIDs_OfATraceThatNobodyBegan(t *testing.T) {
 	seen := map[trace.TraceID]bool{}
 	for range 100 {
 		id, span := ids.NewIDs(context.Background())
-		if header := (tracer{}).Header(trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span}))); !request.ValidTrace(header) || seen[id] {
+		if header := (tracer{}).Header(trace.ContextWithSpanContext(t.Context(),
+			trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span}))); !request.ValidTrace(header) || seen[id] {
 			t.Errorf("id %s: %s", id, header)
 		}
 		seen[id] = true

@@ -8,9 +8,11 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Registration says that a student was enrolled in a section, or dropped it, at a time; the kind says which. Times are the
-// campus's.
-func (w *Writer) Registration(locale Locale, kind registrar.MailKind, s registrar.Section, t registrar.Term, at time.Time, unsubscribe string) (Text, error) {
+// Registration says that a student was enrolled in a section, or dropped it, at a time; the kind says which. Times are
+// the campus's.
+func (w *Writer) Registration(
+	locale Locale, kind registrar.MailKind, s registrar.Section, t registrar.Term, at time.Time, unsubscribe string,
+) (Text, error) {
 	d := w.draft(locale, values{"course": s.Subject + " " + s.Number, "title": s.Title})
 	d.fact("course", s.Subject+" "+s.Number+" – "+s.Title)
 	d.fact("component", s.Component)
@@ -24,8 +26,8 @@ func (w *Writer) Registration(locale Locale, kind registrar.MailKind, s registra
 	return w.finish(d, string(kind), unsubscribe)
 }
 
-// ImportEnded says that an import was finished, and what came of it, or that it failed, and why. The term is the zero one when
-// the import has none.
+// ImportEnded says that an import was finished, and what came of it, or that it failed, and why. The term is the zero
+// one when the import has none.
 func (w *Writer) ImportEnded(locale Locale, im registrar.Import, t registrar.Term, unsubscribe string) (Text, error) {
 	of := t.Title
 	if t.Title == "" { // people belong to no term

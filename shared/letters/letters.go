@@ -1,6 +1,6 @@
-// Package letters writes what mails say: from facts of the domain, a subject and two forms of one text, plain and HTML. The
-// words are in messages/, a file for each language, as templates of plain text; layout/ has the two forms, in no language. A
-// new language is a new file: a test holds it to the English one.
+// Package letters writes what mails say: from facts of the domain, a subject and two forms of one text, plain and HTML.
+// The words are in messages/, a file for each language, as templates of plain text; layout/ has the two forms, in no
+// language. A new language is a new file: a test holds it to the English one.
 //
 // Whatever people have typed, such as a course's title, is made one line without control characters, and escaped by
 // html/template where it stands. Of the recipient nothing is said: the mail is to whom it is addressed.
@@ -152,7 +152,8 @@ func (w *Writer) finish(d *draft, kind, unsubscribe string) (Text, error) {
 	return Text{Subject: d.page.Subject, Plain: plain.String(), HTML: html.String()}, nil
 }
 
-// line makes one bounded line of a text: a title must not end the subject, forge a line of the letter, or turn its direction.
+// line makes one bounded line of a text: a title must not end the subject, forge a line of the letter, or turn its
+// direction.
 func line(text string) string {
 	const (
 		longest           = 300                // characters

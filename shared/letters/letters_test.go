@@ -44,13 +44,16 @@ func writer(t *testing.T) *letters.Writer {
 }
 
 // all writes a letter of each kind, by name.
-func all(t *testing.T, locale letters.Locale, s registrar.Section, tm registrar.Term, reason string) map[string]letters.Text {
+func all(
+	t *testing.T, locale letters.Locale, s registrar.Section, tm registrar.Term, reason string,
+) map[string]letters.Text {
 	t.Helper()
 	w := writer(t)
 	at := time.Date(2024, 11, 4, 14, 5, 6, 0, time.UTC)
 	im := registrar.Import{
-		ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", Kind: registrar.ImportSections, State: registrar.ImportFinished, EndedAt: at,
-		Rows: registrar.ImportRows{Read: 10, Applied: 8, Refused: 2},
+		ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", Kind: registrar.ImportSections, State: registrar.ImportFinished,
+		EndedAt: at,
+		Rows:    registrar.ImportRows{Read: 10, Applied: 8, Refused: 2},
 	}
 	failed := im
 	failed.State, failed.Reason = registrar.ImportFailed, reason
@@ -98,15 +101,18 @@ func TestLetters(t *testing.T) {
 }
 
 func TestAHostileTitleStaysText(t *testing.T) {
-	const evil = "</p><script>alert(1)</script>\r\nBcc: all@example.edu\n\n-- \nStop: http://evil.example {{.Unsubscribe}} \u202egnirts\x1b[31m\u2028\xff"
+	const evil = "</p><script>alert(1)</script>\r\nBcc: all@example.edu\n\n-- \nStop: http://evil.example " +
+		"{{.Unsubscribe}} \u202egnirts\x1b[31m\u2028\xff"
 	s, tm := section(), term()
-	s.Title, s.Component, s.Label, s.CRN, s.Meetings[0].Room, tm.Title, tm.TimeZone = evil, evil, evil, evil, evil, evil, "Nowhere/At All"
+	s.Title, s.Component, s.Label, s.CRN, s.Meetings[0].Room, tm.Title, tm.TimeZone = evil, evil, evil, evil, evil, evil,
+		"Nowhere/At All"
 	for name, text := range all(t, letters.English, s, tm, evil) {
 		if strings.ContainsAny(text.Subject, "\r\n\x1b") || len([]rune(text.Subject)) > 300 {
 			t.Errorf("%s: subject %q", name, text.Subject)
 		}
 		for what, bad := range map[string]string{
-			"HTML": "<script", "HTML of an attribute": `href="http://evil`, "a direction": "\u202e", "an escape": "\x1b", "a separator": "\u2028",
+			"HTML": "<script", "HTML of an attribute": `href="http://evil`, "a direction": "\u202e", "an escape": "\x1b",
+			"a separator": "\u2028",
 		} {
 			if strings.Contains(text.HTML, bad) {
 				t.Errorf("%s: %s in the HTML part:\n%s", name, what, text.HTML)
@@ -120,7 +126,8 @@ func TestAHostileTitleStaysText(t *testing.T) {
 				t.Errorf("%s: a forged line %q", name, forged)
 			}
 		}
-		if strings.Count(text.Plain, "\n-- \n") != 1 || strings.ContainsAny(text.Plain, "\r\x1b\u202e\u2028") || strings.Contains(text.Plain, unsubscribe+" gnirts") {
+		if strings.Count(text.Plain, "\n-- \n") != 1 || strings.ContainsAny(text.Plain, "\r\x1b\u202e\u2028") ||
+			strings.Contains(text.Plain, unsubscribe+" gnirts") {
 			t.Errorf("%s: the text part is forged:\n%q", name, text.Plain)
 		}
 		if !strings.Contains(text.HTML, `href="`+unsubscribe+`"`) || !strings.HasSuffix(text.Plain, ": "+unsubscribe+"\n") {

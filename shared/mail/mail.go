@@ -1,8 +1,9 @@
-// Package mail hands letters over to Amazon SES (API v2), one at a time and each at most once: it tells what was refused for
-// certain, what was not sent and may be tried again, and what nobody can know, from each other. The SDK's own retries would
-// send a mail again whose answer was lost, so they are off.
+// Package mail hands letters over to Amazon SES (API v2), one at a time and each at most once: it tells what was
+// refused for certain, what was not sent and may be tried again, and what nobody can know, from each other. The SDK's
+// own retries would send a mail again whose answer was lost, so they are off.
 //
-// It knows the domain's letters and the AWS SDK, nothing of what letters say. Start with [Open]; outcome.go is the judgement.
+// It knows the domain's letters and the AWS SDK, nothing of what letters say. Start with [Open]; outcome.go is the
+// judgement.
 package mail
 
 import (
@@ -44,7 +45,8 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 
 // Client is what the carrier needs of the SDK's client.
 type Client interface {
-	SendEmail(ctx context.Context, in *sesv2.SendEmailInput, options ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
+	SendEmail(ctx context.Context, in *sesv2.SendEmailInput, options ...func(*sesv2.Options)) (*sesv2.SendEmailOutput,
+		error)
 }
 
 // Carrier is a [registrar.Carrier] over SES. It is safe for concurrent use.
@@ -69,12 +71,12 @@ func Open(sdk aws.Config, getenv func(string) string) (*Carrier, error) {
 // SendTime is the most that [Carrier.Send] takes.
 const SendTime = 15 * time.Second
 
-// attempts is how often a letter is offered that SES did not take because it came too soon after others. Rates are counted
-// by the second, so a second or two is worth waiting before the event has to come back.
+// attempts is how often a letter is offered that SES did not take because it came too soon after others. Rates are
+// counted by the second, so a second or two is worth waiting before the event has to come back.
 const attempts = 4
 
-// Send implements [registrar.Carrier]. Its errors are [*registrar.HandoverError]. A letter to what is no address, as may have
-// been stored before addresses were checked, is refused at once: SES would refuse it each time.
+// Send implements [registrar.Carrier]. Its errors are [*registrar.HandoverError]. A letter to what is no address, as
+// may have been stored before addresses were checked, is refused at once: SES would refuse it each time.
 func (c *Carrier) Send(ctx context.Context, letter registrar.Letter) (string, error) {
 	if !registrar.ValidEmail(string(letter.To)) {
 		const reason = "not an address that mail can be sent to"
@@ -128,8 +130,8 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
-// input is the request for a letter: one recipient, two parts, the headers of RFC 2369 and RFC 8058, and tags, which come
-// back with every event about the message.
+// input is the request for a letter: one recipient, two parts, the headers of RFC 2369 and RFC 8058, and tags, which
+// come back with every event about the message.
 func (c *Carrier) input(letter registrar.Letter) *sesv2.SendEmailInput {
 	content := func(data string) *types.Content {
 		return &types.Content{Data: aws.String(data), Charset: aws.String("UTF-8")}
@@ -144,7 +146,8 @@ func (c *Carrier) input(letter registrar.Letter) *sesv2.SendEmailInput {
 		}
 	}
 	in := &sesv2.SendEmailInput{
-		FromEmailAddress: aws.String(c.config.Sender), Destination: &types.Destination{ToAddresses: []string{string(letter.To)}},
+		FromEmailAddress: aws.String(c.config.Sender), Destination: &types.Destination{
+			ToAddresses: []string{string(letter.To)}},
 		ConfigurationSetName: aws.String(c.config.ConfigurationSet), Content: &types.EmailContent{Simple: message},
 	}
 	for _, t := range []struct{ name, value string }{

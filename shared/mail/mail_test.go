@@ -37,7 +37,8 @@ func carrier(client aws.HTTPClient, address string) *mail.Carrier {
 func letter() registrar.Letter {
 	return registrar.Letter{
 		To: "ann@example.edu", Subject: "Größe – a \"subject\"", Text: "text\n<b>", HTML: "<p>html &amp; 語</p>",
-		Unsubscribe: "https://api.example.edu/v1/unsubscribe/abc.def", Mail: "0198c0a4-2b6e-8c3d-9a41-5f0e2d7c8b11", Event: "event-1",
+		Unsubscribe: "https://api.example.edu/v1/unsubscribe/abc.def", Mail: "0198c0a4-2b6e-8c3d-9a41-5f0e2d7c8b11",
+		Event:       "event-1",
 		Correlation: "Sample21IAMEVNw=",
 	}
 }
@@ -53,13 +54,15 @@ func TestALetterArrivesWhole(t *testing.T) {
 		t.Fatalf("sent %+v, as %q", sent, id)
 	}
 	want := ses.Mail{
-		ID: id, At: sent[0].At, From: sender, To: []string{"ann@example.edu"}, Subject: letter().Subject, Text: letter().Text, HTML: letter().HTML,
+		ID: id, At: sent[0].At, From: sender, To: []string{"ann@example.edu"}, Subject: letter().Subject, Text: letter().Text,
+		HTML: letter().HTML,
 		Headers: []ses.Pair{
 			{Name: "List-Unsubscribe", Value: "<https://api.example.edu/v1/unsubscribe/abc.def>"},
 			{Name: "List-Unsubscribe-Post", Value: "List-Unsubscribe=One-Click"},
 		},
 		Tags: []ses.Pair{
-			{Name: "mail", Value: "0198c0a4-2b6e-8c3d-9a41-5f0e2d7c8b11"}, {Name: "event", Value: "event-1"}, {Name: "correlation", Value: "Sample21IAMEVNw-"},
+			{Name: "mail", Value: "0198c0a4-2b6e-8c3d-9a41-5f0e2d7c8b11"}, {Name: "event", Value: "event-1"},
+			{Name: "correlation", Value: "Sample21IAMEVNw-"},
 		},
 		ConfigurationSet: "registrar",
 	}
@@ -68,14 +71,17 @@ func TestALetterArrivesWhole(t *testing.T) {
 	}
 }
 
-// What was stored before addresses were checked is refused for certain, without a request, and for an operator to look at.
+// What was stored before addresses were checked is refused for certain, without a request, and for an operator to look
+// at.
 func TestALetterToNoAddressIsRefused(t *testing.T) {
-	for _, to := range []registrar.Personal{"", "ann", "Ann <ann@example.edu>", "ann@example.edu, bob@example.edu", "jürgen@example.edu", "ann@example..edu", "ann@localhost"} {
+	for _, to := range []registrar.Personal{"", "ann", "Ann <ann@example.edu>", "ann@example.edu, bob@example.edu",
+		"jürgen@example.edu", "ann@example..edu", "ann@localhost"} {
 		engine := &answers{status: http.StatusServiceUnavailable}
 		to := letterTo(to)
 		_, err := carrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), to)
 		var failed *registrar.HandoverError
-		if !errors.As(err, &failed) || failed.Outcome != registrar.MailRefused || engine.requests.Load() != 0 || strings.Contains(err.Error(), "ann") {
+		if !errors.As(err, &failed) || failed.Outcome != registrar.MailRefused || engine.requests.Load() != 0 ||
+			strings.Contains(err.Error(), "ann") {
 			t.Errorf("%q: %v, %d requests", string(to.To), err, engine.requests.Load())
 		}
 	}
@@ -219,8 +225,11 @@ func TestWhatNeverLeftMayBeTriedAgain(t *testing.T) {
 	called := false
 	without := mail.New(sesv2.New(sesv2.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String("http://ses.local"),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errors.New("none") }),
-		HTTPClient:  inprocess.Client(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{},
+				errors.New("none")
+		}),
+		HTTPClient: inprocess.Client(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })),
 	}), mail.Config{Sender: sender, ConfigurationSet: "registrar"})
 	_, err = without.Send(t.Context(), letter())
 	judged(t, "no credentials", err, registrar.MailReleased)
@@ -252,7 +261,8 @@ func isReleased(err error) bool {
 
 func TestConfiguration(t *testing.T) {
 	_, err := mail.ConfigFrom(func(string) string { return "" })
-	if err == nil || !strings.Contains(err.Error(), "MAIL_SENDER") || !strings.Contains(err.Error(), "MAIL_CONFIGURATION_SET") {
+	if err == nil || !strings.Contains(err.Error(), "MAIL_SENDER") ||
+		!strings.Contains(err.Error(), "MAIL_CONFIGURATION_SET") {
 		t.Errorf("an empty environment: %v", err)
 	}
 	c, err := mail.ConfigFrom(func(name string) string {

@@ -24,8 +24,8 @@ func judge(err error, keptBack bool) *registrar.HandoverError {
 	failed.Reason = "HTTP " + strconv.Itoa(status)
 	var said smithy.APIError
 	if !errors.As(err, &said) || status < http.StatusBadRequest || status >= http.StatusInternalServerError {
-		// An answer that is none of SES's, one that says yes and cannot be read, or one of the server's own failures, which may
-		// come after it took the mail.
+		// An answer that is none of SES's, one that says yes and cannot be read, or one of the server's own failures, which
+		// may come after it took the mail.
 		return failed
 	}
 	if outcome := outcomeOf(said.ErrorCode()); outcome != registrar.MailUnknown {
@@ -42,11 +42,13 @@ func outcomeOf(code string) registrar.MailState {
 	case "MessageRejected", "BadRequestException", "ValidationException":
 		return registrar.MailRefused
 	case "TooManyRequestsException", "LimitExceededException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
-		// What an operator has to mend outside of the mail, and what holds for the whole account or its domain: the mail waits in
-		// the queue, and then where dead letters lie, from where all are sent again at once.
+		// What an operator has to mend outside of the mail, and what holds for the whole account or its domain: the mail
+		// waits in the queue, and then where dead letters lie, from where all are sent again at once.
 		"AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException",
-		"NotFoundException", "AccessDeniedException", "NotAuthorized", "OptInRequired", "IncompleteSignature", "InvalidClientTokenId",
-		"UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "InvalidSignatureException",
+		"NotFoundException", "AccessDeniedException", "NotAuthorized", "OptInRequired", "IncompleteSignature",
+		"InvalidClientTokenId",
+		"UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch",
+		"InvalidSignatureException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
 		return registrar.MailReleased
 	}

@@ -27,7 +27,8 @@ func New(client *s3.Client, name string, now func() time.Time) *Bucket {
 	return &Bucket{client: client, name: name, now: now}
 }
 
-// Open makes a bucket that the environment configures: BUCKET_NAME. With an endpoint of its own, addresses have the bucket in their path.
+// Open makes a bucket that the environment configures: BUCKET_NAME. With an endpoint of its own, addresses have the
+// bucket in their path.
 func Open(config aws.Config, getenv func(string) string) (*Bucket, error) {
 	name := getenv("BUCKET_NAME")
 	if name == "" {
@@ -40,8 +41,9 @@ func Open(config aws.Config, getenv func(string) string) (*Bucket, error) {
 	}), name, time.Now), nil
 }
 
-// PresignUpload gives an address for uploading one CSV file under the key. It bounds no length: a presigned PUT can only be
-// signed for one exact Content-Length, and nobody knows the file's yet. Who reads the object looks at its size first.
+// PresignUpload gives an address for uploading one CSV file under the key. It bounds no length: a presigned PUT can
+// only be signed for one exact Content-Length, and nobody knows the file's yet. Who reads the object looks at its size
+// first.
 func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Upload, error) {
 	const contentType = "text/csv"
 	signed, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
@@ -51,7 +53,8 @@ func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Uploa
 		return registrar.Upload{}, fmt.Errorf("sign an upload: %w", err)
 	}
 	return registrar.Upload{
-		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(registrar.UploadTime).UTC(),
+		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(
+			registrar.UploadTime).UTC(),
 	}, nil
 }
 

@@ -23,23 +23,28 @@ import (
 
 // OperatorClient is what [Operator] needs of the SDK's client.
 type OperatorClient interface {
-	GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
-	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput,
+		o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput,
+		error)
+	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput,
+		o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 	SendMessage(ctx context.Context, in *sqs.SendMessageInput, o ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-	DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
+	DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageOutput,
+		error)
 }
 
-// Operator looks after queues: it counts what lies in them, and shows, sends back and discards their dead letters. It is safe
-// for concurrent use, and so are several at once.
+// Operator looks after queues: it counts what lies in them, and shows, sends back and discards their dead letters. It
+// is safe for concurrent use, and so are several at once.
 //
-// SQS gives no message by its id and lists none: to look at dead letters is to receive them. The operator takes them, ten at a
-// time and hidden from everybody else, until it has seen enough, and gives back what it does not need. That has limits, which
-// are the same for whoever looks:
+// SQS gives no message by its id and lists none: to look at dead letters is to receive them. The operator takes them,
+// ten at a time and hidden from everybody else, until it has seen enough, and gives back what it does not need. That
+// has limits, which are the same for whoever looks:
 //
 //   - a letter that another holds is not to be seen, for a moment, or for [hold] when that one was killed
 //   - no more than [longestSearch] letters are looked at: what lies behind them is found when those before it are gone
-//   - of a FIFO queue's group the first ten are seen, because SQS hands out no more of a group while some of it are held
+//   - of a FIFO queue's group the first ten are seen, because SQS hands out no more of a group while some of it are
+//     held
 //   - each look counts as a delivery, of which dead letters may have any number; Receives is what it was before
 type Operator struct {
 	client OperatorClient
@@ -55,13 +60,13 @@ type Address struct {
 }
 
 const (
-	// hold is how long letters that were looked at stay hidden when nobody gives them back: longer than a function behind the API
-	// may take.
+	// hold is how long letters that were looked at stay hidden when nobody gives them back: longer than a function behind
+	// the API may take.
 	hold = 30 * time.Second
 	// longestSearch bounds how many letters are looked at for one: a hundred requests.
 	longestSearch = 1000
-	// wait makes SQS ask all of its servers, not a few of them (SQS developer guide, "Amazon SQS short and long polling"): only
-	// then nothing means nothing.
+	// wait makes SQS ask all of its servers, not a few of them (SQS developer guide, "Amazon SQS short and long polling"):
+	// only then nothing means nothing.
 	wait = time.Second
 	// giveBackTime is kept from a function's time for giving back what was looked at.
 	giveBackTime = 3 * time.Second
@@ -78,9 +83,9 @@ func DeadLetterVariable(name string) string {
 	return strings.TrimSuffix(Variable(name), "_QUEUE_URL") + "_DEAD_LETTER_QUEUE_URL"
 }
 
-// OpenOperator makes one for the queues that the environment names: QUEUES, parted by commas, and for each of them the variables
-// that [Variable] and [DeadLetterVariable] name. FEEDBACK_QUEUES names those among them that are told of mail. The error names
-// every one that is missing.
+// OpenOperator makes one for the queues that the environment names: QUEUES, parted by commas, and for each of them the
+// variables that [Variable] and [DeadLetterVariable] name. FEEDBACK_QUEUES names those among them that are told of
+// mail. The error names every one that is missing.
 func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) (*Operator, error) {
 	var queues []Address
 	var wrong []string
@@ -94,7 +99,8 @@ func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) 
 	for name := range strings.SplitSeq(variable("QUEUES"), ",") {
 		if name != "" {
 			queues = append(queues, Address{
-				Name: name, URL: variable(Variable(name)), DeadLetters: variable(DeadLetterVariable(name)), Feedback: slices.Contains(feedback, name),
+				Name: name, URL: variable(Variable(name)), DeadLetters: variable(DeadLetterVariable(name)),
+				Feedback: slices.Contains(feedback, name),
 			})
 		}
 	}
@@ -157,7 +163,9 @@ func (o *Operator) depth(ctx context.Context, url string) (waiting, delayed, inF
 	return counts[0], counts[1], counts[2], nil
 }
 
-func (o *Operator) attributes(ctx context.Context, url string, names ...types.QueueAttributeName) (map[string]string, error) {
+func (o *Operator) attributes(
+	ctx context.Context, url string, names ...types.QueueAttributeName,
+) (map[string]string, error) {
 	out, err := o.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
 	if err != nil {
 		return nil, fmt.Errorf("look at a queue: %w", err)
@@ -165,10 +173,12 @@ func (o *Operator) attributes(ctx context.Context, url string, names ...types.Qu
 	return out.Attributes, nil
 }
 
-// Letters shows up to so many dead letters of a queue, oldest first of those that SQS handed out, and tells how many there are
-// by SQS's count. It looks no further than that count, which may be a minute behind. It refuses with NOT_FOUND a queue that
-// there is not.
-func (o *Operator) Letters(ctx context.Context, name string, most int) (letters []consumer.DeadLetter, all int, err error) {
+// Letters shows up to so many dead letters of a queue, oldest first of those that SQS handed out, and tells how many
+// there are by SQS's count. It looks no further than that count, which may be a minute behind. It refuses with
+// NOT_FOUND a queue that there is not.
+func (o *Operator) Letters(
+	ctx context.Context, name string, most int,
+) (letters []consumer.DeadLetter, all int, err error) {
 	q, err := o.address(name)
 	if err != nil {
 		return nil, 0, err
@@ -216,12 +226,14 @@ func (o *Operator) receives(ctx context.Context, q Address) (int, error) {
 	return n, nil
 }
 
-// letterOf reads a message of a dead-letter queue. One that SQS moved has an attribute that says where from; what else it has
-// may be from an earlier death, after which it was redriven.
+// letterOf reads a message of a dead-letter queue. One that SQS moved has an attribute that says where from; what else
+// it has may be from an earlier death, after which it was redriven.
 func letterOf(m types.Message, maxReceives int) consumer.DeadLetter {
-	sent, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64) // SQS writes numbers
+	// SQS writes numbers
+	sent, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
 	letter := consumer.DeadLetter{
-		Message: messageOf(m), Reason: told(m, attributeReason), At: time.UnixMilli(sent).UTC(), Body: []byte(aws.ToString(m.Body)),
+		Message: messageOf(m), Reason: told(m, attributeReason), At: time.UnixMilli(sent).UTC(), Body: []byte(
+			aws.ToString(m.Body)),
 		Group: m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
 		Trace: m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)],
 		Moved: moved(m), Receives: maxReceives,
@@ -249,12 +261,14 @@ func told(m types.Message, attribute string) string {
 	return aws.ToString(m.MessageAttributes[attribute].StringValue)
 }
 
-// Replay sends a dead letter back to its queue and returns the id that it has there. It is sent first and discarded then: who
-// is stopped between the two leaves it twice, which its consumer is made for; to a FIFO queue, where its group is kept, it is
-// sent once within five minutes. It refuses with NOT_FOUND what is not among the letters that can be seen.
+// Replay sends a dead letter back to its queue and returns the id that it has there. It is sent first and discarded
+// then: who is stopped between the two leaves it twice, which its consumer is made for; to a FIFO queue, where its
+// group is kept, it is sent once within five minutes. It refuses with NOT_FOUND what is not among the letters that can
+// be seen.
 func (o *Operator) Replay(ctx context.Context, name, message string) (id string, err error) {
 	err = o.with(ctx, name, message, func(q Address, m types.Message) error {
-		again := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: m.Body, MessageAttributes: map[string]types.MessageAttributeValue{}}
+		again := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: m.Body,
+			MessageAttributes: map[string]types.MessageAttributeValue{}}
 		for attribute, value := range m.MessageAttributes {
 			if !slices.Contains([]string{attributeReason, attributeMessage, attributeReceives, attributeBuriedAt}, attribute) {
 				again.MessageAttributes[attribute] = value
@@ -276,20 +290,22 @@ func (o *Operator) Replay(ctx context.Context, name, message string) (id string,
 // Discard deletes a dead letter. It refuses as [Operator.Replay] does.
 func (o *Operator) Discard(ctx context.Context, name, message string) error {
 	return o.with(ctx, name, message, func(q Address, m types.Message) error {
-		o.log.InfoContext(ctx, "a dead letter is discarded", "queue", name, "message", message, "reason", told(m, attributeReason))
+		o.log.InfoContext(ctx, "a dead letter is discarded", "queue", name, "message", message, "reason",
+			told(m, attributeReason))
 		return o.delete(ctx, q, m)
 	})
 }
 
 func (o *Operator) delete(ctx context.Context, q Address, m types.Message) error {
-	if _, err := o.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.DeadLetters, ReceiptHandle: m.ReceiptHandle}); err != nil {
+	if _, err := o.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.DeadLetters,
+		ReceiptHandle: m.ReceiptHandle}); err != nil {
 		return fmt.Errorf("delete a dead letter: %w", err)
 	}
 	return nil
 }
 
-// with finds the dead letter of a message and does something with it while nobody else can see it. What it was looked for
-// among is given back, and so is the letter itself when that fails.
+// with finds the dead letter of a message and does something with it while nobody else can see it. What it was looked
+// for among is given back, and so is the letter itself when that fails.
 func (o *Operator) with(ctx context.Context, name, message string, do func(Address, types.Message) error) error {
 	q, err := o.address(name)
 	if err != nil {
@@ -303,9 +319,11 @@ func (o *Operator) with(ctx context.Context, name, message string, do func(Addre
 	}
 	at := slices.IndexFunc(held, is)
 	if at < 0 {
-		return registrar.Refuse(registrar.NotFound, message, "among the dead letters that can be seen now is none of this message").
+		return registrar.Refuse(registrar.NotFound, message, "among the dead letters that can be seen now is none of this "+
+			"message").
 			With("lookedAt", len(held)).
-			ClearedBy("trying again in half a minute, when somebody else looks at it now; when there are more dead letters than were looked at, dealing with those first")
+			ClearedBy("trying again in half a minute, when somebody else looks at it now; when there are more dead letters " +
+				"than were looked at, dealing with those first")
 	}
 	if err := do(q, held[at]); err != nil {
 		return err
@@ -314,9 +332,11 @@ func (o *Operator) with(ctx context.Context, name, message string, do func(Addre
 	return nil
 }
 
-// look takes dead letters, which are then to be given back, until there are no more, or so many, or one is found, or the time
-// for it is over.
-func (o *Operator) look(ctx context.Context, q Address, most int, found func(types.Message) bool) (held []types.Message, err error) {
+// look takes dead letters, which are then to be given back, until there are no more, or so many, or one is found, or
+// the time for it is over.
+func (o *Operator) look(
+	ctx context.Context, q Address, most int, found func(types.Message) bool,
+) (held []types.Message, err error) {
 	const all = "All"
 	for len(held) < most && timeLeft(ctx) > giveBackTime+wait {
 		out, err := o.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
@@ -360,10 +380,12 @@ func (o *Operator) giveBack(ctx context.Context, q Address, held []types.Message
 	for batch := range slices.Chunk(held, maxBatch) {
 		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(batch))
 		for i, m := range batch {
-			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle}
+			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(strconv.Itoa(i)),
+				ReceiptHandle: m.ReceiptHandle}
 		}
 		group.Go(func() error {
-			_, _ = o.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.DeadLetters, Entries: entries})
+			_, _ = o.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.DeadLetters,
+				Entries: entries})
 			return nil
 		})
 	}

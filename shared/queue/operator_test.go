@@ -38,7 +38,8 @@ func newOffice(t *testing.T, suffix string, attributes map[string]string) *offic
 	t.Helper()
 	o := &office{client: client(t)}
 	o.dead = create(t, o.client, "work-dead"+suffix, attributes)
-	with := map[string]string{"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:work-dead%s","maxReceiveCount":"%d"}`, suffix, receives)}
+	with := map[string]string{"RedrivePolicy": fmt.Sprintf(
+		`{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:work-dead%s","maxReceiveCount":"%d"}`, suffix, receives)}
 	for name, value := range attributes {
 		with[name] = value
 	}
@@ -91,7 +92,8 @@ func wantNotFound(t *testing.T, err error, lookedAt any) {
 func TestOperator_CountsWhatLiesInQueues(t *testing.T) {
 	o := newOffice(t, "", nil)
 	send := func(body string, delay int32) {
-		if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &o.url, MessageBody: &body, DelaySeconds: delay}); err != nil {
+		if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &o.url, MessageBody: &body,
+			DelaySeconds: delay}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,7 +107,8 @@ func TestOperator_CountsWhatLiesInQueues(t *testing.T) {
 	receive(t, o.client, o.dead) // somebody looks at them
 	o.bury(t, 3, "")
 	got, err := o.operator.Depths(t.Context())
-	if want := []consumer.Depth{{Queue: "work", Waiting: 2, Delayed: 1, InFlight: 1, Dead: 3}}; err != nil || !slices.Equal(got, want) {
+	if want := []consumer.Depth{{Queue: "work", Waiting: 2, Delayed: 1, InFlight: 1, Dead: 3}}; err != nil ||
+		!slices.Equal(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 }
@@ -115,7 +118,8 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 		o := newOffice(t, "", nil)
 		began := time.Now().UTC()
 		send := func(url, body string) {
-			if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body}); err != nil {
+			if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url,
+				MessageBody: &body}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -139,10 +143,12 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 			if err != nil || all != 3 || len(got) != 3 {
 				t.Fatalf("%d of %d letters, %v", len(got), all, err)
 			}
-			if l := got[0]; l.Message != killed || !l.Moved || l.Reason != "" || l.Receives != receives || !l.At.Equal(began) || string(l.Body) != "kills" {
+			if l := got[0]; l.Message != killed || !l.Moved || l.Reason != "" || l.Receives != receives ||
+				!l.At.Equal(began) || string(l.Body) != "kills" {
 				t.Errorf("what SQS moved: %+v", l)
 			}
-			if l := got[1]; l.Message != id(1) || l.Moved || l.Reason != "reason 1" || l.Receives != 2 || !l.At.Equal(began.Add(3*time.Minute)) || l.Trace != "Root=1" {
+			if l := got[1]; l.Message != id(1) || l.Moved || l.Reason != "reason 1" || l.Receives != 2 ||
+				!l.At.Equal(began.Add(3*time.Minute)) || l.Trace != "Root=1" {
 				t.Errorf("what was buried: %+v", l)
 			}
 			if l := got[2]; l.Moved || l.Reason != "" || l.Receives != 0 || string(l.Body) != "by hand" {
@@ -157,7 +163,8 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := o.client.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{
-			SourceArn: aws.String("arn:aws:sqs:us-east-1:000000000000:work-dead"), DestinationArn: aws.String("arn:aws:sqs:us-east-1:000000000000:work"),
+			SourceArn:      aws.String("arn:aws:sqs:us-east-1:000000000000:work-dead"),
+			DestinationArn: aws.String("arn:aws:sqs:us-east-1:000000000000:work"),
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -180,10 +187,12 @@ func TestOperator_ReplaysOneAndLeavesTheOthers(t *testing.T) {
 	for n := range 25 {
 		o.bury(t, n, "")
 	}
-	if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &o.dead, MessageBody: aws.String("b"), MessageAttributes: map[string]types.MessageAttributeValue{
-		"message": {DataType: aws.String("String"), StringValue: aws.String(id(99))}, "reason": {DataType: aws.String("String"), StringValue: aws.String("r")},
-		"own": {DataType: aws.String("Number"), StringValue: aws.String("7")},
-	}}); err != nil {
+	if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &o.dead, MessageBody: aws.String("b"),
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			"message": {DataType: aws.String("String"), StringValue: aws.String(id(99))},
+			"reason":  {DataType: aws.String("String"), StringValue: aws.String("r")},
+			"own":     {DataType: aws.String("Number"), StringValue: aws.String("7")},
+		}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range []int{17, 99} {
@@ -195,7 +204,8 @@ func TestOperator_ReplaysOneAndLeavesTheOthers(t *testing.T) {
 		if len(got) != 1 || *got[0].MessageId != as || as == "" {
 			t.Fatalf("message %d is sent back as %q: %+v", n, as, got)
 		}
-		if n == 17 && (*got[0].Body != "body 17" || len(got[0].MessageAttributes) != 0 || got[0].Attributes["AWSTraceHeader"] != "Root=1") {
+		if n == 17 && (*got[0].Body != "body 17" || len(got[0].MessageAttributes) != 0 ||
+			got[0].Attributes["AWSTraceHeader"] != "Root=1") {
 			t.Errorf("sent back: %q %v", *got[0].Body, got[0].MessageAttributes)
 		}
 		if n == 99 && (len(got[0].MessageAttributes) != 1 || *got[0].MessageAttributes["own"].StringValue != "7") {
@@ -221,7 +231,9 @@ func TestOperator_ReplaysOneAndLeavesTheOthers(t *testing.T) {
 // cut is a client whose deletions do not reach SQS.
 type cut struct{ *sqs.Client }
 
-func (cut) DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error) {
+func (cut) DeleteMessage(
+	context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options),
+) (*sqs.DeleteMessageOutput, error) {
 	return nil, errors.New("connection reset")
 }
 
@@ -302,8 +314,8 @@ func TestOperator_SeveralAtOnce(t *testing.T) {
 	})
 }
 
-// SQS has no random access: what lies behind a thousand, or behind the first of a group, or further than the time lasts, is
-// not found; and all that was looked at is visible again.
+// SQS has no random access: what lies behind a thousand, or behind the first of a group, or further than the time
+// lasts, is not found; and all that was looked at is visible again.
 func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, "", nil)
@@ -344,14 +356,17 @@ func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 }
 
 func TestOpenOperator_NamesWhatIsMissing(t *testing.T) {
-	env := map[string]string{"QUEUES": "imports,late-mail", "IMPORTS_QUEUE_URL": "u", "LATE_MAIL_DEAD_LETTER_QUEUE_URL": "u"}
+	env := map[string]string{"QUEUES": "imports,late-mail", "IMPORTS_QUEUE_URL": "u",
+		"LATE_MAIL_DEAD_LETTER_QUEUE_URL": "u"}
 	_, err := queue.OpenOperator(aws.Config{}, func(name string) string { return env[name] }, nil)
-	for _, part := range []string{"IMPORTS_DEAD_LETTER_QUEUE_URL is not set", "LATE_MAIL_QUEUE_URL is not set", "FEEDBACK_QUEUES is not set"} {
+	for _, part := range []string{"IMPORTS_DEAD_LETTER_QUEUE_URL is not set", "LATE_MAIL_QUEUE_URL is not set",
+		"FEEDBACK_QUEUES is not set"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v lacks %q", err, part)
 		}
 	}
-	if _, err := queue.OpenOperator(aws.Config{}, func(string) string { return "" }, nil); err == nil || !strings.Contains(err.Error(), "QUEUES is not set") {
+	if _, err := queue.OpenOperator(aws.Config{}, func(string) string { return "" }, nil); err == nil ||
+		!strings.Contains(err.Error(), "QUEUES is not set") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -360,7 +375,8 @@ func TestOperator_KnowsFeedback(t *testing.T) {
 	o := newOffice(t, "", nil)
 	o.bury(t, 1, "")
 	for _, feedback := range []bool{false, true} {
-		told := queue.NewOperator(o.client, o.log, queue.Address{Name: "work", URL: o.url, DeadLetters: o.dead, Feedback: feedback})
+		told := queue.NewOperator(o.client, o.log, queue.Address{Name: "work", URL: o.url, DeadLetters: o.dead,
+			Feedback: feedback})
 		letters, _, err := told.Letters(t.Context(), "work", 10)
 		if err != nil || len(letters) != 1 || letters[0].Feedback != feedback {
 			t.Errorf("of a queue that is told of mail (%t): %+v, %v", feedback, letters, err)

@@ -1,8 +1,8 @@
-// Package queue is SQS as Registrar uses it: events are sent to queues, consumers hide and bury their messages, and operators
-// look at dead letters.
+// Package queue is SQS as Registrar uses it: events are sent to queues, consumers hide and bury their messages, and
+// operators look at dead letters.
 //
-// It knows the AWS SDK and the domain's events in their envelope. Start with [Open], for a queue that a function sends to, and
-// [OpenConsumer], for the one that feeds it.
+// It knows the AWS SDK and the domain's events in their envelope. Start with [Open], for a queue that a function sends
+// to, and [OpenConsumer], for the one that feeds it.
 package queue
 
 import (
@@ -29,8 +29,10 @@ import (
 // Client is what this package needs of the SDK's client.
 type Client interface {
 	SendMessage(ctx context.Context, in *sqs.SendMessageInput, o ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-	SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, o ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
-	ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput, o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput,
+		o ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
+	ChangeMessageVisibility(ctx context.Context, in *sqs.ChangeMessageVisibilityInput,
+		o ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
 }
 
 // Queue is a queue to send to. It is safe for concurrent use.
@@ -62,8 +64,8 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-// SendEvents sends events, ten in a request, and tells for each why it was not sent; nil when all were. Parts of a batch that
-// SQS's own trouble kept back are sent once more. [registrar.ErrBusy] when that may pass.
+// SendEvents sends events, ten in a request, and tells for each why it was not sent; nil when all were. Parts of a
+// batch that SQS's own trouble kept back are sent once more. [registrar.ErrBusy] when that may pass.
 func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []error {
 	errs := make([]error, len(events))
 	failed := false
@@ -90,8 +92,8 @@ func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []erro
 	return errs
 }
 
-// nextBatch makes a batch of the first events, of ten and a mebibyte at most. An event that cannot be written is a batch of
-// its own, of nothing.
+// nextBatch makes a batch of the first events, of ten and a mebibyte at most. An event that cannot be written is a
+// batch of its own, of nothing.
 func (q *Queue) nextBatch(events []registrar.Event) (n int, entries []types.SendMessageBatchRequestEntry, err error) {
 	size := 0
 	for _, e := range events {
@@ -119,11 +121,13 @@ func traced(trace string) map[string]types.MessageSystemAttributeValue {
 		return nil
 	}
 	return map[string]types.MessageSystemAttributeValue{
-		string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"), StringValue: aws.String(trace)},
+		string(types.MessageSystemAttributeNameForSendsAWSTraceHeader): {DataType: aws.String("String"),
+			StringValue: aws.String(trace)},
 	}
 }
 
-// sendBatch sends entries, and once more those that failed by no fault of theirs. It tells why the others were not sent, by id.
+// sendBatch sends entries, and once more those that failed by no fault of theirs. It tells why the others were not
+// sent, by id.
 func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchRequestEntry) map[string]error {
 	if len(entries) == 0 {
 		return nil
@@ -160,8 +164,9 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 	return failed
 }
 
-// busyOr makes ErrBusy of an error that passes, as the SDK judges it, which tried again in vain: SQS is throttling, in trouble, or not
-// to be reached. Others last until somebody mends them: a queue that is not there, a right that is missing.
+// busyOr makes ErrBusy of an error that passes, as the SDK judges it, which tried again in vain: SQS is throttling, in
+// trouble, or not to be reached. Others last until somebody mends them: a queue that is not there, a right that is
+// missing.
 func busyOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary {
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
@@ -201,9 +206,9 @@ func NewConsumer(client Client, url, deadLetters string) *Consumer {
 	return &Consumer{Queue: Queue{client, url}, dead: deadLetters}
 }
 
-// OpenConsumer reads what a function must know of the queue that feeds it, and names every variable that is missing or wrong:
-// QUEUE_URL, DEAD_LETTER_QUEUE_URL, QUEUE_RECEIVES (the queue's maxReceiveCount), QUEUE_VISIBILITY (seconds). The settings
-// lack their claims.
+// OpenConsumer reads what a function must know of the queue that feeds it, and names every variable that is missing or
+// wrong: QUEUE_URL, DEAD_LETTER_QUEUE_URL, QUEUE_RECEIVES (the queue's maxReceiveCount), QUEUE_VISIBILITY (seconds).
+// The settings lack their claims.
 func OpenConsumer(sdk aws.Config, getenv func(string) string, log *slog.Logger) (consumer.Settings, error) {
 	var wrong []string
 	variable := func(name string) string {
@@ -225,7 +230,8 @@ func OpenConsumer(sdk aws.Config, getenv func(string) string, log *slog.Logger) 
 		return consumer.Settings{}, errors.New("configuration of the consumer: " + strings.Join(wrong, "; "))
 	}
 	return consumer.Settings{
-		Queue: NewConsumer(sqs.NewFromConfig(sdk), url, dead), Receives: receives, Visibility: time.Duration(visibility) * time.Second,
+		Queue: NewConsumer(sqs.NewFromConfig(sdk), url, dead), Receives: receives, Visibility: time.Duration(
+			visibility) * time.Second,
 		Clock: time.Now, NewID: uuid.NewString, Log: log,
 	}, nil
 }
@@ -258,7 +264,8 @@ func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) 
 	in := &sqs.SendMessageInput{
 		QueueUrl: &c.dead, MessageBody: aws.String(string(m.Body)), MessageSystemAttributes: traced(m.Trace),
 		MessageAttributes: map[string]types.MessageAttributeValue{
-			attributeReason: text(legible(reason)), attributeMessage: text(m.ID), attributeReceives: text(strconv.Itoa(m.Receives)),
+			attributeReason: text(legible(reason)), attributeMessage: text(m.ID), attributeReceives: text(
+				strconv.Itoa(m.Receives)),
 			attributeBuriedAt: text(time.Now().UTC().Format(time.RFC3339)),
 		},
 	}
@@ -269,8 +276,8 @@ func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) 
 	return nil
 }
 
-// inGroup puts a message to send into a group, if there is one. What has the id is sent once within five minutes, to a FIFO queue:
-// standard queues may have groups, and refuse ids (SQS API reference, SendMessage).
+// inGroup puts a message to send into a group, if there is one. What has the id is sent once within five minutes, to a
+// FIFO queue: standard queues may have groups, and refuse ids (SQS API reference, SendMessage).
 func inGroup(in *sqs.SendMessageInput, group, id string) {
 	if group == "" {
 		return

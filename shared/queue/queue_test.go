@@ -29,7 +29,8 @@ import (
 func client(t *testing.T) *sqs.Client {
 	t.Helper()
 	return sqs.New(sqs.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(local.New(local.Options{})),
+		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(
+			local.New(local.Options{})),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 1,
 	})
 }
@@ -64,7 +65,8 @@ func receive(t *testing.T, c *sqs.Client, url string) []types.Message {
 
 func event(n int, note string) registrar.Event {
 	return registrar.Event{
-		ID: registrar.EventID(fmt.Sprint("e", n)), Type: registrar.RegistrationEnrolled, Schema: 1, At: time.Unix(int64(n), 0).UTC(), Trace: "Root=1",
+		ID: registrar.EventID(fmt.Sprint("e", n)), Type: registrar.RegistrationEnrolled, Schema: 1, At: time.Unix(int64(n),
+			0).UTC(), Trace: "Root=1",
 		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Facts: registrar.Facts{"note": note},
 	}
 }
@@ -101,7 +103,9 @@ type flaky struct {
 	calls int
 }
 
-func (f *flaky) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, o ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+func (f *flaky) SendMessageBatch(
+	ctx context.Context, in *sqs.SendMessageBatchInput, o ...func(*sqs.Options),
+) (*sqs.SendMessageBatchOutput, error) {
 	f.calls++
 	var failed []types.BatchResultErrorEntry
 	let := in.Entries[:0:0]
@@ -118,7 +122,8 @@ func (f *flaky) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchIn
 	out := &sqs.SendMessageBatchOutput{}
 	if len(let) > 0 {
 		var err error
-		if out, err = f.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: in.QueueUrl, Entries: let}, o...); err != nil {
+		if out, err = f.Client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: in.QueueUrl, Entries: let},
+			o...); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +145,8 @@ func TestSendEvents_TellsWhichWereNotSent(t *testing.T) {
 		}
 		return nil
 	}}
-	errs := queue.New(f, url).SendEvents(t.Context(), []registrar.Event{event(0, ""), event(1, ""), event(2, ""), event(3, ""), event(4, "")})
+	errs := queue.New(f, url).SendEvents(t.Context(), []registrar.Event{event(0, ""), event(1, ""), event(2, ""),
+		event(3, ""), event(4, "")})
 	if len(errs) != 5 {
 		t.Fatalf("errors %v", errs)
 	}
@@ -163,7 +169,8 @@ func TestSendEvents_AnAnswerThatCannotBeReadIsOfAll(t *testing.T) {
 		}
 		return nil
 	}}
-	errs := queue.New(f, create(t, c, "events", nil)).SendEvents(t.Context(), []registrar.Event{event(0, ""), event(1, ""), event(2, "")})
+	errs := queue.New(f, create(t, c, "events", nil)).SendEvents(t.Context(), []registrar.Event{event(0, ""), event(1, ""),
+		event(2, "")})
 	for i := range 3 {
 		if len(errs) != 3 || errs[i] == nil {
 			t.Errorf("event %d: errors %v", i, errs)
@@ -218,15 +225,17 @@ func TestSendEvents_SaysWhatPasses(t *testing.T) {
 		body   string
 		busy   bool
 	}{
-		"throttled":            {status: http.StatusBadRequest, code: "RequestThrottled", busy: true},
-		"SQS is in trouble":    {status: http.StatusInternalServerError, code: "InternalFailure", busy: true},
-		"unavailable":          {status: http.StatusServiceUnavailable, busy: true},
-		"no answer":            {busy: true},
-		"the time is over":     {ctx: ended, status: http.StatusOK, busy: true},
-		"no right":             {status: http.StatusForbidden, code: "AccessDeniedException"},
-		"no queue":             {status: http.StatusBadRequest, code: "QueueDoesNotExist"},
-		"one failed for now":   {status: http.StatusOK, body: `{"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": false}]}`, busy: true},
-		"one failed by itself": {status: http.StatusOK, body: `{"Failed": [{"Id": "0", "Code": "InvalidMessageContents", "SenderFault": true}]}`},
+		"throttled":         {status: http.StatusBadRequest, code: "RequestThrottled", busy: true},
+		"SQS is in trouble": {status: http.StatusInternalServerError, code: "InternalFailure", busy: true},
+		"unavailable":       {status: http.StatusServiceUnavailable, busy: true},
+		"no answer":         {busy: true},
+		"the time is over":  {ctx: ended, status: http.StatusOK, busy: true},
+		"no right":          {status: http.StatusForbidden, code: "AccessDeniedException"},
+		"no queue":          {status: http.StatusBadRequest, code: "QueueDoesNotExist"},
+		"one failed for now": {status: http.StatusOK,
+			body: `{"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": false}]}`, busy: true},
+		"one failed by itself": {status: http.StatusOK,
+			body: `{"Failed": [{"Id": "0", "Code": "InvalidMessageContents", "SenderFault": true}]}`},
 	} {
 		handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
@@ -245,7 +254,8 @@ func TestSendEvents_SaysWhatPasses(t *testing.T) {
 		if c.ctx != nil {
 			ctx = c.ctx
 		}
-		errs := queue.New(sqs.New(options), "http://sqs.local/000000000000/q").SendEvents(ctx, []registrar.Event{event(0, "")})
+		errs := queue.New(sqs.New(options), "http://sqs.local/000000000000/q").SendEvents(ctx,
+			[]registrar.Event{event(0, "")})
 		if len(errs) != 1 || errs[0] == nil || errors.Is(errs[0], registrar.ErrBusy) != c.busy {
 			t.Errorf("%s: %v, want it to pass: %t", name, errs, c.busy)
 		}
@@ -256,11 +266,13 @@ func TestConsumer_HidesAndBuries(t *testing.T) {
 	c := client(t)
 	url, dead := create(t, c, "work", nil), create(t, c, "work-dead", nil)
 	q := queue.NewConsumer(c, url, dead)
-	if _, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("body")}); err != nil {
+	if _, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url,
+		MessageBody: aws.String("body")}); err != nil {
 		t.Fatal(err)
 	}
 	m := receive(t, c, url)[0]
-	taken := consumer.Message{ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: []byte(*m.Body), Receives: 4, Trace: "Root=1"}
+	taken := consumer.Message{ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: []byte(*m.Body), Receives: 4,
+		Trace: "Root=1"}
 	if err := q.Hide(t.Context(), taken, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +285,8 @@ func TestConsumer_HidesAndBuries(t *testing.T) {
 	}
 	letter := receive(t, c, dead)[0]
 	told := func(name string) string { return aws.ToString(letter.MessageAttributes[name].StringValue) }
-	if *letter.Body != "body" || !strings.HasPrefix(told("reason"), "bad   ") || len(told("reason")) > 2000 || told("message") != taken.ID ||
+	if *letter.Body != "body" || !strings.HasPrefix(told("reason"), "bad   ") || len(told("reason")) > 2000 ||
+		told("message") != taken.ID ||
 		told("receives") != "4" || letter.Attributes["AWSTraceHeader"] != "Root=1" {
 		t.Errorf("letter %q, attributes %v", *letter.Body, letter.MessageAttributes)
 	}
@@ -292,7 +305,8 @@ func TestConsumer_BuriesInTheGroup(t *testing.T) {
 		}
 	}
 	letters := receive(t, c, "http://sqs.local/000000000000/work-dead.fifo")
-	if len(letters) != 1 || letters[0].Attributes["MessageGroupId"] != "g" || *letters[0].MessageAttributes["reason"].StringValue != "unknown" {
+	if len(letters) != 1 || letters[0].Attributes["MessageGroupId"] != "g" ||
+		*letters[0].MessageAttributes["reason"].StringValue != "unknown" {
 		t.Errorf("letters %+v", letters)
 	}
 }
@@ -301,7 +315,8 @@ func TestConsumer_BuriesInTheGroup(t *testing.T) {
 func TestConsumer_BuriesInTheGroupOfAStandardQueue(t *testing.T) {
 	c := client(t)
 	dead := create(t, c, "work-dead", nil)
-	if err := queue.NewConsumer(c, create(t, c, "work", nil), dead).Bury(t.Context(), consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, "told"); err != nil {
+	if err := queue.NewConsumer(c, create(t, c, "work", nil), dead).Bury(t.Context(),
+		consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, "told"); err != nil {
 		t.Fatal(err)
 	}
 	if letters := receive(t, c, dead); len(letters) != 1 || letters[0].Attributes["MessageGroupId"] != "g" {
@@ -312,12 +327,14 @@ func TestConsumer_BuriesInTheGroupOfAStandardQueue(t *testing.T) {
 func TestOpenConsumer_NamesWhatIsMissing(t *testing.T) {
 	env := map[string]string{"QUEUE_URL": "u", "QUEUE_RECEIVES": "0", "QUEUE_VISIBILITY": "x"}
 	_, err := queue.OpenConsumer(aws.Config{}, func(name string) string { return env[name] }, nil)
-	for _, part := range []string{"DEAD_LETTER_QUEUE_URL is not set", "QUEUE_RECEIVES is no number", "QUEUE_VISIBILITY is no number"} {
+	for _, part := range []string{"DEAD_LETTER_QUEUE_URL is not set", "QUEUE_RECEIVES is no number",
+		"QUEUE_VISIBILITY is no number"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v lacks %q", err, part)
 		}
 	}
-	if _, err := queue.Open(aws.Config{}, func(string) string { return "" }, "late-mail"); err == nil || !strings.Contains(err.Error(), "LATE_MAIL_QUEUE_URL") {
+	if _, err := queue.Open(aws.Config{}, func(string) string { return "" }, "late-mail"); err == nil ||
+		!strings.Contains(err.Error(), "LATE_MAIL_QUEUE_URL") {
 		t.Errorf("error %v", err)
 	}
 }

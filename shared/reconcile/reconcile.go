@@ -17,9 +17,11 @@ import (
 // Store is what a reconciliation needs of the store. Reads that can be consistent cost half as much when they are not.
 type Store interface {
 	Terms(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Term], error)
-	TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
+	TermSections(ctx context.Context, term registrar.TermID,
+		page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
 	SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error)
-	Courses(ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest) (registrar.Page[registrar.Course], error)
+	Courses(ctx context.Context, filter registrar.CourseFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.Course], error)
 	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error)
 	StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error)
 	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error)
@@ -28,8 +30,8 @@ type Store interface {
 
 	// LatestReconciliation reads the one that began last; the zero one when none did.
 	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
-	// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch], and adds
-	// the differences.
+	// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch], and
+	// adds the differences.
 	SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error
 }
 
@@ -39,8 +41,8 @@ type Reconciler struct {
 	Clock registrar.Clock
 	NewID registrar.IDs
 	Log   *slog.Logger
-	// Settle is how long a difference has to last, without any count having moved, to be one. 0: ten seconds, which is more
-	// than an index lags unless something is wrong with it.
+	// Settle is how long a difference has to last, without any count having moved, to be one. 0: ten seconds, which is
+	// more than an index lags unless something is wrong with it.
 	Settle time.Duration
 	// Chunk is how many records are looked at between one keeping of the position and the next. 0: 500.
 	Chunk int
@@ -59,11 +61,13 @@ const (
 	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
 )
 
-// Run goes on with the latest reconciliation, or begins another if it is over or too old to go on with. When it is over and
-// so new that none is due at the given time, Run does nothing, unless it is to begin anew. It tells where the reconciliation
-// stands then, and how many differences this run found. It stops in time before the context's deadline; an error means that
-// it could not go on, and what it had kept so far stays.
-func (r Reconciler) Run(ctx context.Context, at time.Time, anew bool) (now registrar.Reconciliation, found int, err error) {
+// Run goes on with the latest reconciliation, or begins another if it is over or too old to go on with. When it is over
+// and so new that none is due at the given time, Run does nothing, unless it is to begin anew. It tells where the
+// reconciliation stands then, and how many differences this run found. It stops in time before the context's deadline;
+// an error means that it could not go on, and what it had kept so far stays.
+func (r Reconciler) Run(
+	ctx context.Context, at time.Time, anew bool,
+) (now registrar.Reconciliation, found int, err error) {
 	now, err = r.Store.LatestReconciliation(ctx)
 	if err != nil || now.Suffices(at) && !anew {
 		return now, 0, err
@@ -100,7 +104,8 @@ func (r Reconciler) Run(ctx context.Context, at time.Time, anew bool) (now regis
 		}
 		for i := range differences[:min(len(differences), max(0, toldOf-found))] {
 			d := differences[i]
-			r.Log.ErrorContext(ctx, "a count does not say what the records say", "record", d.Record.String(), "count", string(d.Count), "of", d.Of,
+			r.Log.ErrorContext(ctx, "a count does not say what the records say", "record", d.Record.String(), "count",
+				string(d.Count), "of", d.Of,
 				"kept", d.Kept, "derived", d.Derived)
 		}
 		now, found, longest = after, found+len(differences), max(longest, time.Since(began))
@@ -114,8 +119,8 @@ func timeFor(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= d)
 }
 
-// look looks at records, and again at those that differ until it is certain what is to be said of them. Unsettled are those of
-// which it never is.
+// look looks at records, and again at those that differ until it is certain what is to be said of them. Unsettled are
+// those of which it never is.
 func (r Reconciler) look(ctx context.Context, checks []check) (found []registrar.Difference, unsettled int, err error) {
 	told, err := sideBySide(ctx, checks, false)
 	if err != nil {
@@ -214,13 +219,15 @@ func (w *walk) kindOf(at registrar.Position) registrar.Kind {
 func (w *walk) next(ctx context.Context, at registrar.Position) (checks []check, next registrar.Position, err error) {
 	at.Kind = w.kindOf(at)
 	list := map[registrar.Kind]func(context.Context, registrar.Position) ([]check, registrar.Position, error){
-		registrar.KindSection: w.sections, registrar.KindCourse: w.courses, registrar.KindStudent: w.students, registrar.KindImport: w.imports,
+		registrar.KindSection: w.sections, registrar.KindCourse: w.courses, registrar.KindStudent: w.students,
+		registrar.KindImport: w.imports,
 	}[at.Kind]
 	if list == nil {
 		return nil, next, fmt.Errorf("there is no list of the kind %q", at.Kind)
 	}
 	checks, next, err = list(ctx, at)
-	if errors.Is(err, registrar.ErrBadCursor) && at.Cursor != "" { // the key that seals cursors is another: the list is begun anew
+	// the key that seals cursors is another: the list is begun anew
+	if errors.Is(err, registrar.ErrBadCursor) && at.Cursor != "" {
 		at.Cursor = ""
 		checks, next, err = list(ctx, at)
 	}
@@ -290,7 +297,8 @@ func (w *walk) sections(ctx context.Context, at registrar.Position) ([]check, re
 
 func (w *walk) courses(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
 	page, err := w.store.Courses(ctx, registrar.CourseFilter{}, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
-	return checksOf(page, func(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.Difference, error) {
+	return checksOf(page, func(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.Difference,
+		error) {
 		accounts, err := w.store.OfferingAccounts(ctx, course, consistent)
 		var all []registrar.Difference
 		for _, account := range accounts {
@@ -302,7 +310,8 @@ func (w *walk) courses(ctx context.Context, at registrar.Position) ([]check, reg
 
 func (w *walk) students(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
 	page, err := w.store.StudentIDs(ctx, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
-	return checksOf(page, func(ctx context.Context, student registrar.StudentID, consistent bool) ([]registrar.Difference, error) {
+	return checksOf(page, func(ctx context.Context, student registrar.StudentID, consistent bool) ([]registrar.Difference,
+		error) {
 		account, err := w.store.StudentAccount(ctx, student, consistent)
 		return account.Differences(), err
 	}), behind(at, page.Next), err
@@ -319,7 +328,9 @@ func (w *walk) imports(ctx context.Context, at registrar.Position) ([]check, reg
 	}), behind(at, page.Next), err
 }
 
-func checksOf[T any](page registrar.Page[T], look func(context.Context, T, bool) ([]registrar.Difference, error)) []check {
+func checksOf[T any](
+	page registrar.Page[T], look func(context.Context, T, bool) ([]registrar.Difference, error),
+) []check {
 	checks := make([]check, len(page.Items))
 	for i, one := range page.Items {
 		checks[i] = func(ctx context.Context, consistent bool) ([]registrar.Difference, error) {

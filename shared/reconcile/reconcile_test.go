@@ -41,8 +41,9 @@ type university struct {
 func open(t *testing.T, lag time.Duration, sections, students int) *university {
 	t.Helper()
 	client := dynamodb.New(dynamodb.Options{
-		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), BaseEndpoint: aws.String("http://dynamodb.local"),
-		HTTPClient: inprocess.Client(localdynamodb.New(localdynamodb.Options{IndexLag: lag, Now: time.Now})),
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		BaseEndpoint: aws.String("http://dynamodb.local"),
+		HTTPClient:   inprocess.Client(localdynamodb.New(localdynamodb.Options{IndexLag: lag, Now: time.Now})),
 	})
 	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition(table)); err != nil {
 		t.Fatal(err)
@@ -66,15 +67,18 @@ func open(t *testing.T, lag time.Duration, sections, students int) *university {
 }
 
 func (u *university) reconciler() reconcile.Reconciler {
-	return reconcile.Reconciler{Store: u.store, Chunk: 50, Clock: time.Now, NewID: u.NewID, Log: slog.New(slog.NewTextHandler(&u.log, nil))}
+	return reconcile.Reconciler{Store: u.store, Chunk: 50, Clock: time.Now, NewID: u.NewID,
+		Log: slog.New(slog.NewTextHandler(&u.log, nil))}
 }
 
 // spoil changes a number behind the store's back.
 func (u *university) spoil(pk, sk, attribute string, by int) {
 	u.T.Helper()
 	_, err := u.client.UpdateItem(u.T.Context(), &dynamodb.UpdateItemInput{
-		TableName: aws.String(table), UpdateExpression: aws.String("ADD #attribute :by"), ConditionExpression: aws.String("attribute_exists(PK)"),
-		Key:                      map[string]types.AttributeValue{"PK": &types.AttributeValueMemberS{Value: pk}, "SK": &types.AttributeValueMemberS{Value: sk}},
+		TableName: aws.String(table), UpdateExpression: aws.String("ADD #attribute :by"),
+		ConditionExpression: aws.String("attribute_exists(PK)"),
+		Key: map[string]types.AttributeValue{"PK": &types.AttributeValueMemberS{Value: pk},
+			"SK": &types.AttributeValueMemberS{Value: sk}},
 		ExpressionAttributeNames: map[string]string{"#attribute": attribute},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":by": &types.AttributeValueMemberN{Value: fmt.Sprint(by)},
@@ -95,9 +99,11 @@ func (u *university) bustle(ctx context.Context, done *sync.WaitGroup, students 
 				section := u.sections[random.IntN(len(u.sections))].ID
 				var err error
 				if random.IntN(2) == 0 {
-					_, err = desk.Enrol(ctx, registrar.EnrolRequest{Section: section, Student: u.students[n].ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
+					_, err = desk.Enrol(ctx, registrar.EnrolRequest{Section: section, Student: u.students[n].ID, At: u.Now()},
+						registrar.IdempotencyKey{}, nil)
 				} else {
-					_, err = desk.Drop(ctx, registrar.DropRequest{Section: section, Student: u.students[n].ID, At: u.Now()}, registrar.IdempotencyKey{}, nil)
+					_, err = desk.Drop(ctx, registrar.DropRequest{Section: section, Student: u.students[n].ID, At: u.Now()},
+						registrar.IdempotencyKey{}, nil)
 				}
 				var refusals registrar.Refusals
 				if err != nil && !errors.As(err, &refusals) && ctx.Err() == nil {
@@ -110,8 +116,8 @@ func (u *university) bustle(ctx context.Context, done *sync.WaitGroup, students 
 	}
 }
 
-// While the university works, its indexes lag and what is read is not of one moment, nothing is found that is not wrong; and
-// what is wrong is found nevertheless.
+// While the university works, its indexes lag and what is read is not of one moment, nothing is found that is not
+// wrong; and what is wrong is found nevertheless.
 func TestNothingIsFoundInAHealthyUniversityThatWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := open(t, 3*time.Second, 30, 60)
@@ -151,8 +157,8 @@ func TestNothingIsFoundInAHealthyUniversityThatWorks(t *testing.T) {
 	})
 }
 
-// A function's time ends long before the records do. Each run goes on where the one before stopped, and one that is killed
-// loses only what it had not kept.
+// A function's time ends long before the records do. Each run goes on where the one before stopped, and one that is
+// killed loses only what it had not kept.
 func TestAReconciliationGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := open(t, 0, 70, 120)
@@ -184,7 +190,8 @@ func TestAReconciliationGoesOn(t *testing.T) {
 			}
 			r, found = now, found+n
 		}
-		if want := (registrar.Checked{Sections: 70, Courses: 70, Students: 120}); r.Checked != want || !r.Ended() || r.Differences != 3 || found != 3 {
+		if want := (registrar.Checked{Sections: 70, Courses: 70, Students: 120}); r.Checked != want || !r.Ended() ||
+			r.Differences != 3 || found != 3 {
 			t.Errorf("after %d runs: %+v, %d found", runs, r, found)
 		}
 		if runs < 5 || killed == 0 {
@@ -219,7 +226,9 @@ type interrupted struct {
 	saves  int
 }
 
-func (i *interrupted) SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error {
+func (i *interrupted) SaveReconciliation(
+	ctx context.Context, r registrar.Reconciliation, found []registrar.Difference,
+) error {
 	time.Sleep(3 * time.Second)
 	if i.saves++; i.saves == i.after {
 		i.killed()
@@ -239,9 +248,11 @@ func TestAnotherKeyForCursorsBeginsAListAnew(t *testing.T) {
 		if err == nil || stopped.Position.Kind != registrar.KindStudent || stopped.Position.Cursor == "" {
 			t.Fatalf("stopped at %+v, %v", stopped.Position, err)
 		}
-		reconciler.Store = dynamo.New(u.client, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("another key of cursors")}, time.Now)
+		reconciler.Store = dynamo.New(u.client,
+			dynamo.Config{Table: table, CursorKey: registrar.NewSecret("another key of cursors")}, time.Now)
 		r, found, err := reconciler.Run(t.Context(), time.Now(), false)
-		if want := (registrar.Checked{Sections: 10, Courses: 10, Students: 120}); err != nil || found != 0 || r.ID != stopped.ID || r.Checked != want {
+		if want := (registrar.Checked{Sections: 10, Courses: 10, Students: 120}); err != nil || found != 0 ||
+			r.ID != stopped.ID || r.Checked != want {
 			t.Errorf("%+v, %d found, %v", r, found, err)
 		}
 	})

@@ -22,7 +22,8 @@ func (c Course) Code() string { return c.Subject + " " + c.Number }
 // SameFacts reports whether two courses state the same, whatever their ids and stamps.
 func (c Course) SameFacts(o Course) bool {
 	return c.Subject == o.Subject && c.Number == o.Number && c.Title == o.Title && c.Description == o.Description &&
-		c.Credits == o.Credits && c.School == o.School && c.Prerequisites == o.Prerequisites && slices.Equal(c.Requires, o.Requires)
+		c.Credits == o.Credits && c.School == o.School && c.Prerequisites == o.Prerequisites &&
+		slices.Equal(c.Requires, o.Requires)
 }
 
 // Validate checks the form of a course: [FieldErrors].

@@ -39,7 +39,8 @@ func (d Date) days() int {
 	return int(t.Unix() / 86400)
 }
 
-// ClockTime is a time of day on the campus clock, in minutes since midnight: 0 to 1440, where 1440 (24:00) can only end.
+// ClockTime is a time of day on the campus clock, in minutes since midnight: 0 to 1440, where 1440 (24:00) can only
+// end.
 type ClockTime int16
 
 // ParseClockTime reads "15:04", and "24:00" as the end of the day.

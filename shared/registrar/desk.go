@@ -13,8 +13,8 @@ var ErrStale = errors.New("the facts changed since they were read")
 // RegistrationStore is what enrolling and dropping need of the store.
 type RegistrationStore interface {
 	// RegistrationFacts reads what a decision about one student in one section needs, in one batch. It returns
-	// [*AnsweredBefore] when the key has an answer, a [*Refusal] with [IdempotencyMismatch] when the key belongs to another
-	// request, and one with [NotFound] when section or student do not exist.
+	// [*AnsweredBefore] when the key has an answer, a [*Refusal] with [IdempotencyMismatch] when the key belongs to
+	// another request, and one with [NotFound] when section or student do not exist.
 	RegistrationFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
 	// EnrolmentFacts is RegistrationFacts for whoever asks for a seat: it leaves the seats alone that were full a moment
 	// ago, and gives them as they were then: [FullAge] ago at most.
@@ -49,8 +49,8 @@ type Desk struct {
 // Reply renders the answer to a request from the registration that it made.
 type Reply func(Registration) ([]byte, error)
 
-// Enrol gives the student a seat, or returns [Refusals], [FieldErrors], [*AnsweredBefore], [ErrBusy], [ErrOutcomeUnknown] or
-// a failure.
+// Enrol gives the student a seat, or returns [Refusals], [FieldErrors], [*AnsweredBefore], [ErrBusy],
+// [ErrOutcomeUnknown] or a failure.
 func (d Desk) Enrol(ctx context.Context, r EnrolRequest, key IdempotencyKey, reply Reply) (Registration, error) {
 	var term TermID
 	read := func(ctx context.Context) (EnrolFacts, error) {
@@ -80,8 +80,8 @@ func (d Desk) Drop(ctx context.Context, r DropRequest, key IdempotencyKey, reply
 	})
 }
 
-// audited hands refusals to the audit before they are told. When that fails, nothing is refused: the caller gets the audit's
-// error, and may ask again when it is [ErrBusy].
+// audited hands refusals to the audit before they are told. When that fails, nothing is refused: the caller gets the
+// audit's error, and may ask again when it is [ErrBusy].
 func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event) error {
 	var all Refusals
 	var one *Refusal

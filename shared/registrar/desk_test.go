@@ -12,7 +12,9 @@ import (
 // refusing is a store for which nothing exists.
 type refusing struct{ registrar.RegistrationStore }
 
-func (refusing) RegistrationFacts(context.Context, registrar.SectionID, registrar.StudentID, registrar.IdempotencyKey) (registrar.EnrolFacts, error) {
+func (refusing) RegistrationFacts(
+	context.Context, registrar.SectionID, registrar.StudentID, registrar.IdempotencyKey,
+) (registrar.EnrolFacts, error) {
 	return registrar.EnrolFacts{}, registrar.Refuse(registrar.NotFound, "s", "there is no such section")
 }
 
@@ -42,7 +44,8 @@ func TestDesk_TellsNoRefusalThatIsNotAudited(t *testing.T) {
 		_, enrol := d.Enrol(t.Context(), registrar.EnrolRequest{}, registrar.IdempotencyKey{}, nil)
 		_, drop := d.Drop(t.Context(), registrar.DropRequest{}, registrar.IdempotencyKey{}, nil)
 		for _, err := range []error{enrol, drop} {
-			if registrar.IsRefusal(err, registrar.NotFound) != c.refused || errors.Is(err, registrar.ErrBusy) != c.busy || !errors.Is(err, c.audit) && c.audit != nil {
+			if registrar.IsRefusal(err, registrar.NotFound) != c.refused ||
+				errors.Is(err, registrar.ErrBusy) != c.busy || !errors.Is(err, c.audit) && c.audit != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

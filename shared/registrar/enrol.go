@@ -45,11 +45,13 @@ type RegistrationChange struct {
 func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, error) {
 	subject := string(r.Section)
 	if f.Registration.State.Live() || f.Record.Holds(r.Section) {
-		return RegistrationChange{}, Refusals{Refuse(AlreadyEnrolled, subject, "the student is enrolled in this section already")}
+		return RegistrationChange{}, Refusals{Refuse(AlreadyEnrolled, subject,
+			"the student is enrolled in this section already")}
 	}
 	var no Refusals
 	if !f.Student.Active {
-		no = append(no, Refuse(StateForbids, string(r.Student), "the student is not active").ClearedBy("the registrar's office"))
+		no = append(no, Refuse(StateForbids, string(r.Student),
+			"the student is not active").ClearedBy("the registrar's office"))
 	}
 	if !f.Term.Open(r.At) {
 		no = append(no, windowClosed(f.Term, r.At))
@@ -66,7 +68,8 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 		credits = *r.Credits
 	}
 	if !f.Section.Credits.Contains(credits) {
-		return RegistrationChange{}, FieldErrors{{Field: "credits", Code: FieldOutOfRange, Detail: "the section cannot be taken for this many credits"}}
+		return RegistrationChange{}, FieldErrors{{Field: "credits", Code: FieldOutOfRange,
+			Detail: "the section cannot be taken for this many credits"}}
 	}
 	for _, h := range f.Record.Holdings {
 		if h.Course == f.Section.Course && h.Component == f.Section.Component {

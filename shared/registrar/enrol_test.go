@@ -42,7 +42,8 @@ func TestDecideEnrol_Enrols(t *testing.T) {
 		t.Fatal(err)
 	}
 	reg := change.Registration
-	if reg.State != registrar.Enrolled || reg.Attempt != 1 || reg.Version != 1 || reg.Credits != 400 || !reg.EnrolledAt.Equal(now) {
+	if reg.State != registrar.Enrolled || reg.Attempt != 1 || reg.Version != 1 || reg.Credits != 400 ||
+		!reg.EnrolledAt.Equal(now) {
 		t.Errorf("registration = %+v", reg)
 	}
 	if change.SeatDelta != -1 || !change.Record.Holds("s") || change.Event.Type != registrar.RegistrationEnrolled {
@@ -94,8 +95,8 @@ func TestDecideEnrol_Refuses(t *testing.T) {
 	}
 }
 
-// Any sequence of enrolments and drops, each decided on what the one before left, keeps the account of seats equal to the
-// registrations, the schedule free of clashes and the load within the limit.
+// Any sequence of enrolments and drops, each decided on what the one before left, keeps the account of seats equal to
+// the registrations, the schedule free of clashes and the load within the limit.
 func TestDecide_KeepsInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const sections, students = 4, 5

@@ -64,7 +64,8 @@ func (k Kind) Deleted() EventType { return EventType(k + ".deleted") }
 
 // EventTypes are all types of events, in order.
 func EventTypes() []EventType {
-	types := []EventType{RegistrationEnrolled, RegistrationDropped, RegistrationRefused, ImportEnded, MailResolved, MailPreferencesChanged}
+	types := []EventType{RegistrationEnrolled, RegistrationDropped, RegistrationRefused, ImportEnded, MailResolved,
+		MailPreferencesChanged}
 	for _, k := range Kinds() {
 		types = append(types, k.Created(), k.Updated(), k.Deleted())
 	}
@@ -81,8 +82,8 @@ type Record struct {
 // String writes "section/0198c0a4-…".
 func (r Record) String() string { return string(r.Kind) + "/" + r.ID }
 
-// Facts are what an event says beyond its head: text, int64 or []string by name. They never hold a person's name, address
-// or number, so that events may be kept for good and be read in a log.
+// Facts are what an event says beyond its head: text, int64 or []string by name. They never hold a person's name,
+// address or number, so that events may be kept for good and be read in a log.
 type Facts map[string]any
 
 // Event tells consumers that something happened. It is stored in the transaction that made it happen, and nowhere else
@@ -107,8 +108,8 @@ type Event struct {
 	Facts   Facts
 }
 
-// Audited tells whether the event is kept for good. Others, which only say how work went that stands on record elsewhere, go
-// when nobody is going to publish them again.
+// Audited tells whether the event is kept for good. Others, which only say how work went that stands on record
+// elsewhere, go when nobody is going to publish them again.
 func (e Event) Audited() bool { return e.Type != ImportEnded }
 
 // Text gives the fact of that name; empty when there is no such text.
@@ -160,15 +161,16 @@ type RegistrationFacts struct {
 	Credits Credits
 }
 
-// Registration reads the facts of an event of a registration; an error when it is of another type, or when a fact is missing or
-// is none of its kind: it would be read as none, or as 0.
+// Registration reads the facts of an event of a registration; an error when it is of another type, or when a fact is
+// missing or is none of its kind: it would be read as none, or as 0.
 func (e Event) Registration() (RegistrationFacts, error) {
 	if e.Type != RegistrationEnrolled && e.Type != RegistrationDropped {
 		return RegistrationFacts{}, fmt.Errorf("event %s of type %s is not of a registration", e.ID, e.Type)
 	}
 	r := factReader{event: e}
 	f := RegistrationFacts{
-		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.text(factTerm)), Course: CourseID(r.text(factCourse)),
+		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.text(factTerm)), Course: CourseID(
+			r.text(factCourse)),
 		CRN: r.text(factCRN), State: RegistrationState(r.text(factState)),
 		Attempt: int(r.count(factAttempt)), Credits: Credits(r.count(factCredits)),
 	}
@@ -230,9 +232,12 @@ func registrationEvent(kind EventType, reg Registration, actor Actor, at time.Ti
 	}
 }
 
-// RefusedEvent is what the audit keeps of an attempt that was refused. Its codes and their evidence say why; domain.md §9 asks
-// for one event an attempt. The term is empty where nobody knows it, as when there is no such section.
-func RefusedEvent(attempt string, term TermID, section SectionID, student StudentID, actor Actor, at time.Time, refusals Refusals, newID IDs) Event {
+// RefusedEvent is what the audit keeps of an attempt that was refused. Its codes and their evidence say why; domain.md
+// §9 asks for one event an attempt. The term is empty where nobody knows it, as when there is no such section.
+func RefusedEvent(
+	attempt string, term TermID, section SectionID, student StudentID, actor Actor, at time.Time, refusals Refusals,
+	newID IDs,
+) Event {
 	codes, evidence := make([]string, len(refusals)), []string{}
 	for i, r := range refusals {
 		codes[i] = string(r.Code)
@@ -262,9 +267,11 @@ func (e Event) Codes() []Code {
 	return codes
 }
 
-// RecordEvent is what the creation, a change or the deletion of a record tells: which fields changed, not what they say.
+// RecordEvent is what the creation, a change or the deletion of a record tells: which fields changed, not what they
+// say.
 func RecordEvent(kind EventType, record Record, version Version, at time.Time, changed []string, newID IDs) Event {
-	e := Event{ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Record: record, Version: version, Facts: Facts{}}
+	e := Event{ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Record: record, Version: version,
+		Facts: Facts{}}
 	if record.Kind == KindStudent {
 		e.Student = StudentID(record.ID)
 	}
@@ -294,7 +301,8 @@ func (e Event) Import() (ImportFacts, error) {
 	r := factReader{event: e}
 	f := ImportFacts{
 		ID: ImportID(e.Record.ID), Kind: ImportKind(r.text(factKind)), State: ImportState(r.text(factState)),
-		Rows: ImportRows{Read: int(r.count(factRead)), Applied: int(r.count(factApplied)), Refused: int(r.count(factRefused))},
+		Rows: ImportRows{Read: int(r.count(factRead)), Applied: int(r.count(factApplied)),
+			Refused: int(r.count(factRefused))},
 	}
 	term, ok := e.Facts[factTerm].(string) // empty for kinds that belong to no term
 	if f.Term = TermID(term); !ok {
@@ -312,7 +320,8 @@ func (e Event) Import() (ImportFacts, error) {
 // ImportEvent is what the end of an import tells.
 func ImportEvent(im Import, newID IDs) Event {
 	return Event{
-		ID: EventID(newID()), Type: ImportEnded, Schema: 1, At: im.UpdatedAt, Record: Record{Kind: KindImport, ID: string(im.ID)}, Version: im.Version,
+		ID: EventID(newID()), Type: ImportEnded, Schema: 1, At: im.UpdatedAt, Record: Record{Kind: KindImport,
+			ID: string(im.ID)}, Version: im.Version,
 		Facts: Facts{
 			factKind: string(im.Kind), factTerm: string(im.Term), factState: string(im.State),
 			factRead: int64(im.Rows.Read), factApplied: int64(im.Rows.Applied), factRefused: int64(im.Rows.Refused),

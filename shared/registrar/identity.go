@@ -2,8 +2,8 @@ package registrar
 
 import "time"
 
-// Each record has a sortable id (UUIDv7, RFC 9562), so that paging by id is paging by time of creation. The types keep a
-// student's id from standing where a section's belongs.
+// Each record has a sortable id (UUIDv7, RFC 9562), so that paging by id is paging by time of creation. The types keep
+// a student's id from standing where a section's belongs.
 type (
 	// TermID identifies a term, for example "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11".
 	TermID string
@@ -47,8 +47,8 @@ func (s Stamp) Next(at time.Time) Stamp {
 	return s
 }
 
-// Instant is the form in which times are kept: UTC and whole milliseconds, so that what was stored and what is read back
-// compare equal.
+// Instant is the form in which times are kept: UTC and whole milliseconds, so that what was stored and what is read
+// back compare equal.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // IDs makes new ids. The clock and the random source behind it are the adapter's.

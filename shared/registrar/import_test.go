@@ -11,7 +11,8 @@ import (
 func TestSweepOfImports(t *testing.T) {
 	made := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 	of := func(state registrar.ImportState, resent int, changed time.Duration) registrar.Import {
-		return registrar.Import{ID: "m", State: state, Resent: resent, Stamp: registrar.Stamp{Version: 7, CreatedAt: made, UpdatedAt: made.Add(changed)}}
+		return registrar.Import{ID: "m", State: state, Resent: resent, Stamp: registrar.Stamp{Version: 7, CreatedAt: made,
+			UpdatedAt: made.Add(changed)}}
 	}
 	const window = registrar.UploadTime + 6*time.Hour
 	for what, c := range map[string]struct {
@@ -22,16 +23,26 @@ func TestSweepOfImports(t *testing.T) {
 		resend bool
 		same   bool
 	}{
-		"waiting, address still good":       {im: of(registrar.ImportWaiting, 0, 0), after: registrar.UploadTime, want: registrar.ImportWaiting, same: true},
-		"waiting, its message in the queue": {im: of(registrar.ImportWaiting, 0, 0), after: window, want: registrar.ImportWaiting, same: true},
-		"waiting for ever":                  {im: of(registrar.ImportWaiting, 0, 0), after: window + 1, want: registrar.ImportFailed},
-		"running":                           {im: of(registrar.ImportRunning, 0, time.Hour), after: time.Hour + 20*time.Minute, want: registrar.ImportRunning, same: true},
-		"running, old, with progress":       {im: of(registrar.ImportRunning, 0, 48*time.Hour), after: 48*time.Hour + time.Minute, want: registrar.ImportRunning, same: true},
-		"running, nobody at it":             {im: of(registrar.ImportRunning, 0, time.Hour), after: time.Hour + 20*time.Minute + 1, want: registrar.ImportRunning, resent: 1, resend: true},
-		"running, resent twice":             {im: of(registrar.ImportRunning, 2, 0), after: time.Hour, want: registrar.ImportRunning, resent: 3, resend: true},
-		"running, resent often enough":      {im: of(registrar.ImportRunning, 3, 0), after: time.Hour, want: registrar.ImportFailed, resent: 3},
-		"finished":                          {im: of(registrar.ImportFinished, 1, 0), after: 99 * time.Hour, want: registrar.ImportFinished, resent: 1, same: true},
-		"failed":                            {im: of(registrar.ImportFailed, 0, 0), after: 99 * time.Hour, want: registrar.ImportFailed, same: true},
+		"waiting, address still good": {im: of(registrar.ImportWaiting, 0, 0), after: registrar.UploadTime,
+			want: registrar.ImportWaiting, same: true},
+		"waiting, its message in the queue": {im: of(registrar.ImportWaiting, 0, 0), after: window,
+			want: registrar.ImportWaiting, same: true},
+		"waiting for ever": {im: of(registrar.ImportWaiting, 0, 0), after: window + 1,
+			want: registrar.ImportFailed},
+		"running": {im: of(registrar.ImportRunning, 0, time.Hour), after: time.Hour +
+			20*time.Minute, want: registrar.ImportRunning, same: true},
+		"running, old, with progress": {im: of(registrar.ImportRunning, 0, 48*time.Hour), after: 48*time.Hour +
+			time.Minute, want: registrar.ImportRunning, same: true},
+		"running, nobody at it": {im: of(registrar.ImportRunning, 0, time.Hour), after: time.Hour +
+			20*time.Minute + 1, want: registrar.ImportRunning, resent: 1, resend: true},
+		"running, resent twice": {im: of(registrar.ImportRunning, 2, 0), after: time.Hour,
+			want: registrar.ImportRunning, resent: 3, resend: true},
+		"running, resent often enough": {im: of(registrar.ImportRunning, 3, 0), after: time.Hour,
+			want: registrar.ImportFailed, resent: 3},
+		"finished": {im: of(registrar.ImportFinished, 1, 0), after: 99 * time.Hour,
+			want: registrar.ImportFinished, resent: 1, same: true},
+		"failed": {im: of(registrar.ImportFailed, 0, 0), after: 99 * time.Hour,
+			want: registrar.ImportFailed, same: true},
 	} {
 		now := made.Add(c.after)
 		got, resend := c.im.Sweep(now)

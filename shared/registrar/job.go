@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Job is what is kept of work that a schedule starts: up to when it is done, and who is at it. A schedule starts a run at
-// least once for each due time and may start two side by side, and a run may be killed. So each asks first ([Job.Begin]), and
-// tells when its work is done ([Job.Finish]); what it keeps in between is written over the version that it read.
+// Job is what is kept of work that a schedule starts: up to when it is done, and who is at it. A schedule starts a run
+// at least once for each due time and may start two side by side, and a run may be killed. So each asks first
+// ([Job.Begin]), and tells when its work is done ([Job.Finish]); what it keeps in between is written over the version
+// that it read.
 type Job struct {
 	Name    string    // the function's, for example "imports-sweep"
 	Done    time.Time // the newest due time whose work is done; zero: none is
@@ -20,8 +21,8 @@ type Job struct {
 type JobRun struct {
 	Due   time.Time // for which it was started
 	Token string    // names the run, and no other
-	// Until ends the time in which the work is this run's. A run that ended has it in the past, and one that was killed gives
-	// way when it is over: it must lie beyond the end of the function's own time.
+	// Until ends the time in which the work is this run's. A run that ended has it in the past, and one that was killed
+	// gives way when it is over: it must lie beyond the end of the function's own time.
 	Until time.Time
 }
 
@@ -44,8 +45,8 @@ func (e *JobTakenError) Error() string {
 	return "another run is at the work, at the latest until " + e.Until.Format(time.RFC3339)
 }
 
-// Begin gives the work to a run, whatever due times went by since it was done. It returns [ErrJobDone], [ErrJobNotDue] or
-// [*JobTakenError] when there is nothing for the run to do.
+// Begin gives the work to a run, whatever due times went by since it was done. It returns [ErrJobDone], [ErrJobNotDue]
+// or [*JobTakenError] when there is nothing for the run to do.
 func (j Job) Begin(r JobRun, now time.Time) (Job, error) {
 	switch {
 	case r.Due.After(now.Add(dueTolerance)):

@@ -12,25 +12,38 @@ import (
 func TestAJobIsBegunOnce(t *testing.T) {
 	nine := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 	at := func(minute int) time.Time { return nine.Add(time.Duration(minute) * time.Minute) }
-	running := registrar.Job{Name: "j", Done: at(0), Run: registrar.JobRun{Due: at(15), Token: "a", Until: at(30)}, Version: 3}
+	running := registrar.Job{Name: "j", Done: at(0), Run: registrar.JobRun{Due: at(15), Token: "a", Until: at(30)},
+		Version: 3}
 	for what, c := range map[string]struct {
 		job  registrar.Job
 		run  registrar.JobRun
 		now  time.Time
 		want error // nil: it begins
 	}{
-		"the first run of all":                      {registrar.Job{Name: "j"}, registrar.JobRun{Due: at(0), Token: "a", Until: at(15)}, at(0), nil},
-		"the next due time":                         {registrar.Job{Done: at(0), Version: 2}, registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(15), nil},
-		"a due time after a pause":                  {registrar.Job{Done: at(0), Version: 2}, registrar.JobRun{Due: at(900), Token: "b", Until: at(930)}, at(900), nil},
-		"the same due time again":                   {registrar.Job{Done: at(15), Version: 2}, registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(16), registrar.ErrJobDone},
-		"an earlier due time, delivered late":       {registrar.Job{Done: at(15), Version: 2}, registrar.JobRun{Due: at(0), Token: "b", Until: at(30)}, at(16), registrar.ErrJobDone},
-		"two at once":                               {running, registrar.JobRun{Due: at(15), Token: "b", Until: at(31)}, at(16), &registrar.JobTakenError{Until: at(30)}},
-		"the next while one is still at it":         {running, registrar.JobRun{Due: at(30), Token: "b", Until: at(45)}, at(30).Add(-time.Millisecond), &registrar.JobTakenError{Until: at(30)}},
-		"after one that was killed":                 {running, registrar.JobRun{Due: at(15), Token: "b", Until: at(45)}, at(30), nil},
-		"our own, whose answer was lost":            {running, registrar.JobRun{Due: at(15), Token: "a", Until: at(30)}, at(15), nil},
-		"a clock that is a little late":             {registrar.Job{}, registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(14), nil},
-		"a due time that has not come":              {registrar.Job{}, registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(13), registrar.ErrJobNotDue},
-		"a due time that has not come, and is done": {registrar.Job{Done: at(20)}, registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(13), registrar.ErrJobNotDue},
+		"the first run of all": {registrar.Job{Name: "j"}, registrar.JobRun{Due: at(0), Token: "a",
+			Until: at(15)}, at(0), nil},
+		"the next due time": {registrar.Job{Done: at(0), Version: 2},
+			registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(15), nil},
+		"a due time after a pause": {registrar.Job{Done: at(0), Version: 2}, registrar.JobRun{Due: at(900),
+			Token: "b", Until: at(930)}, at(900), nil},
+		"the same due time again": {registrar.Job{Done: at(15), Version: 2},
+			registrar.JobRun{Due: at(15), Token: "b", Until: at(30)}, at(16), registrar.ErrJobDone},
+		"an earlier due time, delivered late": {registrar.Job{Done: at(15), Version: 2},
+			registrar.JobRun{Due: at(0), Token: "b", Until: at(30)}, at(16), registrar.ErrJobDone},
+		"two at once": {running, registrar.JobRun{Due: at(15), Token: "b", Until: at(31)},
+			at(16), &registrar.JobTakenError{Until: at(30)}},
+		"the next while one is still at it": {running, registrar.JobRun{Due: at(30), Token: "b", Until: at(45)},
+			at(30).Add(-time.Millisecond), &registrar.JobTakenError{Until: at(30)}},
+		"after one that was killed": {running, registrar.JobRun{Due: at(15), Token: "b", Until: at(45)},
+			at(30), nil},
+		"our own, whose answer was lost": {running, registrar.JobRun{Due: at(15), Token: "a", Until: at(30)},
+			at(15), nil},
+		"a clock that is a little late": {registrar.Job{}, registrar.JobRun{Due: at(15), Token: "b",
+			Until: at(30)}, at(14), nil},
+		"a due time that has not come": {registrar.Job{}, registrar.JobRun{Due: at(15), Token: "b",
+			Until: at(30)}, at(13), registrar.ErrJobNotDue},
+		"a due time that has not come, and is done": {registrar.Job{Done: at(20)}, registrar.JobRun{Due: at(15), Token: "b",
+			Until: at(30)}, at(13), registrar.ErrJobNotDue},
 	} {
 		got, err := c.job.Begin(c.run, c.now)
 		var taken, wanted *registrar.JobTakenError
@@ -64,7 +77,8 @@ func TestAJobEnds(t *testing.T) {
 	if !done.Done.Equal(nine) || !done.Run.Until.Equal(later) || done.Version != 2 {
 		t.Errorf("done: %+v", done)
 	}
-	if _, err := done.Begin(registrar.JobRun{Due: nine, Token: "b", Until: run.Until}, later); !errors.Is(err, registrar.ErrJobDone) {
+	if _, err := done.Begin(registrar.JobRun{Due: nine, Token: "b", Until: run.Until}, later); !errors.Is(err,
+		registrar.ErrJobDone) {
 		t.Errorf("begin again: %v", err)
 	}
 	abandoned := j.Abandon(later)

@@ -23,8 +23,8 @@ func MailKinds() []MailKind {
 	return []MailKind{MailRegistrationMade, MailRegistrationDropped, MailImportFinished}
 }
 
-// Recipient is whom a mail is for, as keys and tokens say it: "student:" and an id, or "address:" and an [AddressHash] for a
-// person of whom there is no record.
+// Recipient is whom a mail is for, as keys and tokens say it: "student:" and an id, or "address:" and an [AddressHash]
+// for a person of whom there is no record.
 type Recipient string
 
 // OfStudent is the student as a recipient.
@@ -56,15 +56,15 @@ func (r Recipient) Address() (AddressHash, bool) {
 // keeps addresses out of keys, logs and tokens; whoever guesses an address can compute it, so it is no secret.
 type AddressHash string
 
-// HashAddress makes the hash. The case of an address does not matter: RFC 5321 section 2.4 lets a mailbox's name depend on
-// it, and no provider's does.
+// HashAddress makes the hash. The case of an address does not matter: RFC 5321 section 2.4 lets a mailbox's name depend
+// on it, and no provider's does.
 func HashAddress(address string) AddressHash {
 	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(address))))
 	return AddressHash(hex.EncodeToString(sum[:]))
 }
 
-// MailPreferences are what kinds of mail a person does not want. Who never said gets all: such preferences have version 1,
-// and are not stored.
+// MailPreferences are what kinds of mail a person does not want. Who never said gets all: such preferences have version
+// 1, and are not stored.
 type MailPreferences struct {
 	Recipient Recipient
 	Off       []MailKind // each once
@@ -112,8 +112,8 @@ func ValidateAddress(field, address string) error {
 	return fe.OrNil()
 }
 
-// Suppression says why an address gets no mail any more: its provider refused one for good, or its reader complained of one.
-// To go on sending there would cost all mail its reputation (Amazon SES developer guide, "Understanding bounces").
+// Suppression says why an address gets no mail any more: its provider refused one for good, or its reader complained of
+// one. To go on sending there would cost all mail its reputation (Amazon SES developer guide, "Understanding bounces").
 type Suppression struct {
 	Address  AddressHash
 	Reason   SuppressionReason
@@ -133,8 +133,8 @@ const (
 // MailState is where the record of a mail stands.
 type MailState string
 
-// The states of a mail. A mail is CLAIMED before it is handed over; what becomes of it then is written down. A claim that
-// was not settled in its time counts as UNKNOWN: whoever held it may have handed the mail over, or not.
+// The states of a mail. A mail is CLAIMED before it is handed over; what becomes of it then is written down. A claim
+// that was not settled in its time counts as UNKNOWN: whoever held it may have handed the mail over, or not.
 const (
 	MailClaimed    MailState = "CLAIMED"
 	MailSent       MailState = "SENT"       // the provider took it
@@ -167,8 +167,8 @@ type Mail struct {
 	Stamp
 }
 
-// MailOf begins the record of the mail of an event, to a person, of a kind. The id is a UUID of version 8 (RFC 9562 section
-// 5.8), made of the SHA-256 of the three, so that whoever handles the event again finds the record.
+// MailOf begins the record of the mail of an event, to a person, of a kind. The id is a UUID of version 8 (RFC 9562
+// section 5.8), made of the SHA-256 of the three, so that whoever handles the event again finds the record.
 func MailOf(event EventID, recipient Recipient, kind MailKind) Mail {
 	sum := sha256.Sum256([]byte(string(event) + "\n" + string(recipient) + "\n" + string(kind)))
 	id := sum[:16]

@@ -2,12 +2,12 @@ package registrar
 
 import "fmt"
 
-// Personal is what tells who somebody is: a name, an e-mail address, a student number. It masks itself wherever it is printed,
-// logged or written as JSON; string(p) is the text, for the places that have to have it: the store and the answers to those
-// who may see it.
+// Personal is what tells who somebody is: a name, an e-mail address, a student number. It masks itself wherever it is
+// printed, logged or written as JSON; string(p) is the text, for the places that have to have it: the store and the
+// answers to those who may see it.
 //
-// Package fmt cannot ask a value in an unexported field to mask itself, nor encoding/json a map's key of a text's kind: keep it
-// in exported fields, and make it no key.
+// Package fmt cannot ask a value in an unexported field to mask itself, nor encoding/json a map's key of a text's kind:
+// keep it in exported fields, and make it no key.
 type Personal string
 
 const masked, secret = "[personal]", "[secret]"

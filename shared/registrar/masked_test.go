@@ -33,11 +33,13 @@ func TestPersonalAndSecretMaskThemselves(t *testing.T) {
 	}
 	check := func(how, text string) {
 		t.Helper()
-		if strings.Contains(text, revealed) || strings.Contains(text, fmt.Sprintf("%x", revealed)) || strings.Contains(text, fmt.Sprintf("%X", revealed)) {
+		if strings.Contains(text, revealed) || strings.Contains(text, fmt.Sprintf("%x", revealed)) ||
+			strings.Contains(text, fmt.Sprintf("%X", revealed)) {
 			t.Errorf("%s reveals: %s", how, text)
 		}
 	}
-	for _, value := range []any{name, key, &name, &key, all, &all, []any{name, key}, fmt.Errorf("of %s: %w", name, fmt.Errorf("with %v", key))} {
+	for _, value := range []any{name, key, &name, &key, all, &all, []any{name, key},
+		fmt.Errorf("of %s: %w", name, fmt.Errorf("with %v", key))} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%T %[1]v", "%40v", "%-5.3s"} {
 			check(verb, fmt.Sprintf(verb, value))
 		}
@@ -49,11 +51,13 @@ func TestPersonalAndSecretMaskThemselves(t *testing.T) {
 		check("JSON", string(encoded))
 		var log bytes.Buffer
 		for _, handler := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
-			slog.New(handler).With("with", value).WithGroup("group").Info("message", "value", value, slog.Any("any", value), slog.Group("g", "v", value))
+			slog.New(handler).With("with", value).WithGroup("group").Info("message", "value", value, slog.Any("any", value),
+				slog.Group("g", "v", value))
 		}
 		check("slog", log.String())
 	}
-	if name.String() != "[personal]" || key.String() != "[secret]" || fmt.Sprintf("%s%v", registrar.Personal(""), registrar.Secret{}) != "" {
+	if name.String() != "[personal]" || key.String() != "[secret]" || fmt.Sprintf("%s%v", registrar.Personal(""),
+		registrar.Secret{}) != "" {
 		t.Errorf("masked as %s, %s; none as %q", name, key, fmt.Sprintf("%s%v", registrar.Personal(""), registrar.Secret{}))
 	}
 	if string(name) != revealed || key.Reveal() != revealed || (registrar.Secret{}).Reveal() != "" {
@@ -70,7 +74,8 @@ func TestPeopleMaskThemselves(t *testing.T) {
 		registrar.StudentFilter{Number: revealed, NamePrefix: revealed},
 	} {
 		encoded, err := json.Marshal(value)
-		if text := fmt.Sprintf("%+v %#v %s %s", value, value, encoded, value); err != nil || strings.Contains(text, revealed) {
+		if text := fmt.Sprintf("%+v %#v %s %s", value, value, encoded, value); err != nil ||
+			strings.Contains(text, revealed) {
 			t.Errorf("%T reveals, or %v: %s", value, err, text)
 		}
 	}

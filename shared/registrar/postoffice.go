@@ -32,8 +32,8 @@ func (e *HandoverError) Unwrap() error { return e.Err }
 
 // Carrier hands letters over to whoever delivers them.
 type Carrier interface {
-	// Send hands the letter over once, and returns the provider's id of it. Of a [*HandoverError] the outcome is as it says; of
-	// any other error it is unknown. A letter that may have been taken is never handed over again.
+	// Send hands the letter over once, and returns the provider's id of it. Of a [*HandoverError] the outcome is as it
+	// says; of any other error it is unknown. A letter that may have been taken is never handed over again.
 	Send(ctx context.Context, letter Letter) (message string, err error)
 }
 
@@ -48,19 +48,19 @@ type MailFacts struct {
 type MailStore interface {
 	// MailFacts reads them in one batch.
 	MailFacts(ctx context.Context, id MailID, recipient Recipient, address AddressHash) (MailFacts, error)
-	// SaveMail writes the record over the version before; [ErrStale] when that is no longer stored. [ErrBusy] when contention
-	// outlasted the context's deadline.
+	// SaveMail writes the record over the version before; [ErrStale] when that is no longer stored. [ErrBusy] when
+	// contention outlasted the context's deadline.
 	SaveMail(ctx context.Context, m Mail) error
 }
 
-// PostOffice sends mail, each at most once: it claims the record of a mail before it hands the mail over, so that events may
-// be delivered many times, and at once.
+// PostOffice sends mail, each at most once: it claims the record of a mail before it hands the mail over, so that
+// events may be delivered many times, and at once.
 type PostOffice struct {
 	Store   MailStore
 	Carrier Carrier
 	Clock   Clock
-	// ClaimTime is how long a claim lasts. Whoever claims must have ended by then, dead or alive: it is the function's timeout,
-	// at least, and what clocks may differ by. The shorter, the sooner an operator sees what a crash left open.
+	// ClaimTime is how long a claim lasts. Whoever claims must have ended by then, dead or alive: it is the function's
+	// timeout, at least, and what clocks may differ by. The shorter, the sooner an operator sees what a crash left open.
 	ClaimTime time.Duration
 	// SendTime is the least that must be left of the context's time for a mail to be claimed.
 	SendTime time.Duration
@@ -69,13 +69,15 @@ type PostOffice struct {
 // settleTime is how long the outcome of a mail may take to be written down, after the context has ended too.
 const settleTime = 5 * time.Second
 
-// Deliver sends the mail to the address if there is no record of it yet, and returns the record as it then is: sent, refused
-// or unknown, or suppressed without being written; news is false when it was so before. The letter is written before the
-// claim, so that a claim is only as long as the handing over.
+// Deliver sends the mail to the address if there is no record of it yet, and returns the record as it then is: sent,
+// refused or unknown, or suppressed without being written; news is false when it was so before. The letter is written
+// before the claim, so that a claim is only as long as the handing over.
 //
-// After an error the event is to come back: [ErrMailClaimed], [ErrNotSent], [ErrBusy] or a failure. No error leads to a second
-// letter.
-func (o PostOffice) Deliver(ctx context.Context, m Mail, address Personal, write func() (Letter, error)) (_ Mail, news bool, _ error) {
+// After an error the event is to come back: [ErrMailClaimed], [ErrNotSent], [ErrBusy] or a failure. No error leads to a
+// second letter.
+func (o PostOffice) Deliver(
+	ctx context.Context, m Mail, address Personal, write func() (Letter, error),
+) (_ Mail, news bool, _ error) {
 	var (
 		known, next Mail
 		letter      Letter
@@ -176,9 +178,9 @@ const (
 	factOff = "off"
 )
 
-// DecideResolution settles a mail of unknown outcome, or one that was refused, and makes the event that tells so. To be sent
-// again the mail is released: whoever handles the event writes it anew, under the preferences and suppressions of that time.
-// A [StateForbids] refusal when the mail lies not open.
+// DecideResolution settles a mail of unknown outcome, or one that was refused, and makes the event that tells so. To be
+// sent again the mail is released: whoever handles the event writes it anew, under the preferences and suppressions of
+// that time. A [StateForbids] refusal when the mail lies not open.
 func DecideResolution(m Mail, as Resolution, actor Actor, at time.Time, newID IDs) (Mail, Event, error) {
 	if state := m.StateAt(at); state != MailUnknown && state != MailRefused {
 		return m, Event{}, Refuse(StateForbids, string(m.ID), "the mail does not lie open")
@@ -190,7 +192,8 @@ func DecideResolution(m Mail, as Resolution, actor Actor, at time.Time, newID ID
 	m = m.settled(state, "resolved by "+actor.Principal, at)
 	student, _ := m.Recipient.Student()
 	return m, Event{
-		ID: EventID(newID()), Type: MailResolved, Schema: 1, At: Instant(at), Actor: actor.Principal, Record: Record{Kind: KindMail, ID: string(m.ID)},
+		ID: EventID(newID()), Type: MailResolved, Schema: 1, At: Instant(at), Actor: actor.Principal, Record: Record{
+			Kind: KindMail, ID: string(m.ID)},
 		Student: student, Version: m.Version, Facts: Facts{factKind: string(m.Kind), factAs: string(as)},
 	}, nil
 }
@@ -213,6 +216,7 @@ func PreferencesEvent(p MailPreferences, actor Actor, newID IDs) Event {
 	}
 	return Event{
 		ID: EventID(newID()), Type: MailPreferencesChanged, Schema: 1, At: p.UpdatedAt, Actor: actor.Principal,
-		Record: Record{Kind: KindRecipient, ID: string(p.Recipient)}, Student: student, Version: p.Version, Facts: Facts{factOff: off},
+		Record: Record{Kind: KindRecipient, ID: string(p.Recipient)}, Student: student, Version: p.Version,
+		Facts: Facts{factOff: off},
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What is counted is kept beside what it counts, and changes in the same transaction. A reconciliation derives each count
-// from the records again; here stands what follows from what (domain.md §3). Package reconcile does the reading.
+// What is counted is kept beside what it counts, and changes in the same transaction. A reconciliation derives each
+// count from the records again; here stands what follows from what (domain.md §3). Package reconcile does the reading.
 
 // Count names what is kept of records besides themselves.
 type Count string
@@ -80,8 +80,8 @@ type SectionRef struct {
 	Section SectionID
 }
 
-// SeatAccount is a section that a term's list names, with its seats, beside the records that they count. What was read of it
-// was not read in one moment.
+// SeatAccount is a section that a term's list names, with its seats, beside the records that they count. What was read
+// of it was not read in one moment.
 type SeatAccount struct {
 	SectionRef
 
@@ -168,8 +168,8 @@ type StudentAccount struct {
 	// AlsoUnreadable is what else is there and cannot be read: [UnreadableStudent], [UnreadableTerms], and registrations,
 	// by the ids of their sections.
 	AlsoUnreadable []string
-	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not have been
-	// refreshed yet; see [Refresh].
+	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not
+	// have been refreshed yet; see [Refresh].
 	Sections map[SectionID]Section
 }
 
@@ -259,8 +259,8 @@ func listed(all []string) string {
 	return strconv.Itoa(len(all)) + " times"
 }
 
-// Differences compares what an import that has finished says of its rows. Of others it says nothing: one that failed was not
-// read to its end.
+// Differences compares what an import that has finished says of its rows. Of others it says nothing: one that failed
+// was not read to its end.
 func (im Import) Differences() []Difference {
 	d := differences{record: Record{Kind: KindImport, ID: string(im.ID)}}
 	if im.State == ImportFinished {
@@ -272,7 +272,8 @@ func (im Import) Differences() []Difference {
 // ReconciliationID identifies one reconciliation.
 type ReconciliationID string
 
-// Reconciliation is one pass over all records. It may take several runs, each of which goes on where the one before stopped.
+// Reconciliation is one pass over all records. It may take several runs, each of which goes on where the one before
+// stopped.
 type Reconciliation struct {
 	ID ReconciliationID
 	// StartedAt is when its first run began, and EndedAt when its last one ended: zero until then.
@@ -314,8 +315,8 @@ func (c Checked) Plus(kind Kind, n int) Checked {
 }
 
 const (
-	// reconciledAnew is how long after a reconciliation began another is due: less than a day, so that one a night is due at
-	// the night's first run, and more than a night.
+	// reconciledAnew is how long after a reconciliation began another is due: less than a day, so that one a night is due
+	// at the night's first run, and more than a night.
 	reconciledAnew = 12 * time.Hour
 	// reconciledLatest is how long a reconciliation may take; then it says too little of any one time, and is begun anew.
 	reconciledLatest = 24 * time.Hour
@@ -324,8 +325,8 @@ const (
 // Ended tells whether all records were looked at.
 func (r Reconciliation) Ended() bool { return !r.EndedAt.IsZero() }
 
-// GoesOn tells whether a run at the given time is to go on with the reconciliation. Otherwise it is over, or is so old that
-// it is given up.
+// GoesOn tells whether a run at the given time is to go on with the reconciliation. Otherwise it is over, or is so old
+// that it is given up.
 func (r Reconciliation) GoesOn(at time.Time) bool {
 	return r.Version > 0 && !r.Ended() && at.Before(r.StartedAt.Add(reconciledLatest))
 }

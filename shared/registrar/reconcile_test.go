@@ -25,29 +25,52 @@ func TestDifferencesOfSeats(t *testing.T) {
 		spoil func(*registrar.SeatAccount)
 		want  []registrar.Difference
 	}{
-		"as it should be":             {func(*registrar.SeatAccount) {}, nil},
-		"one registration more":       {func(a *registrar.SeatAccount) { a.Enrolled = 4 }, []registrar.Difference{of("seats.taken", "", "3", "4"), of("seats.free", "", "27", "26")}},
-		"taken":                       {func(a *registrar.SeatAccount) { a.Seats.Taken = 2 }, []registrar.Difference{of("seats.taken", "", "2", "3")}},
-		"free":                        {func(a *registrar.SeatAccount) { a.Seats.Free = 28 }, []registrar.Difference{of("seats.free", "", "28", "27")}},
-		"offered":                     {func(a *registrar.SeatAccount) { a.Seats.Offered = 1 }, []registrar.Difference{of("seats.offered", "", "1", "0")}},
-		"waiting":                     {func(a *registrar.SeatAccount) { a.Seats.Waiting = 1 }, []registrar.Difference{of("seats.waiting", "", "1", "0")}},
-		"capacity":                    {func(a *registrar.SeatAccount) { a.Seats.Capacity = 31 }, []registrar.Difference{of("seats.capacity", "", "31", "30")}},
-		"status":                      {func(a *registrar.SeatAccount) { a.Seats.Status = registrar.SectionClosed }, []registrar.Difference{of("seats.status", "", "closed", "open")}},
-		"section's version":           {func(a *registrar.SeatAccount) { a.Seats.SectionVersion = 4 }, []registrar.Difference{of("seats.sectionVersion", "", "4", "5")}},
-		"no seats":                    {func(a *registrar.SeatAccount) { a.Seats = nil }, []registrar.Difference{of("seats", "", "none", "section")}},
-		"no section":                  {func(a *registrar.SeatAccount) { a.Section = nil; a.Enrolled = 0 }, []registrar.Difference{of("term.sections", "t", "listed", "none")}},
-		"no section, but a roster":    {func(a *registrar.SeatAccount) { a.Section = nil }, []registrar.Difference{of("term.sections", "t", "listed", "none"), of("seats.taken", "", "0", "3")}},
-		"not listed":                  {func(a *registrar.SeatAccount) { a.Listed = false }, []registrar.Difference{of("term.sections", "t", "none", "section")}},
-		"no offering":                 {func(a *registrar.SeatAccount) { a.Offered = false }, []registrar.Difference{of("offering.sections", "t.c", "none", "section")}},
-		"deleted":                     {func(a *registrar.SeatAccount) { a.Section, a.Seats, a.Listed, a.Offered = nil, nil, false, false }, nil},
-		"cannot be read":              {func(a *registrar.SeatAccount) { a.Unreadable = true }, []registrar.Difference{of("record", "", "unreadable", "readable")}},
-		"more are enrolled than fit":  {func(a *registrar.SeatAccount) { a.Section.Capacity, a.Seats.Capacity, a.Seats.Free = 2, 2, -1 }, nil},
-		"lowered, and forgot to tell": {func(a *registrar.SeatAccount) { a.Section.Capacity = 2 }, []registrar.Difference{of("seats.free", "", "27", "-1"), of("seats.capacity", "", "30", "2")}},
+		"as it should be": {func(*registrar.SeatAccount) {}, nil},
+		"one registration more": {func(a *registrar.SeatAccount) { a.Enrolled = 4 },
+			[]registrar.Difference{of("seats.taken", "", "3", "4"), of("seats.free", "", "27", "26")}},
+		"taken": {func(a *registrar.SeatAccount) { a.Seats.Taken = 2 },
+			[]registrar.Difference{of("seats.taken", "", "2", "3")}},
+		"free": {func(a *registrar.SeatAccount) { a.Seats.Free = 28 },
+			[]registrar.Difference{of("seats.free", "", "28", "27")}},
+		"offered": {func(a *registrar.SeatAccount) { a.Seats.Offered = 1 },
+			[]registrar.Difference{of("seats.offered", "", "1", "0")}},
+		"waiting": {func(a *registrar.SeatAccount) { a.Seats.Waiting = 1 },
+			[]registrar.Difference{of("seats.waiting", "", "1", "0")}},
+		"capacity": {func(a *registrar.SeatAccount) { a.Seats.Capacity = 31 },
+			[]registrar.Difference{of("seats.capacity", "", "31", "30")}},
+		"status": {func(a *registrar.SeatAccount) { a.Seats.Status = registrar.SectionClosed },
+			[]registrar.Difference{of("seats.status", "", "closed", "open")}},
+		"section's version": {func(a *registrar.SeatAccount) { a.Seats.SectionVersion = 4 },
+			[]registrar.Difference{of("seats.sectionVersion", "", "4", "5")}},
+		"no seats": {func(a *registrar.SeatAccount) { a.Seats = nil },
+			[]registrar.Difference{of("seats", "", "none", "section")}},
+		"no section": {func(a *registrar.SeatAccount) { a.Section = nil; a.Enrolled = 0 },
+			[]registrar.Difference{of("term.sections", "t", "listed", "none")}},
+		"no section, but a roster": {func(a *registrar.SeatAccount) { a.Section = nil },
+			[]registrar.Difference{of("term.sections", "t", "listed", "none"), of("seats.taken", "", "0", "3")}},
+		"not listed": {func(a *registrar.SeatAccount) { a.Listed = false },
+			[]registrar.Difference{of("term.sections", "t", "none", "section")}},
+		"no offering": {func(a *registrar.SeatAccount) { a.Offered = false },
+			[]registrar.Difference{of("offering.sections", "t.c", "none", "section")}},
+		"deleted": {func(a *registrar.SeatAccount) {
+			a.Section, a.Seats, a.Listed, a.Offered = nil, nil,
+				false, false
+		}, nil},
+		"cannot be read": {func(a *registrar.SeatAccount) { a.Unreadable = true },
+			[]registrar.Difference{of("record", "", "unreadable", "readable")}},
+		"more are enrolled than fit": {func(a *registrar.SeatAccount) {
+			a.Section.Capacity, a.Seats.Capacity,
+				a.Seats.Free = 2, 2, -1
+		}, nil},
+		"lowered, and forgot to tell": {func(a *registrar.SeatAccount) { a.Section.Capacity = 2 },
+			[]registrar.Difference{of("seats.free", "", "27", "-1"), of("seats.capacity", "", "30", "2")}},
 	} {
 		a := registrar.SeatAccount{
 			SectionRef: registrar.SectionRef{Term: "t", Course: "c", Section: "s"}, Listed: true, Offered: true, Enrolled: 3,
-			Section: &registrar.Section{ID: "s", Capacity: 30, Status: registrar.SectionOpen, Stamp: registrar.Stamp{Version: 5}},
-			Seats:   &registrar.Seats{Section: "s", Capacity: 30, Taken: 3, Free: 27, Status: registrar.SectionOpen, SectionVersion: 5},
+			Section: &registrar.Section{ID: "s", Capacity: 30, Status: registrar.SectionOpen,
+				Stamp: registrar.Stamp{Version: 5}},
+			Seats: &registrar.Seats{Section: "s", Capacity: 30, Taken: 3, Free: 27, Status: registrar.SectionOpen,
+				SectionVersion: 5},
 		}
 		c.spoil(&a)
 		differ(t, what, a.Differences(), c.want)
@@ -60,13 +83,18 @@ func TestDifferencesOfOfferings(t *testing.T) {
 		sections, listed, present int
 		want                      []registrar.Difference
 	}{
-		"as it should be":     {2, 2, 2, nil},
-		"counted wrong":       {3, 2, 2, []registrar.Difference{{Record: course, Count: "offering.sections", Of: "t.c", Kept: "3", Derived: "2"}}},
-		"nothing behind it":   {1, 0, 0, []registrar.Difference{{Record: course, Count: "offering.sections", Of: "t.c", Kept: "1", Derived: "0"}}},
-		"a section unlisted":  {1, 1, 2, []registrar.Difference{{Record: course, Count: "term.sections", Of: "t", Kept: "1", Derived: "2"}}},
-		"a section not there": {2, 2, 1, []registrar.Difference{{Record: course, Count: "term.sections", Of: "t", Kept: "2", Derived: "1"}}},
+		"as it should be": {2, 2, 2, nil},
+		"counted wrong": {3, 2, 2, []registrar.Difference{{Record: course, Count: "offering.sections", Of: "t.c",
+			Kept: "3", Derived: "2"}}},
+		"nothing behind it": {1, 0, 0, []registrar.Difference{{Record: course, Count: "offering.sections", Of: "t.c",
+			Kept: "1", Derived: "0"}}},
+		"a section unlisted": {1, 1, 2, []registrar.Difference{{Record: course, Count: "term.sections", Of: "t", Kept: "1",
+			Derived: "2"}}},
+		"a section not there": {2, 2, 1, []registrar.Difference{{Record: course, Count: "term.sections", Of: "t", Kept: "2",
+			Derived: "1"}}},
 	} {
-		differ(t, what, registrar.OfferingAccount{Course: "c", Term: "t", Sections: c.sections, Listed: c.listed, Present: c.present}.Differences(), c.want)
+		differ(t, what, registrar.OfferingAccount{Course: "c", Term: "t", Sections: c.sections, Listed: c.listed,
+			Present: c.present}.Differences(), c.want)
 	}
 }
 
@@ -84,8 +112,10 @@ func TestDifferencesOfStudents(t *testing.T) {
 		"never registered": {func(a *registrar.StudentAccount) {
 			*a = registrar.StudentAccount{Student: "p", Present: true}
 		}, nil},
-		"gone, and registered": {func(a *registrar.StudentAccount) { a.Present, a.Terms = false, 0 }, []registrar.Difference{of("student.terms", "", "0", "2")}},
-		"terms":                {func(a *registrar.StudentAccount) { a.Terms = 1 }, []registrar.Difference{of("student.terms", "", "1", "2")}},
+		"gone, and registered": {func(a *registrar.StudentAccount) { a.Present, a.Terms = false, 0 },
+			[]registrar.Difference{of("student.terms", "", "0", "2")}},
+		"terms": {func(a *registrar.StudentAccount) { a.Terms = 1 },
+			[]registrar.Difference{of("student.terms", "", "1", "2")}},
 		"a holding too many": {func(a *registrar.StudentAccount) { a.Registrations[0].State = registrar.Dropped },
 			[]registrar.Difference{of("termRecord.holdings", "s1", "4 credits of t1.c1", "none")}},
 		"a holding too few": {func(a *registrar.StudentAccount) { a.Records[0].Holdings = a.Records[0].Holdings[1:] },
@@ -103,20 +133,27 @@ func TestDifferencesOfStudents(t *testing.T) {
 			[]registrar.Difference{of("termRecord.holdings", "s3", "3 credits of t2.c3", "3 credits of t1.c3")}},
 		"elsewhere on the roster": {func(a *registrar.StudentAccount) { a.Misplaced = []registrar.SectionID{"s1"} },
 			[]registrar.Difference{of("section.roster", "s1", "misplaced", "placed")}},
-		"a term record that cannot be read": {func(a *registrar.StudentAccount) { a.Records, a.Unreadable = a.Records[1:], []registrar.TermID{"t1"} },
+		"a term record that cannot be read": {func(a *registrar.StudentAccount) {
+			a.Records, a.Unreadable = a.Records[1:],
+				[]registrar.TermID{"t1"}
+		},
 			[]registrar.Difference{of("record", "t1", "unreadable", "readable")}},
 	} {
-		reg := func(term registrar.TermID, section registrar.SectionID, course registrar.CourseID, credits registrar.Credits, state registrar.RegistrationState) registrar.Registration {
-			return registrar.Registration{Student: "p", Term: term, Section: section, Course: course, Credits: credits, State: state}
+		reg := func(term registrar.TermID, section registrar.SectionID, course registrar.CourseID, credits registrar.Credits,
+			state registrar.RegistrationState) registrar.Registration {
+			return registrar.Registration{Student: "p", Term: term, Section: section, Course: course, Credits: credits,
+				State: state}
 		}
 		a := registrar.StudentAccount{
 			Student: "p", Present: true, Terms: 2,
 			Records: []registrar.TermRecord{
-				{Student: "p", Term: "t1", Holdings: []registrar.Holding{{Section: "s1", Course: "c1", Credits: 400}, {Section: "s2", Course: "c2", Credits: 400}}},
+				{Student: "p", Term: "t1", Holdings: []registrar.Holding{{Section: "s1", Course: "c1", Credits: 400},
+					{Section: "s2", Course: "c2", Credits: 400}}},
 				{Student: "p", Term: "t2", Holdings: []registrar.Holding{{Section: "s3", Course: "c3", Credits: 300}}},
 			},
 			Registrations: []registrar.Registration{
-				reg("t1", "s1", "c1", 400, registrar.Enrolled), reg("t1", "s2", "c2", 400, registrar.Enrolled), reg("t2", "s3", "c3", 300, registrar.Enrolled),
+				reg("t1", "s1", "c1", 400, registrar.Enrolled), reg("t1", "s2", "c2", 400, registrar.Enrolled), reg("t2", "s3",
+					"c3", 300, registrar.Enrolled),
 				reg("t1", "s4", "c4", 400, registrar.Dropped),
 			},
 		}
@@ -127,11 +164,13 @@ func TestDifferencesOfStudents(t *testing.T) {
 
 func TestDifferencesOfImports(t *testing.T) {
 	rows := registrar.ImportRows{Read: 10, Applied: 7, Refused: 2}
-	want := []registrar.Difference{{Record: registrar.Record{Kind: registrar.KindImport, ID: "m"}, Count: "import.rows", Kept: "10", Derived: "9"}}
+	want := []registrar.Difference{{Record: registrar.Record{Kind: registrar.KindImport, ID: "m"}, Count: "import.rows",
+		Kept: "10", Derived: "9"}}
 	differ(t, "finished", registrar.Import{ID: "m", State: registrar.ImportFinished, Rows: rows}.Differences(), want)
 	differ(t, "failed", registrar.Import{ID: "m", State: registrar.ImportFailed, Rows: rows}.Differences(), nil)
 	rows.Refused = 3
-	differ(t, "finished, with all rows", registrar.Import{ID: "m", State: registrar.ImportFinished, Rows: rows}.Differences(), nil)
+	differ(t, "finished, with all rows", registrar.Import{ID: "m", State: registrar.ImportFinished,
+		Rows: rows}.Differences(), nil)
 }
 
 func TestWhenAReconciliationIsDue(t *testing.T) {

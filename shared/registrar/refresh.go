@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Rosters and rules read copies: a registration has its student's name and its section's CRN, a term record what the sections
-// that it holds are and when they meet. Of a section or a student that changes the copies are refreshed afterwards, and the
-// term record's version moves with them, so that no rule decides on what was copied before.
+// Rosters and rules read copies: a registration has its student's name and its section's CRN, a term record what the
+// sections that it holds are and when they meet. Of a section or a student that changes the copies are refreshed
+// afterwards, and the term record's version moves with them, so that no rule decides on what was copied before.
 
 // Copies are a registration and a term record with fresh copies in them: what is written if the facts still hold.
 type Copies struct {

@@ -11,24 +11,25 @@ type Code string
 
 // The codes of domain.md §5 that are decided so far, and those of the catalogue.
 const (
-	SectionFull         Code = "SECTION_FULL"         // no free seat
-	SectionNotOpen      Code = "SECTION_NOT_OPEN"     // planned, closed or cancelled
-	TimeConflict        Code = "TIME_CONFLICT"        // meets while another section of the student meets
-	DuplicateCourse     Code = "DUPLICATE_COURSE"     // another section of the same offering and component is held
-	CreditsOver         Code = "CREDITS_OVER"         // above the term's credit limit
-	AlreadyEnrolled     Code = "ALREADY_ENROLLED"     // this very section is held
-	NotEnrolled         Code = "NOT_ENROLLED"         // nothing to drop
-	WindowClosed        Code = "WINDOW_CLOSED"        // outside the term's registration window
-	DeadlinePassed      Code = "DEADLINE_PASSED"      // after the section's last day for it
-	NotFound            Code = "NOT_FOUND"            // the record named does not exist
-	NameTaken           Code = "NAME_TAKEN"           // a natural key (term code, course number, CRN, student number, e-mail) is in use
+	SectionFull     Code = "SECTION_FULL"     // no free seat
+	SectionNotOpen  Code = "SECTION_NOT_OPEN" // planned, closed or cancelled
+	TimeConflict    Code = "TIME_CONFLICT"    // meets while another section of the student meets
+	DuplicateCourse Code = "DUPLICATE_COURSE" // another section of the same offering and component is held
+	CreditsOver     Code = "CREDITS_OVER"     // above the term's credit limit
+	AlreadyEnrolled Code = "ALREADY_ENROLLED" // this very section is held
+	NotEnrolled     Code = "NOT_ENROLLED"     // nothing to drop
+	WindowClosed    Code = "WINDOW_CLOSED"    // outside the term's registration window
+	DeadlinePassed  Code = "DEADLINE_PASSED"  // after the section's last day for it
+	NotFound        Code = "NOT_FOUND"        // the record named does not exist
+	// a natural key (term code, course number, CRN, student number, e-mail) is in use
+	NameTaken           Code = "NAME_TAKEN"
 	InUse               Code = "IN_USE"               // something depends on the record that was to be deleted
 	StateForbids        Code = "STATE_FORBIDS"        // the record's state does not allow the change
 	IdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used with another request
 )
 
-// Refusal says no to a well-formed request: which rule, on what evidence, and what would clear it. It is an answer, not a
-// failure: nothing is wrong with the system, and nothing was changed.
+// Refusal says no to a well-formed request: which rule, on what evidence, and what would clear it. It is an answer, not
+// a failure: nothing is wrong with the system, and nothing was changed.
 type Refusal struct {
 	Code     Code
 	Subject  string         // the record it is about, for example a section id; never personal data
@@ -108,11 +109,11 @@ func IsRefusal(err error, code Code) bool {
 var (
 	// ErrVersionMismatch tells that the record changed since the version that the caller saw.
 	ErrVersionMismatch = errors.New("the record has another version")
-	// ErrBusy tells that the store could not decide within the deadline because of contention or throttling; nothing was done, and
-	// the same request may be sent again.
+	// ErrBusy tells that the store could not decide within the deadline because of contention or throttling; nothing was
+	// done, and the same request may be sent again.
 	ErrBusy = errors.New("too busy to decide in time")
-	// ErrOutcomeUnknown tells that the deadline came while a change was under way: it was done whole or not at all. The same
-	// request with the same idempotency key tells which.
+	// ErrOutcomeUnknown tells that the deadline came while a change was under way: it was done whole or not at all. The
+	// same request with the same idempotency key tells which.
 	ErrOutcomeUnknown = errors.New("no answer in time")
 	// ErrBadCursor tells of a page cursor that this system did not make, or that belongs to another list.
 	ErrBadCursor = errors.New("the cursor is not one of this list")

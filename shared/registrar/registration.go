@@ -9,8 +9,8 @@ import (
 // RegistrationState is where a registration stands in the state machine of domain.md §2.
 type RegistrationState string
 
-// The states built so far. The machine has room for the others: a state is data, and [RegistrationState.Live] is the only
-// question that rules ask of it.
+// The states built so far. The machine has room for the others: a state is data, and [RegistrationState.Live] is the
+// only question that rules ask of it.
 const (
 	Enrolled RegistrationState = "ENROLLED"
 	Dropped  RegistrationState = "DROPPED"
@@ -71,8 +71,8 @@ func rosterName(p Student) Personal {
 	return p.FamilyName + ", " + p.GivenName
 }
 
-// TermRecord is one student in one term: what the rules about the whole schedule read, under one version. Two requests of
-// one student at once meet here.
+// TermRecord is one student in one term: what the rules about the whole schedule read, under one version. Two requests
+// of one student at once meet here.
 type TermRecord struct {
 	Student  StudentID
 	Term     TermID

@@ -205,8 +205,8 @@ func (m Meeting) fitsIn(fe *FieldErrors, before string, t Term) {
 	}
 }
 
-// ConflictsWith tells whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges falls
-// on a weekday of both, and the clock intervals overlap. Touching ends do not conflict.
+// ConflictsWith tells whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges
+// falls on a weekday of both, and the clock intervals overlap. Touching ends do not conflict.
 func (m Meeting) ConflictsWith(o Meeting) bool {
 	if m.Start >= o.End || o.Start >= m.End {
 		return false

@@ -47,7 +47,8 @@ func TestConflictsWith(t *testing.T) {
 
 // A date before 1970 is a negative number of days; 1 January of the year 1 is a placeholder that other systems send.
 func TestConflictsWith_LongAgo(t *testing.T) {
-	for from, days := range map[registrar.Date]registrar.Days{"0001-01-01": days(t, "M"), "1969-12-28": days(t, "U"), "1969-12-31": days(t, "W")} {
+	for from, days := range map[registrar.Date]registrar.Days{"0001-01-01": days(t, "M"), "1969-12-28": days(t, "U"),
+		"1969-12-31": days(t, "W")} {
 		m := registrar.Meeting{Days: days, Start: 600, End: 660, From: from, To: from}
 		if !m.ConflictsWith(m) {
 			t.Errorf("a meeting on %s does not conflict with itself", from)

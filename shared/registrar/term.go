@@ -106,7 +106,8 @@ func (t Term) Validate() error {
 	moment(&fe, "registration.open", t.Registration.Open)
 	moment(&fe, "registration.close", t.Registration.Close)
 	t.Deadlines.validate(&fe)
-	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() && !t.Registration.Open.Before(t.Registration.Close) {
+	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() &&
+		!t.Registration.Open.Before(t.Registration.Close) {
 		fe.add("registration.close", FieldOutOfRange, "registration must close after it opens")
 	}
 	if opens := t.Registration.Open; t.End.Valid() && unknown == nil && !opens.IsZero() && InstantInRange(opens) &&

@@ -1,6 +1,6 @@
-// Package request carries what the edge knows of a request and what is behind it needs: its id, when it arrived, and what
-// ties to it all that it causes. It knows nothing of HTTP, Lambda or queues, so that everyone may import it. Start with
-// [With] and [From].
+// Package request carries what the edge knows of a request and what is behind it needs: its id, when it arrived, and
+// what ties to it all that it causes. It knows nothing of HTTP, Lambda or queues, so that everyone may import it. Start
+// with [With] and [From].
 package request
 
 import (
@@ -18,8 +18,9 @@ type Info struct {
 	// Correlation is the same for all that one request causes, here and behind every queue: the client's own, see
 	// [ValidCorrelation], or else the request's id. It goes into each log line, event and message.
 	Correlation string
-	// Trace is X-Ray's tracing header, for example "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-	// (X-Ray developer guide, "Tracing header"); see [ValidTrace]. It goes into each event and message. Empty: there is none.
+	// Trace is X-Ray's tracing header, for example
+	// "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1" (X-Ray developer guide, "Tracing
+	// header"); see [ValidTrace]. It goes into each event and message. Empty: there is none.
 	Trace string
 	// Principal is who asked, and OnBehalfOf for whom, if for another. Empty: nobody said.
 	Principal, OnBehalfOf string
@@ -32,8 +33,9 @@ func ValidCorrelation(id string) bool {
 	return id != "" && len(id) <= longest && only(id, "._-")
 }
 
-// ValidTrace tells whether a tracing header from outside may be passed on: up to 256 characters, fields of letters, digits
-// and hyphens parted by semicolons, one of which is a root with its time and its 96 random bits, in hexadecimal digits.
+// ValidTrace tells whether a tracing header from outside may be passed on: up to 256 characters, fields of letters,
+// digits and hyphens parted by semicolons, one of which is a root with its time and its 96 random bits, in hexadecimal
+// digits.
 func ValidTrace(header string) bool {
 	const longest = 256
 	if len(header) > longest || !only(header, "-=;") {
@@ -42,7 +44,8 @@ func ValidTrace(header string) bool {
 	for field := range strings.SplitSeq(header, ";") {
 		if root, ok := strings.CutPrefix(field, "Root=1-"); ok {
 			const digits, hyphen = 8 + 1 + 24, 8
-			return len(root) == digits && root[hyphen] == '-' && strings.Trim(root, "0123456789abcdef-") == "" && strings.Count(root, "-") == 1
+			return len(root) == digits && root[hyphen] == '-' && strings.Trim(root, "0123456789abcdef-") == "" &&
+				strings.Count(root, "-") == 1
 		}
 	}
 	return false

@@ -16,9 +16,9 @@ type Expression struct {
 }
 
 // Parse reads an expression of EventBridge Scheduler (user guide, "Schedule types on EventBridge Scheduler"): "rate(15
-// minutes)" or "cron(0 3 * * ? *)". Refused are one-time expressions, "at(…)", and what the guide does not name: a rate of
-// one with a unit in the plural and the reverse, ranges that run backwards, names in small letters, and Quartz's further
-// forms such as "LW" and "L-3".
+// minutes)" or "cron(0 3 * * ? *)". Refused are one-time expressions, "at(…)", and what the guide does not name: a rate
+// of one with a unit in the plural and the reverse, ranges that run backwards, names in small letters, and Quartz's
+// further forms such as "LW" and "L-3".
 func Parse(text string) (Expression, error) {
 	kind, rest, ok := strings.Cut(text, "(")
 	inside, closed := strings.CutSuffix(rest, ")")
@@ -52,8 +52,9 @@ func MustParse(text string) Expression {
 	return e
 }
 
-// First is the first due time of a schedule that is made at the given time: a rate without a start date is due at once (user
-// guide, "Rate-based schedules"), all else at the next time that the expression names. It is zero when there is none.
+// First is the first due time of a schedule that is made at the given time: a rate without a start date is due at once
+// (user guide, "Rate-based schedules"), all else at the next time that the expression names. It is zero when there is
+// none.
 func (e Expression) First(made time.Time) time.Time {
 	if e.every > 0 {
 		return made.UTC()
@@ -61,8 +62,8 @@ func (e Expression) First(made time.Time) time.Time {
 	return e.Next(made)
 }
 
-// Next is the due time that follows one: of a rate, later by its interval; else the first after it that the expression names.
-// It is zero when there is none.
+// Next is the due time that follows one: of a rate, later by its interval; else the first after it that the expression
+// names. It is zero when there is none.
 func (e Expression) Next(due time.Time) time.Time {
 	switch {
 	case e.every > 0:
@@ -252,7 +253,8 @@ func parseDayOfWeek(f field, word string) (func(time.Time) bool, error) {
 		const most = 5
 		k, err := strconv.Atoi(which)
 		if err != nil || k < 1 || k > most {
-			return nil, fmt.Errorf("%s: %q: a month has a day of the week 1 to 5 times, and there is only one such expression", f.name, word)
+			return nil, fmt.Errorf("%s: %q: a month has a day of the week 1 to 5 times, and there is only one such expression",
+				f.name, word)
 		}
 		return func(day time.Time) bool { return weekday(day) == n && (day.Day()-1)/inWeek == k-1 }, nil
 	}
@@ -285,7 +287,8 @@ func nearestWeekday(day time.Time, n int) int {
 }
 
 func (c *cron) names(at time.Time) bool {
-	return at.Equal(at.Truncate(time.Minute)) && c.minutes[at.Minute()] && c.hours[at.Hour()] && c.months[int(at.Month())] && c.years[at.Year()] && c.days(at)
+	return at.Equal(at.Truncate(time.Minute)) && c.minutes[at.Minute()] && c.hours[at.Hour()] &&
+		c.months[int(at.Month())] && c.years[at.Year()] && c.days(at)
 }
 
 // next is the first due time after the given one; zero when there is none up to the last year.

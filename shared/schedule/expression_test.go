@@ -24,11 +24,12 @@ func at(t *testing.T, text string) time.Time {
 func TestDueTimes(t *testing.T) {
 	const from = "2026-11-24 13:00" // a Tuesday
 	for expression, want := range map[string][]string{
-		"cron(0 3 * * ? *)":               {"2026-11-25 03:00", "2026-11-26 03:00"},
-		"cron(0/20 6-9 * * ? *)":          {"2026-11-25 06:00", "2026-11-25 06:20", "2026-11-25 06:40", "2026-11-25 07:00"},
-		"cron(0 10 * * ? *)":              {"2026-11-25 10:00"},
-		"cron(15 12 * * ? *)":             {"2026-11-25 12:15"},
-		"cron(0 18 ? * MON-FRI *)":        {"2026-11-24 18:00", "2026-11-25 18:00", "2026-11-26 18:00", "2026-11-27 18:00", "2026-11-30 18:00"},
+		"cron(0 3 * * ? *)":      {"2026-11-25 03:00", "2026-11-26 03:00"},
+		"cron(0/20 6-9 * * ? *)": {"2026-11-25 06:00", "2026-11-25 06:20", "2026-11-25 06:40", "2026-11-25 07:00"},
+		"cron(0 10 * * ? *)":     {"2026-11-25 10:00"},
+		"cron(15 12 * * ? *)":    {"2026-11-25 12:15"},
+		"cron(0 18 ? * MON-FRI *)": {"2026-11-24 18:00", "2026-11-25 18:00", "2026-11-26 18:00", "2026-11-27 18:00",
+			"2026-11-30 18:00"},
 		"cron(0 8 1 * ? *)":               {"2026-12-01 08:00", "2027-01-01 08:00"},
 		"cron(1/10 * ? * 3,5 *)":          {"2026-11-24 13:01", "2026-11-24 13:11"},
 		"cron(*/25 0 ? * SUN *)":          {"2026-11-29 00:00", "2026-11-29 00:25", "2026-11-29 00:50", "2026-12-06 00:00"},
@@ -79,14 +80,22 @@ func TestDueTimes(t *testing.T) {
 
 func TestWhatIsNoExpression(t *testing.T) {
 	for _, text := range []string{
-		"", "rate", "rate()", "rate(15 minutes", "15 minutes", "rate(0 minutes)", "rate(-1 minutes)", "rate(1.5 hours)", "rate(1 minutes)",
-		"rate(2 minute)", "rate(15 weeks)", "rate(15)", "rate(99999999999 days)", "at(2026-11-24T13:00:00)", "cron(0 3 * * *)",
-		"cron(0 3 * * ? * *)", "cron(0 3 * * * *)", "cron(0 3 ? * ? *)", "cron(0 3 1 * MON *)", "cron(60 3 * * ? *)", "cron(0 24 * * ? *)",
-		"cron(0 3 0 * ? *)", "cron(0 3 32 * ? *)", "cron(0 3 * 13 ? *)", "cron(0 3 ? * 8 *)", "cron(0 3 ? * 0 *)", "cron(0 3 * * ? 1969)",
-		"cron(0 3 * * ? 2200)", "cron(0 3 ? * FRI-MON *)", "cron(20-10 3 * * ? *)", "cron(0/0 3 * * ? *)", "cron(0/x 3 * * ? *)",
-		"cron(0 3 LW * ? *)", "cron(0 3 L-3 * ? *)", "cron(0 3 W * ? *)", "cron(0 3 32W * ? *)", "cron(0 3 1,L * ? *)", "cron(0 3 ? * 3#6 *)",
-		"cron(0 3 ? * 3#0 *)", "cron(0 3 ? * 3#1,6#3 *)", "cron(0 3 ? * 3# *)", "cron(0 3 ? * mon *)", "cron(? 3 * * ? *)", "cron(, 3 * * ? *)",
-		"cron(+5 3 * * ? *)", "cron(5-7-9 3 * * ? *)", "cron(005 3 * * ? *)", "cron(1//2 3 * * ? *)", "cron(- 3 * * ? *)", "cron(0 3 * * ? L)",
+		"", "rate", "rate()", "rate(15 minutes", "15 minutes", "rate(0 minutes)", "rate(-1 minutes)", "rate(1.5 hours)",
+		"rate(1 minutes)",
+		"rate(2 minute)", "rate(15 weeks)", "rate(15)", "rate(99999999999 days)", "at(2026-11-24T13:00:00)",
+		"cron(0 3 * * *)",
+		"cron(0 3 * * ? * *)", "cron(0 3 * * * *)", "cron(0 3 ? * ? *)", "cron(0 3 1 * MON *)", "cron(60 3 * * ? *)",
+		"cron(0 24 * * ? *)",
+		"cron(0 3 0 * ? *)", "cron(0 3 32 * ? *)", "cron(0 3 * 13 ? *)", "cron(0 3 ? * 8 *)", "cron(0 3 ? * 0 *)",
+		"cron(0 3 * * ? 1969)",
+		"cron(0 3 * * ? 2200)", "cron(0 3 ? * FRI-MON *)", "cron(20-10 3 * * ? *)", "cron(0/0 3 * * ? *)",
+		"cron(0/x 3 * * ? *)",
+		"cron(0 3 LW * ? *)", "cron(0 3 L-3 * ? *)", "cron(0 3 W * ? *)", "cron(0 3 32W * ? *)", "cron(0 3 1,L * ? *)",
+		"cron(0 3 ? * 3#6 *)",
+		"cron(0 3 ? * 3#0 *)", "cron(0 3 ? * 3#1,6#3 *)", "cron(0 3 ? * 3# *)", "cron(0 3 ? * mon *)", "cron(? 3 * * ? *)",
+		"cron(, 3 * * ? *)",
+		"cron(+5 3 * * ? *)", "cron(5-7-9 3 * * ? *)", "cron(005 3 * * ? *)", "cron(1//2 3 * * ? *)", "cron(- 3 * * ? *)",
+		"cron(0 3 * * ? L)",
 	} {
 		if e, err := schedule.Parse(text); err == nil {
 			t.Errorf("%q was read; it is due at %v", text, e.Next(time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)))
@@ -109,7 +118,8 @@ func TestTheFirstDueTime(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	nightly := schedule.MustParse("cron(0/20 6-9 * * ? *)")
-	for text, want := range map[string]bool{"2026-11-24 06:20": true, "2026-11-24 06:21": false, "2026-11-24 05:20": false} {
+	for text, want := range map[string]bool{"2026-11-24 06:20": true, "2026-11-24 06:21": false,
+		"2026-11-24 05:20": false} {
 		if got := nightly.Names(at(t, text)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
@@ -166,7 +176,8 @@ func TestNoMinuteIsMissedOrInvented(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		from := time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 60*24*1000).Draw(t, "minute")) * time.Minute)
+		from := time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC).Add(
+			time.Duration(rapid.IntRange(0, 60*24*1000).Draw(t, "minute")) * time.Minute)
 		var walked, named []time.Time
 		const days = 20
 		until := from.AddDate(0, 0, days)

@@ -51,16 +51,17 @@ type Run struct {
 
 const (
 	longestFunction = 15 * time.Minute // Lambda quotas, "Function timeout"
-	// grace is added to a function's end before another run may take its place: clocks differ, and a killed function's last
-	// request may still be on its way.
+	// grace is added to a function's end before another run may take its place: clocks differ, and a killed function's
+	// last request may still be on its way.
 	grace = 5 * time.Second
-	// forTheEnd is at least left to tell the registry how a run ended. What lambdahost keeps of a function's time is longer.
+	// forTheEnd is at least left to tell the registry how a run ended. What lambdahost keeps of a function's time is
+	// longer.
 	forTheEnd = 400 * time.Millisecond
 )
 
-// Once makes a task of work that is to be done once for a due time. The task returns nil when there is nothing to do, too:
-// when the work is done, or another run is at it. If that one is killed, the next due time does its work. An error of the
-// work gives it up, so that Lambda's next attempt begins at once.
+// Once makes a task of work that is to be done once for a due time. The task returns nil when there is nothing to do,
+// too: when the work is done, or another run is at it. If that one is killed, the next due time does its work. An error
+// of the work gives it up, so that Lambda's next attempt begins at once.
 func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Context, due time.Time) error {
 	return func(ctx context.Context, due time.Time) error {
 		log := s.Log.With("job", s.Name, "due", due)
@@ -81,7 +82,8 @@ func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Co
 			run.Missed = s.Expression.Between(before.Done, due)
 		}
 		if run.Missed > 0 {
-			log.WarnContext(ctx, "due times went by without a run; their work is done now, once for all", "missed", run.Missed, "since", before.Done)
+			log.WarnContext(ctx, "due times went by without a run; their work is done now, once for all", "missed", run.Missed,
+				"since", before.Done)
 		}
 		began := time.Now()
 		if err := work(ctx, run); err != nil {

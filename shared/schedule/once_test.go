@@ -36,21 +36,25 @@ func open(t *testing.T, expression string) *sweep {
 	t.Helper()
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(localdynamodb.New(localdynamodb.Options{})),
+		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
+			localdynamodb.New(localdynamodb.Options{})),
 	})
 	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition("table")); err != nil {
 		t.Fatal(err)
 	}
 	s := &sweep{Settings: schedule.Settings{
 		Name: "things-sweep", Expression: schedule.MustParse(expression), Clock: time.Now, NewID: uuid.NewString,
-		Registry: dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now),
+		Registry: dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")},
+			time.Now),
 	}}
 	s.Log = slog.New(slog.NewTextHandler(&s.log, nil))
 	return s
 }
 
 // once runs the job for a due time, within the time of a function, and tells how often its work was done for it.
-func (s *sweep) once(ctx context.Context, due time.Time, work func(context.Context) error) (runs []schedule.Run, err error) {
+func (s *sweep) once(
+	ctx context.Context, due time.Time, work func(context.Context) error,
+) (runs []schedule.Run, err error) {
 	const timeout = time.Minute
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -75,7 +79,10 @@ func TestTheWorkOfADueTimeIsDoneOnceThoughManyRunIt(t *testing.T) {
 		for n := range deliveries {
 			wg.Go(func() {
 				time.Sleep(time.Duration(n%3) * time.Millisecond)
-				if _, err := s.once(t.Context(), due, func(context.Context) error { time.Sleep(time.Second); return nil }); err != nil {
+				if _, err := s.once(t.Context(), due, func(context.Context) error {
+					time.Sleep(time.Second)
+					return nil
+				}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -87,7 +94,8 @@ func TestTheWorkOfADueTimeIsDoneOnceThoughManyRunIt(t *testing.T) {
 		if len(s.runs) != 1 {
 			t.Errorf("the work was done %d times: %+v", len(s.runs), s.runs)
 		}
-		if log := s.log.String(); strings.Count(log, "left to another run") != deliveries-1 || strings.Count(log, "is done") != 2 {
+		if log := s.log.String(); strings.Count(log, "left to another run") != deliveries-1 ||
+			strings.Count(log, "is done") != 2 {
 			t.Errorf("the log:\n%s", log)
 		}
 	})
@@ -127,7 +135,8 @@ func TestWorkThatFailedIsTriedAgainAtOnce(t *testing.T) {
 		if runs, err := s.once(t.Context(), due, nil); err != nil || len(runs) != 1 || runs[0].ByHand {
 			t.Errorf("the second attempt: %v, %v", runs, err)
 		}
-		if runs, err := s.once(t.Context(), due.Add(time.Second), nil); err != nil || len(runs) != 1 || !runs[0].ByHand || runs[0].Missed != 0 {
+		if runs, err := s.once(t.Context(), due.Add(time.Second), nil); err != nil || len(runs) != 1 ||
+			!runs[0].ByHand || runs[0].Missed != 0 {
 			t.Errorf("by hand: %+v, %v", runs, err)
 		}
 		if _, err := s.once(t.Context(), due.Add(24*time.Hour), nil); !errors.Is(err, registrar.ErrJobNotDue) {
@@ -136,7 +145,8 @@ func TestWorkThatFailedIsTriedAgainAtOnce(t *testing.T) {
 	})
 }
 
-// A function that is killed ends nothing. Its place is free when its time is over: by the item's own time, as nobody deletes it.
+// A function that is killed ends nothing. Its place is free when its time is over: by the item's own time, as nobody
+// deletes it.
 func TestAKilledRunGivesWayWhenItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, "rate(15 minutes)")
@@ -175,14 +185,19 @@ func TestADueTimeThatFallsIntoALongRunIsMissed(t *testing.T) {
 		begin := time.Now()
 		var done atomic.Bool
 		go func() {
-			_, _ = s.once(t.Context(), begin, func(context.Context) error { time.Sleep(50 * time.Second); done.Store(true); return nil })
+			_, _ = s.once(t.Context(), begin, func(context.Context) error {
+				time.Sleep(50 * time.Second)
+				done.Store(true)
+				return nil
+			})
 		}()
 		time.Sleep(30 * time.Second)
 		if runs, err := s.once(t.Context(), begin.Add(30*time.Second), nil); err != nil || len(runs) > 0 || done.Load() {
 			t.Errorf("beside it: %v, %v", runs, err)
 		}
 		time.Sleep(time.Until(begin.Add(3 * time.Minute)))
-		if runs, err := s.once(t.Context(), begin.Add(3*time.Minute), nil); err != nil || len(runs) != 1 || runs[0].Missed != 2 {
+		if runs, err := s.once(t.Context(), begin.Add(3*time.Minute), nil); err != nil || len(runs) != 1 ||
+			runs[0].Missed != 2 {
 			t.Errorf("afterwards: %+v, %v", runs, err)
 		}
 	})
@@ -190,8 +205,10 @@ func TestADueTimeThatFallsIntoALongRunIsMissed(t *testing.T) {
 
 func TestTheExpressionComesFromTheEnvironment(t *testing.T) {
 	for text, good := range map[string]bool{"rate(15 minutes)": true, "": false, "often": false} {
-		s, err := schedule.Settings{Name: "n"}.Configure(func(name string) string { return map[string]string{"SCHEDULE_EXPRESSION": text}[name] })
-		if (err == nil) != good || good && !s.Expression.Names(time.Now()) || !good && !strings.Contains(err.Error(), "SCHEDULE_EXPRESSION") {
+		s, err := schedule.Settings{Name: "n"}.Configure(
+			func(name string) string { return map[string]string{"SCHEDULE_EXPRESSION": text}[name] })
+		if (err == nil) != good || good && !s.Expression.Names(time.Now()) || !good &&
+			!strings.Contains(err.Error(), "SCHEDULE_EXPRESSION") {
 			t.Errorf("%q: %+v, %v", text, s.Expression, err)
 		}
 	}

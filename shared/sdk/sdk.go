@@ -1,5 +1,5 @@
-// Package sdk reads the AWS SDK's configuration, which takes milliseconds: once in each function, whose main hands it to all
-// adapters. Start with [Load].
+// Package sdk reads the AWS SDK's configuration, which takes milliseconds: once in each function, whose main hands it
+// to all adapters. Start with [Load].
 package sdk
 
 import (

@@ -1,5 +1,5 @@
-// Package stream reads the table's stream: the events in it. It knows DynamoDB's JSON and the store's items, not where the
-// records come from. Start with [Event].
+// Package stream reads the table's stream: the events in it. It knows DynamoDB's JSON and the store's items, not where
+// the records come from. Start with [Event].
 package stream
 
 import (

@@ -1,33 +1,34 @@
 // Package telemetry is what every function tells of itself: log lines with the ids of the request in them, one line an
 // invocation that is also its metrics, and the ids that travel on with what the request causes.
 //
-// It knows log/slog, the context and package request; nothing of Lambda, HTTP, queues or DynamoDB. shared/lambdahost gives
-// it aws-lambda-go's handler to write by, and infra/local one of its own.
+// It knows log/slog, the context and package request; nothing of Lambda, HTTP, queues or DynamoDB. shared/lambdahost
+// gives it aws-lambda-go's handler to write by, and infra/local one of its own.
 //
 // # Log lines
 //
-// [Recorder.Log] writes each line with what is known of the request that its context belongs to: the function, the gateway's
-// request id, the correlation id, X-Ray's trace id, and the keys that code added by [With]. Keys live in the context, never in
-// the logger: a function may handle two invocations at once.
+// [Recorder.Log] writes each line with what is known of the request that its context belongs to: the function, the
+// gateway's request id, the correlation id, X-Ray's trace id, and the keys that code added by [With]. Keys live in the
+// context, never in the logger: a function may handle two invocations at once.
 //
-// Lines below Info are held, up to [heldLines] lines and [heldBytes] bytes for an invocation, and written only when it fails
-// ([Outcome.Failed], [Release]). So every failure comes with its details, and success costs nothing. Lambda itself filters by
-// level, too (developer guide, "Log-level filtering"): for held lines to pass, a function's application log level has to be
-// DEBUG, as infra/cdk and infra/sam set it.
+// Lines below Info are held, up to [heldLines] lines and [heldBytes] bytes for an invocation, and written only when it
+// fails ([Outcome.Failed], [Release]). So every failure comes with its details, and success costs nothing. Lambda
+// itself filters by level, too (developer guide, "Log-level filtering"): for held lines to pass, a function's
+// application log level has to be DEBUG, as infra/cdk and infra/sam set it.
 //
 // # Metrics
 //
-// [Invocation.End] writes one line in CloudWatch's Embedded Metric Format, from which CloudWatch makes metrics without any
-// call. metrics.go has the list of all counters and timers. A dimension's values are few and known: the function, the
-// operation, and for outcomes the code; each combination is a metric that is paid for, so a counter that stayed at zero is
-// left out. The line has level INFO: a function whose log level is above has no metrics.
+// [Invocation.End] writes one line in CloudWatch's Embedded Metric Format, from which CloudWatch makes metrics without
+// any call. metrics.go has the list of all counters and timers. A dimension's values are few and known: the function,
+// the operation, and for outcomes the code; each combination is a metric that is paid for, so a counter that stayed at
+// zero is left out. The line has level INFO: a function whose log level is above has no metrics.
 //
 // # Spans
 //
-// [StartSpan] does nothing, unless the function was built with OpenTelemetry (`make build TAGS=otel`, shared/lambdahost).
+// [StartSpan] does nothing, unless the function was built with OpenTelemetry (`make build TAGS=otel`,
+// shared/lambdahost).
 //
 // # Testing
 //
-// Give [New] a handler that writes into a buffer, and [Recorder.Begin] a context. Package telemetrytest checks lines against
-// the format.
+// Give [New] a handler that writes into a buffer, and [Recorder.Begin] a context. Package telemetrytest checks lines
+// against the format.
 package telemetry

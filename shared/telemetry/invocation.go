@@ -55,8 +55,8 @@ func scopeOf(ctx context.Context) scope {
 	return scope{}
 }
 
-// With adds a key to every line that is written with the context, and with those made of it. A key that is there already
-// gets the new value.
+// With adds a key to every line that is written with the context, and with those made of it. A key that is there
+// already gets the new value.
 func With(ctx context.Context, key string, value any) context.Context {
 	s := scopeOf(ctx)
 	s.keys = slices.DeleteFunc(slices.Clone(s.keys), func(a slog.Attr) bool { return a.Key == key })
@@ -79,8 +79,8 @@ func Release(ctx context.Context) {
 	}
 }
 
-// Debug writes a line of level Debug to the invocation's log, where it is held as all such lines are; outside of an invocation
-// it does nothing. It is for packages that have no logger of their own. A value must not change afterwards.
+// Debug writes a line of level Debug to the invocation's log, where it is held as all such lines are; outside of an
+// invocation it does nothing. It is for packages that have no logger of their own. A value must not change afterwards.
 func Debug(ctx context.Context, message string, attrs ...slog.Attr) {
 	i := scopeOf(ctx).invocation
 	if i == nil || !i.recorder.handler.Enabled(ctx, slog.LevelDebug) {
@@ -100,8 +100,8 @@ func Count(ctx context.Context, c Counter, n float64) {
 	}
 }
 
-// Time adds a value to a timer of the invocation; outside of one it does nothing. Of more than a hundred the greatest are
-// kept.
+// Time adds a value to a timer of the invocation; outside of one it does nothing. Of more than a hundred the greatest
+// are kept.
 func Time(ctx context.Context, t Timer, d time.Duration) {
 	if i := scopeOf(ctx).invocation; i != nil {
 		i.mu.Lock()
@@ -147,8 +147,8 @@ func (i *Invocation) function() string {
 	return i.recorder.name
 }
 
-// Begin begins an invocation, a [Request], a [Batch] or a [Task]. What the context knows of the request must be there already, see
-// [request.With].
+// Begin begins an invocation, a [Request], a [Batch] or a [Task]. What the context knows of the request must be there
+// already, see [request.With].
 func (r *Recorder) Begin(ctx context.Context, kind Kind) (context.Context, *Invocation) {
 	if r == nil {
 		return ctx, nil
@@ -166,8 +166,8 @@ func (r *Recorder) Begin(ctx context.Context, kind Kind) (context.Context, *Invo
 	return ctx, i
 }
 
-// End writes the invocation's line, and before it the lines that were held if it failed. An invocation that nobody concluded
-// has failed: it panicked, or its event was no proper one.
+// End writes the invocation's line, and before it the lines that were held if it failed. An invocation that nobody
+// concluded has failed: it panicked, or its event was no proper one.
 func (i *Invocation) End(ctx context.Context) {
 	if i == nil {
 		return

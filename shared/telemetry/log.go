@@ -14,9 +14,10 @@ type DebugLines int
 
 // What may become of them.
 const (
-	HoldDebug  DebugLines = iota // they are held until the invocation fails, and dropped when it does not or the log takes no Info
-	WriteDebug                   // they are written at once
-	DropDebug                    // they are dropped
+	// they are held until the invocation fails, and dropped when it does not or the log takes no Info
+	HoldDebug  DebugLines = iota
+	WriteDebug            // they are written at once
+	DropDebug             // they are dropped
 )
 
 // The application log levels of Lambda's logging settings that have something to say of debug lines.
@@ -26,9 +27,9 @@ const (
 	levelDrop  = "INFO"
 )
 
-// DebugAt follows the application log level of Lambda's logging settings, as AWS_LAMBDA_LOG_LEVEL has it: TRACE has debug lines
-// written at once, DEBUG (and no level at all, as with the format text) has them held for failures; with any other Lambda would
-// not let them pass.
+// DebugAt follows the application log level of Lambda's logging settings, as AWS_LAMBDA_LOG_LEVEL has it: TRACE has
+// debug lines written at once, DEBUG (and no level at all, as with the format text) has them held for failures; with
+// any other Lambda would not let them pass.
 func DebugAt(level string) DebugLines {
 	switch level {
 	case levelWrite:
@@ -57,8 +58,8 @@ type handler struct {
 	debug  DebugLines
 }
 
-// group is a group of attributes that a logger opened. It is closed only when a line is written, as what the context knows
-// stands outside of all groups.
+// group is a group of attributes that a logger opened. It is closed only when a line is written, as what the context
+// knows stands outside of all groups.
 type group struct {
 	name  string
 	attrs []slog.Attr
@@ -108,7 +109,8 @@ func (h *handler) complete(ctx context.Context, s scope, r slog.Record) slog.Rec
 	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	own := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
-		own = append(own, slog.Attr{Key: a.Key, Value: a.Value.Resolve()}) // now: what it stands for may be gone when it is written
+		// now: what it stands for may be gone when it is written
+		own = append(own, slog.Attr{Key: a.Key, Value: a.Value.Resolve()})
 		return true
 	})
 	for i := len(h.groups) - 1; i >= 0; i-- {

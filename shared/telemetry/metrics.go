@@ -30,7 +30,8 @@ const (
 
 // String is the metric's name.
 func (c Counter) String() string {
-	return [...]string{"conflicts", "retries", "readUnits", "writeUnits", "coldStarts", "messages", "failures", "mailsSent", "mailsOpen", "differences"}[c]
+	return [...]string{"conflicts", "retries", "readUnits", "writeUnits", "coldStarts", "messages", "failures",
+		"mailsSent", "mailsOpen", "differences"}[c]
 }
 
 // Timer is a metric of durations, of which an invocation may have several. Its unit is Milliseconds.
@@ -73,10 +74,12 @@ func (t *tally) time(timer Timer, d time.Duration) {
 	values[least] = max(values[least], value)
 }
 
-// attributes are the metrics' values, and the member that tells CloudWatch of them ("Specification: Embedded metric format").
+// attributes are the metrics' values, and the member that tells CloudWatch of them ("Specification: Embedded metric
+// format").
 func (t *tally) attributes(at time.Time) []slog.Attr {
 	attrs := make([]slog.Attr, 0, int(counters)+int(timers)+2)
-	d := directives(`{"Timestamp":` + strconv.FormatInt(at.UnixMilli(), 10) + `,"CloudWatchMetrics":[{"Namespace":"` + Namespace +
+	d := directives(`{"Timestamp":` + strconv.FormatInt(at.UnixMilli(), 10) + `,"CloudWatchMetrics":[{"Namespace":"` +
+		Namespace +
 		`","Dimensions":[["function","operation"]],"Metrics":[`)
 	first := true
 	metric := func(name, unit string, value slog.Value) {

@@ -47,8 +47,8 @@ func StartSpan(ctx context.Context, name string, kind Kind) (context.Context, Sp
 	return ctx, noSpan{}
 }
 
-// Onward is what an event or a message that the context's request causes is to know of it: the request, but the parent in X-Ray's
-// tracing header (SQS: the system attribute AWSTraceHeader) is the context's span, if there is one.
+// Onward is what an event or a message that the context's request causes is to know of it: the request, but the parent
+// in X-Ray's tracing header (SQS: the system attribute AWSTraceHeader) is the context's span, if there is one.
 func Onward(ctx context.Context) request.Info {
 	info := request.From(ctx)
 	if i := scopeOf(ctx).invocation; i != nil && i.recorder.tracer != nil {

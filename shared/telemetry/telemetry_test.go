@@ -76,7 +76,8 @@ func TestLog_EveryLineHasTheIds(t *testing.T) {
 	telemetry.Conclude(ctx, telemetry.Outcome{Operation: "things-get"})
 	invocation.End(ctx)
 	recorder.Log().Info("without a context")
-	ids := line{"function": "things-get", "request": "JKJa=", "correlation": "vera-1", "trace": "1-5759e988-bd862e3fe1be46a994272793"}
+	ids := line{"function": "things-get", "request": "JKJa=", "correlation": "vera-1",
+		"trace": "1-5759e988-bd862e3fe1be46a994272793"}
 	got := l.lines(t)
 	if len(got) != 4 {
 		t.Fatalf("lines: %v", got)
@@ -135,7 +136,8 @@ func TestDebugLines_AreWrittenWhenTheInvocationFails(t *testing.T) {
 		}
 	}
 	var errorsOnly log
-	quiet := telemetry.New(telemetry.Options{Log: slog.NewJSONHandler(&errorsOnly, &slog.HandlerOptions{Level: slog.LevelError})})
+	quiet := telemetry.New(
+		telemetry.Options{Log: slog.NewJSONHandler(&errorsOnly, &slog.HandlerOptions{Level: slog.LevelError})})
 	ctx, invocation := quiet.Begin(t.Context(), telemetry.Request)
 	telemetry.Debug(ctx, "in a log that takes errors alone")
 	invocation.End(ctx)
@@ -152,7 +154,8 @@ func TestDebugLines_AreWrittenWhenTheInvocationFails(t *testing.T) {
 
 func TestDebugLines_FollowLambdasLevel(t *testing.T) {
 	for level, want := range map[string]telemetry.DebugLines{
-		"": telemetry.HoldDebug, "DEBUG": telemetry.HoldDebug, "TRACE": telemetry.WriteDebug, "INFO": telemetry.DropDebug, "ERROR": telemetry.DropDebug,
+		"": telemetry.HoldDebug, "DEBUG": telemetry.HoldDebug, "TRACE": telemetry.WriteDebug, "INFO": telemetry.DropDebug,
+		"ERROR": telemetry.DropDebug,
 	} {
 		if got := telemetry.DebugAt(level); got != want || telemetry.DebugAt(got.Level()) != want {
 			t.Errorf("%q: %v, whose level is %s", level, got, got.Level())
@@ -302,7 +305,8 @@ func TestEnd_WhatNobodyConcludedHasFailed(t *testing.T) {
 	telemetry.Debug(ctx, "on the way")
 	invocation.End(ctx)
 	got := l.lines(t)
-	if len(got) != 2 || got[0]["msg"] != "on the way" || got[1]["code"] != "FAILED" || got[1]["operation"] != "things-get" {
+	if len(got) != 2 || got[0]["msg"] != "on the way" || got[1]["code"] != "FAILED" ||
+		got[1]["operation"] != "things-get" {
 		t.Errorf("lines: %v", got)
 	}
 }
@@ -354,7 +358,8 @@ func TestConcurrentInvocationsKeepTheirOwn(t *testing.T) {
 	for _, read := range l.lines(t) {
 		id, _ := read["correlation"].(string)
 		seen[id]++
-		if read["own"] != id || read["operation"] == nil && read["msg"] != id || read["operation"] != nil && (read["operation"] != id || read["readUnits"] != float64(parts)) {
+		if read["own"] != id || read["operation"] == nil && read["msg"] != id || read["operation"] != nil &&
+			(read["operation"] != id || read["readUnits"] != float64(parts)) {
 			t.Errorf("of another: %v", read)
 		}
 		if read["coldStarts"] != nil {

@@ -1,5 +1,5 @@
-// Package unsubscribe makes and reads the tokens in the addresses by which mail is unsubscribed from, without a login: whoever
-// holds a mail holds its token, and can switch off that kind of mail to that person, and nothing else.
+// Package unsubscribe makes and reads the tokens in the addresses by which mail is unsubscribed from, without a login:
+// whoever holds a mail holds its token, and can switch off that kind of mail to that person, and nothing else.
 //
 // A token is the person and the kind with an HMAC over both, so nothing is stored for it, and it does not end: people
 // unsubscribe by old mails. It knows the domain's words and nothing of HTTP. Start with [Open].
@@ -25,7 +25,8 @@ func Open(getenv func(string) string) (Tokens, error) {
 	const shortest = 16
 	secret := getenv("UNSUBSCRIBE_KEY")
 	if len(secret) < shortest {
-		return Tokens{}, errors.New("configuration of unsubscribing: UNSUBSCRIBE_KEY is not set, or has fewer than 16 characters")
+		return Tokens{}, errors.New("configuration of unsubscribing: UNSUBSCRIBE_KEY is not set, or has fewer than 16 " +
+			"characters")
 	}
 	return New(secret), nil
 }
@@ -63,7 +64,8 @@ func (l Links) Address(recipient registrar.Recipient, kind registrar.MailKind) s
 // Make makes a token.
 func (t Tokens) Make(recipient registrar.Recipient, kind registrar.MailKind) string {
 	payload := string(kind) + "\n" + string(recipient)
-	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." + base64.RawURLEncoding.EncodeToString(t.mac(payload))
+	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." + base64.RawURLEncoding.EncodeToString(
+		t.mac(payload))
 }
 
 // Read tells whom and what a token is for, or [ErrForged].

@@ -16,7 +16,8 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 	tokens := unsubscribe.New(secret)
 	seen := map[string]bool{}
 	for _, recipient := range []registrar.Recipient{
-		registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"), registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b12"), registrar.OfAddress("ann@example.edu"),
+		registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"),
+		registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b12"), registrar.OfAddress("ann@example.edu"),
 	} {
 		for _, kind := range registrar.MailKinds() {
 			token := tokens.Make(recipient, kind)
@@ -27,13 +28,19 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 			seen[token] = true
 		}
 	}
-	if got := (unsubscribe.Links{Tokens: tokens, API: "https://api.example.edu/"}).Address("student:1", registrar.MailImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+tokens.Make("student:1", registrar.MailImportFinished) {
+	if got := (unsubscribe.Links{Tokens: tokens, API: "https://api.example.edu/"}).Address("student:1",
+		registrar.MailImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+
+		tokens.Make("student:1", registrar.MailImportFinished) {
 		t.Error(got)
 	}
 	// Behind a domain's mapping the setting has the mapping in it.
 	const public = "https://courses.example.edu/registrar"
-	links, err := unsubscribe.OpenLinks(func(name string) string { return map[string]string{"UNSUBSCRIBE_KEY": secret, "API_URL": public}[name] })
-	if got := links.Address("student:1", registrar.MailImportFinished); err != nil || !strings.HasPrefix(got, public+"/v1/unsubscribe/") {
+	links, err := unsubscribe.OpenLinks(func(name string) string {
+		return map[string]string{"UNSUBSCRIBE_KEY": secret,
+			"API_URL": public}[name]
+	})
+	if got := links.Address("student:1", registrar.MailImportFinished); err != nil ||
+		!strings.HasPrefix(got, public+"/v1/unsubscribe/") {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -44,7 +51,8 @@ func TestAForgedTokenIsNone(t *testing.T) {
 	payload, mac, _ := strings.Cut(token, ".")
 	other, _, _ := strings.Cut(tokens.Make("student:2", registrar.MailRegistrationMade), ".")
 	for what, forged := range map[string]string{
-		"empty": "", "a dot": ".", "no MAC": payload + ".", "without MAC": payload, "another's payload": other + "." + mac, "cut": token[:len(token)-1],
+		"empty": "", "a dot": ".", "no MAC": payload + ".", "without MAC": payload, "another's payload": other + "." +
+			mac, "cut": token[:len(token)-1],
 		"of another secret": unsubscribe.New(secret+"!").Make("student:1", registrar.MailRegistrationMade),
 		"of no kind":        tokens.Make("student:1", "all"), "padded": token + "=", "more behind": token + ".x",
 		"no base64": "?." + mac, "in another spelling": payload + "." + mac[:42] + string(mac[42]+1),
@@ -58,7 +66,8 @@ func TestAForgedTokenIsNone(t *testing.T) {
 
 func TestTheSecretMustBeThere(t *testing.T) {
 	for _, value := range []string{"", "short"} {
-		if _, err := unsubscribe.Open(func(string) string { return value }); err == nil || !strings.Contains(err.Error(), "UNSUBSCRIBE_KEY") {
+		if _, err := unsubscribe.Open(func(string) string { return value }); err == nil ||
+			!strings.Contains(err.Error(), "UNSUBSCRIBE_KEY") {
 			t.Errorf("%q: %v", value, err)
 		}
 	}

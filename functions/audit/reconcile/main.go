@@ -30,6 +30,7 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return audit.Reconcile(settings, reconcile.Reconciler{Store: store, Clock: system.Clock, NewID: system.NewID, Log: host.Log}), nil
+		return audit.Reconcile(settings, reconcile.Reconciler{Store: store, Clock: system.Clock, NewID: system.NewID,
+			Log: host.Log}), nil
 	})
 }

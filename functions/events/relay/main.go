@@ -21,7 +21,10 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		relay, err := events.New(subscriptions, func(name string) (events.Queue, error) { return queue.Open(config, host.Getenv, name) }, host.Log)
+		relay, err := events.New(subscriptions, func(name string) (events.Queue, error) {
+			return queue.Open(config,
+				host.Getenv, name)
+		}, host.Log)
 		return relay.Images(stream.Event), err
 	})
 }

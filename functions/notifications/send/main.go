@@ -41,6 +41,7 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return notifications.Send(settings, notifications.Sender{Store: store, Carrier: carrier, Letters: writer, Links: links}), nil
+		return notifications.Send(settings, notifications.Sender{Store: store, Carrier: carrier, Letters: writer,
+			Links: links}), nil
 	})
 }

@@ -1,4 +1,5 @@
-// Command refresh is the Lambda that refreshes what registrations copied of sections and students, fed by the queue of copies.
+// Command refresh is the Lambda that refreshes what registrations copied of sections and students, fed by the queue of
+// copies.
 package main
 
 import (

@@ -1,6 +1,7 @@
-// Command bench is `make bench`: operations per second of the embedded DynamoDB over HTTP, in a small table and in a large
-// one, and of any other engine that -against names, side by side in one run. It prints, and judges nothing, since times are
-// a machine's and not the code's: read the ratios, which stand beside each figure and are to the first column's.
+// Command bench is `make bench`: operations per second of the embedded DynamoDB over HTTP, in a small table and in a
+// large one, and of any other engine that -against names, side by side in one run. It prints, and judges nothing, since
+// times are a machine's and not the code's: read the ratios, which stand beside each figure and are to the first
+// column's.
 package main
 
 import (
@@ -37,7 +38,8 @@ const (
 
 func main() {
 	sizes := flag.String("sizes", "1000,100000,1000000", "numbers of items")
-	against := flag.String("against", "", "other engines, as in dynoxide=http://127.0.0.1:8000,moto=http://127.0.0.1:5000@1000; after @ the most items that it gets")
+	against := flag.String("against", "", "other engines, as in "+
+		"dynoxide=http://127.0.0.1:8000,moto=http://127.0.0.1:5000@1000; after @ the most items that it gets")
 	engine := flag.Bool("serve", false, "be the embedded engine")
 	grows := flag.String("growth", "", "instead: what so many items cost the embedded engine to fill, to hold and to "+
 		"restart, as in 5860,58600,586000")
@@ -74,15 +76,16 @@ func text(v string) types.AttributeValue { return &types.AttributeValueMemberS{V
 func record(n int) item {
 	return item{
 		"PK": text("P#" + strconv.Itoa(n/perPartition)), "SK": text(fmt.Sprintf("S#%03d", n%perPartition)),
-		"GSI1PK": text("G#" + strconv.Itoa(n%perPartition)), "GSI1SK": text(strconv.Itoa(n)), "text": text("a record of about a hundred bytes"),
+		"GSI1PK": text("G#" + strconv.Itoa(n%perPartition)), "GSI1SK": text(strconv.Itoa(n)),
+		"text":  text("a record of about a hundred bytes"),
 		"count": &types.AttributeValueMemberN{Value: strconv.Itoa(n)},
 	}
 }
 
 func keyOf(n int) item { r := record(n); return item{"PK": r["PK"], "SK": r["SK"]} }
 
-// fill makes a table of so many items: the project's own, but without its stream, in which a write to dynoxide costs the more
-// the more records there are (measured with 3.2.0: 50 times as much after 20,000).
+// fill makes a table of so many items: the project's own, but without its stream, in which a write to dynoxide costs
+// the more the more records there are (measured with 3.2.0: 50 times as much after 20,000).
 func (s side) fill(ctx context.Context) error {
 	definition := dynamo.TableDefinition(s.table)
 	definition.StreamSpecification = nil
@@ -99,7 +102,8 @@ func (s side) fill(ctx context.Context) error {
 				for i := n; i < min(n+batch, s.items); i++ {
 					puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: record(i)}})
 				}
-				_, errs[worker] = s.client.BatchWriteItem(ctx, &sdk.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: puts}})
+				_, errs[worker] = s.client.BatchWriteItem(ctx,
+					&sdk.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: puts}})
 			}
 		})
 	}
@@ -114,7 +118,8 @@ func (s side) fill(ctx context.Context) error {
 
 func clientOf(address string) *sdk.Client {
 	return sdk.New(sdk.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String(address), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+		Region: cloud.Region, BaseEndpoint: aws.String(address), Credentials: credentials.StaticCredentialsProvider{
+			Value: cloud.Credentials()},
 	})
 }
 
@@ -189,7 +194,8 @@ func sidesOf(ctx context.Context, sizes, against string) (sides []side, stop fun
 			if engine.most > 0 && n > engine.most {
 				continue
 			}
-			sides = append(sides, side{name: engine.name, items: n, client: clientOf(engine.address), table: fmt.Sprintf("bench-%d-%d", n, time.Now().UnixNano())})
+			sides = append(sides, side{name: engine.name, items: n, client: clientOf(engine.address),
+				table: fmt.Sprintf("bench-%d-%d", n, time.Now().UnixNano())})
 		}
 	}
 	return sides, stop, nil
@@ -208,7 +214,8 @@ func operations() map[string]func(ctx context.Context, s side, n int) error {
 		},
 		"update": func(ctx context.Context, s side, n int) error {
 			_, err := s.client.UpdateItem(ctx, &sdk.UpdateItemInput{
-				TableName: &s.table, Key: keyOf(n), UpdateExpression: aws.String("SET changed = :one"), ConditionExpression: aws.String("attribute_exists(PK)"),
+				TableName: &s.table, Key: keyOf(n), UpdateExpression: aws.String("SET changed = :one"),
+				ConditionExpression:       aws.String("attribute_exists(PK)"),
 				ExpressionAttributeValues: item{":one": &types.AttributeValueMemberN{Value: "1"}},
 			})
 			return err

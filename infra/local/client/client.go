@@ -61,7 +61,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 }
 
 // Upload sends a file to an address that the API gave.
-func (c *Client) Upload(ctx context.Context, method, address string, headers map[string]string, file io.Reader, size int64) error {
+func (c *Client) Upload(
+	ctx context.Context, method, address string, headers map[string]string, file io.Reader, size int64,
+) error {
 	r, err := http.NewRequestWithContext(ctx, method, address, file)
 	if err != nil {
 		return fmt.Errorf("upload: %w", err)
@@ -95,8 +97,9 @@ func (c *Client) once(r *http.Request) (answer, error) {
 	return answer{status: response.StatusCode, header: response.Header, body: body}, nil
 }
 
-// again waits before a request that was throttled is sent once more, so that those who were throttled together do not come
-// back together, and renews its body. It returns false when ctx ends first, or for a body that was read and is gone.
+// again waits before a request that was throttled is sent once more, so that those who were throttled together do not
+// come back together, and renews its body. It returns false when ctx ends first, or for a body that was read and is
+// gone.
 func again(ctx context.Context, r *http.Request, attempt int) bool {
 	const first, doublings = 100 * time.Millisecond, 5
 	select {

@@ -39,7 +39,8 @@ func TestThrottledRequestsAreSentAgain(t *testing.T) {
 		t.Errorf("sent %s", got)
 	}
 	var problem *client.Problem
-	if err := c.Upload(t.Context(), http.MethodPut, server.URL, nil, io.MultiReader(strings.NewReader("file")), 4); !errors.As(err, &problem) || problem.Status != http.StatusTooManyRequests {
+	if err := c.Upload(t.Context(), http.MethodPut, server.URL, nil, io.MultiReader(strings.NewReader("file")),
+		4); !errors.As(err, &problem) || problem.Status != http.StatusTooManyRequests {
 		t.Errorf("an upload that was refused: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -67,12 +68,14 @@ func TestAListIsReadAsLinkLeads(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	all, err := client.All[int](t.Context(), client.New(server.URL+"/registrar/", 1), "/v1/things", url.Values{"term": {"t"}})
+	all, err := client.All[int](t.Context(), client.New(server.URL+"/registrar/", 1), "/v1/things",
+		url.Values{"term": {"t"}})
 	if err != nil || !slices.Equal(all, []int{1, 2, 3}) {
 		t.Errorf("%v, %v", all, err)
 	}
 	if want := []string{
-		"/registrar/v1/things?limit=100&term=t", "/registrar/v1/things?cursor=a%2Bb&limit=100&term=t", "/registrar/v1/things?cursor=c",
+		"/registrar/v1/things?limit=100&term=t", "/registrar/v1/things?cursor=a%2Bb&limit=100&term=t",
+		"/registrar/v1/things?cursor=c",
 	}; !slices.Equal(asked, want) {
 		t.Errorf("asked for %q, want %q", asked, want)
 	}

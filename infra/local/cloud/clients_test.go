@@ -24,7 +24,8 @@ func engines(t *testing.T) (dynamodb, sqs, tools string) {
 	}
 	var c *cloud.Cloud
 	serve := func(engine func() http.Handler) string {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { engine().ServeHTTP(w, r) }))
+		server := httptest.NewServer(
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { engine().ServeHTTP(w, r) }))
 		t.Cleanup(server.Close)
 		return server.URL
 	}
@@ -42,7 +43,9 @@ func engines(t *testing.T) (dynamodb, sqs, tools string) {
 // The engines answer those who are not this project: boto3, with its resources and waiters.
 func TestClients_Boto3(t *testing.T) {
 	dynamodb, sqs, tools := engines(t)
-	python := exec.CommandContext(t.Context(), filepath.Join(tools, "..", "sam", "bin", "python"), "testdata/boto3_client.py") // SAM brings boto3
+	// SAM brings boto3
+	python := exec.CommandContext(t.Context(), filepath.Join(tools, "..", "sam", "bin", "python"),
+		"testdata/boto3_client.py")
 	python.Env = append(os.Environ(), "DYNAMODB="+dynamodb, "SQS="+sqs)
 	if out, err := python.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
@@ -112,7 +115,8 @@ func TestClients_AWSCLI(t *testing.T) {
 	if len(received.Messages) != 1 || received.Messages[0].Body != "hello" {
 		t.Fatalf("received %+v", received)
 	}
-	must(nil, "sqs", sqs, "delete-message", "--queue-url", queue.QueueUrl, "--receipt-handle", received.Messages[0].ReceiptHandle)
+	must(nil, "sqs", sqs, "delete-message", "--queue-url", queue.QueueUrl, "--receipt-handle",
+		received.Messages[0].ReceiptHandle)
 	var left struct{ Attributes map[string]string }
 	must(&left, "sqs", sqs, "get-queue-attributes", "--queue-url", queue.QueueUrl, "--attribute-names", "All")
 	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"} {

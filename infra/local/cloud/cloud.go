@@ -1,11 +1,11 @@
-// Package cloud is the local cloud: every function of the manifest behind a gateway, its engines, and the pollers that feed
-// its consumers, in one process. It knows the manifest and the packages beside it. Start with [Open]; infra/local's main is
-// `make run`.
+// Package cloud is the local cloud: every function of the manifest behind a gateway, its engines, and the pollers that
+// feed its consumers, in one process. It knows the manifest and the packages beside it. Start with [Open];
+// infra/local's main is `make run`.
 //
-// Engines are reached by the SDK over their wire protocols, without a socket while they are this process's own. Where the
-// environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2), that engine is used instead, and its table,
-// queues and bucket are made if they are missing, unless [Options].FindOnly leaves it alone; of an SES, sender and configuration
-// set must be there.
+// Engines are reached by the SDK over their wire protocols, without a socket while they are this process's own. Where
+// the environment names an endpoint (AWS_ENDPOINT_URL_DYNAMODB, _SQS, _S3, _SESV2), that engine is used instead, and
+// its table, queues and bucket are made if they are missing, unless [Options].FindOnly leaves it alone; of an SES,
+// sender and configuration set must be there.
 package cloud
 
 import (
@@ -65,8 +65,8 @@ const (
 
 // Options configure a local cloud.
 type Options struct {
-	// Getenv is for AWS_ENDPOINT_URL_*, and what functions in processes get of OTEL_*, of those names that stand in the process's
-	// environment; nil: all engines are embedded.
+	// Getenv is for AWS_ENDPOINT_URL_*, and what functions in processes get of OTEL_*, of those names that stand in the
+	// process's environment; nil: all engines are embedded.
 	Getenv func(string) string
 	// FindOnly leaves the engines that the environment names as they are: table, queues and bucket must be there.
 	FindOnly bool
@@ -79,31 +79,31 @@ type Options struct {
 	DynamoDBAddress       string
 	// APIAddress stands in the links of mails, and SESAddress, where the mailbox page is too, in the log.
 	APIAddress, SESAddress string
-	// Before fills the table with what happened before its stream begins, which nobody is told of any more. An engine that the
-	// environment names has the stream from the beginning. Nil: nothing did.
+	// Before fills the table with what happened before its stream begins, which nobody is told of any more. An engine that
+	// the environment names has the stream from the beginning. Nil: nothing did.
 	Before func(context.Context, *dynamo.Store) error
 	// Processes is a folder with <function>/bootstrap: the functions' real binaries run, each environment a process of its
 	// own, instead of their handlers in this one. Empty: in this process.
 	Processes string
 	Output    io.Writer // gets what those processes print, line by line; nil: standard error
-	// Concurrency is how many such processes may have a call at once, all together; above it calls are throttled. 0: a hundred,
-	// which a machine bears; an account has [functions.Concurrency].
+	// Concurrency is how many such processes may have a call at once, all together; above it calls are throttled. 0: a
+	// hundred, which a machine bears; an account has [functions.Concurrency].
 	Concurrency int
 	Faults      *faults.Injector // nil: nothing fails on purpose
-	// Visibility is for how long the queues hide a message that is being handled, in whole seconds, and so how soon it comes back
-	// from a consumer that was killed. 0: as the manifest has it, for hours where the work is long.
+	// Visibility is for how long the queues hide a message that is being handled, in whole seconds, and so how soon it
+	// comes back from a consumer that was killed. 0: as the manifest has it, for hours where the work is long.
 	Visibility time.Duration
-	// Contention lets the embedded DynamoDB conflict and throttle as AWS's does; nil: nothing waits for anything. It does not
-	// go with DataDir, whose journal carries out changes one after the other.
+	// Contention lets the embedded DynamoDB conflict and throttle as AWS's does; nil: nothing waits for anything. It does
+	// not go with DataDir, whose journal carries out changes one after the other.
 	Contention *dynamodb.Contention
-	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty: nothing
-	// outlives the process.
+	// DataDir is a folder in which the embedded engines keep what was acknowledged, across restarts and kill -9. Empty:
+	// nothing outlives the process.
 	DataDir string
-	// DataNoSync leaves it to the operating system when what was acknowledged comes from its memory to the disk: faster, and a
-	// power cut may lose it.
+	// DataNoSync leaves it to the operating system when what was acknowledged comes from its memory to the disk: faster,
+	// and a power cut may lose it.
 	DataNoSync bool
-	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero value
-	// makes new ones.
+	// Engines are those of a local cloud before, whose functions and pollers have ended: what they hold stays. The zero
+	// value makes new ones.
 	Engines Engines
 	// Unthrottled lets through what the manifest's throttles would refuse, for tests with a clock that stands still.
 	Unthrottled bool
@@ -177,7 +177,8 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)}, o.System.Clock)
+	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)},
+		o.System.Clock)
 	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
 	if !o.finds("DYNAMODB") {
 		if err := c.makeTable(ctx, clients.dynamodb); err != nil {
@@ -240,8 +241,8 @@ func (c *Cloud) Close() error {
 	return errors.Join(errs...)
 }
 
-// Run lets everything happen that no request waits for: queues and the table's stream are read, schedules kept, and what has
-// expired is deleted, until the context ends. It returns when what was in flight has ended.
+// Run lets everything happen that no request waits for: queues and the table's stream are read, schedules kept, and
+// what has expired is deleted, until the context ends. It returns when what was in flight has ended.
 func (c *Cloud) Run(ctx context.Context) error {
 	var expiry sync.WaitGroup
 	defer expiry.Wait()
@@ -251,8 +252,8 @@ func (c *Cloud) Run(ctx context.Context) error {
 	return runAll(ctx, c.sources)
 }
 
-// RunSchedules is Run for schedules alone: queues and the stream are left as they are, so that in a bubble a day is no more
-// than what schedules start in it.
+// RunSchedules is Run for schedules alone: queues and the stream are left as they are, so that in a bubble a day is no
+// more than what schedules start in it.
 func (c *Cloud) RunSchedules(ctx context.Context) error { return runAll(ctx, c.schedules) }
 
 func runAll(ctx context.Context, sources []source) error {
@@ -311,14 +312,16 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
 		all.streams = &lambda.HTTPStreams{
-			Client: &http.Client{Transport: signed{sdk.Credentials, sdk.Region}}, Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB"),
+			Client:   &http.Client{Transport: signed{sdk.Credentials, sdk.Region}},
+			Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB"),
 		}
 	} else {
 		if err := c.dynamoDB(ctx, o); err != nil {
 			return clients{}, err
 		}
 		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
-			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(c.DynamoDB),
+			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
+				c.DynamoDB),
 		})
 		all.streams = &lambda.HTTPStreams{Client: inprocess.Client(c.DynamoDB), Endpoint: "http://dynamodb.local"}
 	}
@@ -342,15 +345,17 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 		c.Engines.SES = o.Engines.SES
 		if c.Engines.SES == nil {
 			c.Engines.SES = ses.New(ses.Options{
-				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{"example.edu"}, ConfigurationSets: []string{ConfigurationSet},
-				Now: o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
+				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{"example.edu"},
+				ConfigurationSets: []string{ConfigurationSet},
+				Now:               o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
 					return c.announce(ctx, envelope, func(q functions.Queue) bool { return q.Feedback })
 				},
 			})
 		}
 		c.SES = o.Faults.Handler("ses", c.Engines.SES)
 		all.ses = sdkses.New(sdkses.Options{
-			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(c.SES),
+			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(
+				c.SES),
 		})
 	}
 	if o.Getenv("AWS_ENDPOINT_URL_S3") != "" {
@@ -366,7 +371,10 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 				if clock.Reading() { // it was announced when it arrived
 					return nil
 				}
-				return c.announce(ctx, notification, func(q functions.Queue) bool { return q.Uploads != "" && strings.HasPrefix(key, q.Uploads) })
+				return c.announce(ctx, notification, func(q functions.Queue) bool {
+					return q.Uploads != "" &&
+						strings.HasPrefix(key, q.Uploads)
+				})
 			},
 		})
 		if c.Engines.S3, err = c.keep(ctx, o, "s3", c.Engines.S3, journal.S3Changes, clock); err != nil {
@@ -375,17 +383,18 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 	}
 	c.S3 = o.Faults.Handler("s3", c.Engines.S3)
 	all.s3 = sdks3.New(sdks3.Options{
-		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3), UsePathStyle: true,
+		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3),
+		UsePathStyle:               true,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
 	return all, nil
 }
 
-// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told. Both do so
-// at least once (S3 user guide, "Amazon S3 Event Notifications"), whatever became of whom they tell of: a queue that fails is
-// tried for long, and neither a client that hangs up nor a function that is killed, which package faults knows by its context,
-// takes the announcement with it.
+// announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told.
+// Both do so at least once (S3 user guide, "Amazon S3 Event Notifications"), whatever became of whom they tell of: a
+// queue that fails is tried for long, and neither a client that hangs up nor a function that is killed, which package
+// faults knows by its context, takes the announcement with it.
 func (c *Cloud) announce(_ context.Context, notification []byte, to func(functions.Queue) bool) error {
 	const long = 5 * time.Minute // for all attempts, with the SDK's pauses of up to twenty seconds
 	ctx, cancel := context.WithTimeout(context.Background(), long)
@@ -395,7 +404,8 @@ func (c *Cloud) announce(_ context.Context, notification []byte, to func(functio
 		if f.Queue == nil || !to(*f.Queue) {
 			continue
 		}
-		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url), MessageBody: aws.String(string(notification))}
+		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url),
+			MessageBody: aws.String(string(notification))}
 		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil { //nolint:contextcheck // see above
 			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
@@ -415,12 +425,14 @@ func (c *Cloud) makeTable(ctx context.Context, client *sdkdynamodb.Client) error
 		return fmt.Errorf("make the table: %w", err)
 	}
 	const longest = 30 * time.Second
-	if err := sdkdynamodb.NewTableExistsWaiter(client).Wait(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)}, longest); err != nil {
+	if err := sdkdynamodb.NewTableExistsWaiter(client).Wait(ctx,
+		&sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)}, longest); err != nil {
 		return fmt.Errorf("wait for the table: %w", err)
 	}
 	_, err = client.UpdateTimeToLive(ctx, &sdkdynamodb.UpdateTimeToLiveInput{
-		TableName:               aws.String(Table),
-		TimeToLiveSpecification: &ddbtypes.TimeToLiveSpecification{AttributeName: aws.String(dynamo.TimeToLive), Enabled: aws.Bool(true)},
+		TableName: aws.String(Table),
+		TimeToLiveSpecification: &ddbtypes.TimeToLiveSpecification{AttributeName: aws.String(dynamo.TimeToLive),
+			Enabled: aws.Bool(true)},
 	})
 	if err != nil && exists == nil {
 		return fmt.Errorf("set the table's time to live: %w", err)
@@ -437,7 +449,8 @@ func (c *Cloud) makeTable(ctx context.Context, client *sdkdynamodb.Client) error
 	if described.Table.LatestStreamArn != nil {
 		return nil
 	}
-	if _, err := client.UpdateTable(ctx, &sdkdynamodb.UpdateTableInput{TableName: aws.String(Table), StreamSpecification: stream}); err != nil {
+	if _, err := client.UpdateTable(ctx, &sdkdynamodb.UpdateTableInput{TableName: aws.String(Table),
+		StreamSpecification: stream}); err != nil {
 		return fmt.Errorf("begin the table's stream: %w", err)
 	}
 	return nil

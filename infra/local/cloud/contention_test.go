@@ -39,7 +39,8 @@ func gather(t *testing.T, seed uint64, seats, crowd int, wrap func(http.Handler)
 	contention := dynamodb.AWSContention()
 	contention.Seed = seed
 	options := cloud.Options{
-		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Contention: contention,
+		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: "http://sqs.local",
+		S3Address: "http://s3.local", Contention: contention,
 	}
 	c, err := cloud.Open(t.Context(), options)
 	if err == nil && wrap != nil {
@@ -76,8 +77,8 @@ func (r *rush) run(seed uint64, within time.Duration) {
 	time.Sleep(time.Second) // indexes follow
 }
 
-// audit derives from the students' records who has a seat, and tells where that differs from what they were told and from
-// the section's counters.
+// audit derives from the students' records who has a seat, and tells where that differs from what they were told and
+// from the section's counters.
 func (r *rush) audit() (enrolled int, err error) {
 	var wrong []error
 	for i, student := range r.students {
@@ -114,13 +115,16 @@ func (r *rush) tell(before, after dynamodb.Report) {
 	}
 	slices.Sort(r.took)
 	at := func(percent int) time.Duration { return r.took[(len(r.took)-1)*percent/100].Round(time.Millisecond) }
-	r.Logf("%d students: %v; answered within p50 %s, p99 %s, at most %s; %d conflicts, %d throttles, %g write and %g read units, $%.6f",
-		len(r.students), codes, at(50), at(99), at(100), after.Total.Conflicts-before.Total.Conflicts, after.Total.Throttles-before.Total.Throttles,
-		after.Total.WriteUnits-before.Total.WriteUnits, after.Total.ReadUnits-before.Total.ReadUnits, after.Total.Dollars-before.Total.Dollars)
+	r.Logf("%d students: %v; answered within p50 %s, p99 %s, at most %s; %d conflicts, %d throttles, %g write and %g "+
+		"read units, $%.6f",
+		len(r.students), codes, at(50), at(99), at(100), after.Total.Conflicts-before.Total.Conflicts,
+		after.Total.Throttles-before.Total.Throttles,
+		after.Total.WriteUnits-before.Total.WriteUnits, after.Total.ReadUnits-before.Total.ReadUnits,
+		after.Total.Dollars-before.Total.Dollars)
 }
 
-// The promise, where every transaction on the seats meets others: as many as there are seats have one and were told so, the
-// others were told that there is none, and nobody got an answer of 5xx.
+// The promise, where every transaction on the seats meets others: as many as there are seats have one and were told so,
+// the others were told that there is none, and nobody got an answer of 5xx.
 func TestRace_ContentionAsOnAWS(t *testing.T) {
 	const seats = 30
 	for name, crowd := range map[string]struct {
@@ -149,7 +153,8 @@ func TestRace_ContentionAsOnAWS(t *testing.T) {
 						t.Error("nothing conflicted: the rush says nothing")
 					}
 					written := r.cloud.Engines.Usage.Report().Total.WriteUnits
-					if a := r.send(http.MethodPost, enrolment(string(r.section)), "", map[string]any{"student": r.students[len(r.students)-1]}); a.status != http.StatusConflict {
+					if a := r.send(http.MethodPost, enrolment(string(r.section)), "",
+						map[string]any{"student": r.students[len(r.students)-1]}); a.status != http.StatusConflict {
 						t.Errorf("one more: %d %s", a.status, a.body)
 					}
 					if got := r.cloud.Engines.Usage.Report().Total.WriteUnits - written; got != 0 {
@@ -161,8 +166,8 @@ func TestRace_ContentionAsOnAWS(t *testing.T) {
 	}
 }
 
-// Without the store's condition on the seats such crowds are sold seats that are not there, and the audit finds it. (That
-// transactions conflict does not protect anybody: each one that waited is carried out in the end.)
+// Without the store's condition on the seats such crowds are sold seats that are not there, and the audit finds it.
+// (That transactions conflict does not protect anybody: each one that waited is carried out in the end.)
 func TestRace_ContentionFindsAMissingCondition(t *testing.T) {
 	const seats, seeds = 30, 10
 	for seed := range uint64(seeds) {
@@ -192,10 +197,12 @@ func (u unconditional) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		TransactItems      []map[string]map[string]any
 		ClientRequestToken string `json:",omitempty"`
 	}
-	if err == nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".TransactWriteItems") && json.Unmarshal(body, &request) == nil {
+	if err == nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".TransactWriteItems") &&
+		json.Unmarshal(body, &request) == nil {
 		for _, item := range request.TransactItems {
 			update := item["Update"]
-			if values, ok := update["ExpressionAttributeValues"].(map[string]any); ok && strings.Contains(fmt.Sprint(update["Key"]), "SEATS#") {
+			if values, ok := update["ExpressionAttributeValues"].(map[string]any); ok &&
+				strings.Contains(fmt.Sprint(update["Key"]), "SEATS#") {
 				delete(update, "ConditionExpression")
 				delete(update, "ExpressionAttributeNames")
 				delete(values, ":open")

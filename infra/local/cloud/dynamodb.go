@@ -9,8 +9,8 @@ import (
 	"example.com/registrar/infra/local/journal"
 )
 
-// ReportPath is where the embedded DynamoDB's address tells what it was used for and what that would cost: GET, and with
-// ?format=json for programs.
+// ReportPath is where the embedded DynamoDB's address tells what it was used for and what that would cost: GET, and
+// with ?format=json for programs.
 const ReportPath = "/_report"
 
 // dynamoDB makes the embedded DynamoDB, unless it stands.
@@ -18,7 +18,8 @@ func (c *Cloud) dynamoDB(ctx context.Context, o Options) error {
 	c.Engines.DynamoDB, c.Engines.Usage = o.Engines.DynamoDB, o.Engines.Usage
 	if c.Engines.DynamoDB == nil {
 		if o.Contention != nil && o.DataDir != "" {
-			return errors.New("contention does not go with a data directory: its journal carries out changes one after the other, so that nothing would conflict")
+			return errors.New("contention does not go with a data directory: its journal carries out changes one after the " +
+				"other, so that nothing would conflict")
 		}
 		clock := &journal.Clock{System: o.System.Clock}
 		usage := dynamodb.NewLedger(o.System.Clock)
@@ -36,7 +37,8 @@ func (c *Cloud) dynamoDB(ctx context.Context, o Options) error {
 		}
 		c.Engines.Usage = usage
 		var err error
-		if c.Engines.DynamoDB, err = c.keep(ctx, o, "dynamodb", dynamodb.New(engine), journal.DynamoDBChanges, clock); err != nil {
+		if c.Engines.DynamoDB, err = c.keep(ctx, o, "dynamodb", dynamodb.New(engine), journal.DynamoDBChanges,
+			clock); err != nil {
 			return err
 		}
 	}

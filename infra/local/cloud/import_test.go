@@ -131,9 +131,10 @@ func (c *campus) wantImport(got report, want outcome, problems ...problem) {
 func (c *campus) versions(term string) map[string]registrar.Version {
 	c.Helper()
 	versions := map[string]registrar.Version{}
-	for _, v := range registrartest.All(c, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
-		return c.cloud.Store.Sections(c.Context(), registrar.SectionFilter{Term: registrar.TermID(term)}, p)
-	}) {
+	for _, v := range registrartest.All(c, registrar.MaxPage,
+		func(p registrar.PageRequest) (registrar.Page[registrar.SectionView], error) {
+			return c.cloud.Store.Sections(c.Context(), registrar.SectionFilter{Term: registrar.TermID(term)}, p)
+		}) {
 		versions["section "+string(v.ID)] = v.Version
 		if id := "course " + string(v.Course); versions[id] == 0 {
 			course, err := c.cloud.Store.Course(c.Context(), v.Course)
@@ -165,7 +166,8 @@ func TestImport(t *testing.T) {
 	t.Run("registrations", func(t *testing.T) { c.of(t).importRegistrations() })
 	t.Run("no file of this kind", func(t *testing.T) {
 		file, size := text("a,b\n1,2\n")
-		if got := c.of(t).imports("sections", term, file, size); got.State != "FAILED" || !strings.Contains(got.Reason, "course_crn") {
+		if got := c.of(t).imports("sections", term, file, size); got.State != "FAILED" ||
+			!strings.Contains(got.Reason, "course_crn") {
 			t.Errorf("the import is %s: %s", got.State, got.Reason)
 		}
 	})
@@ -179,7 +181,8 @@ func (c *campus) importSections(term string) {
 	const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	row := func(crn, number, days, credits, capacity string) string {
-		return fmt.Sprintf("%s,%s-%s,Title,LEC,%s,%s,10:00AM,11:50AM,2027-01-11,2027-04-30,Hall 1,Ada %s/TBA,%s,01,,,[],School\n",
+		return fmt.Sprintf("%s,%s-%s,Title,LEC,%s,%s,10:00AM,11:50AM,2027-01-11,2027-04-30,Hall 1,Ada "+
+			"%s/TBA,%s,01,,,[],School\n",
 			crn, c.mark, number, credits, days, c.mark, capacity)
 	}
 	file := header +
@@ -191,7 +194,8 @@ func (c *campus) importSections(term string) {
 		row("90005", "3", "F", "2", "20")
 	problems := []problem{{4, "course_credit_hours", true}, {5, "course_days_of_the_week", true}, {6, "", true}}
 	got, size := text(file)
-	c.wantImport(c.imports("sections", term, got, size), outcomeOf(6, 3, 3, 2+2+1, 0, 0), problems...) // courses, sections, an instructor
+	// courses, sections, an instructor
+	c.wantImport(c.imports("sections", term, got, size), outcomeOf(6, 3, 3, 2+2+1, 0, 0), problems...)
 	before := c.versions(term)
 	if count(before, "section") != 2 || count(before, "course") != 2 {
 		c.Errorf("after the import there are %v", slices.Sorted(maps.Keys(before)))
@@ -245,7 +249,8 @@ func (c *campus) importRealTerm() {
 		c.Skip("left out: ../shared/data/rpi-fall-2024.csv is not beside this clone")
 	}
 	term := c.create("terms", map[string]any{
-		"code": "F-" + c.mark, "title": "Fall 2024", "start": "2024-08-28", "end": "2024-12-21", "timeZone": "America/New_York", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"},
+		"code": "F-" + c.mark, "title": "Fall 2024", "start": "2024-08-28", "end": "2024-12-21",
+		"timeZone": "America/New_York", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"},
 	})
 	upload := func() report {
 		c.Helper()
@@ -270,7 +275,8 @@ func (c *campus) importRealTerm() {
 		c.Errorf("%d courses and %d sections, want 919 and 2222", courses, sections)
 	}
 	again := upload()
-	if again.State != "FINISHED" || again.Changed.Created != 0 || again.Changed.Updated != 0 || again.Changed.Unchanged == 0 || again.Rows != got.Rows {
+	if again.State != "FINISHED" || again.Changed.Created != 0 || again.Changed.Updated != 0 ||
+		again.Changed.Unchanged == 0 || again.Rows != got.Rows {
 		c.Errorf("the second import is %s (%s): %+v", again.State, again.Reason, again.outcome)
 	}
 	if diff := cmp.Diff(before, c.versions(term)); diff != "" {

@@ -35,7 +35,10 @@ func (c *Cloud) occupy(folder string) error {
 }
 
 // keep puts a journal before an engine if there is a folder for it.
-func (c *Cloud) keep(ctx context.Context, o Options, name string, engine http.Handler, changes func(*http.Request) bool, clock *journal.Clock) (http.Handler, error) {
+func (c *Cloud) keep(
+	ctx context.Context, o Options, name string, engine http.Handler, changes func(*http.Request) bool,
+	clock *journal.Clock,
+) (http.Handler, error) {
 	if o.DataDir == "" {
 		return engine, nil
 	}
@@ -64,8 +67,8 @@ func (c *Cloud) queueEngine(o Options) (http.Handler, error) {
 	return chronicle, nil
 }
 
-// positions are how far mappings of the table's stream got: those of the engines that were handed over, or of the folder for
-// what is kept.
+// positions are how far mappings of the table's stream got: those of the engines that were handed over, or of the
+// folder for what is kept.
 func positions(o Options) (*lambda.Positions, error) {
 	switch {
 	case o.Engines.Positions != nil:

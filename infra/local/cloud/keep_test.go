@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// keptCloud is a local cloud with a folder, whose stream is relayed to a queue: a message for each student that is made.
+// keptCloud is a local cloud with a folder, whose stream is relayed to a queue: a message for each student that is
+// made.
 type keptCloud struct {
 	*cloud.Cloud
 	relay  *lambda.StreamPoller
@@ -77,8 +78,10 @@ func openKept(ctx context.Context, dataDir string) (*keptCloud, error) {
 		return nil, fmt.Errorf("streams of the table: %v, %w", arns, err)
 	}
 	c.relay = &lambda.StreamPoller{
-		Client: streams, ARN: arns[0], Function: c, StartingPosition: lambda.TrimHorizon, Positions: c.Engines.Positions, Name: "test",
-		Filter: lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{"STUDENT#"}}, ParallelizationFactor: 4, BatchSize: 10,
+		Client: streams, ARN: arns[0], Function: c, StartingPosition: lambda.TrimHorizon, Positions: c.Engines.Positions,
+		Name:                  "test",
+		Filter:                lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{"STUDENT#"}},
+		ParallelizationFactor: 4, BatchSize: 10,
 	}
 	return c, nil
 }
@@ -92,7 +95,8 @@ func (c *keptCloud) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 	in := &sqs.SendMessageBatchInput{QueueUrl: c.queue}
 	for i, r := range event.Records {
 		if number, ok := r.Change.NewImage["number"]; ok { // the student itself, and no other item of it
-			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(number.String())})
+			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)),
+				MessageBody: aws.String(number.String())})
 		}
 	}
 	if len(in.Entries) == 0 {
@@ -135,7 +139,8 @@ func write(ctx context.Context, name string, out io.Writer) error {
 }
 
 func (c *keptCloud) makeStudent(ctx context.Context, number string) int {
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/students", strings.NewReader(`{"number":"`+number+`","givenName":"G","familyName":"F"}`))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/students",
+		strings.NewReader(`{"number":"`+number+`","givenName":"G","familyName":"F"}`))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	c.API.ServeHTTP(w, r)
@@ -147,7 +152,8 @@ func (c *keptCloud) all(t *testing.T) map[string]int {
 	t.Helper()
 	found := map[string]int{}
 	for {
-		got, err := c.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: c.queue, MaxNumberOfMessages: 10, VisibilityTimeout: 600})
+		got, err := c.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: c.queue, MaxNumberOfMessages: 10,
+			VisibilityTimeout: 600})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,8 +166,8 @@ func (c *keptCloud) all(t *testing.T) map[string]int {
 	}
 }
 
-// TestWhatWasCommittedIsRelayed kills a local cloud while 64 writers make students and the table's stream is relayed to a
-// queue, again and again: for every student that was acknowledged there is a message. SOAK says how often (2).
+// TestWhatWasCommittedIsRelayed kills a local cloud while 64 writers make students and the table's stream is relayed to
+// a queue, again and again: for every student that was acknowledged there is a message. SOAK says how often (2).
 func TestWhatWasCommittedIsRelayed(t *testing.T) {
 	if outside() {
 		t.Skip("left out: an engine outside this process is not killed with it")
@@ -189,7 +195,8 @@ func TestWhatWasCommittedIsRelayed(t *testing.T) {
 			twice++
 		}
 	}
-	t.Logf("killed %d times: %d students acknowledged; %d relayed before the last kill, %d after, %d more than once", rounds,
+	t.Logf("killed %d times: %d students acknowledged; %d relayed before the last kill, %d after, %d more than once",
+		rounds,
 		len(acknowledged), len(before), len(after), twice)
 	if len(acknowledged) < 64 || len(before) == 0 {
 		t.Error("too little happened for the test to say much")

@@ -20,9 +20,9 @@ import (
 	"example.com/registrar/shared/registrar/registrartest"
 )
 
-// TestMailUnderFaults lets messages come twice and late, SES throttle, fail and lose its replies, and workers die, while forty
-// students enrol and half of them drop. In the end each event has at most one mail, and what nobody knows of lies open for an
-// operator, who sends it again.
+// TestMailUnderFaults lets messages come twice and late, SES throttle, fail and lose its replies, and workers die,
+// while forty students enrol and half of them drop. In the end each event has at most one mail, and what nobody knows
+// of lies open for an operator, who sends it again.
 func TestMailUnderFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const students = 40
@@ -33,8 +33,9 @@ func TestMailUnderFaults(t *testing.T) {
 		var ids []registrar.StudentID
 		for n := range students {
 			p := registrar.Student{
-				ID: registrar.StudentID(u.NewID()), Number: registrar.Personal(fmt.Sprint("S", n)), GivenName: "G", FamilyName: "F", Active: true,
-				Email: registrar.Personal(fmt.Sprintf("s%d@example.edu", n)), Stamp: registrar.Stamp{}.Next(time.Now()),
+				ID: registrar.StudentID(u.NewID()), Number: registrar.Personal(fmt.Sprint("S", n)), GivenName: "G", FamilyName: "F",
+				Active: true,
+				Email:  registrar.Personal(fmt.Sprintf("s%d@example.edu", n)), Stamp: registrar.Stamp{}.Next(time.Now()),
 			}
 			if err := u.CreateStudent(t.Context(), p, registrar.Answer{}); err != nil {
 				t.Fatal(err)
@@ -42,7 +43,8 @@ func TestMailUnderFaults(t *testing.T) {
 			ids = append(ids, p.ID)
 		}
 
-		injector := m.open("sqs duplicate=30% delay=..3s; ses throttle=30%,lost-reply=15%,error=10%; lambda:notifications-send kill=10%; " +
+		injector := m.open("sqs duplicate=30% delay=..3s; ses throttle=30%,lost-reply=15%,error=10%; " +
+			"lambda:notifications-send kill=10%; " +
 			"dynamodb:TransactWriteItems conflict=10%,lost-reply=5%")
 		running, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -105,8 +107,10 @@ func (m *mailing) open(notation string) *faults.Injector {
 	const seed = 5
 	injector := faults.New(rules, seed, slog.New(slog.DiscardHandler))
 	if m.cloud, err = cloud.Open(m.Context(), cloud.Options{
-		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
-		APIAddress: "http://api.local", SESAddress: "http://mailbox.local", Engines: m.engines, Faults: injector, Unthrottled: true,
+		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), SQSAddress: "http://sqs.local",
+		S3Address:  "http://s3.local",
+		APIAddress: "http://api.local", SESAddress: "http://mailbox.local", Engines: m.engines, Faults: injector,
+		Unthrottled: true,
 	}); err != nil {
 		m.Fatal(err)
 	}
@@ -146,9 +150,10 @@ func (m *mailing) events(ids []registrar.StudentID) []registrar.Event {
 	m.Helper()
 	var all []registrar.Event
 	for _, id := range ids {
-		for _, e := range registrartest.All(m.T, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
-			return m.cloud.Store.Events(m.Context(), registrar.EventFilter{Student: id}, p)
-		}) {
+		for _, e := range registrartest.All(m.T, registrar.MaxPage,
+			func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
+				return m.cloud.Store.Events(m.Context(), registrar.EventFilter{Student: id}, p)
+			}) {
 			if e.Type == registrar.RegistrationEnrolled || e.Type == registrar.RegistrationDropped {
 				all = append(all, e)
 			}
@@ -184,7 +189,8 @@ func (m *mailing) audit(events []registrar.Event) (open []string) {
 		if e.Type == registrar.RegistrationDropped {
 			kind = registrar.MailRegistrationDropped
 		}
-		record, err := m.cloud.Store.Mail(m.Context(), registrar.MailOf(e.ID, registrar.OfStudent(e.Student), kind).ID, registrar.IdempotencyKey{})
+		record, err := m.cloud.Store.Mail(m.Context(), registrar.MailOf(e.ID, registrar.OfStudent(e.Student), kind).ID,
+			registrar.IdempotencyKey{})
 		if err != nil {
 			m.Errorf("event %s: %v", e.ID, err)
 			continue
@@ -197,9 +203,10 @@ func (m *mailing) audit(events []registrar.Event) (open []string) {
 			m.Errorf("event %s was told %d times, and its mail is %s", e.ID, n, record.State)
 		}
 	}
-	for _, mail := range registrartest.All(m.T, registrar.MaxPage, func(p registrar.PageRequest) (registrar.Page[registrar.Mail], error) {
-		return m.cloud.Store.OpenMails(m.Context(), registrar.MailUnknown, time.Now(), p)
-	}) {
+	for _, mail := range registrartest.All(m.T, registrar.MaxPage,
+		func(p registrar.PageRequest) (registrar.Page[registrar.Mail], error) {
+			return m.cloud.Store.OpenMails(m.Context(), registrar.MailUnknown, time.Now(), p)
+		}) {
 		open = append(open, string(mail.ID))
 	}
 	return open

@@ -12,8 +12,9 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// The whole path, from a commit by the table's stream and the queues to a mail, and from a refusal by its queue to the audit:
-// on the engines of this process, and on those that the environment names. How long it took is printed, not asserted.
+// The whole path, from a commit by the table's stream and the queues to a mail, and from a refusal by its queue to the
+// audit: on the engines of this process, and on those that the environment names. How long it took is printed, not
+// asserted.
 func TestPath_FromACommitToAMail(t *testing.T) {
 	const students, every = 60, 40 * time.Millisecond
 	c := open(t)
@@ -35,7 +36,8 @@ func TestPath_FromACommitToAMail(t *testing.T) {
 	committed, student := map[string]time.Time{}, make([]string, students)
 	for n := range student {
 		student[n] = c.create("students", map[string]any{
-			"number": fmt.Sprintf("%s-%d", c.mark, n), "givenName": "N.", "familyName": "N.", "email": fmt.Sprintf("%s-%d@example.edu", c.mark, n),
+			"number": fmt.Sprintf("%s-%d", c.mark, n), "givenName": "N.", "familyName": "N.", "email": fmt.Sprintf(
+				"%s-%d@example.edu", c.mark, n),
 		})
 	}
 	for n, id := range student {
@@ -60,17 +62,20 @@ func TestPath_FromACommitToAMail(t *testing.T) {
 		t.Fatalf("%d of %d registrations were told by mail", len(took), students)
 	}
 	slices.Sort(took)
-	t.Logf("from the answer to the mail: p50 %v, p95 %v, longest %v", took[students/2], took[students*95/100], took[students-1])
+	t.Logf("from the answer to the mail: p50 %v, p95 %v, longest %v", took[students/2], took[students*95/100],
+		took[students-1])
 	var refused int
 	for began := time.Now(); refused < students && time.Since(began) < patience; time.Sleep(100 * time.Millisecond) {
 		refused = 0
 		for request := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
-			page, err := c.cloud.Store.Events(t.Context(), registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindSection, ID: full}}, request)
+			page, err := c.cloud.Store.Events(t.Context(),
+				registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindSection, ID: full}}, request)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, e := range page.Items {
-				if e.Type == registrar.RegistrationRefused && slices.Equal(e.Codes(), []registrar.Code{registrar.SectionFull}) && e.Correlation != "" {
+				if e.Type == registrar.RegistrationRefused &&
+					slices.Equal(e.Codes(), []registrar.Code{registrar.SectionFull}) && e.Correlation != "" {
 					refused++
 				}
 			}

@@ -21,8 +21,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// campus is a local cloud, or the engines that the environment names behind the same functions. Its records' names are its
-// own, since an engine outside this process may hold those of others.
+// campus is a local cloud, or the engines that the environment names behind the same functions. Its records' names are
+// its own, since an engine outside this process may hold those of others.
 type campus struct {
 	*testing.T
 	cloud *cloud.Cloud
@@ -75,8 +75,9 @@ func (a answer) code() string {
 	return problem.Code
 }
 
-// send asks the API: gateway, Lambda event, function, store. Told that it is too fast, it waits a little, as a client should;
-// so it does with a key when an engine outside, on a busy machine, could not answer in time. Ours has no excuse.
+// send asks the API: gateway, Lambda event, function, store. Told that it is too fast, it waits a little, as a client
+// should; so it does with a key when an engine outside, on a busy machine, could not answer in time. Ours has no
+// excuse.
 func (c *campus) send(method, path, key string, body any) answer {
 	var text []byte
 	if body != nil {
@@ -127,7 +128,8 @@ func (c *campus) create(resource string, body map[string]any) string {
 func (c *campus) term() string {
 	c.Helper()
 	return c.create("terms", map[string]any{
-		"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"},
+		"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York",
+		"registration": map[string]any{"open": "2000-01-01T00:00:00Z"},
 	})
 }
 
@@ -137,7 +139,8 @@ func (c *campus) section(term, number string, capacity int) string {
 	course := c.create("courses", map[string]any{
 		"subject": c.mark, "number": number, "title": "A course", "credits": map[string]any{"min": 4, "max": 4},
 	})
-	return c.create("sections", map[string]any{"term": term, "course": course, "crn": number, "capacity": capacity, "status": "open"})
+	return c.create("sections", map[string]any{"term": term, "course": course, "crn": number, "capacity": capacity,
+		"status": "open"})
 }
 
 // students makes so many, a few at a time.
@@ -145,7 +148,8 @@ func (c *campus) students(n int) []string {
 	c.Helper()
 	ids := make([]string, n)
 	atOnce(n, 16, func(i int) {
-		a := c.send(http.MethodPost, "/v1/students", "", map[string]any{"number": fmt.Sprintf("%s-%d", c.mark, i), "givenName": "N.", "familyName": "N."})
+		a := c.send(http.MethodPost, "/v1/students", "", map[string]any{"number": fmt.Sprintf("%s-%d", c.mark, i),
+			"givenName": "N.", "familyName": "N."})
 		var made struct {
 			ID string `json:"id"`
 		}
@@ -256,7 +260,8 @@ func TestRace_OneStudentManySections(t *testing.T) {
 	for round := range rounds(t) {
 		c := open(t)
 		term := c.create("terms", map[string]any{
-			"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"}, "creditLimit": limit,
+			"code": "T-" + c.mark, "title": "A term", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "America/New_York",
+			"registration": map[string]any{"open": "2000-01-01T00:00:00Z"}, "creditLimit": limit,
 		})
 		student := c.students(1)[0]
 		ids := make([]string, sections)
@@ -264,7 +269,8 @@ func TestRace_OneStudentManySections(t *testing.T) {
 			ids[i] = c.section(term, strconv.Itoa(i+1), 5)
 		}
 		atOnce(2*sections, 2*sections, func(i int) {
-			a := c.send(http.MethodPost, enrolment(ids[i%sections]), fmt.Sprint(c.mark, "-", i), map[string]any{"student": student})
+			a := c.send(http.MethodPost, enrolment(ids[i%sections]), fmt.Sprint(c.mark, "-", i),
+				map[string]any{"student": student})
 			if a.status != http.StatusCreated && a.code() != "CREDITS_OVER" && a.code() != "ALREADY_ENROLLED" {
 				c.Errorf("round %d: %d %s", round, a.status, a.body)
 			}
@@ -295,7 +301,8 @@ func TestRace_OneKeyOneEffect(t *testing.T) {
 			return func() answer { return c.send(http.MethodPost, path, key, body) }
 		}
 		course := func(number string) map[string]any {
-			return map[string]any{"subject": c.mark, "number": number, "title": "Again", "credits": map[string]any{"min": 1.5, "max": 3}}
+			return map[string]any{"subject": c.mark, "number": number, "title": "Again", "credits": map[string]any{"min": 1.5,
+				"max": 3}}
 		}
 		ask := post("/v1/imports", c.mark+"-import", map[string]any{"kind": "sections", "term": term})
 		for name, send := range map[string]func() answer{
@@ -322,8 +329,8 @@ func TestRace_OneKeyOneEffect(t *testing.T) {
 	}
 }
 
-// withoutUpload leaves out of an answer the address to upload to: it is signed anew each time, so that it is never one that has
-// expired.
+// withoutUpload leaves out of an answer the address to upload to: it is signed anew each time, so that it is never one
+// that has expired.
 func withoutUpload(t *testing.T, a answer) answer {
 	t.Helper()
 	var members map[string]json.RawMessage

@@ -49,8 +49,9 @@ next:
 func schedules(t *testing.T, log *lines, injector *faults.Injector, engines cloud.Engines) *campus {
 	t.Helper()
 	c, err := cloud.Open(t.Context(), cloud.Options{
-		Log: slog.New(slog.NewTextHandler(log, nil)), System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
-		Faults: injector, Engines: engines,
+		Log: slog.New(slog.NewTextHandler(log, nil)), System: api.RealSystem(), SQSAddress: "http://sqs.local",
+		S3Address: "http://s3.local",
+		Faults:    injector, Engines: engines,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -58,8 +59,8 @@ func schedules(t *testing.T, log *lines, injector *faults.Injector, engines clou
 	return &campus{T: t, cloud: c, mark: "s"}
 }
 
-// Two keep the schedules of one table, and each starts a run twice now and then: every due time has one run, and every night
-// one reconciliation.
+// Two keep the schedules of one table, and each starts a run twice now and then: every due time has one run, and every
+// night one reconciliation.
 func TestSchedulesThatTwoKeepRunOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rules, err := faults.Parse("scheduler duplicate=30% delay=..5m")
@@ -82,7 +83,8 @@ func TestSchedulesThatTwoKeepRunOnce(t *testing.T) {
 		}
 		running.Wait()
 		const dueTimes = 50*4 + 1
-		if swept := log.with("the work is done", "job=imports-sweep"); swept < dueTimes-5 || swept > dueTimes { // one that is late finds a later one done
+		// one that is late finds a later one done
+		if swept := log.with("the work is done", "job=imports-sweep"); swept < dueTimes-5 || swept > dueTimes {
 			t.Errorf("%d sweeps in 50 hours", swept)
 		}
 		if n := log.with("left to another run") + log.with("of this due time is done"); n < dueTimes {
@@ -124,10 +126,12 @@ func TestImportsThatStandStill(t *testing.T) {
 			"waiting": registrar.ImportWaiting, "left": registrar.ImportRunning, "hopeless": registrar.ImportRunning,
 		} {
 			im := registrar.Import{
-				ID: id, Kind: registrar.ImportSections, Format: "yacs-csv", Term: registrar.TermID(term), State: state, Stamp: registrar.Stamp{}.Next(time.Now()),
+				ID: id, Kind: registrar.ImportSections, Format: "yacs-csv", Term: registrar.TermID(term), State: state,
+				Stamp: registrar.Stamp{}.Next(time.Now()),
 			}
 			if state == registrar.ImportWaiting {
-				im.Stamp = registrar.Stamp{}.Next(time.Now().Add(-5 * time.Hour)) // its file may still come for an hour and a quarter
+				// its file may still come for an hour and a quarter
+				im.Stamp = registrar.Stamp{}.Next(time.Now().Add(-5 * time.Hour))
 			}
 			if err := c.cloud.Store.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
 				t.Fatal(err)
@@ -151,14 +155,17 @@ func TestImportsThatStandStill(t *testing.T) {
 		if im := is(100*time.Minute, "waiting", "FAILED"); im.Reason != "no file arrived in time" || im.EndedAt.IsZero() {
 			t.Errorf("what waited for its file: %+v", im)
 		}
-		if im := is(150*time.Minute, "hopeless", "FAILED"); im.Resent != 3 || !strings.Contains(im.Reason, "again and again") {
+		if im := is(150*time.Minute, "hopeless", "FAILED"); im.Resent != 3 ||
+			!strings.Contains(im.Reason, "again and again") {
 			t.Errorf("what cannot be read: %+v", im)
 		}
 		if n := log.with("an import stood still", "import=hopeless"); n != 4 {
 			t.Errorf("it was swept %d times", n)
 		}
 		for _, id := range []string{"left", "hopeless", "waiting"} {
-			page, err := c.cloud.Store.Events(t.Context(), registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}}, registrar.PageRequest{Limit: 10})
+			page, err := c.cloud.Store.Events(t.Context(),
+				registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}}, registrar.PageRequest{
+					Limit: 10})
 			ended := 0
 			for _, e := range page.Items {
 				if e.Type == registrar.ImportEnded {

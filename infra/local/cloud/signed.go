@@ -13,8 +13,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// signed signs requests to DynamoDB's streams, for engines that are not this process's own and for AWS: Signature Version 4,
-// with the credentials that the environment names.
+// signed signs requests to DynamoDB's streams, for engines that are not this process's own and for AWS: Signature
+// Version 4, with the credentials that the environment names.
 type signed struct {
 	credentials aws.CredentialsProvider
 	region      string
@@ -34,7 +34,8 @@ func (s signed) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(ctx) // a RoundTripper leaves its request as it is
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(sum[:]), "dynamodb", s.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(sum[:]), "dynamodb", s.region,
+		time.Now()); err != nil {
 		return nil, fmt.Errorf("sign a request: %w", err)
 	}
 	return http.DefaultTransport.RoundTrip(r)

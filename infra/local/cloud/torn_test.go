@@ -68,15 +68,16 @@ func (c *torn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			both[1].Responses[table] = append(both[1].Responses[table], both[0].Responses[table]...)
 			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-			_ = json.NewEncoder(w).Encode(map[string]any{"Responses": both[1].Responses, "UnprocessedKeys": struct{}{}}) // to a recorder
+			// to a recorder
+			_ = json.NewEncoder(w).Encode(map[string]any{"Responses": both[1].Responses, "UnprocessedKeys": struct{}{}})
 			return
 		}
 	}
 	ask(w, body)
 }
 
-// A client sends its request again while the first attempt is under way, with the same key: it is told what the first attempt
-// did, and not that the section is full, or the student in it already, or the mail settled.
+// A client sends its request again while the first attempt is under way, with the same key: it is told what the first
+// attempt did, and not that the section is full, or the student in it already, or the mail settled.
 func TestARetryIsAnsweredThatComesWhileTheFirstAttemptCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := &torn{}
@@ -123,8 +124,10 @@ func TestRace_OneKeyTwiceUnderContention(t *testing.T) {
 			path   func(student string) string
 			body   func(student string) any
 		}{
-			{http.MethodPost, func(string) string { return enrolment(string(r.section)) }, func(student string) any { return map[string]any{"student": student} }},
-			{http.MethodDelete, func(student string) string { return enrolment(string(r.section)) + "/" + student }, func(string) any { return nil }},
+			{http.MethodPost, func(string) string { return enrolment(string(r.section)) },
+				func(student string) any { return map[string]any{"student": student} }},
+			{http.MethodDelete, func(student string) string { return enrolment(string(r.section)) + "/" + student },
+				func(string) any { return nil }},
 		} {
 			answers := make([]answer, 2*crowd)
 			atOnce(2*crowd, 2*crowd, func(i int) {
@@ -146,9 +149,11 @@ func TestRace_OneKeyTwiceUnderContention(t *testing.T) {
 func TestACreationIsAnsweredWhenItsCourseIsGone(t *testing.T) {
 	c := open(t)
 	term := c.term()
-	course := c.create("courses", map[string]any{"subject": c.mark, "number": "1", "title": "A course", "credits": map[string]any{"min": 4, "max": 4}})
+	course := c.create("courses", map[string]any{"subject": c.mark, "number": "1", "title": "A course",
+		"credits": map[string]any{"min": 4, "max": 4}})
 	create := func() answer {
-		return c.send(http.MethodPost, "/v1/sections", c.mark+"-section", map[string]any{"term": term, "course": course, "crn": "1", "capacity": 1, "status": "open"})
+		return c.send(http.MethodPost, "/v1/sections", c.mark+"-section", map[string]any{"term": term, "course": course,
+			"crn": "1", "capacity": 1, "status": "open"})
 	}
 	first := create()
 	var made struct {

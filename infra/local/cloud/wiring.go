@@ -68,7 +68,8 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 // Adapters are what functions are wired to here.
 func (c *Cloud) Adapters() functions.Adapters {
 	return functions.Adapters{
-		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Operator: c.Operator(), Carrier: c.carrier, Letters: c.letters, Links: c.links,
+		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Operator: c.Operator(), Carrier: c.carrier, Letters: c.letters,
+		Links:  c.links,
 		System: c.options.System, Log: c.options.Log, Debug: c.options.Debug,
 	}
 }
@@ -77,7 +78,8 @@ func (c *Cloud) Adapters() functions.Adapters {
 func (c *Cloud) function(f functions.Function, handler awslambda.Handler, o Options) lambda.Function {
 	if o.Processes == "" {
 		timeout := f.Timeout * time.Duration(max(1, o.Stretch))
-		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: timeout, Memory: f.Memory, Log: o.Log}))
+		return o.Faults.Function(f.Name, lambda.Handler(handler, lambda.Options{Name: f.Name, Timeout: timeout,
+			Memory: f.Memory, Log: o.Log}))
 	}
 	var output io.Writer = os.Stderr
 	if o.Output != nil {
@@ -101,11 +103,13 @@ func concurrency(f functions.Function) int {
 	return 0
 }
 
-// Environment is what a function's process finds the local cloud by, the logging settings that it has on AWS, and what the
-// environment says to OpenTelemetry. Endpoints that the environment names stand before the addresses of embedded engines.
+// Environment is what a function's process finds the local cloud by, the logging settings that it has on AWS, and what
+// the environment says to OpenTelemetry. Endpoints that the environment names stand before the addresses of embedded
+// engines.
 func (c *Cloud) Environment(f functions.Function) []string {
 	env := []string{
-		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + Credentials().SecretAccessKey,
+		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" +
+			Credentials().SecretAccessKey,
 		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=" + c.options.Debug.Level(),
 	}
 	for name, value := range f.Environment() {
@@ -116,13 +120,15 @@ func (c *Cloud) Environment(f functions.Function) []string {
 		env = append(env, name+"="+text)
 	}
 	embedded := map[string]string{
-		"DYNAMODB": c.options.DynamoDBAddress, "SQS": c.options.SQSAddress, "S3": c.options.S3Address, "SESV2": c.options.SESAddress,
+		"DYNAMODB": c.options.DynamoDBAddress, "SQS": c.options.SQSAddress, "S3": c.options.S3Address,
+		"SESV2": c.options.SESAddress,
 	}
 	for _, service := range f.Services() {
 		name := "AWS_ENDPOINT_URL_" + service
 		env = append(env, name+"="+cmp.Or(c.options.Getenv(name), embedded[service]))
 	}
-	for _, variable := range os.Environ() { // names of which there is no list, for functions that were built with it (`make build-local TAGS=otel`)
+	// names of which there is no list, for functions that were built with it (`make build-local TAGS=otel`)
+	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if value := c.options.Getenv(name); strings.HasPrefix(name, "OTEL_") && value != "" {
 			env = append(env, name+"="+value)
@@ -177,7 +183,8 @@ func (c *Cloud) Settings(f functions.Function) consumer.Settings {
 	}
 	q, o := c.queues[f.Queue.Name], c.options
 	return consumer.Settings{
-		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives, Visibility: c.visibility(f),
+		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives, Visibility: c.visibility(
+			f),
 		Clock: o.System.Clock, NewID: o.System.NewID, Log: o.Log,
 	}
 }
@@ -187,8 +194,9 @@ func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Func
 	q := c.queues[f.Queue.Name]
 	p := &lambda.QueuePoller{
 		Client: clients.sqs, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
-		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true, Visibility: c.visibility(f),
-		Log: o.Log,
+		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true,
+		Visibility: c.visibility(f),
+		Log:        o.Log,
 	}
 	if c.SQS == nil { // ElasticMQ gives a message to whoever waited for it, even when nobody is there any more
 		p.LongPoll, p.AwaitReceives = time.Second, true
@@ -196,10 +204,12 @@ func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Func
 	return p
 }
 
-// follow is the event source mapping of the table's stream. It goes on where the mapping got to, and else begins with the oldest
-// record that there is: what was committed before a process was killed comes after it. What it gives up goes whole into the
-// bucket, where Lambda would put it too.
-func (c *Cloud) follow(ctx context.Context, clients clients, f functions.Function, function lambda.Function, o Options) (source, error) {
+// follow is the event source mapping of the table's stream. It goes on where the mapping got to, and else begins with
+// the oldest record that there is: what was committed before a process was killed comes after it. What it gives up goes
+// whole into the bucket, where Lambda would put it too.
+func (c *Cloud) follow(
+	ctx context.Context, clients clients, f functions.Function, function lambda.Function, o Options,
+) (source, error) {
 	described, err := clients.dynamodb.DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
 	if err != nil {
 		return nil, fmt.Errorf("function %s: find the table's stream: %w", f.Name, err)
@@ -236,19 +246,21 @@ func (c *Cloud) keepSchedule(f functions.Function, function lambda.Function, o O
 		return nil, fmt.Errorf("function %s: %w", f.Name, err)
 	}
 	return &scheduler.Schedule{
-		Name: f.Name, Expression: expression, Function: function, Input: lambdahost.ScheduleInput, Now: o.System.Clock, Log: o.Log,
+		Name: f.Name, Expression: expression, Function: function, Input: lambdahost.ScheduleInput, Now: o.System.Clock,
+		Log:        o.Log,
 		Deliveries: o.Faults.Schedule(f.Name),
 	}, nil
 }
 
-// queueOf is a queue as it was made: addresses of itself and of its dead letters, its ARN, and whether it is told of mail.
+// queueOf is a queue as it was made: addresses of itself and of its dead letters, its ARN, and whether it is told of
+// mail.
 type queueOf struct {
 	url, dead, arn string
 	feedback       bool
 }
 
-// visibility is for how long a queue's messages are hidden while they are handled, and when those come back whose consumer was
-// killed.
+// visibility is for how long a queue's messages are hidden while they are handled, and when those come back whose
+// consumer was killed.
 func (c *Cloud) visibility(f functions.Function) time.Duration {
 	return cmp.Or(c.options.Visibility, f.Visibility())
 }
@@ -257,7 +269,8 @@ func (c *Cloud) visibility(f functions.Function) time.Duration {
 func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[string]queueOf, error) {
 	open := makeQueue
 	if c.options.finds("SQS") {
-		open = func(ctx context.Context, client *sdksqs.Client, name string, _ map[string]string) (url, arn string, err error) {
+		open = func(ctx context.Context, client *sdksqs.Client, name string, _ map[string]string) (url, arn string,
+			err error) {
 			return findQueue(ctx, client, name)
 		}
 	}
@@ -271,7 +284,8 @@ func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 			return nil, err
 		}
 		url, arn, err := open(ctx, client, f.Queue.Name, map[string]string{
-			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())), "DelaySeconds": strconv.Itoa(int(f.Queue.Delay.Seconds())),
+			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())), "DelaySeconds": strconv.Itoa(
+				int(f.Queue.Delay.Seconds())),
 			"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
 		})
 		if err != nil {
@@ -282,9 +296,11 @@ func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 	return all, nil
 }
 
-// makeQueue makes a queue if there is none of that name. One that is there, in an engine that outlives this program, may have
-// been made for other settings: it gets these.
-func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string) (url, arn string, err error) {
+// makeQueue makes a queue if there is none of that name. One that is there, in an engine that outlives this program,
+// may have been made for other settings: it gets these.
+func makeQueue(
+	ctx context.Context, client *sdksqs.Client, name string, attributes map[string]string,
+) (url, arn string, err error) {
 	_, err = client.CreateQueue(ctx, &sdksqs.CreateQueueInput{QueueName: aws.String(name), Attributes: attributes})
 	var exists *sqstypes.QueueNameExists
 	if err != nil && !errors.As(err, &exists) {
@@ -293,7 +309,8 @@ func makeQueue(ctx context.Context, client *sdksqs.Client, name string, attribut
 	if url, arn, err = findQueue(ctx, client, name); err != nil || exists == nil {
 		return url, arn, err
 	}
-	if _, err := client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: aws.String(url), Attributes: attributes}); err != nil {
+	if _, err := client.SetQueueAttributes(ctx, &sdksqs.SetQueueAttributesInput{QueueUrl: aws.String(url),
+		Attributes: attributes}); err != nil {
 		return "", "", fmt.Errorf("set queue %s: %w", name, err)
 	}
 	return url, arn, nil

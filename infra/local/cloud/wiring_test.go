@@ -51,11 +51,13 @@ func TestUploadsAreAnnouncedByPrefix(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for key, want := range map[string]string{functions.FailedPrefix + "a": "0", "not-" + f.Queue.Uploads + "a": "0", f.Queue.Uploads + "a": "1"} {
+		for key, want := range map[string]string{functions.FailedPrefix + "a": "0", "not-" + f.Queue.Uploads + "a": "0",
+			f.Queue.Uploads + "a": "1"} {
 			file, size := text("x")
 			c.put(http.MethodPut, "http://s3.local/"+cloud.Bucket+"/"+key, nil, file, size)
 			got, err := queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-				QueueUrl: queue.QueueUrl, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
+				QueueUrl: queue.QueueUrl, AttributeNames: []types.QueueAttributeName{
+					types.QueueAttributeNameApproximateNumberOfMessages},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -86,7 +88,8 @@ func waiting(t *testing.T, c *cloud.Cloud, is func(functions.Queue) bool) string
 			t.Fatal(err)
 		}
 		got, err := queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-			QueueUrl: queue.QueueUrl, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
+			QueueUrl: queue.QueueUrl, AttributeNames: []types.QueueAttributeName{
+				types.QueueAttributeNameApproximateNumberOfMessages},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +117,8 @@ func TestAnnouncementsOutliveWhoCausedThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	injector := faults.New(rules, seed, slog.New(slog.DiscardHandler))
-	c, err := cloud.Open(t.Context(), cloud.Options{System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Faults: injector})
+	c, err := cloud.Open(t.Context(), cloud.Options{System: api.RealSystem(), SQSAddress: "http://sqs.local",
+		S3Address: "http://s3.local", Faults: injector})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +130,8 @@ func TestAnnouncementsOutliveWhoCausedThem(t *testing.T) {
 			continue
 		}
 		file, size := text("x")
-		r := httptest.NewRequestWithContext(gone, http.MethodPut, "http://s3.local/"+cloud.Bucket+"/"+f.Queue.Uploads+"a", file)
+		r := httptest.NewRequestWithContext(gone, http.MethodPut, "http://s3.local/"+cloud.Bucket+"/"+f.Queue.Uploads+"a",
+			file)
 		r.Header.Set("Content-Length", strconv.FormatInt(size, 10))
 		w := httptest.NewRecorder()
 		if c.S3.ServeHTTP(w, r); w.Code != http.StatusOK {
@@ -144,7 +149,8 @@ func TestAnnouncementsOutliveWhoCausedThem(t *testing.T) {
 		}
 	}
 	sent := len(c.Engines.SES.(*ses.Engine).Sent())
-	if got := waiting(t, c, func(q functions.Queue) bool { return q.Feedback }); sent == 0 || sent == calls || got != strconv.Itoa(sent) {
+	if got := waiting(t, c, func(q functions.Queue) bool { return q.Feedback }); sent == 0 || sent == calls ||
+		got != strconv.Itoa(sent) {
 		t.Errorf("of %d mails to an address that bounces %s did", sent, got)
 	}
 }
@@ -157,8 +163,8 @@ func standIn() {
 	})
 }
 
-// With LAMBDA=processes each function has its own binary, and the memory, the settings and the engines of its line in the
-// manifest; all together they have as many calls at once as they may.
+// With LAMBDA=processes each function has its own binary, and the memory, the settings and the engines of its line in
+// the manifest; all together they have as many calls at once as they may.
 func TestProcessesAreOfTheManifest(t *testing.T) {
 	binary, err := os.Executable()
 	if err != nil {
@@ -166,18 +172,22 @@ func TestProcessesAreOfTheManifest(t *testing.T) {
 	}
 	folder := t.TempDir()
 	for _, f := range functions.All() {
-		if err := errors.Join(os.Mkdir(filepath.Join(folder, f.Name), 0o700), os.Symlink(binary, filepath.Join(folder, f.Name, "bootstrap"))); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Join(folder, f.Name), 0o700),
+			os.Symlink(binary, filepath.Join(folder, f.Name, "bootstrap"))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	telemetry := map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "500", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318"}
+	telemetry := map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "500",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318"}
 	for name, value := range telemetry {
 		t.Setenv(name, value)
 	}
 	var log bytes.Buffer
 	c, err := cloud.Open(t.Context(), cloud.Options{
-		Getenv: func(name string) string { return telemetry[name] }, Log: slog.New(slog.NewTextHandler(&log, nil)), System: api.RealSystem(), Processes: folder, Concurrency: 1, Output: io.Discard,
-		DynamoDBAddress: "http://dynamodb.local", SQSAddress: "http://sqs.local", S3Address: "http://s3.local", SESAddress: "http://ses.local",
+		Getenv: func(name string) string { return telemetry[name] }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		System: api.RealSystem(), Processes: folder, Concurrency: 1, Output: io.Discard,
+		DynamoDBAddress: "http://dynamodb.local", SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
+		SESAddress: "http://ses.local",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +211,8 @@ func TestProcessesAreOfTheManifest(t *testing.T) {
 		if w := ask(operation.Method, operation.Path); json.Unmarshal(w.Body.Bytes(), &env) != nil {
 			t.Fatalf("%s: %d %s", f.Name, w.Code, w.Body)
 		}
-		want := append(c.Environment(f), "AWS_LAMBDA_FUNCTION_NAME="+f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+strconv.Itoa(f.Memory))
+		want := append(c.Environment(f), "AWS_LAMBDA_FUNCTION_NAME="+f.Name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+
+			strconv.Itoa(f.Memory))
 		for name, value := range telemetry {
 			want = append(want, name+"="+value)
 		}

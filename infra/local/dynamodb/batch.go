@@ -34,14 +34,17 @@ func (e *Engine) batchGetItem(in *struct {
 	count := 0
 	projections := map[string]*expression.Projection{}
 	for name, k := range in.RequestItems {
-		if err := (legacy{AttributesToGet: k.AttributesToGet}).refuse(map[string]*string{"ProjectionExpression": k.ProjectionExpression}); err != nil {
+		if err := (legacy{AttributesToGet: k.AttributesToGet}).refuse(
+			map[string]*string{"ProjectionExpression": k.ProjectionExpression}); err != nil {
 			return nil, err
 		}
 		if len(k.Keys) == 0 {
-			return nil, invalid("1 validation error detected: Value at 'requestItems.%s.member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1", name)
+			return nil, invalid("1 validation error detected: Value at 'requestItems.%s.member.keys' failed to satisfy "+
+				"constraint: Member must have length greater than or equal to 1", name)
 		}
 		count += len(k.Keys)
-		p, err := get{ProjectionExpression: k.ProjectionExpression, ExpressionAttributeNames: k.ExpressionAttributeNames}.compile()
+		p, err := get{ProjectionExpression: k.ProjectionExpression,
+			ExpressionAttributeNames: k.ExpressionAttributeNames}.compile()
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +52,8 @@ func (e *Engine) batchGetItem(in *struct {
 	}
 	switch {
 	case count == 0:
-		return nil, invalid("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member " +
+			"must have length greater than or equal to 1")
 	case count > maxBatchGet:
 		return nil, invalid("Too many items requested for the BatchGetItem call")
 	}
@@ -92,7 +96,8 @@ type batchPart struct {
 	key  attr.Item
 }
 
-// readBatch checks all keys before it reads the first item: all at one moment, or with contention each at one of its own.
+// readBatch checks all keys before it reads the first item: all at one moment, or with contention each at one of its
+// own.
 func (e *Engine) readBatch(b *batchRead) error {
 	e.mu.RLock()
 	err := b.open()
@@ -197,7 +202,8 @@ func (r batchRequest) compile(table string) (*write, error) {
 	case r.DeleteRequest != nil && r.PutRequest == nil:
 		return change{TableName: table, Key: r.DeleteRequest.Key}.compile(writeDelete)
 	default:
-		return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of PutRequest or DeleteRequest")
+		return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of " +
+			"PutRequest or DeleteRequest")
 	}
 }
 
@@ -224,7 +230,8 @@ func (e *Engine) batchWriteItem(in *struct {
 	}
 	switch {
 	case len(b.writes) == 0:
-		return nil, invalid("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Member " +
+			"must have length greater than or equal to 1")
 	case len(b.writes) > maxBatchWrite:
 		return nil, invalid("Too many items requested for the BatchWriteItem call")
 	}
@@ -258,8 +265,9 @@ type batchWrite struct {
 	refused     error // for want of throughput: the last part's that was
 }
 
-// writeBatch checks every write before it makes the first one: all at one moment, or with contention each at one of its own.
-// What is throttled then, or meets a transaction, stays unprocessed; that conflicts are told so is plausible, not documented.
+// writeBatch checks every write before it makes the first one: all at one moment, or with contention each at one of its
+// own. What is throttled then, or meets a transaction, stays unprocessed; that conflicts are told so is plausible, not
+// documented.
 func (e *Engine) writeBatch(b *batchWrite) error {
 	e.mu.Lock()
 	err := b.check()

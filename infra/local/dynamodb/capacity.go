@@ -8,8 +8,8 @@ import (
 )
 
 // Capacity is what an operation consumed of one table, in capacity units (developer guide, "DynamoDB read and write
-// operations"): reads in steps of 4 KB, half for an eventually consistent one; writes in steps of 1 KB; both doubled in a
-// transaction, though not on indexes.
+// operations"): reads in steps of 4 KB, half for an eventually consistent one; writes in steps of 1 KB; both doubled in
+// a transaction, though not on indexes.
 type Capacity struct {
 	TableName string
 	Units     float64 // of the table and its indexes together
@@ -58,7 +58,10 @@ type collection struct {
 
 func (m *meter) collection(table string, key attr.Item, bytes int64) {
 	made := collection{table, key, bytes}
-	i := slices.IndexFunc(m.collections, func(c collection) bool { return c.table == table && attr.EqualItems(c.key, key) })
+	i := slices.IndexFunc(m.collections, func(c collection) bool {
+		return c.table == table &&
+			attr.EqualItems(c.key, key)
+	})
 	if i < 0 {
 		m.collections = append(m.collections, made)
 	} else {
@@ -66,7 +69,8 @@ func (m *meter) collection(table string, key attr.Item, bytes int64) {
 	}
 }
 
-// metrics writes the collections as ReturnItemCollectionMetrics asks for, by table; nil for NONE. Sizes are between whole GB.
+// metrics writes the collections as ReturnItemCollectionMetrics asks for, by table; nil for NONE. Sizes are between
+// whole GB.
 func (m *meter) metrics(mode string) map[string][]map[string]any {
 	if mode != "SIZE" || len(m.collections) == 0 {
 		return nil
@@ -74,7 +78,8 @@ func (m *meter) metrics(mode string) map[string][]map[string]any {
 	tables := map[string][]map[string]any{}
 	for _, c := range m.collections {
 		low := c.bytes >> 30
-		tables[c.table] = append(tables[c.table], map[string]any{"ItemCollectionKey": c.key, "SizeEstimateRangeGB": []int64{low, low + 1}})
+		tables[c.table] = append(tables[c.table], map[string]any{"ItemCollectionKey": c.key,
+			"SizeEstimateRangeGB": []int64{low, low + 1}})
 	}
 	return tables
 }
@@ -157,7 +162,8 @@ func report(mode string, capacities []Capacity, transactional bool) []map[string
 		r["TableName"] = c.TableName
 		if mode == "INDEXES" {
 			r["Table"] = units(c.Table)
-			for what, all := range map[string]map[string]float64{"GlobalSecondaryIndexes": c.Indexes, "LocalSecondaryIndexes": c.Local} {
+			for what, all := range map[string]map[string]float64{"GlobalSecondaryIndexes": c.Indexes,
+				"LocalSecondaryIndexes": c.Local} {
 				indexes := map[string]any{}
 				for name, u := range all {
 					indexes[name] = units(u)
@@ -177,7 +183,8 @@ func checkCapacityMode(mode string) error {
 	case "", "NONE", "TOTAL", "INDEXES":
 		return nil
 	}
-	return invalid("1 validation error detected: Value '%s' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", mode)
+	return invalid("1 validation error detected: Value '%s' at 'returnConsumedCapacity' failed to satisfy constraint: "+
+		"Member must satisfy enum value set: [INDEXES, TOTAL, NONE]", mode)
 }
 
 func checkMetricsMode(mode string) error {
@@ -185,5 +192,6 @@ func checkMetricsMode(mode string) error {
 	case "", "NONE", "SIZE":
 		return nil
 	}
-	return invalid("1 validation error detected: Value '%s' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: [SIZE, NONE]", mode)
+	return invalid("1 validation error detected: Value '%s' at 'returnItemCollectionMetrics' failed to satisfy "+
+		"constraint: Member must satisfy enum value set: [SIZE, NONE]", mode)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Contention makes the engine behave under load as the service does. Each field is a setting of its own, and its zero value
-// leaves that behaviour out. [AWSContention] has the service's values.
+// Contention makes the engine behave under load as the service does. Each field is a setting of its own, and its zero
+// value leaves that behaviour out. [AWSContention] has the service's values.
 type Contention struct {
 	// Seed begins the source of everything that is drawn. Goroutines are not seeded: a run of one client repeats itself, a
 	// run of many has the same times in another order.
@@ -24,8 +24,9 @@ type Contention struct {
 	// a time for transactions nothing ever conflicts. One that is cancelled takes half.
 	Read, Write, Transaction Latency
 
-	// Units a second of one partition; what one second leaves over is there in the next, but no more. Every partition key has
-	// a partition to itself, which is the best that the service does for a hot one; so have the keys of a global index.
+	// Units a second of one partition; what one second leaves over is there in the next, but no more. Every partition key
+	// has a partition to itself, which is the best that the service does for a hot one; so have the keys of a global
+	// index.
 	PartitionWrites, PartitionReads float64
 	// Units a second of a new table in on-demand mode, and of each of its global indexes. Once it is more, they have twice
 	// the traffic of their busiest minute, not counting the time that growth takes. A provisioned table has what it is
@@ -39,9 +40,9 @@ type Contention struct {
 	StaleReads float64
 }
 
-// Units a second of a partition, for reads and writes apart (developer guide, "Best practices for designing and using partition
-// keys"; "Key range throughput exceeded (hot partitions)"). Neither burst nor adaptive capacity lifts them ("DynamoDB burst
-// and adaptive capacity").
+// Units a second of a partition, for reads and writes apart (developer guide, "Best practices for designing and using
+// partition keys"; "Key range throughput exceeded (hot partitions)"). Neither burst nor adaptive capacity lifts them
+// ("DynamoDB burst and adaptive capacity").
 const (
 	partitionWrites = 1000
 	partitionReads  = 3000
@@ -51,8 +52,8 @@ const (
 func AWSContention() *Contention {
 	return &Contention{
 		Seed: 1,
-		// Plausible: AWS promises single-digit milliseconds for reads and writes of one item (developer guide, "What is Amazon
-		// DynamoDB?"), and publishes no percentiles. A transaction takes two rounds, prepare and commit.
+		// Plausible: AWS promises single-digit milliseconds for reads and writes of one item (developer guide, "What is
+		// Amazon DynamoDB?"), and publishes no percentiles. A transaction takes two rounds, prepare and commit.
 		Read:            Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond},
 		Write:           Latency{Median: 5 * time.Millisecond, P99: 14 * time.Millisecond},
 		Transaction:     Latency{Median: 8 * time.Millisecond, P99: 25 * time.Millisecond},
@@ -113,8 +114,8 @@ func reading(c Contention) Latency { return c.Read }
 func writing(c Contention) Latency { return c.Write }
 
 // arrive spends the first half of an operation's service time and gives the other half, which is to be spent when the
-// operation has taken effect: defer time.Sleep(e.arrive(reading)). No lock may be held. Whoever asked may have gone meanwhile;
-// the service carries on, and so does this.
+// operation has taken effect: defer time.Sleep(e.arrive(reading)). No lock may be held. Whoever asked may have gone
+// meanwhile; the service carries on, and so does this.
 func (e *Engine) arrive(kind func(Contention) Latency) time.Duration {
 	if e.contention == nil {
 		return 0
@@ -172,8 +173,8 @@ func (e *Engine) giveBack(demands []demand) {
 	}
 }
 
-// admit lets a write of an item pass, or tells why not: for want of throughput, or since a transaction has the item. What is
-// refused for a conflict has used up what it asked for. The engine's lock must be held.
+// admit lets a write of an item pass, or tells why not: for want of throughput, or since a transaction has the item.
+// What is refused for a conflict has used up what it asked for. The engine's lock must be held.
 func (e *Engine) admit(item target, demands []demand) error {
 	conflict := e.contention.conflict(item)
 	if conflict != nil {
@@ -207,8 +208,8 @@ func (c *contention) transact(t *transaction) error {
 	return nil
 }
 
-// begin prepares a transaction, and puts it in flight if nothing speaks against it. It tells whether the token was used for the
-// same request before.
+// begin prepares a transaction, and puts it in flight if nothing speaks against it. It tells whether the token was used
+// for the same request before.
 func (c *contention) begin(t *transaction) (again bool, err error) {
 	e := t.engine
 	e.mu.Lock()
@@ -289,7 +290,8 @@ func (e *Engine) replicate(t *table, before, next *record, now time.Time) {
 	t.replica.pending.push(replicated{image.key, next, now.Add(e.contention.settings.Staleness)})
 }
 
-// stale draws whether a read asks a replica that is behind, and brings the table's to where it is by now. No lock may be held.
+// stale draws whether a read asks a replica that is behind, and brings the table's to where it is by now. No lock may
+// be held.
 func (e *Engine) stale(tableName string, consistent bool) bool {
 	c := e.contention
 	if c == nil || consistent || c.settings.Staleness <= 0 {

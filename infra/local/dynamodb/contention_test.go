@@ -76,7 +76,8 @@ func withValue(key item, v string) item {
 
 func (b *bubble) value(pk string, sk int) string {
 	b.Helper()
-	out, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: keyOf(pk, sk), ConsistentRead: aws.Bool(true)})
+	out, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: keyOf(pk, sk),
+		ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		b.Error(err)
 		return ""
@@ -93,7 +94,8 @@ func putOf(pk string, sk int, v string) types.TransactWriteItem {
 
 func checkOf(pk string, sk int) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName: aws.String("records"), Key: keyOf(pk, sk), ConditionExpression: aws.String("attribute_not_exists(nothing)"),
+		TableName: aws.String("records"), Key: keyOf(pk, sk),
+		ConditionExpression: aws.String("attribute_not_exists(nothing)"),
 	}}
 }
 
@@ -144,7 +146,8 @@ func (b *bubble) during(do func(), writes ...types.TransactWriteItem) {
 func TestConflict_TransactionAndTransaction(t *testing.T) {
 	inBubble(t, slow(), func(b *bubble) {
 		b.during(func() {
-			if got := reasons(b.transact(putOf("b", 1, "2"), putOf("a", 2, "2"), putOf("b", 2, "2"))); got != "None TransactionConflict None" {
+			if got := reasons(b.transact(putOf("b", 1, "2"), putOf("a", 2, "2"),
+				putOf("b", 2, "2"))); got != "None TransactionConflict None" {
 				b.Errorf("a transaction that meets another: %s", got)
 			}
 			if err := b.transact(putOf("c", 1, "2"), checkOf("c", 2)); err != nil {
@@ -172,7 +175,8 @@ func TestConflict_TransactionAndSingleOperations(t *testing.T) {
 		table, key := aws.String("records"), keyOf("a", 1)
 		b.during(func() {
 			_, putErr := b.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: table, Item: key})
-			_, updateErr := b.UpdateItem(b.Context(), &dynamodb.UpdateItemInput{TableName: table, Key: key, UpdateExpression: aws.String("REMOVE v")})
+			_, updateErr := b.UpdateItem(b.Context(), &dynamodb.UpdateItemInput{TableName: table, Key: key,
+				UpdateExpression: aws.String("REMOVE v")})
 			_, deleteErr := b.DeleteItem(b.Context(), &dynamodb.DeleteItemInput{TableName: table, Key: key})
 			for name, err := range map[string]error{"put": putErr, "update": updateErr, "delete": deleteErr} {
 				var conflict *types.TransactionConflictException
@@ -189,7 +193,8 @@ func TestConflict_TransactionAndSingleOperations(t *testing.T) {
 			if err != nil || len(page.Items) != 1 {
 				b.Errorf("a query finds %d items, %v", len(page.Items), err)
 			}
-			batch, err := b.BatchGetItem(b.Context(), &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"records": {Keys: []item{key}}}})
+			batch, err := b.BatchGetItem(b.Context(),
+				&dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"records": {Keys: []item{key}}}})
 			if err != nil || len(batch.Responses["records"]) != 1 {
 				b.Errorf("a batch read: %v", err)
 			}
@@ -206,7 +211,8 @@ func TestConflict_TransactGetItems(t *testing.T) {
 	inBubble(t, slow(), func(b *bubble) {
 		read := func() (string, error) {
 			gets := []types.TransactGetItem{
-				{Get: &types.Get{TableName: aws.String("records"), Key: keyOf("z", 9)}}, {Get: &types.Get{TableName: aws.String("records"), Key: keyOf("a", 1)}},
+				{Get: &types.Get{TableName: aws.String("records"), Key: keyOf("z", 9)}},
+				{Get: &types.Get{TableName: aws.String("records"), Key: keyOf("a", 1)}},
 			}
 			out, err := b.TransactGetItems(b.Context(), &dynamodb.TransactGetItemsInput{TransactItems: gets})
 			if err != nil {
@@ -225,7 +231,8 @@ func TestConflict_TransactGetItems(t *testing.T) {
 		})
 		for name, write := range map[string]func() error{
 			"a single write": func() error {
-				_, err := b.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: withValue(keyOf("a", 1), "5")})
+				_, err := b.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"),
+					Item: withValue(keyOf("a", 1), "5")})
 				return err
 			},
 			"a transaction": func() error { return b.transact(putOf("a", 1, "5")) },
@@ -257,14 +264,17 @@ func TestConflict_TransactGetItems(t *testing.T) {
 func TestConflict_BatchWriteItem(t *testing.T) {
 	inBubble(t, slow(), func(b *bubble) {
 		b.during(func() {
-			out, err := b.BatchWriteItem(b.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"records": {
-				{PutRequest: &types.PutRequest{Item: withValue(keyOf("a", 1), "7")}}, {PutRequest: &types.PutRequest{Item: withValue(keyOf("b", 1), "7")}},
-				{DeleteRequest: &types.DeleteRequest{Key: keyOf("a", 2)}},
-			}}})
+			out, err := b.BatchWriteItem(b.Context(),
+				&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"records": {
+					{PutRequest: &types.PutRequest{Item: withValue(keyOf("a", 1), "7")}},
+					{PutRequest: &types.PutRequest{Item: withValue(keyOf("b", 1), "7")}},
+					{DeleteRequest: &types.DeleteRequest{Key: keyOf("a", 2)}},
+				}}})
 			if err != nil {
 				b.Fatal(err)
 			}
-			if left := out.UnprocessedItems["records"]; len(left) != 2 || left[0].PutRequest == nil || left[1].DeleteRequest == nil {
+			if left := out.UnprocessedItems["records"]; len(left) != 2 || left[0].PutRequest == nil ||
+				left[1].DeleteRequest == nil {
 				b.Errorf("unprocessed: %+v", left)
 			}
 		})
@@ -280,7 +290,8 @@ func TestConflict_TokenInFlight(t *testing.T) {
 		send := func(value string) error {
 			_, err := b.TransactWriteItems(b.Context(), &dynamodb.TransactWriteItemsInput{
 				ClientRequestToken: aws.String("token"), TransactItems: []types.TransactWriteItem{{Update: &types.Update{
-					TableName: aws.String("records"), Key: keyOf("a", 1), UpdateExpression: aws.String("ADD v :v"), ExpressionAttributeValues: item{":v": n(value)},
+					TableName: aws.String("records"), Key: keyOf("a", 1), UpdateExpression: aws.String("ADD v :v"),
+					ExpressionAttributeValues: item{":v": n(value)},
 				}}},
 			})
 			return err
@@ -337,7 +348,8 @@ func TestConflict_ExpiryWaits(t *testing.T) {
 		engine := local.New(local.Options{Contention: slow()})
 		b := &bubble{T: t, Client: clientOf(t, engine)}
 		_, err := b.UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{
-			TableName: aws.String("records"), TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("v"), Enabled: aws.Bool(true)},
+			TableName: aws.String("records"), TimeToLiveSpecification: &types.TimeToLiveSpecification{
+				AttributeName: aws.String("v"), Enabled: aws.Bool(true)},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -383,7 +395,8 @@ func TestServiceTimes(t *testing.T) {
 func TestServiceTimes_Distribution(t *testing.T) {
 	const runs = 1000
 	times := func(seed uint64) (all []time.Duration) {
-		contention := &local.Contention{Seed: seed, Read: local.Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond}}
+		contention := &local.Contention{Seed: seed, Read: local.Latency{Median: 3 * time.Millisecond,
+			P99: 9 * time.Millisecond}}
 		inBubble(t, contention, func(b *bubble) {
 			for range runs {
 				began := time.Now()
@@ -398,13 +411,14 @@ func TestServiceTimes_Distribution(t *testing.T) {
 		t.Error("a seed does not repeat itself, or another one does it")
 	}
 	slices.Sort(first)
-	if p50, p99 := first[runs/2], first[runs*99/100]; p50 < 2600*time.Microsecond || p50 > 3400*time.Microsecond || p99 < 6500*time.Microsecond || p99 > 12*time.Millisecond {
+	if p50, p99 := first[runs/2], first[runs*99/100]; p50 < 2600*time.Microsecond ||
+		p50 > 3400*time.Microsecond || p99 < 6500*time.Microsecond || p99 > 12*time.Millisecond {
 		t.Errorf("median %s, 99th percentile %s", p50, p99)
 	}
 }
 
-// A batch reads its items one by one: a transaction over two of them is seen half done by some. A transaction that reads is not
-// fooled.
+// A batch reads its items one by one: a transaction over two of them is seen half done by some. A transaction that
+// reads is not fooled.
 func TestBatchGetItem_IsNoSnapshot(t *testing.T) {
 	torn := func(contention *local.Contention) (batches, transactions int) {
 		inBubble(t, contention, func(b *bubble) {
@@ -429,13 +443,16 @@ func TestBatchGetItem_IsNoSnapshot(t *testing.T) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if found := out.Responses["records"]; len(found) != 2 || found[0]["v"].(*types.AttributeValueMemberN).Value != found[1]["v"].(*types.AttributeValueMemberN).Value {
+				if found := out.Responses["records"]; len(found) != 2 ||
+					found[0]["v"].(*types.AttributeValueMemberN).Value != found[1]["v"].(*types.AttributeValueMemberN).Value {
 					batches++
 				}
 				read, err := b.TransactGetItems(b.Context(), &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
-					{Get: &types.Get{TableName: aws.String("records"), Key: keys[0]}}, {Get: &types.Get{TableName: aws.String("records"), Key: keys[1]}},
+					{Get: &types.Get{TableName: aws.String("records"), Key: keys[0]}},
+					{Get: &types.Get{TableName: aws.String("records"), Key: keys[1]}},
 				}})
-				if err == nil && read.Responses[0].Item["v"].(*types.AttributeValueMemberN).Value != read.Responses[1].Item["v"].(*types.AttributeValueMemberN).Value {
+				if err == nil &&
+					read.Responses[0].Item["v"].(*types.AttributeValueMemberN).Value != read.Responses[1].Item["v"].(*types.AttributeValueMemberN).Value {
 					transactions++
 				}
 				time.Sleep(time.Millisecond)
@@ -445,7 +462,8 @@ func TestBatchGetItem_IsNoSnapshot(t *testing.T) {
 		})
 		return batches, transactions
 	}
-	contention := &local.Contention{Read: local.Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond}, Transaction: local.Latency{Median: time.Millisecond}}
+	contention := &local.Contention{Read: local.Latency{Median: 3 * time.Millisecond, P99: 9 * time.Millisecond},
+		Transaction: local.Latency{Median: time.Millisecond}}
 	if batches, transactions := torn(contention); batches == 0 || transactions != 0 {
 		t.Errorf("of 200 batches %d were torn, of 200 transactions %d", batches, transactions)
 	}
@@ -461,18 +479,21 @@ func TestStaleReads(t *testing.T) {
 		// read gives the values that a get, a query and a batch see.
 		read := func(consistent bool) []string {
 			table := aws.String("records")
-			got, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: table, Key: keyOf("a", 1), ConsistentRead: &consistent})
+			got, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: table, Key: keyOf("a", 1),
+				ConsistentRead: &consistent})
 			if err != nil {
 				b.Fatal(err)
 			}
 			page, err := b.Query(b.Context(), &dynamodb.QueryInput{
-				TableName: table, KeyConditionExpression: aws.String("PK = :a"), ExpressionAttributeValues: item{":a": s("a")}, ConsistentRead: &consistent,
+				TableName: table, KeyConditionExpression: aws.String("PK = :a"), ExpressionAttributeValues: item{":a": s("a")},
+				ConsistentRead: &consistent,
 			})
 			if err != nil {
 				b.Fatal(err)
 			}
 			batch, err := b.BatchGetItem(b.Context(), &dynamodb.BatchGetItemInput{
-				RequestItems: map[string]types.KeysAndAttributes{"records": {Keys: []item{keyOf("a", 1)}, ConsistentRead: &consistent}},
+				RequestItems: map[string]types.KeysAndAttributes{"records": {Keys: []item{keyOf("a", 1)},
+					ConsistentRead: &consistent}},
 			})
 			if err != nil {
 				b.Fatal(err)
@@ -516,7 +537,8 @@ func TestStaleReads(t *testing.T) {
 		put(b, b.Client, withValue(keyOf("a", 1), "2"))
 		expect("just changed", "1 2", "2")
 		time.Sleep(staleness)
-		if _, err := b.DeleteItem(b.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("records"), Key: keyOf("a", 1)}); err != nil {
+		if _, err := b.DeleteItem(b.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("records"),
+			Key: keyOf("a", 1)}); err != nil {
 			b.Fatal(err)
 		}
 		expect("just deleted", "2 none", "none")

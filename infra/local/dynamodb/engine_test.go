@@ -40,7 +40,8 @@ func clientOf(t testing.TB, engine *local.Engine) *dynamodb.Client {
 	}
 	key := func(hash, sort string) []types.KeySchemaElement {
 		return []types.KeySchemaElement{
-			{AttributeName: aws.String(hash), KeyType: types.KeyTypeHash}, {AttributeName: aws.String(sort), KeyType: types.KeyTypeRange},
+			{AttributeName: aws.String(hash), KeyType: types.KeyTypeHash}, {AttributeName: aws.String(sort),
+				KeyType: types.KeyTypeRange},
 		}
 	}
 	_, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
@@ -49,7 +50,8 @@ func clientOf(t testing.TB, engine *local.Engine) *dynamodb.Client {
 			attribute("PK", "S"), attribute("SK", "N"), attribute("G", "S"), attribute("H", "S"),
 		},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
-			{IndexName: aws.String("all"), KeySchema: key("G", "H"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}},
+			{IndexName: aws.String("all"), KeySchema: key("G", "H"),
+				Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}},
 			{IndexName: aws.String("some"), KeySchema: key("H", "G"), Projection: &types.Projection{
 				ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"kept"}}},
 		},
@@ -76,7 +78,8 @@ func numbers(items []item) string {
 	return strings.Join(list, " ")
 }
 
-// Sort keys that are numbers sort as numbers, and every range finds exactly its keys, forwards and backwards, page by page.
+// Sort keys that are numbers sort as numbers, and every range finds exactly its keys, forwards and backwards, page by
+// page.
 func TestQuery_Ranges(t *testing.T) {
 	c := client(t, local.Options{})
 	for _, k := range []string{"10", "9", "-1", "0.5", "100", "0", "-20"} {
@@ -172,7 +175,8 @@ func TestIndex_IsSparseAndExact(t *testing.T) {
 func update(t testing.TB, c *dynamodb.Client, expression, condition string, values item) error {
 	in := &dynamodb.UpdateItemInput{
 		TableName: aws.String("records"), Key: item{"PK": s("a"), "SK": n("1")}, UpdateExpression: aws.String(expression),
-		ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	if condition != "" {
 		in.ConditionExpression = aws.String(condition)
@@ -195,9 +199,11 @@ func TestTransactWrite_AllOrNothing(t *testing.T) {
 		}}
 	}
 	fresh := types.TransactWriteItem{Put: &types.Put{
-		TableName: aws.String("records"), Item: item{"PK": s("b"), "SK": n("1")}, ConditionExpression: aws.String("attribute_not_exists(PK)"),
+		TableName: aws.String("records"), Item: item{"PK": s("b"), "SK": n("1")},
+		ConditionExpression: aws.String("attribute_not_exists(PK)"),
 	}}
-	_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{take("2"), take("1"), fresh}})
+	_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		take("2"), take("1"), fresh}})
 	var cancelled *types.TransactionCanceledException
 	if !errors.As(err, &cancelled) {
 		t.Fatalf("err = %v, want a cancelled transaction", err)
@@ -246,7 +252,8 @@ func TestTransactWrite_Token(t *testing.T) {
 		return err
 	}
 	value := func() string {
-		out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: item{"PK": s("a"), "SK": n("1")}})
+		out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"),
+			Key: item{"PK": s("a"), "SK": n("1")}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +316,8 @@ func TestConsumedCapacity(t *testing.T) {
 	}
 	key := item{"PK": s("a"), "SK": n("1")}
 	write := func(i item) (*types.ConsumedCapacity, error) {
-		out, err := c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: i, ReturnConsumedCapacity: all})
+		out, err := c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: i,
+			ReturnConsumedCapacity: all})
 		if err != nil {
 			return nil, err
 		}
@@ -322,16 +330,20 @@ func TestConsumedCapacity(t *testing.T) {
 	got, err = write(item{"PK": s("a"), "SK": n("1"), "G": s("g2"), "H": s("h"), "d": s("y")})
 	check("put with another index key", "5: table 1, all 2, some 2", got, err)
 	for consistent, want := range map[bool]string{true: "1: table 1", false: "0.5: table 0.5"} {
-		out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: key, ConsistentRead: aws.Bool(consistent), ReturnConsumedCapacity: all})
+		out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: key,
+			ConsistentRead: aws.Bool(consistent), ReturnConsumedCapacity: all})
 		if err != nil {
 			t.Fatal(err)
 		}
 		check("get", want, out.ConsumedCapacity, nil)
 	}
-	out, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{ReturnConsumedCapacity: all, TransactItems: []types.TransactWriteItem{
-		{Update: &types.Update{TableName: aws.String("records"), Key: key, UpdateExpression: aws.String("SET kept = :v"), ExpressionAttributeValues: item{":v": s("v")}}},
-		{ConditionCheck: &types.ConditionCheck{TableName: aws.String("records"), Key: item{"PK": s("b"), "SK": n("1")}, ConditionExpression: aws.String("attribute_not_exists(PK)")}},
-	}})
+	out, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{ReturnConsumedCapacity: all,
+		TransactItems: []types.TransactWriteItem{
+			{Update: &types.Update{TableName: aws.String("records"), Key: key, UpdateExpression: aws.String("SET kept = :v"),
+				ExpressionAttributeValues: item{":v": s("v")}}},
+			{ConditionCheck: &types.ConditionCheck{TableName: aws.String("records"), Key: item{"PK": s("b"), "SK": n("1")},
+				ConditionExpression: aws.String("attribute_not_exists(PK)")}},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,11 +375,13 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	_, err := c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: item{"PK": s("a"), "SK": n("1"), "d": s(strings.Repeat("x", 400<<10))}})
+	_, err := c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"),
+		Item: item{"PK": s("a"), "SK": n("1"), "d": s(strings.Repeat("x", 400<<10))}})
 	if err == nil || !strings.Contains(err.Error(), "maximum allowed size") {
 		t.Errorf("an item over 400 KB: %v", err)
 	}
-	_, err = c.ExecuteStatement(t.Context(), &dynamodb.ExecuteStatementInput{Statement: aws.String("SELECT * FROM records")})
+	_, err = c.ExecuteStatement(t.Context(),
+		&dynamodb.ExecuteStatementInput{Statement: aws.String("SELECT * FROM records")})
 	if err == nil || !strings.Contains(err.Error(), "ExecuteStatement") {
 		t.Errorf("PartiQL is not refused by name: %v", err)
 	}
@@ -382,11 +396,14 @@ func TestTransactWrite_Race(t *testing.T) {
 	for taker := range 64 {
 		takers.Go(func() {
 			for round := range 10 {
-				_, err := c.TransactWriteItems(context.Background(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-					{Update: &types.Update{TableName: aws.String("records"), Key: item{"PK": s("seats"), "SK": n("1")},
-						UpdateExpression: aws.String("SET n = n - :one"), ConditionExpression: aws.String("n >= :one"), ExpressionAttributeValues: item{":one": n("1")}}},
-					{Put: &types.Put{TableName: aws.String("records"), Item: item{"PK": s("taken"), "SK": n(fmt.Sprint(taker*10 + round))}}},
-				}})
+				_, err := c.TransactWriteItems(context.Background(),
+					&dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+						{Update: &types.Update{TableName: aws.String("records"), Key: item{"PK": s("seats"), "SK": n("1")},
+							UpdateExpression: aws.String("SET n = n - :one"), ConditionExpression: aws.String("n >= :one"),
+							ExpressionAttributeValues: item{":one": n("1")}}},
+						{Put: &types.Put{TableName: aws.String("records"),
+							Item: item{"PK": s("taken"), "SK": n(fmt.Sprint(taker*10 + round))}}},
+					}})
 				var cancelled *types.TransactionCanceledException
 				switch {
 				case err == nil:
@@ -400,7 +417,8 @@ func TestTransactWrite_Race(t *testing.T) {
 		})
 	}
 	takers.Wait()
-	rows, err := c.Query(t.Context(), &dynamodb.QueryInput{TableName: aws.String("records"), KeyConditionExpression: aws.String("PK = :p"), ExpressionAttributeValues: item{":p": s("taken")}})
+	rows, err := c.Query(t.Context(), &dynamodb.QueryInput{TableName: aws.String("records"),
+		KeyConditionExpression: aws.String("PK = :p"), ExpressionAttributeValues: item{":p": s("taken")}})
 	if err != nil {
 		t.Fatal(err)
 	}

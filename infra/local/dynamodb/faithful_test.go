@@ -432,7 +432,8 @@ func TestMultiAttributeKeysAreRefusedByName(t *testing.T) {
 			ask("CreateTable", `{"TableName": "other", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "P",
 				"KeyType": "HASH"}], `+definitions+`, "GlobalSecondaryIndexes": [`+index+`]}`,
 				"ValidationException: does not offer multi-attribute keys"),
-			ask("UpdateTable", `{"TableName": "records", `+definitions+`, "GlobalSecondaryIndexUpdates": [{"Create": `+index+`}]}`,
+			ask("UpdateTable", `{"TableName": "records", `+definitions+`, "GlobalSecondaryIndexUpdates": [{"Create": `+index+
+				`}]}`,
 				"ValidationException: does not offer multi-attribute keys"),
 		)
 	}
@@ -480,14 +481,16 @@ func TestSuite_NamesAndARNs(t *testing.T) {
 	)
 	const streams = "DynamoDBStreams_20120810."
 	for request, want := range map[string]string{
-		`DescribeStream {"StreamArn": "x"}`:                                                                      no,
-		`DescribeStream {"StreamArn": "` + arn + `"}`:                                                            no,
-		`DescribeStream {"StreamArn": "` + arn + `/stream/"}`:                                                    no,
-		`DescribeStream {"StreamArn": "` + arn + `/stream/2024-01-01T00:00:00.000"}`:                             "ResourceNotFoundException: ",
+		`DescribeStream {"StreamArn": "x"}`:                   no,
+		`DescribeStream {"StreamArn": "` + arn + `"}`:         no,
+		`DescribeStream {"StreamArn": "` + arn + `/stream/"}`: no,
+		`DescribeStream {"StreamArn": "` + arn +
+			`/stream/2024-01-01T00:00:00.000"}`: "ResourceNotFoundException: ",
 		`GetShardIterator {"StreamArn": "` + arn + `/index/all", "ShardId": "x", "ShardIteratorType": "LATEST"}`: no,
 		`ListStreams {"ExclusiveStartStreamArn": "kossa"}`:                                                       no,
 		`ListStreams {"TableName": "a/b"}`:                                                                       no,
-		`ListStreams {"TableName": "` + arn + `"}`:                                                               `{"Streams": []}`,
+		`ListStreams {"TableName": "` + arn +
+			`"}`: `{"Streams": []}`,
 	} {
 		operation, body, _ := strings.Cut(request, " ")
 		if got := w.target(streams+operation, body); !answers(got, want, false) {
@@ -593,16 +596,22 @@ func TestErrorsSpellTheirMessage(t *testing.T) {
 	w.expect(ask("TransactWriteItems", `{`+token+`}}}]}`, `{}`))
 	for request, want := range map[string]string{
 		`ListTables {`: `coral.service#SerializationException","Message":`,
-		`TransactWriteItems {` + token + `, "x": {"S": "y"}}}}]}`:                                                           `v20120810#IdempotentParameterMismatchException","Message":`,
-		`TransactWriteItems {"TransactItems": [{"Delete": {` + first + `, "ConditionExpression": "attribute_exists(x)"}}]}`: `v20120810#TransactionCanceledException","Message":`,
-		`ListTables {"Limit": 0}`:                                                  `coral.validate#ValidationException","message":`,
-		`DescribeTable {"TableName": "other"}`:                                     `v20120810#ResourceNotFoundException","message":`,
-		`DeleteItem {` + first + `, "ConditionExpression": "attribute_exists(x)"}`: `v20120810#ConditionalCheckFailedException","message":`,
-		`ExecuteStatement {}`:                                                      `coral.service#UnknownOperationException","message":`,
+		`TransactWriteItems {` + token +
+			`, "x": {"S": "y"}}}}]}`: `v20120810#IdempotentParameterMismatchException","Message":`,
+		`TransactWriteItems {"TransactItems": [{"Delete": {` + first +
+			`, "ConditionExpression": "attribute_exists(x)"}}]}`: `v20120810#TransactionCanceledException","Message":`,
+		`ListTables {"Limit": 0}`: `coral.validate#ValidationException",` +
+			`"message":`,
+		`DescribeTable {"TableName": "other"}`: `v20120810#ResourceNotFoundException",` +
+			`"message":`,
+		`DeleteItem {` + first +
+			`, "ConditionExpression": "attribute_exists(x)"}`: `v20120810#ConditionalCheckFailedException","message":`,
+		`ExecuteStatement {}`: `coral.service#UnknownOperationException","message":`,
 	} {
 		operation, body, _ := strings.Cut(request, " ")
 		if answer, text := w.raw("DynamoDB_20120810."+operation, []byte(body),
-			nil); answer.StatusCode != http.StatusBadRequest || !strings.HasPrefix(string(text), `{"__type":"com.amazon`) || !strings.Contains(string(text), want) {
+			nil); answer.StatusCode != http.StatusBadRequest ||
+			!strings.HasPrefix(string(text), `{"__type":"com.amazon`) || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %d %.300s, want %s…", request, answer.StatusCode, text, want)
 		}
 	}
@@ -685,7 +694,8 @@ func TestGzip(t *testing.T) {
 	zipping := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.local"), RetryMaxAttempts: 1,
 		EnableAcceptEncodingGzip: true,
-		HTTPClient:               inprocess.Client(engine), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		HTTPClient:               inprocess.Client(engine), Credentials: credentials.NewStaticCredentialsProvider("local",
+			"local", ""),
 	})
 	put3 := item{"PK": s("a"), "SK": n("1"), "x": s(strings.Repeat("y", 20_000))}
 	if _, err := zipping.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"),

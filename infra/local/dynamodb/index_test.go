@@ -29,7 +29,8 @@ func TestScan_Segments(t *testing.T) {
 			seen, home := map[string]int{}, map[string]int32{}
 			for segment := range segments {
 				pages := dynamodb.NewScanPaginator(b.client, &dynamodb.ScanInput{
-					TableName: aws.String("records"), IndexName: index, Segment: aws.Int32(segment), TotalSegments: aws.Int32(segments), Limit: aws.Int32(4),
+					TableName: aws.String("records"), IndexName: index, Segment: aws.Int32(segment), TotalSegments: aws.Int32(
+						segments), Limit: aws.Int32(4),
 				})
 				for pages.HasMorePages() {
 					page, err := pages.NextPage(t.Context())
@@ -57,8 +58,10 @@ func TestScan_Segments(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range [][2]*int32{{aws.Int32(0), nil}, {nil, aws.Int32(1)}, {aws.Int32(2), aws.Int32(2)}, {aws.Int32(-1), aws.Int32(2)}, {aws.Int32(0), aws.Int32(1_000_001)}} {
-		_, err := b.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("records"), Segment: bad[0], TotalSegments: bad[1]})
+	for _, bad := range [][2]*int32{{aws.Int32(0), nil}, {nil, aws.Int32(1)}, {aws.Int32(2), aws.Int32(2)},
+		{aws.Int32(-1), aws.Int32(2)}, {aws.Int32(0), aws.Int32(1_000_001)}} {
+		_, err := b.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("records"), Segment: bad[0],
+			TotalSegments: bad[1]})
 		var api smithy.APIError
 		if !errors.As(err, &api) || api.ErrorCode() != "ValidationException" {
 			t.Errorf("segment %v of %v: %v", aws.ToInt32(bad[0]), aws.ToInt32(bad[1]), err)
@@ -72,7 +75,8 @@ func TestIndexLag(t *testing.T) {
 	b.put(item{"PK": s("a"), "SK": n("1"), "G": s("g"), "H": s("h")})
 	b.now = b.now.Add(time.Second)
 	out, err := b.client.PutItem(t.Context(), &dynamodb.PutItemInput{
-		TableName: aws.String("records"), Item: item{"PK": s("b"), "SK": n("1"), "G": s("g"), "H": s("h")}, ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
+		TableName: aws.String("records"), Item: item{"PK": s("b"), "SK": n("1"), "G": s("g"), "H": s("h")},
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -97,19 +101,24 @@ func TestIndexLag(t *testing.T) {
 func localTable(b *bed) {
 	b.t.Helper()
 	key := func(sort string) []types.KeySchemaElement {
-		return []types.KeySchemaElement{{AttributeName: aws.String("P"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String(sort), KeyType: types.KeyTypeRange}}
+		return []types.KeySchemaElement{{AttributeName: aws.String("P"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String(sort), KeyType: types.KeyTypeRange}}
 	}
 	index := func(name string, p types.ProjectionType, also ...string) types.LocalSecondaryIndex {
-		return types.LocalSecondaryIndex{IndexName: aws.String(name), KeySchema: key("L"), Projection: &types.Projection{ProjectionType: p, NonKeyAttributes: also}}
+		return types.LocalSecondaryIndex{IndexName: aws.String(name), KeySchema: key("L"),
+			Projection: &types.Projection{ProjectionType: p, NonKeyAttributes: also}}
 	}
 	var definitions []types.AttributeDefinition
 	for _, name := range []string{"P", "S", "L"} {
-		definitions = append(definitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS})
+		definitions = append(definitions, types.AttributeDefinition{AttributeName: aws.String(name),
+			AttributeType: types.ScalarAttributeTypeS})
 	}
 	_, err := b.client.CreateTable(b.t.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String("local"), BillingMode: types.BillingModePayPerRequest, KeySchema: key("S"), AttributeDefinitions: definitions,
+		TableName: aws.String("local"), BillingMode: types.BillingModePayPerRequest, KeySchema: key("S"),
+		AttributeDefinitions: definitions,
 		LocalSecondaryIndexes: []types.LocalSecondaryIndex{
-			index("keys", types.ProjectionTypeKeysOnly), index("some", types.ProjectionTypeInclude, "x"), index("whole", types.ProjectionTypeAll),
+			index("keys", types.ProjectionTypeKeysOnly), index("some", types.ProjectionTypeInclude, "x"), index("whole",
+				types.ProjectionTypeAll),
 		},
 	})
 	if err != nil {
@@ -117,8 +126,8 @@ func localTable(b *bed) {
 	}
 }
 
-// A local index is in step with its table even where global ones lag, and gives what it does not project from the table,
-// at the table's price.
+// A local index is in step with its table even where global ones lag, and gives what it does not project from the
+// table, at the table's price.
 func TestLocalIndex(t *testing.T) {
 	b := newBed(t, local.Options{IndexLag: time.Hour})
 	localTable(b)
@@ -130,7 +139,8 @@ func TestLocalIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("local"), Item: item{"P": s("a"), "S": s("without")}}); err != nil {
+	if _, err := b.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("local"),
+		Item: item{"P": s("a"), "S": s("without")}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -150,7 +160,8 @@ func TestLocalIndex(t *testing.T) {
 		var sorted []string
 		var capacity []string
 		pages := dynamodb.NewQueryPaginator(b.client, &dynamodb.QueryInput{
-			TableName: aws.String("local"), IndexName: aws.String(c.index), KeyConditionExpression: aws.String("P = :p AND L >= :l"), ConsistentRead: aws.Bool(true),
+			TableName: aws.String("local"), IndexName: aws.String(c.index),
+			KeyConditionExpression: aws.String("P = :p AND L >= :l"), ConsistentRead: aws.Bool(true),
 			ExpressionAttributeValues: item{":p": s("a"), ":l": s("k")}, Select: c.choose, ProjectionExpression: c.projection,
 			ReturnConsumedCapacity: types.ReturnConsumedCapacityIndexes,
 		})
@@ -168,7 +179,8 @@ func TestLocalIndex(t *testing.T) {
 				}
 			}
 			used := page.ConsumedCapacity
-			capacity = append(capacity, fmt.Sprintf("%g %g %g", *used.CapacityUnits, *used.Table.CapacityUnits, *used.LocalSecondaryIndexes[c.index].CapacityUnits))
+			capacity = append(capacity, fmt.Sprintf("%g %g %g", *used.CapacityUnits, *used.Table.CapacityUnits,
+				*used.LocalSecondaryIndexes[c.index].CapacityUnits))
 		}
 		if !slices.IsSorted(sorted) || c.attributes > 2 && len(sorted) != 3 || !slices.Equal(capacity, []string{c.units}) {
 			t.Errorf("%+v: in order %v, units %v", c, sorted, capacity)
@@ -178,11 +190,13 @@ func TestLocalIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Table.LocalSecondaryIndexes) != 3 || d.Table.GlobalSecondaryIndexes != nil || *d.Table.LocalSecondaryIndexes[0].ItemCount != 3 {
+	if len(d.Table.LocalSecondaryIndexes) != 3 || d.Table.GlobalSecondaryIndexes != nil ||
+		*d.Table.LocalSecondaryIndexes[0].ItemCount != 3 {
 		t.Errorf("described %+v", d.Table.LocalSecondaryIndexes)
 	}
-	_, err = b.client.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("local"), GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{
-		{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: aws.String("keys")}}}})
+	_, err = b.client.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("local"),
+		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{
+			{Delete: &types.DeleteGlobalSecondaryIndexAction{IndexName: aws.String("keys")}}}})
 	if err == nil {
 		t.Error("a local index was deleted")
 	}
@@ -196,22 +210,27 @@ func TestItemCollectionMetrics(t *testing.T) {
 	write := types.TransactWriteItem{Put: &types.Put{TableName: aws.String("local"), Item: row}}
 	other := types.TransactWriteItem{Put: &types.Put{TableName: aws.String("local"), Item: item{"P": s("a"), "S": s("2")}}}
 	out, err := b.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{
-		TransactItems: []types.TransactWriteItem{write, other}, ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize,
+		TransactItems:               []types.TransactWriteItem{write, other},
+		ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	metrics := out.ItemCollectionMetrics["local"]
-	if len(metrics) != 1 || metrics[0].ItemCollectionKey["P"].(*types.AttributeValueMemberS).Value != "a" || !slices.Equal(metrics[0].SizeEstimateRangeGB, []float64{0, 1}) {
+	if len(metrics) != 1 || metrics[0].ItemCollectionKey["P"].(*types.AttributeValueMemberS).Value != "a" ||
+		!slices.Equal(metrics[0].SizeEstimateRangeGB, []float64{0, 1}) {
 		t.Errorf("metrics %+v", metrics)
 	}
 	alone, err := b.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
-		TableName: aws.String("local"), Key: item{"P": s("a"), "S": s("1")}, ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize,
+		TableName: aws.String("local"), Key: item{"P": s("a"), "S": s("1")},
+		ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize,
 	})
-	if err != nil || alone.ItemCollectionMetrics == nil || alone.ItemCollectionMetrics.ItemCollectionKey["P"].(*types.AttributeValueMemberS).Value != "a" {
+	if err != nil || alone.ItemCollectionMetrics == nil ||
+		alone.ItemCollectionMetrics.ItemCollectionKey["P"].(*types.AttributeValueMemberS).Value != "a" {
 		t.Errorf("a delete by itself: %+v, %v", alone, err)
 	}
-	plain, err := b.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: item{"PK": s("a"), "SK": n("1")}, ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize})
+	plain, err := b.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"),
+		Item: item{"PK": s("a"), "SK": n("1")}, ReturnItemCollectionMetrics: types.ReturnItemCollectionMetricsSize})
 	if err != nil || plain.ItemCollectionMetrics != nil {
 		t.Errorf("a table without local indexes: %+v, %v", plain, err)
 	}
@@ -232,7 +251,8 @@ func TestTags(t *testing.T) {
 	if err := errors.Join(give("a=1", "b=2"), give("a=3", "c=")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.client.UntagResource(t.Context(), &dynamodb.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"b", "none"}}); err != nil {
+	if _, err := b.client.UntagResource(t.Context(), &dynamodb.UntagResourceInput{ResourceArn: arn,
+		TagKeys: []string{"b", "none"}}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := b.client.ListTagsOfResource(t.Context(), &dynamodb.ListTagsOfResourceInput{ResourceArn: arn})

@@ -49,22 +49,27 @@ type write struct {
 func (c change) compile(kind writeKind) (*write, error) {
 	w := &write{kind: kind, table: c.TableName, change: c, item: c.Item, key: c.Key, values: c.ExpressionAttributeValues}
 	if c.TableName == "" {
-		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member " +
+			"must not be null")
 	}
 	switch {
 	case kind == writePut && c.Item == nil:
-		return nil, invalid("1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must " +
+			"not be null")
 	case kind != writePut && c.Key == nil:
-		return nil, invalid("1 validation error detected: Value null at 'key' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'key' failed to satisfy constraint: Member must " +
+			"not be null")
 	}
 	switch c.ReturnValuesOnConditionCheckFailure {
 	case "", "NONE":
 	case "ALL_OLD":
 		w.tellOld = true
 	default:
-		return nil, invalid("1 validation error detected: Value '%s' at 'returnValuesOnConditionCheckFailure' failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, NONE]", c.ReturnValuesOnConditionCheckFailure)
+		return nil, invalid("1 validation error detected: Value '%s' at 'returnValuesOnConditionCheckFailure' failed to "+
+			"satisfy constraint: Member must satisfy enum value set: [ALL_OLD, NONE]", c.ReturnValuesOnConditionCheckFailure)
 	}
-	holders, err := placeholders(c.ExpressionAttributeNames, c.ExpressionAttributeValues, c.ConditionExpression != nil || c.UpdateExpression != nil)
+	holders, err := placeholders(c.ExpressionAttributeNames, c.ExpressionAttributeValues, c.ConditionExpression != nil ||
+		c.UpdateExpression != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +140,8 @@ func (w *write) plan(t *table, key string) (planned, error) {
 	if w.update != nil {
 		for _, name := range t.keys.names() {
 			if w.update.Touches(name) {
-				return p, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+				return p, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part "+
+					"of the key", name)
 			}
 		}
 	}
@@ -194,8 +200,8 @@ func (w *write) run(e *Engine, cost *meter) (planned, error) {
 	return p, w.finish(e, p, key, err, cost)
 }
 
-// finish carries out what was planned, unless the error says why it cannot be, or others are in the way. The engine's lock
-// must be held.
+// finish carries out what was planned, unless the error says why it cannot be, or others are in the way. The engine's
+// lock must be held.
 func (w *write) finish(e *Engine, p planned, key string, err error, cost *meter) error {
 	if err != nil && !conditionFailed(err) {
 		return err
@@ -236,7 +242,8 @@ type writeInput struct {
 
 // write answers PutItem, UpdateItem and DeleteItem.
 func (e *Engine) write(operation string, kind writeKind, in *writeInput, returns ...string) (any, error) {
-	if err := in.refuse(map[string]*string{"ConditionExpression": in.ConditionExpression, "UpdateExpression": in.UpdateExpression}); err != nil {
+	if err := in.refuse(map[string]*string{"ConditionExpression": in.ConditionExpression,
+		"UpdateExpression": in.UpdateExpression}); err != nil {
 		return nil, err
 	}
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
@@ -322,7 +329,8 @@ func (g get) compile() (*expression.Projection, error) {
 	return p, holders.CheckAllUsed()
 }
 
-// look finds one item, in a replica that is behind if it is to be stale; nil when there is none. The engine's lock must be held.
+// look finds one item, in a replica that is behind if it is to be stale; nil when there is none. The engine's lock must
+// be held.
 func (e *Engine) look(tableName string, key attr.Item, stale bool) (*table, *record, error) {
 	t, err := e.find(tableName)
 	if err != nil {
@@ -336,7 +344,8 @@ func (e *Engine) look(tableName string, key attr.Item, stale bool) (*table, *rec
 	return t, r, nil
 }
 
-// charge makes a read of one item cost what it costs, or refuses it for want of throughput. The engine's lock must be held.
+// charge makes a read of one item cost what it costs, or refuses it for want of throughput. The engine's lock must be
+// held.
 func (e *Engine) charge(t *table, key attr.Item, r *record, consistent bool, cost *meter) error {
 	units := readUnits(r.bytes(), consistent)
 	if e.watched() {

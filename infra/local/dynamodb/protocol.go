@@ -71,7 +71,8 @@ func New(options Options) *Engine {
 	}
 	options.Shards = min(max(options.Shards, 1), maxShards)
 	return &Engine{
-		options: options, contention: newContention(options.Contention), tables: map[string]*table{}, tokens: map[string]tokenUse{},
+		options: options, contention: newContention(options.Contention), tables: map[string]*table{},
+		tokens:  map[string]tokenUse{},
 		streams: map[string]*stream{},
 	}
 }
@@ -360,8 +361,8 @@ func acceptsGzip(header string) bool {
 	return false
 }
 
-// appendJSON writes an answer. Items, which are most of it, are written straight: encoding/json would go over each of them
-// once more.
+// appendJSON writes an answer. Items, which are most of it, are written straight: encoding/json would go over each of
+// them once more.
 func appendJSON(dst []byte, answer any) ([]byte, error) {
 	switch answer := answer.(type) {
 	case attr.Attributes:

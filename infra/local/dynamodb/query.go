@@ -60,7 +60,8 @@ type page struct {
 
 func (in *pageInput) compile() (*page, error) {
 	if err := in.refuse(map[string]*string{
-		"FilterExpression": in.FilterExpression, "KeyConditionExpression": in.KeyConditionExpression, "ProjectionExpression": in.ProjectionExpression,
+		"FilterExpression": in.FilterExpression, "KeyConditionExpression": in.KeyConditionExpression,
+		"ProjectionExpression": in.ProjectionExpression,
 	}); err != nil {
 		return nil, err
 	}
@@ -68,10 +69,12 @@ func (in *pageInput) compile() (*page, error) {
 		return nil, err
 	}
 	if in.TableName == "" {
-		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
+		return nil, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member " +
+			"must not be null")
 	}
 	if in.Limit != nil && *in.Limit < 1 {
-		return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", *in.Limit)
+		return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must "+
+			"have value greater than or equal to 1", *in.Limit)
 	}
 	p := &page{in: in}
 	var err error
@@ -107,7 +110,8 @@ func (p *page) checkSelect() error {
 			return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 		}
 	default:
-		return invalid("1 validation error detected: Value '%s' at 'select' failed to satisfy constraint: Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]", p.in.Select)
+		return invalid("1 validation error detected: Value '%s' at 'select' failed to satisfy constraint: Member must "+
+			"satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]", p.in.Select)
 	}
 	return nil
 }
@@ -131,14 +135,16 @@ func (p *page) open(e *Engine) error {
 	case p.in.ConsistentRead:
 		return invalid("Consistent reads are not supported on global secondary indexes")
 	case p.in.Select == "ALL_ATTRIBUTES" && x.kept != nil:
-		return invalid("One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", x.name)
+		return invalid("One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global "+
+			"secondary index %s because its projection type is not ALL", x.name)
 	}
 	if p.projection != nil && x.kept != nil {
 		for _, name := range p.projection.Names() {
 			if x.local {
 				p.fetch = p.fetch || !x.kept[name]
 			} else if !x.kept[name] {
-				return invalid("One or more parameter values were invalid: Global secondary index %s does not project [%s]", x.name, name)
+				return invalid("One or more parameter values were invalid: Global secondary index %s does not project [%s]", x.name,
+					name)
 			}
 		}
 	}
@@ -290,11 +296,13 @@ func (p *page) query(e *Engine) error {
 		}
 	}
 	partition, sort := p.condition.Partition, p.condition.Sort
-	if partition.Kind != p.keys.partitionKind || sort != nil && (sort.Low.Kind != p.keys.sortKind || sort.Operator == "begins_with" && sort.Low.Kind == attr.Number) {
+	if partition.Kind != p.keys.partitionKind || sort != nil && (sort.Low.Kind != p.keys.sortKind ||
+		sort.Operator == "begins_with" && sort.Low.Kind == attr.Number) {
 		return invalid("One or more parameter values were invalid: Condition parameter type does not match schema type")
 	}
 	if partition.Kind != attr.Number && partition.Str == "" {
-		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", longName(partition.Kind), p.keys.partition)
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain "+
+			"an empty %s value. Key: %s", longName(partition.Kind), p.keys.partition)
 	}
 	start, err := p.start()
 	if err != nil {
@@ -357,7 +365,8 @@ func (e *Engine) scan(in *pageInput) (any, error) {
 	if in.Segment != nil {
 		const most = 1_000_000
 		if *in.TotalSegments < 1 || *in.TotalSegments > most || *in.Segment < 0 || *in.Segment >= *in.TotalSegments {
-			return nil, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than TotalSegments: %d", *in.Segment, *in.TotalSegments)
+			return nil, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: "+
+				"%d is not less than TotalSegments: %d", *in.Segment, *in.TotalSegments)
 		}
 	}
 	p, err := in.compile()
@@ -408,12 +417,13 @@ func (p *page) run(e *Engine, operation string, read func(*Engine) error) (any, 
 	return p.answer(capacities)
 }
 
-// charge makes the page cost what was looked at, or refuses it for want of throughput. A scan asks the whole table or index.
-// The engine's lock must be held.
+// charge makes the page cost what was looked at, or refuses it for want of throughput. A scan asks the whole table or
+// index. The engine's lock must be held.
 func (p *page) charge(e *Engine, key attr.Item, partition string) error {
 	units := readUnits(p.bytes, p.in.ConsistentRead)
 	if e.watched() {
-		d := demand{resource: resource{table: p.table.name}, key: key, partition: partition, units: units, limits: p.table.limits(false)}
+		d := demand{resource: resource{table: p.table.name}, key: key, partition: partition, units: units,
+			limits: p.table.limits(false)}
 		for name := range key { // none of a scan
 			d.attribute = name
 		}

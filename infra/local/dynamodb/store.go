@@ -34,13 +34,17 @@ func (k keySchema) encode(item attr.Attributes, message string) (string, error) 
 		case !ok:
 			return "", invalid("One or more parameter values were invalid: Missing the key %s in the item", name)
 		case v.Kind != k.kind(name):
-			return "", invalid("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s", name, k.kind(name), v.Kind)
+			return "", invalid("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s",
+				name, k.kind(name), v.Kind)
 		case v.Kind != attr.Number && v.Str == "":
-			return "", invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", longName(v.Kind), name)
+			return "", invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot "+
+				"contain an empty %s value. Key: %s", longName(v.Kind), name)
 		case name == k.partition && v.Kind != attr.Number && len(v.Str) > maxPartitionBytes:
-			return "", invalid("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of 2048 bytes")
+			return "", invalid("One or more parameter values were invalid: Size of hashkey has exceeded the maximum size " +
+				"limit of 2048 bytes")
 		case name == k.sort && v.Kind != attr.Number && len(v.Str) > maxSortBytes:
-			return "", invalid("One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+			return "", invalid("One or more parameter values were invalid: Aggregated size of all range keys has exceeded the " +
+				"size limit of 1024 bytes")
 		}
 		encoded = v.AppendKey(encoded)
 	}
@@ -84,7 +88,8 @@ func (t *table) newRecord(item attr.Item, packed attr.Packed) (*record, error) {
 				"65536 bytes")
 		}
 		if v.Depth() > attr.MaxDepth {
-			return nil, invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
+			return nil, invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels " +
+				"beyond supported limit")
 		}
 	}
 	for _, x := range t.indexes {
@@ -93,12 +98,16 @@ func (t *table) newRecord(item attr.Item, packed attr.Packed) (*record, error) {
 			switch {
 			case !ok:
 			case v.Kind != x.keys.kind(name):
-				return nil, invalid("One or more parameter values were invalid: Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", name, x.keys.kind(name), v.Kind, x.name)
+				return nil, invalid("One or more parameter values were invalid: Type mismatch for Index Key %s Expected: %s "+
+					"Actual: %s IndexName: %s", name, x.keys.kind(name), v.Kind, x.name)
 			case v.Kind != attr.Number && v.Str == "":
-				return nil, invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", longName(v.Kind), x.name, name)
+				return nil, invalid("One or more parameter values are not valid. A value specified for a secondary index key is "+
+					"not supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, "+
+					"IndexKey: %s", longName(v.Kind), x.name, name)
 			}
 			if limit := x.keys.limit(name); ok && v.Kind != attr.Number && len(v.Str) > limit {
-				return nil, invalid("One or more parameter values were invalid: Size of an index key has exceeded the maximum size limit of %d bytes", limit)
+				return nil, invalid("One or more parameter values were invalid: Size of an index key has exceeded the maximum "+
+					"size limit of %d bytes", limit)
 			}
 		}
 	}
@@ -112,8 +121,8 @@ func (t *table) get(key string) *record {
 }
 
 // commit is the one place where an item changes: before is what is stored, after what will be; nil stands for none. It
-// keeps indexes, expiry and stream in step and reckons what the change costs. The system's own changes are those of the time
-// to live. The engine's lock must be held for writing.
+// keeps indexes, expiry and stream in step and reckons what the change costs. The system's own changes are those of the
+// time to live. The engine's lock must be held for writing.
 func (e *Engine) commit(p planned, system bool, cost *meter) {
 	t, before, after := p.table, p.before, p.after
 	now := e.options.Now()
@@ -216,8 +225,9 @@ func (x *index) move(before, after *record) move {
 	return m
 }
 
-// units is the write capacity that the step takes: one write to put, change or remove an entry, two when its key changes,
-// none when nothing that the index holds has changed (developer guide, "Using Global Secondary Indexes", write capacity units).
+// units is the write capacity that the step takes: one write to put, change or remove an entry, two when its key
+// changes, none when nothing that the index holds has changed (developer guide, "Using Global Secondary Indexes", write
+// capacity units).
 func (m move) units() float64 {
 	if m.old != nil && m.next != nil && m.oldKey == m.nextKey {
 		if m.old.item == m.next.item {

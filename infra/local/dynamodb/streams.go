@@ -89,7 +89,8 @@ func (s *streamSpecification) check(t *table) error {
 	switch {
 	case s == nil:
 		return nil
-	case s.StreamEnabled && !slices.Contains([]string{"KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"}, s.StreamViewType):
+	case s.StreamEnabled && !slices.Contains([]string{"KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"},
+		s.StreamViewType):
 		return invalid("One or more parameter values were invalid: Invalid StreamViewType: %s", s.StreamViewType)
 	case s.StreamEnabled && t.stream.open():
 		return invalid("Table already has an enabled stream: TableName: %s", t.name)
@@ -109,13 +110,15 @@ func (e *Engine) setStream(t *table, s *streamSpecification) {
 		return
 	}
 	made := &stream{table: t.name, view: s.StreamViewType, keys: t.keys, created: now}
-	for at := now.UTC(); made.arn == "" || e.streams[made.arn] != nil; at = at.Add(time.Millisecond) { // no two bear one label
+	// no two bear one label
+	for at := now.UTC(); made.arn == "" || e.streams[made.arn] != nil; at = at.Add(time.Millisecond) {
 		made.label = at.Format("2006-01-02T15:04:05.000")
 		made.arn = e.arn(t) + "/stream/" + made.label
 	}
 	e.sequence++
 	for i := range e.options.Shards {
-		made.shards = append(made.shards, &shard{id: fmt.Sprintf("shardId-%020d-%08x", now.UnixMilli(), i), first: e.sequence})
+		made.shards = append(made.shards, &shard{id: fmt.Sprintf("shardId-%020d-%08x", now.UnixMilli(), i),
+			first: e.sequence})
 	}
 	t.stream, e.streams[made.arn] = made, made
 }
@@ -241,19 +244,22 @@ func bounded(limit *int, most int) (int, error) {
 		return most, nil
 	}
 	if *limit < 1 || *limit > most {
-		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", *limit, most)
+		return 0, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must "+
+			"have value between 1 and %d", *limit, most)
 	}
 	return *limit, nil
 }
 
 func required(name, value string) error {
 	if value == "" {
-		return invalid("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", name)
+		return invalid(
+			"1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", name)
 	}
 	return nil
 }
 
-// maxDescribed is how many tables, streams or shards a page lists (API reference, ListTables, ListStreams, DescribeStream).
+// maxDescribed is how many tables, streams or shards a page lists (API reference, ListTables, ListStreams,
+// DescribeStream).
 const maxDescribed = 100
 
 func (e *Engine) listStreams(in *struct {
@@ -317,8 +323,9 @@ func (e *Engine) describeStream(in *struct {
 		return nil, err
 	}
 	d := map[string]any{
-		"StreamArn": s.arn, "StreamLabel": s.label, "TableName": s.table, "StreamViewType": s.view, "StreamStatus": "DISABLED",
-		"KeySchema": s.keys.elements(), "CreationRequestDateTime": float64(s.created.UnixMilli()) / 1000,
+		"StreamArn": s.arn, "StreamLabel": s.label, "TableName": s.table, "StreamViewType": s.view,
+		"StreamStatus": "DISABLED",
+		"KeySchema":    s.keys.elements(), "CreationRequestDateTime": float64(s.created.UnixMilli()) / 1000,
 	}
 	if s.open() {
 		d["StreamStatus"] = "ENABLED"
@@ -364,13 +371,15 @@ func parseIterator(text string) (iterator, error) {
 }
 
 func trimmed() error {
-	return newFault("TrimmedDataAccessException", "The operation attempted to read past the oldest stream record in a shard")
+	return newFault("TrimmedDataAccessException", "The operation attempted to read past the oldest stream record in a "+
+		"shard")
 }
 
 type shardIteratorInput struct{ StreamArn, ShardId, ShardIteratorType, SequenceNumber string }
 
 func (e *Engine) getShardIterator(in *shardIteratorInput) (any, error) {
-	for _, p := range [][2]string{{"streamArn", in.StreamArn}, {"shardId", in.ShardId}, {"shardIteratorType", in.ShardIteratorType}} {
+	for _, p := range [][2]string{{"streamArn", in.StreamArn}, {"shardId", in.ShardId},
+		{"shardIteratorType", in.ShardIteratorType}} {
 		if err := required(p[0], p[1]); err != nil {
 			return nil, err
 		}
@@ -413,7 +422,9 @@ func (e *Engine) place(in *shardIteratorInput) (iterator, error) {
 			i.Next++
 		}
 	default:
-		return i, invalid("1 validation error detected: Value '%s' at 'shardIteratorType' failed to satisfy constraint: Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_SEQUENCE_NUMBER, TRIM_HORIZON]", in.ShardIteratorType)
+		return i, invalid("1 validation error detected: Value '%s' at 'shardIteratorType' failed to satisfy constraint: "+
+			"Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
+			in.ShardIteratorType)
 	}
 	return i, nil
 }

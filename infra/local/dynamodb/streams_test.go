@@ -98,8 +98,9 @@ type (
 func (b *bed) enable(view string) string {
 	b.t.Helper()
 	out, err := b.client.UpdateTable(b.t.Context(), &dynamodb.UpdateTableInput{
-		TableName:           aws.String("records"),
-		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(view)},
+		TableName: aws.String("records"),
+		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(
+			view)},
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -177,7 +178,8 @@ func (b *bed) put(i item) { b.t.Helper(); put(b.t, b.client, i) }
 
 func (b *bed) delete(key item) {
 	b.t.Helper()
-	if _, err := b.client.DeleteItem(b.t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("records"), Key: key}); err != nil {
+	if _, err := b.client.DeleteItem(b.t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("records"),
+		Key: key}); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -221,11 +223,13 @@ func TestStream_Views(t *testing.T) {
 				c := r.Dynamodb
 				size := len("PK") + len("a") + len("SK") + 2
 				size += (len(old) + len(next)) * (size + len("v") + 1)
-				if c.Keys["PK"]["S"] != "a" || c.Keys["SK"]["N"] != "1" || len(c.Keys) != 2 || c.SizeBytes != size || c.StreamViewType != view ||
+				if c.Keys["PK"]["S"] != "a" || c.Keys["SK"]["N"] != "1" || len(c.Keys) != 2 || c.SizeBytes != size ||
+					c.StreamViewType != view ||
 					c.ApproximateCreationDateTime != float64(b.now.Unix()) || len(c.SequenceNumber) < 21 || c.SequenceNumber <= last {
 					t.Errorf("change %+v after %s; want %d bytes", c, last, size)
 				}
-				if r.EventVersion != "1.1" || r.EventSource != "aws:dynamodb" || r.AwsRegion != "eu-central-1" || r.UserIdentity != nil || ids[r.EventID] || r.EventID == "" {
+				if r.EventVersion != "1.1" || r.EventSource != "aws:dynamodb" || r.AwsRegion != "eu-central-1" ||
+					r.UserIdentity != nil || ids[r.EventID] || r.EventID == "" {
 					t.Errorf("record %+v", r)
 				}
 				last, ids[r.EventID] = c.SequenceNumber, true
@@ -257,11 +261,12 @@ func TestStream_Iterators(t *testing.T) {
 	records := b.all(arn)
 	third := records[2].Dynamodb.SequenceNumber
 	for what, c := range map[string]struct{ iterator, want string }{
-		"TRIM_HORIZON":           {b.iterator(arn, shard, "TRIM_HORIZON", ""), "0 1 2 3 4 5"},
-		"LATEST":                 {latest, "5"},
-		"AT_SEQUENCE_NUMBER":     {b.iterator(arn, shard, "AT_SEQUENCE_NUMBER", third), "2 3 4 5"},
-		"AFTER_SEQUENCE_NUMBER":  {b.iterator(arn, shard, "AFTER_SEQUENCE_NUMBER", third), "3 4 5"},
-		"AT the shard's start":   {b.iterator(arn, shard, "AT_SEQUENCE_NUMBER", b.describe(arn).Shards[0].SequenceNumberRange.StartingSequenceNumber), "0 1 2 3 4 5"},
+		"TRIM_HORIZON":          {b.iterator(arn, shard, "TRIM_HORIZON", ""), "0 1 2 3 4 5"},
+		"LATEST":                {latest, "5"},
+		"AT_SEQUENCE_NUMBER":    {b.iterator(arn, shard, "AT_SEQUENCE_NUMBER", third), "2 3 4 5"},
+		"AFTER_SEQUENCE_NUMBER": {b.iterator(arn, shard, "AFTER_SEQUENCE_NUMBER", third), "3 4 5"},
+		"AT the shard's start": {b.iterator(arn, shard, "AT_SEQUENCE_NUMBER",
+			b.describe(arn).Shards[0].SequenceNumberRange.StartingSequenceNumber), "0 1 2 3 4 5"},
 		"AFTER the newest":       {b.iterator(arn, shard, "AFTER_SEQUENCE_NUMBER", records[5].Dynamodb.SequenceNumber), ""},
 		"LATEST, nothing behind": {b.iterator(arn, shard, "LATEST", ""), ""},
 	} {
@@ -306,13 +311,15 @@ func TestStream_Iterators(t *testing.T) {
 			t.Errorf("%s %s: %q, want %s", bad[0], bad[1], code, bad[2])
 		}
 	}
-	if _, code := b.tryIterator(arn, "shardId-00000000000000000000-gone", "LATEST", ""); code != "ResourceNotFoundException" {
+	if _, code := b.tryIterator(arn, "shardId-00000000000000000000-gone", "LATEST",
+		""); code != "ResourceNotFoundException" {
 		t.Errorf("no such shard: %q", code)
 	}
 	if _, code := b.tryIterator(arn+"1", shard, "LATEST", ""); code != "ResourceNotFoundException" {
 		t.Errorf("no such stream: %q", code)
 	}
-	for _, request := range []map[string]any{{}, {"ShardIterator": "x"}, {"ShardIterator": latest, "Limit": 0}, {"ShardIterator": latest, "Limit": 1001}} {
+	for _, request := range []map[string]any{{}, {"ShardIterator": "x"}, {"ShardIterator": latest, "Limit": 0},
+		{"ShardIterator": latest, "Limit": 1001}} {
 		if code := b.ask(streams+"GetRecords", request, nil); code != "ValidationException" {
 			t.Errorf("GetRecords %v: %q", request, code)
 		}
@@ -335,7 +342,8 @@ func TestStream_Ages(t *testing.T) {
 	b.now = b.now.Add(15 * time.Minute)
 	next := b.read(begin, 1).NextShardIterator
 	b.now = b.now.Add(time.Second)
-	if code := b.ask(streams+"GetRecords", map[string]any{"ShardIterator": begin}, nil); code != "ExpiredIteratorException" {
+	if code := b.ask(streams+"GetRecords", map[string]any{"ShardIterator": begin},
+		nil); code != "ExpiredIteratorException" {
 		t.Errorf("an iterator of 15 minutes and a second: %q", code)
 	}
 	if got := b.read(*next, 0); len(got.Records) != 1 {
@@ -344,10 +352,12 @@ func TestStream_Ages(t *testing.T) {
 	b.now = b.now.Add(22*time.Hour + 40*time.Minute) // the first is 23 h 55 min old
 	begin = b.iterator(arn, shard, "TRIM_HORIZON", "")
 	b.now = b.now.Add(10 * time.Minute)
-	if code := b.ask(streams+"GetRecords", map[string]any{"ShardIterator": begin}, nil); code != "TrimmedDataAccessException" {
+	if code := b.ask(streams+"GetRecords", map[string]any{"ShardIterator": begin},
+		nil); code != "TrimmedDataAccessException" {
 		t.Errorf("an iterator whose record went: %q", code)
 	}
-	if _, code := b.tryIterator(arn, shard, "AT_SEQUENCE_NUMBER", records[0].Dynamodb.SequenceNumber); code != "TrimmedDataAccessException" {
+	if _, code := b.tryIterator(arn, shard, "AT_SEQUENCE_NUMBER",
+		records[0].Dynamodb.SequenceNumber); code != "TrimmedDataAccessException" {
 		t.Errorf("a number that is gone: %q", code)
 	}
 	if got := b.all(arn); len(got) != 1 || got[0].EventID != records[1].EventID {
@@ -390,11 +400,13 @@ func TestStream_EnableAndDisable(t *testing.T) {
 		t.Errorf("disable without a stream: %v", err)
 	}
 	first := b.enable("KEYS_ONLY")
-	if d := table(); aws.ToString(d.LatestStreamArn) != first || !strings.HasSuffix(first, "/"+aws.ToString(d.LatestStreamLabel)) || !*d.StreamSpecification.StreamEnabled {
+	if d := table(); aws.ToString(d.LatestStreamArn) != first ||
+		!strings.HasSuffix(first, "/"+aws.ToString(d.LatestStreamLabel)) || !*d.StreamSpecification.StreamEnabled {
 		t.Errorf("described %+v", d)
 	}
-	_, err := b.client.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("records"), StreamSpecification: &types.StreamSpecification{
-		StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}})
+	_, err := b.client.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("records"),
+		StreamSpecification: &types.StreamSpecification{
+			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}})
 	if err == nil || !strings.Contains(err.Error(), "ValidationException") {
 		t.Errorf("enable twice: %v", err)
 	}
@@ -412,11 +424,13 @@ func TestStream_EnableAndDisable(t *testing.T) {
 	second := b.enable("NEW_IMAGE")
 	b.put(item{"PK": s("a"), "SK": n("4")})
 	d := b.describe(first)
-	if d.StreamStatus != "DISABLED" || d.StreamViewType != "KEYS_ONLY" || d.TableName != "records" || len(d.KeySchema) != 2 ||
+	if d.StreamStatus != "DISABLED" || d.StreamViewType != "KEYS_ONLY" || d.TableName != "records" ||
+		len(d.KeySchema) != 2 ||
 		d.Shards[0].SequenceNumberRange.EndingSequenceNumber <= d.Shards[0].SequenceNumberRange.StartingSequenceNumber {
 		t.Errorf("the closed stream is %+v", d)
 	}
-	if d := b.describe(second); second == first || d.StreamStatus != "ENABLED" || d.Shards[0].SequenceNumberRange.EndingSequenceNumber != "" {
+	if d := b.describe(second); second == first || d.StreamStatus != "ENABLED" ||
+		d.Shards[0].SequenceNumberRange.EndingSequenceNumber != "" {
 		t.Errorf("the second stream, %s, is %+v", second, d)
 	}
 	page := b.read(b.iterator(first, shard, "TRIM_HORIZON", ""), 1)
@@ -432,7 +446,8 @@ func TestStream_EnableAndDisable(t *testing.T) {
 	if got := b.all(second); len(got) != 1 || got[0].Dynamodb.Keys["SK"]["N"] != "4" {
 		t.Errorf("the second stream has %+v", got)
 	}
-	if _, err := b.client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String("records")}); err != nil {
+	if _, err := b.client.DeleteTable(t.Context(),
+		&dynamodb.DeleteTableInput{TableName: aws.String("records")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := list(map[string]any{"Limit": 1}); !slices.Equal(got, []string{first, second}) {
@@ -448,13 +463,14 @@ func TestStream_EnableAndDisable(t *testing.T) {
 	if got := list(map[string]any{}); len(got) != 0 {
 		t.Errorf("after 24 hours there are %v", got)
 	}
-	if code := b.ask(streams+"DescribeStream", map[string]any{"StreamArn": first}, nil); code != "ResourceNotFoundException" {
+	if code := b.ask(streams+"DescribeStream", map[string]any{"StreamArn": first},
+		nil); code != "ResourceNotFoundException" {
 		t.Errorf("after 24 hours: %q", code)
 	}
 }
 
-// While many write, one reader for each shard sees every change once; a partition's changes are all in one shard and in the
-// order of its writes. Simulated time: everything runs in a bubble, and lagging indexes and expiry are busy beside.
+// While many write, one reader for each shard sees every change once; a partition's changes are all in one shard and in
+// the order of its writes. Simulated time: everything runs in a bubble, and lagging indexes and expiry are busy beside.
 func TestStream_ShardsKeepOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := local.New(local.Options{Shards: 4, IndexLag: time.Second})
@@ -492,12 +508,14 @@ func TestStream_ShardsKeepOrder(t *testing.T) {
 		for p := range partitions {
 			writers.Go(func() {
 				for range rounds {
-					_, err := b.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-						{Update: &types.Update{TableName: aws.String("records"), Key: item{"PK": s(fmt.Sprint("p", p)), "SK": n("1")},
-							UpdateExpression: aws.String("SET G = :g, H = :g ADD n :one"), ExpressionAttributeValues: item{":one": n("1"), ":g": s("g")}}},
-						{Update: &types.Update{TableName: aws.String("records"), Key: item{"PK": s("shared"), "SK": n("1")},
-							UpdateExpression: aws.String("ADD n :one"), ExpressionAttributeValues: item{":one": n("1")}}},
-					}})
+					_, err := b.client.TransactWriteItems(t.Context(),
+						&dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+							{Update: &types.Update{TableName: aws.String("records"), Key: item{"PK": s(fmt.Sprint("p", p)), "SK": n("1")},
+								UpdateExpression: aws.String("SET G = :g, H = :g ADD n :one"), ExpressionAttributeValues: item{":one": n("1"),
+									":g": s("g")}}},
+							{Update: &types.Update{TableName: aws.String("records"), Key: item{"PK": s("shared"), "SK": n("1")},
+								UpdateExpression: aws.String("ADD n :one"), ExpressionAttributeValues: item{":one": n("1")}}},
+						}})
 					if err != nil {
 						t.Error(err)
 					}

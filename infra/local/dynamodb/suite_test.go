@@ -15,9 +15,10 @@ import (
 	"example.com/registrar/infra/local/inprocess"
 )
 
-// The tests named TestSuite_ ask the same of two engines: this one, or the one at AWS_ENDPOINT_URL_DYNAMODB (dynoxide in CI). What
-// they expect is what AWS answers. Of the other engine the wording of errors is not asked, and [exchange.but] names what it is
-// known to answer instead: it may answer either, so that one which comes nearer to AWS does not fail.
+// The tests named TestSuite_ ask the same of two engines: this one, or the one at AWS_ENDPOINT_URL_DYNAMODB (dynoxide
+// in CI). What they expect is what AWS answers. Of the other engine the wording of errors is not asked, and
+// [exchange.but] names what it is known to answer instead: it may answer either, so that one which comes nearer to AWS
+// does not fail.
 
 // wire speaks to an engine by hand.
 type wire struct {
@@ -68,7 +69,8 @@ func (w *wire) target(target, request string) string {
 	}
 	r.Header.Set("X-Amz-Target", target)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261124/us-east-1/dynamodb/aws4_request, "+
+		"SignedHeaders=host;x-amz-date, Signature=0")
 	r.Header.Set("X-Amz-Date", "20261124T130000Z") // no local engine verifies a signature
 	answer, err := w.client.Do(r)
 	if err != nil {
@@ -108,7 +110,8 @@ const (
 	pageGet         = reference + "API_Get.html"
 	pageTransactGet = reference + "API_TransactGetItems.html"
 	pageFunctions   = guide + "Expressions.OperatorsAndFunctions.html"
-	pageLegacy      = guide + "LegacyConditionalParameters.html" // AWS takes them too; this engine offers no legacy parameter
+	// AWS takes them too; this engine offers no legacy parameter
+	pageLegacy = guide + "LegacyConditionalParameters.html"
 )
 
 // anything stands for an answer that tells of no error.
@@ -157,68 +160,102 @@ func answers(got, want string, lenient bool) bool {
 	return strings.HasPrefix(got, code+": ") && (lenient || strings.Contains(got, words))
 }
 
-// What a write returns: nothing, the whole item before or after, or the attributes that it touched (API reference, UpdateItem,
-// ReturnValues).
+// What a write returns: nothing, the whole item before or after, or the attributes that it touched (API reference,
+// UpdateItem, ReturnValues).
 func TestSuite_ReturnValues(t *testing.T) {
 	onTheWire(t).expect(
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "1"}}, "ReturnValues": "ALL_OLD"}`, `{}`),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "2"}, "m": {"M": {"i": {"N": "1"}, "j": {"N": "1"}}}}, "ReturnValues": "ALL_OLD"}`,
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "1"}}, `+
+			`"ReturnValues": "ALL_OLD"}`, `{}`),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "2"}, "m": {"M": {`+
+			`"i": {"N": "1"}, "j": {"N": "1"}}}}, "ReturnValues": "ALL_OLD"}`,
 			`{"Attributes": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "1"}}}`),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET x = x + :one, m.i = m.i + :one, y = :one",
+		ask("UpdateItem",
+			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET x = x + :one, m.i = m.i + :one, y = :one",
 			"ExpressionAttributeValues": {":one": {"N": "1"}}, "ReturnValues": "UPDATED_OLD"}`,
 			`{"Attributes": {"x": {"N": "2"}, "m": {"M": {"i": {"N": "1"}}}}}`),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET x = x + :one, m.i = m.i + :one REMOVE y",
+		ask("UpdateItem",
+			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET x = x + :one, m.i = m.i + :one REMOVE y",
 			"ExpressionAttributeValues": {":one": {"N": "1"}}, "ReturnValues": "UPDATED_NEW"}`,
 			`{"Attributes": {"x": {"N": "4"}, "m": {"M": {"i": {"N": "3"}}}}}`),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "REMOVE m", "ReturnValues": "ALL_OLD"}`,
-			`{"Attributes": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "4"}, "m": {"M": {"i": {"N": "3"}, "j": {"N": "1"}}}}}`),
+		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": `+
+			`"REMOVE m", "ReturnValues": "ALL_OLD"}`,
+			`{"Attributes": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "4"}, "m": {"M": {"i": {"N": "3"}, "j": {"N": `+
+				`"1"}}}}}`),
 		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_NEW"}`,
 			`{"Attributes": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "4"}}}`),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_OLD"}`, `{}`). // made, and was not there
-																		but(`{"Attributes": {"PK": {"S": "b"}, "SK": {"N": "1"}}}`, pageUpdateItem),
+		// made, and was not there
+		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_OLD"}`,
+			`{}`).
+			but(`{"Attributes": {"PK": {"S": "b"}, "SK": {"N": "1"}}}`, pageUpdateItem),
 		ask("DeleteItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_OLD"}`,
 			`{"Attributes": {"PK": {"S": "b"}, "SK": {"N": "1"}}}`),
-		ask("DeleteItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_OLD"}`, `{}`),
-		ask("DeleteItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_NEW"}`, "ValidationException: Return values"),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "UPDATED_NEW"}`, "ValidationException: Return values"),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "SOME"}`, "ValidationException: Return values"),
+		ask("DeleteItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_OLD"}`,
+			`{}`),
+		ask("DeleteItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "ALL_NEW"}`,
+			"ValidationException: Return values"),
+		ask("PutItem",
+			`{"TableName": "records", "Item": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "UPDATED_NEW"}`,
+			"ValidationException: Return values"),
+		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}, "ReturnValues": "SOME"}`,
+			"ValidationException: Return values"),
 		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "b"}, "SK": {"N": "1"}}}`, `{}`),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1.0"}}, "ProjectionExpression": "#x, gone", "ExpressionAttributeNames": {"#x": "x"}}`, `{"Item": {"x": {"N": "4"}}}`),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "x,, y"}`, "ValidationException: Syntax error"),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "x, x"}`, "ValidationException: overlap"),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ExpressionAttributeNames": {"#x": "x"}}`, "ValidationException: only be specified when using expressions"),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "AttributesToGet": ["x"], "ProjectionExpression": "x"}`, "ValidationException: Can not use both"),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "AttributesToGet": ["x"]}`, "ValidationException: AttributesToGet").but(anything, pageLegacy),
-		ask("GetItem", `{"TableName": "gone", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}}`, "ResourceNotFoundException: not found"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1.0"}}, "ProjectionExpression": `+
+			`"#x, gone", "ExpressionAttributeNames": {"#x": "x"}}`, `{"Item": {"x": {"N": "4"}}}`),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "x,, `+
+			`y"}`, "ValidationException: Syntax error"),
+		ask("GetItem",
+			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "x, x"}`,
+			"ValidationException: overlap"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ExpressionAttributeNames": {`+
+			`"#x": "x"}}`, "ValidationException: only be specified when using expressions"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "AttributesToGet": ["x"], `+
+			`"ProjectionExpression": "x"}`, "ValidationException: Can not use both"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "AttributesToGet": ["x"]}`,
+			"ValidationException: AttributesToGet").but(anything, pageLegacy),
+		ask("GetItem", `{"TableName": "gone", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}}`,
+			"ResourceNotFoundException: not found"),
 	)
 }
 
-// Keys are whole, of the table's types, not empty, and at most 2,048 and 1,024 bytes long (Constraints in Amazon DynamoDB).
-// An index takes what has its key, and refuses a key attribute of another type or an empty one.
+// Keys are whole, of the table's types, not empty, and at most 2,048 and 1,024 bytes long (Constraints in Amazon
+// DynamoDB). An index takes what has its key, and refuses a key attribute of another type or an empty one.
 func TestSuite_Keys(t *testing.T) {
 	w := onTheWire(t)
 	long := func(n int) string { return strings.Repeat("x", n) }
 	w.expect(
-		ask("CreateTable", `{"TableName": "names", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "S", "KeyType": "RANGE"}],
+		ask("CreateTable",
+			`{"TableName": "names", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "S", "KeyType": "RANGE"}],
 			"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "B"}, {"AttributeName": "S", "AttributeType": "S"}, {"AttributeName": "X", "AttributeType": "S"}],
 			"GlobalSecondaryIndexes": [{"IndexName": "byX", "KeySchema": [{"AttributeName": "X", "KeyType": "HASH"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}],
 			"Tags": [{"Key": "", "Value": ""}]}`, "ValidationException: ").but(anything, pageTag),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}}}`, "ValidationException: does not match the schema"),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "1"}}}`, "ValidationException: does not match the schema"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}}}`,
+			"ValidationException: does not match the schema"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "1"}}}`,
+			"ValidationException: does not match the schema"),
 		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "XX": {"N": "1"}}}`, "ValidationException: "),
 		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"S": "1"}}}`, "ValidationException: "),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": ""}, "SK": {"N": "1"}}}`, "ValidationException: empty string"),
+		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": ""}, "SK": {"N": "1"}}}`,
+			"ValidationException: empty string"),
 		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}}}`, "ValidationException: Missing the key SK"),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"S": "1"}}}`, "ValidationException: Type mismatch"),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": ""}, "SK": {"N": "1"}}}`, "ValidationException: empty string"),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"S": "1"}}}`,
+			"ValidationException: Type mismatch"),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": ""}, "SK": {"N": "1"}}}`,
+			"ValidationException: empty string"),
 		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "`+long(2048)+`"}, "SK": {"N": "1"}}}`, `{}`),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "`+long(2049)+`"}, "SK": {"N": "1"}}}`, "ValidationException: 2048"),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"S": "g"}, "H": {"S": "`+long(1024)+`"}}}`, `{}`),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"N": "1"}}}`, "ValidationException: Type mismatch"),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"S": ""}, "H": {"S": "h"}}}`, "ValidationException: empty string"),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET G = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}`, "ValidationException: "),
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "REMOVE SK"}`, "ValidationException: part of the key"),
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "Expected": {"x": {"Exists": false}}}`, "ValidationException: Expected").but(anything, pageLegacy),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "`+long(2049)+`"}, "SK": {"N": "1"}}}`,
+			"ValidationException: 2048"),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"S": "g"}, "H": {"S": "`+
+			long(1024)+`"}}}`, `{}`),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"N": "1"}}}`,
+			"ValidationException: Type mismatch"),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"S": ""}, "H": {"S": `+
+			`"h"}}}`, "ValidationException: empty string"),
+		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET `+
+			`G = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}`, "ValidationException: "),
+		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": `+
+			`"REMOVE SK"}`, "ValidationException: part of the key"),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "Expected": {"x": {`+
+			`"Exists": false}}}`, "ValidationException: Expected").but(anything, pageLegacy),
 		ask("GetItem", `{"TableName": "a/b", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}}`, "ValidationException: tableName"),
 		ask("PutItem", `{"Item": {"PK": {"S": "a"}, "SK": {"N": "1"}}}`, "ValidationException: tableName"),
 		ask("PutItem", `{"TableName": "records"}`, "ValidationException: item"),
@@ -226,15 +263,16 @@ func TestSuite_Keys(t *testing.T) {
 	)
 }
 
-// Values that are none: of no type or of two, empty sets, sets with a member twice, numbers beyond 38 digits (Constraints in
-// Amazon DynamoDB; Naming rules and data types). Empty strings, binaries, lists and maps are values.
+// Values that are none: of no type or of two, empty sets, sets with a member twice, numbers beyond 38 digits
+// (Constraints in Amazon DynamoDB; Naming rules and data types). Empty strings, binaries, lists and maps are values.
 func TestSuite_Values(t *testing.T) {
 	w := onTheWire(t)
 	deep := func(levels int) string {
 		return strings.Repeat(`{"L": [`, levels) + `{"N": "1"}` + strings.Repeat(`]}`, levels)
 	}
 	for value, want := range map[string]string{
-		`{"S": ""}`: `{}`, `{"B": ""}`: `{}`, `{"L": []}`: `{}`, `{"M": {}}`: `{}`, `{"NULL": true}`: `{}`, `{"BOOL": false}`: `{}`,
+		`{"S": ""}`: `{}`, `{"B": ""}`: `{}`, `{"L": []}`: `{}`, `{"M": {}}`: `{}`, `{"NULL": true}`: `{}`,
+		`{"BOOL": false}`:               `{}`,
 		`{"NS": ["1", "2.50", "-3e2"]}`: `{}`, `{"BS": ["AQ==", "Ag=="]}`: `{}`,
 		`{"N": "1E-130"}`: `{}`, `{"N": "-9.9999999999999999999999999999999999999E+125"}`: `{}`, `{"N": "0000.10"}`: `{}`,
 		deep(31): `{}`, deep(33): "ValidationException: Nesting",
@@ -251,7 +289,8 @@ func TestSuite_Values(t *testing.T) {
 		`{"L": [{"N": "one"}]}`:    "ValidationException: ",
 		`{"M": {"a": {"SS": []}}}`: "ValidationException: ",
 	} {
-		w.expect(ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "v": `+value+`}}`, want))
+		w.expect(ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "v": `+value+`}}`,
+			want))
 	}
 }
 
@@ -262,13 +301,16 @@ func TestSuite_Expressions(t *testing.T) {
 		"m": {"M": {"k": {"S": "v"}}}, "ss": {"SS": ["x", "y", "z"]}, "ns": {"NS": ["1", "2"]}, "bs": {"BS": ["AQ=="]}, "off1": {"BOOL": false}, "nil": {"NULL": true}}}`
 	w.expect(ask("PutItem", put, `{}`))
 	values := map[string]string{
-		":2": `{"N": "2"}`, ":3": `{"N": "3"}`, ":4": `{"N": "4"}`, ":1": `{"N": "1"}`, ":x": `{"S": "x"}`, ":fo": `{"S": "fo"}`, ":b": `{"B": "AQ=="}`,
-		":S": `{"S": "S"}`, ":M": `{"S": "M"}`, ":zz": `{"S": "zz"}`, ":set": `{"SS": ["y", "w"]}`, ":l": `{"L": [{"N": "9"}]}`, ":false": `{"BOOL": false}`,
+		":2": `{"N": "2"}`, ":3": `{"N": "3"}`, ":4": `{"N": "4"}`, ":1": `{"N": "1"}`, ":x": `{"S": "x"}`,
+		":fo": `{"S": "fo"}`, ":b": `{"B": "AQ=="}`,
+		":S": `{"S": "S"}`, ":M": `{"S": "M"}`, ":zz": `{"S": "zz"}`, ":set": `{"SS": ["y", "w"]}`,
+		":l": `{"L": [{"N": "9"}]}`, ":false": `{"BOOL": false}`,
 	}
 	with := func(expression string) string {
 		var used []string
 		for name, v := range values {
-			if strings.Contains(expression+" ", name+" ") || strings.Contains(expression, name+")") || strings.Contains(expression, name+",") {
+			if strings.Contains(expression+" ", name+" ") || strings.Contains(expression, name+")") ||
+				strings.Contains(expression, name+",") {
 				used = append(used, fmt.Sprintf("%q: %s", name, v))
 			}
 		}
@@ -278,7 +320,8 @@ func TestSuite_Expressions(t *testing.T) {
 		return `, "ExpressionAttributeValues": {` + strings.Join(used, ", ") + "}"
 	}
 	holds := func(condition string) string {
-		request := `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ConditionExpression": "` + condition + `"` + with(condition) + `}`
+		request := `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ConditionExpression": "` +
+			condition + `"` + with(condition) + `}`
 		answer := w.say("UpdateItem", request)
 		if strings.HasPrefix(answer, "{") {
 			return "true"
@@ -288,27 +331,36 @@ func TestSuite_Expressions(t *testing.T) {
 	}
 	const no = "ConditionalCheckFailedException"
 	for condition, want := range map[string]string{
-		"size(s) = :4 ": "true", "size(bin) = :3 ": "true", "size(l) = :2 ": "true", "size(m) = :1 ": "true", "size(ss) = :3 ": "true", "size(ns) = :2 ": "true",
+		"size(s) = :4 ": "true", "size(bin) = :3 ": "true", "size(l) = :2 ": "true", "size(m) = :1 ": "true",
+		"size(ss) = :3 ": "true", "size(ns) = :2 ": "true",
 		"size(bs) = :1 ": "true", "size(gone) = :1 ": no, "size(SK) = :1 ": no, "size(off1) = :1 ": no,
-		"contains(s, :fo)": "true", "contains(ss, :x)": "true", "contains(l, :2)": "true", "contains(l, :3)": no, "contains(bs, :b)": "true", "contains(ns, :x)": no,
-		"begins_with(s, :fo)": "true", "begins_with(bin, :b)": "true", "begins_with(ss, :x)": no, "attribute_type(s, :S)": "true", "attribute_type(m, :S)": no,
-		"attribute_type(m, :M)": "true", "attribute_exists(m.k)": "true", "attribute_not_exists(l[2])": "true", "attribute_exists(s.k)": no,
-		"s IN (:x, :fo)": no, "SK IN (:x, :1)": "true", "SK BETWEEN :1 AND :2 ": "true", "NOT SK = :1 ": no, "SK <> :1 OR s = :fo AND s = :x ": no,
-		"s < :x AND s > :fo ": "true", "gone <> :1 ": "true", "gone = :1 ": no, "l[1] = :2 ": "true", "off1 = :false ": "true", "SK < :x ": no, "SK <> :x ": "true",
-		"size(s)": "ValidationException", "SK BETWEEN :2 AND :1 ": "ValidationException", "begins_with(s, :1)": "ValidationException",
-		"s = ": "ValidationException", "": "ValidationException",
+		"contains(s, :fo)": "true", "contains(ss, :x)": "true", "contains(l, :2)": "true", "contains(l, :3)": no,
+		"contains(bs, :b)": "true", "contains(ns, :x)": no,
+		"begins_with(s, :fo)": "true", "begins_with(bin, :b)": "true", "begins_with(ss, :x)": no,
+		"attribute_type(s, :S)": "true", "attribute_type(m, :S)": no,
+		"attribute_type(m, :M)": "true", "attribute_exists(m.k)": "true", "attribute_not_exists(l[2])": "true",
+		"attribute_exists(s.k)": no,
+		"s IN (:x, :fo)":        no, "SK IN (:x, :1)": "true", "SK BETWEEN :1 AND :2 ": "true", "NOT SK = :1 ": no,
+		"SK <> :1 OR s = :fo AND s = :x ": no,
+		"s < :x AND s > :fo ":             "true", "gone <> :1 ": "true", "gone = :1 ": no, "l[1] = :2 ": "true",
+		"off1 = :false ": "true", "SK < :x ": no, "SK <> :x ": "true",
+		"size(s)": "ValidationException", "SK BETWEEN :2 AND :1 ": "ValidationException",
+		"begins_with(s, :1)": "ValidationException",
+		"s = ":               "ValidationException", "": "ValidationException",
 	} {
 		if got := holds(condition); got != want {
 			t.Errorf("%q is %s, want %s", condition, got, want)
 		}
 	}
-	w.expect(ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ConditionExpression": "attribute_type(s, :zz)"`+with("attribute_type(s, :zz)")+`}`, "ValidationException: ").
+	w.expect(ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, `+
+		`"ConditionExpression": "attribute_type(s, :zz)"`+with("attribute_type(s, :zz)")+`}`, "ValidationException: ").
 		but(no+": ", pageFunctions))
 	touch := func(update, want string) {
 		t.Helper()
 		w.expect(
 			ask("PutItem", put, `{}`),
-			ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "`+update+`", "ReturnValues": "UPDATED_NEW"`+with(update)+`}`, want),
+			ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "`+
+				update+`", "ReturnValues": "UPDATED_NEW"`+with(update)+`}`, want),
 		)
 	}
 	touch("ADD ss :set ", `{"Attributes": {"ss": {"SS": ["w", "x", "y", "z"]}}}`)
@@ -317,11 +369,14 @@ func TestSuite_Expressions(t *testing.T) {
 	touch("ADD gone :set ", `{"Attributes": {"gone": {"SS": ["w", "y"]}}}`)
 	touch("ADD m.n :3 ", `{"Attributes": {"m": {"M": {"n": {"N": "3"}}}}}`)
 	touch("SET l = list_append(:l, l)", `{"Attributes": {"l": {"L": [{"N": "9"}, {"N": "1"}, {"N": "2"}]}}}`)
-	touch("SET s = if_not_exists(s, :x), gone = if_not_exists(gone, :x)", `{"Attributes": {"s": {"S": "four"}, "gone": {"S": "x"}}}`)
+	touch("SET s = if_not_exists(s, :x), gone = if_not_exists(gone, :x)",
+		`{"Attributes": {"s": {"S": "four"}, "gone": {"S": "x"}}}`)
 	touch("SET m.k = :x REMOVE l[0]", `{"Attributes": {"m": {"M": {"k": {"S": "x"}}}, "l": {"L": [{"N": "2"}]}}}`)
 	w.expect(
-		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET l[7] = :9 REMOVE m.k, l[0]", "ExpressionAttributeValues": {":9": {"N": "9"}}}`, `{}`),
-		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "l, m"}`,
+		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET `+
+			`l[7] = :9 REMOVE m.k, l[0]", "ExpressionAttributeValues": {":9": {"N": "9"}}}`, `{}`),
+		ask("GetItem",
+			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "l, m"}`,
 			`{"Item": {"l": {"L": [{"N": "9"}]}, "m": {"M": {}}}}`), // beyond the end is appended
 	)
 	touch("SET ns = ns + :1 ", "ValidationException: ")
@@ -332,9 +387,9 @@ func TestSuite_Expressions(t *testing.T) {
 	touch("SET l = list_append(l, :1)", "ValidationException: ")
 }
 
-// Batches: what is not there is left out, no key stands twice, 100 keys or 25 writes at most, and what does not fit into
-// 16 MB comes back unprocessed (API reference, BatchGetItem and BatchWriteItem). A batch is no transaction, but nothing of one
-// that is malformed is done.
+// Batches: what is not there is left out, no key stands twice, 100 keys or 25 writes at most, and what does not fit
+// into 16 MB comes back unprocessed (API reference, BatchGetItem and BatchWriteItem). A batch is no transaction, but
+// nothing of one that is malformed is done.
 func TestSuite_Batches(t *testing.T) {
 	w := onTheWire(t)
 	key := func(i int) string { return fmt.Sprintf(`{"PK": {"S": "a"}, "SK": {"N": "%d"}}`, i) }
@@ -355,8 +410,10 @@ func TestSuite_Batches(t *testing.T) {
 		ask("BatchWriteItem", `{"ReturnConsumedCapacity": "TOTAL", "RequestItems": {"records": [`+list(3, putOf)+`]}}`,
 			`{"UnprocessedItems": {}, "ConsumedCapacity": [{"TableName": "records", "CapacityUnits": 3}]}`),
 		ask("BatchWriteItem", write("records", deleteOf(0)+", "+deleteOf(7)+", "+putOf(3)), `{"UnprocessedItems": {}}`),
-		ask("BatchGetItem", `{"RequestItems": {"records": {"Keys": [`+list(3, key)+`], "ProjectionExpression": "SK", "ConsistentRead": true}}, "ReturnConsumedCapacity": "TOTAL"}`,
-			`{"Responses": {"records": [{"SK": {"N": "1"}}, {"SK": {"N": "2"}}]}, "UnprocessedKeys": {}, "ConsumedCapacity": [{"TableName": "records", "CapacityUnits": 3}]}`),
+		ask("BatchGetItem", `{"RequestItems": {"records": {"Keys": [`+list(3, key)+
+			`], "ProjectionExpression": "SK", "ConsistentRead": true}}, "ReturnConsumedCapacity": "TOTAL"}`,
+			`{"Responses": {"records": [{"SK": {"N": "1"}}, {"SK": {"N": "2"}}]}, "UnprocessedKeys": {}, "ConsumedCapacity": `+
+				`[{"TableName": "records", "CapacityUnits": 3}]}`),
 		ask("BatchGetItem", get("records", key(9)), `{"Responses": {"records": []}, "UnprocessedKeys": {}}`),
 		ask("BatchGetItem", get("records", key(1)+", "+key(1)), "ValidationException: duplicates"),
 		ask("BatchGetItem", get("records", list(101, key)), "ValidationException: "),
@@ -364,20 +421,26 @@ func TestSuite_Batches(t *testing.T) {
 		ask("BatchGetItem", `{"RequestItems": {}}`, "ValidationException: "),
 		ask("BatchGetItem", get("gone", key(1)), "ResourceNotFoundException: "),
 		ask("BatchGetItem", get("records", `{"PK": {"S": "a"}}`), "ValidationException: does not match the schema"),
-		ask("BatchGetItem", `{"RequestItems": {"records": {"Keys": [`+key(1)+`], "AttributesToGet": ["x"]}}}`, "ValidationException: AttributesToGet").but(anything, pageLegacy),
+		ask("BatchGetItem", `{"RequestItems": {"records": {"Keys": [`+key(1)+`], "AttributesToGet": ["x"]}}}`,
+			"ValidationException: AttributesToGet").but(anything, pageLegacy),
 		ask("BatchWriteItem", write("records", putOf(4)+", "+deleteOf(4)), "ValidationException: duplicates"),
 		ask("BatchWriteItem", write("records", list(26, putOf)), "ValidationException: "),
 		ask("BatchWriteItem", write("records", ""), "ValidationException: "),
 		ask("BatchWriteItem", `{"RequestItems": {}}`, "ValidationException: "),
 		ask("BatchWriteItem", write("records", `{}`), "ValidationException: "),
-		ask("BatchWriteItem", write("records", putOf(5)+`, {"PutRequest": {"Item": {"PK": {"S": "a"}}}}`), "ValidationException: "),
-		ask("BatchWriteItem", write("records", putOf(5)+`, {"PutRequest": {"Item": {"PK": {"S": "a"}, "SK": {"N": "6"}, "x": {"S": "`+strings.Repeat("x", 400<<10)+`"}}}}`), "ValidationException: size"),
-		ask("BatchWriteItem", `{"RequestItems": {"records": [`+putOf(5)+`], "gone": [`+putOf(5)+`]}}`, "ResourceNotFoundException: "),
+		ask("BatchWriteItem", write("records", putOf(5)+`, {"PutRequest": {"Item": {"PK": {"S": "a"}}}}`),
+			"ValidationException: "),
+		ask("BatchWriteItem",
+			write("records", putOf(5)+`, {"PutRequest": {"Item": {"PK": {"S": "a"}, "SK": {"N": "6"}, "x": {"S": "`+
+				strings.Repeat("x", 400<<10)+`"}}}}`), "ValidationException: size"),
+		ask("BatchWriteItem", `{"RequestItems": {"records": [`+putOf(5)+`], "gone": [`+putOf(5)+`]}}`,
+			"ResourceNotFoundException: "),
 		ask("BatchGetItem", get("records", key(4)+", "+key(5)), `{"Responses": {"records": []}, "UnprocessedKeys": {}}`),
 	)
 	const big, fit = 50, 40 // items of a little under 400 KB, and how many of them make 16 MB
 	for i := range big {
-		w.expect(ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "`+fmt.Sprint(i)+`"}, "x": {"S": "`+strings.Repeat("x", 409_000)+`"}}}`, `{}`))
+		w.expect(ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "`+fmt.Sprint(i)+
+			`"}, "x": {"S": "`+strings.Repeat("x", 409_000)+`"}}}`, `{}`))
 	}
 	var out struct {
 		Responses       map[string][]any
@@ -386,7 +449,8 @@ func TestSuite_Batches(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.say("BatchGetItem", get("records", list(big, key)))), &out); err != nil {
 		t.Fatal(err)
 	}
-	if got, left := len(out.Responses["records"]), len(out.UnprocessedKeys["records"].Keys); got < fit || got > fit+1 || got+left != big {
+	if got, left := len(out.Responses["records"]), len(out.UnprocessedKeys["records"].Keys); got < fit ||
+		got > fit+1 || got+left != big {
 		t.Errorf("%d items of 409,000 bytes in one answer, %d left", got, left)
 	}
 }
@@ -402,30 +466,44 @@ func TestSuite_TransactGet(t *testing.T) {
 		many[i] = get(i)
 	}
 	big := func(i int) string {
-		return fmt.Sprintf(`{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "%d"}, "x": {"S": "%s"}}}`, i, strings.Repeat("x", 400_000))
+		return fmt.Sprintf(`{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "%d"}, "x": {"S": "%s"}}}`, i,
+			strings.Repeat("x", 400_000))
 	}
 	w.expect(
-		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"S": "1"}, "y": {"S": "1"}}}`, `{}`),
+		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"S": "1"}, "y": {"S": `+
+			`"1"}}}`, `{}`),
 		ask("PutItem", `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "2"}}}`, `{}`),
-		ask("TransactGetItems", `{"TransactItems": [`+get(2)+", "+get(3)+`, {"Get": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "y"}}],
+		ask("TransactGetItems", `{"TransactItems": [`+get(2)+", "+get(3)+
+			`, {"Get": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "y"}}],
 			"ReturnConsumedCapacity": "TOTAL"}`,
 			`{"Responses": [{"Item": {"PK": {"S": "a"}, "SK": {"N": "2"}}}, {}, {"Item": {"y": {"S": "1"}}}],
 			"ConsumedCapacity": [{"TableName": "records", "CapacityUnits": 6, "ReadCapacityUnits": 6}]}`).but(anything, pageGet),
-		ask("TransactGetItems", `{"TransactItems": [`+get(1)+", "+get(1)+`]}`, "ValidationException: multiple operations on one item"),
+		ask("TransactGetItems", `{"TransactItems": [`+get(1)+", "+get(1)+`]}`,
+			"ValidationException: multiple operations on one item"),
 		ask("TransactGetItems", `{"TransactItems": [`+strings.Join(many, ", ")+`]}`, "ValidationException: "),
-		ask("TransactGetItems", `{"TransactItems": [`+get(1)+`, {"Get": {"TableName": "records", "Key": {"PK": {"S": "a"}}}}]}`, "TransactionCanceledException: [None, ValidationError]"),
+		ask("TransactGetItems", `{"TransactItems": [`+get(1)+
+			`, {"Get": {"TableName": "records", "Key": {"PK": {"S": "a"}}}}]}`, "TransactionCanceledException: [None, "+
+			"ValidationError]"),
 		ask("TransactGetItems", `{"TransactItems": []}`, "ValidationException: "),
 		ask("TransactGetItems", `{"TransactItems": [{}]}`, "ValidationException: "),
-		ask("TransactGetItems", `{"TransactItems": [{"Get": {"TableName": "gone", "Key": {"PK": {"S": "a"}}}}]}`, "ResourceNotFoundException: "),
-		ask("TransactGetItems", `{"TransactItems": [{"Get": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "ProjectionExpression": "y y"}}]}`, "ValidationException: Syntax error"),
-		ask("TransactWriteItems", `{"TransactItems": [{"Put": {"TableName": "a/b", "Item": {"PK": {"S": "a"}}}}]}`, "ValidationException: tableName"),
-		ask("TransactWriteItems", `{"TransactItems": [{"Put": {"TableName": "records", "Item": {"PK": {"S": "a"}}}}]}`, "TransactionCanceledException: [ValidationError]"),
+		ask("TransactGetItems", `{"TransactItems": [{"Get": {"TableName": "gone", "Key": {"PK": {"S": "a"}}}}]}`,
+			"ResourceNotFoundException: "),
+		ask("TransactGetItems", `{"TransactItems": [{"Get": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": `+
+			`"1"}}, "ProjectionExpression": "y y"}}]}`, "ValidationException: Syntax error"),
+		ask("TransactWriteItems", `{"TransactItems": [{"Put": {"TableName": "a/b", "Item": {"PK": {"S": "a"}}}}]}`,
+			"ValidationException: tableName"),
+		ask("TransactWriteItems", `{"TransactItems": [{"Put": {"TableName": "records", "Item": {"PK": {"S": "a"}}}}]}`,
+			"TransactionCanceledException: [ValidationError]"),
 		ask("TransactWriteItems", `{"TransactItems": []}`, "ValidationException: "),
-		ask("TransactWriteItems", `{"TransactItems": [{"Delete": {"TableName": "gone", "Key": {"PK": {"S": "a"}}}}]}`, "ResourceNotFoundException: "),
-		ask("TransactWriteItems", `{"TransactItems": [`+strings.ReplaceAll(strings.Join(many, ", "), `"Get"`, `"Delete"`)+`]}`, "ValidationException: "),
+		ask("TransactWriteItems", `{"TransactItems": [{"Delete": {"TableName": "gone", "Key": {"PK": {"S": "a"}}}}]}`,
+			"ResourceNotFoundException: "),
+		ask("TransactWriteItems", `{"TransactItems": [`+strings.ReplaceAll(strings.Join(many, ", "), `"Get"`, `"Delete"`)+
+			`]}`, "ValidationException: "),
 		ask("TransactWriteItems", `{"TransactItems": [`+get(1)+`]}`, "ValidationException: "),
-		ask("TransactWriteItems", `{"TransactItems": [{"Delete": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "2"}}}, "Put": `+big(2)+`}]}`, "ValidationException: "),
-		ask("TransactWriteItems", `{"TransactItems": [{"Put": `+big(1)+`}, {"Delete": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}}}]}`,
+		ask("TransactWriteItems", `{"TransactItems": [{"Delete": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {`+
+			`"N": "2"}}}, "Put": `+big(2)+`}]}`, "ValidationException: "),
+		ask("TransactWriteItems", `{"TransactItems": [{"Put": `+big(1)+
+			`}, {"Delete": {"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}}}]}`,
 			"ValidationException: multiple operations on one item"),
 	)
 	puts := make([]string, 11)
@@ -437,40 +515,54 @@ func TestSuite_TransactGet(t *testing.T) {
 		ask("TransactWriteItems", `{"TransactItems": [`+strings.Join(puts, ", ")+`]}`, "ValidationException: 4 MB"),
 		ask("TransactWriteItems", `{"TransactItems": [`+strings.Join(puts[:10], ", ")+`]}`, `{}`),
 		ask("PutItem", big(10), `{}`),
-		ask("TransactGetItems", `{"TransactItems": [`+strings.Join(gets, ", ")+`]}`, "ValidationException: 4 MB").but(anything, pageTransactGet),
+		ask("TransactGetItems", `{"TransactItems": [`+strings.Join(gets, ", ")+`]}`, "ValidationException: 4 MB").but(
+			anything, pageTransactGet),
 	)
 }
 
 // Tables: what cannot be made, lists page by page, throughput, time to live.
 func TestSuite_Tables(t *testing.T) {
 	w := onTheWire(t)
-	const keys, definitions = `"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}]`, `"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}]`
+	const keys, definitions = `"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}]`,
+		`"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}]`
 	const onDemand = `"BillingMode": "PAY_PER_REQUEST"`
 	create := func(parts ...string) string { return "{" + strings.Join(parts, ", ") + "}" }
 	named := func(name string) string { return `"TableName": "` + name + `"` }
 	for name, parts := range map[string][]string{
-		"no name":                   {keys, definitions, onDemand},
-		"a short name":              {named("ab"), keys, definitions, onDemand},
-		"a long name":               {named(strings.Repeat("x", 256)), keys, definitions, onDemand},
-		"a name of other letters":   {named("a/b/c"), keys, definitions, onDemand},
-		"no key":                    {named("other"), `"KeySchema": []`, definitions, onDemand},
-		"a sort key first":          {named("other"), `"KeySchema": [{"AttributeName": "P", "KeyType": "RANGE"}]`, definitions, onDemand},
-		"one attribute as both":     {named("other"), `"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "P", "KeyType": "RANGE"}]`, definitions, onDemand},
-		"a key that is not defined": {named("other"), `"KeySchema": [{"AttributeName": "Q", "KeyType": "HASH"}]`, definitions, onDemand},
-		"a key that is a list":      {named("other"), keys, `"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "L"}]`, onDemand},
-		"more definitions":          {named("other"), keys, `"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}, {"AttributeName": "Q", "AttributeType": "S"}]`, onDemand},
-		"an unknown billing mode":   {named("other"), keys, definitions, `"BillingMode": "FREE"`},
-		"no throughput":             {named("other"), keys, definitions, `"BillingMode": "PROVISIONED"`},
-		"throughput on demand":      {named("other"), keys, definitions, onDemand, `"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}`},
+		"no name":                 {keys, definitions, onDemand},
+		"a short name":            {named("ab"), keys, definitions, onDemand},
+		"a long name":             {named(strings.Repeat("x", 256)), keys, definitions, onDemand},
+		"a name of other letters": {named("a/b/c"), keys, definitions, onDemand},
+		"no key":                  {named("other"), `"KeySchema": []`, definitions, onDemand},
+		"a sort key first": {named("other"), `"KeySchema": [{"AttributeName": "P", "KeyType": "RANGE"}]`,
+			definitions, onDemand},
+		"one attribute as both": {named("other"),
+			`"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "P", "KeyType": "RANGE"}]`, definitions,
+			onDemand},
+		"a key that is not defined": {named("other"), `"KeySchema": [{"AttributeName": "Q", "KeyType": "HASH"}]`, definitions,
+			onDemand},
+		"a key that is a list": {named("other"), keys,
+			`"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "L"}]`, onDemand},
+		"more definitions": {named("other"), keys, `"AttributeDefinitions": [{"AttributeName": "P", ` +
+			`"AttributeType": "S"}, {"AttributeName": "Q", "AttributeType": "S"}]`, onDemand},
+		"an unknown billing mode": {named("other"), keys, definitions, `"BillingMode": "FREE"`},
+		"no throughput":           {named("other"), keys, definitions, `"BillingMode": "PROVISIONED"`},
+		"throughput on demand": {named("other"), keys, definitions, onDemand,
+			`"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}`},
 		"an index without projection": {named("other"), keys, definitions, onDemand,
 			`"GlobalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}]}]`},
 		"an unknown projection": {named("other"), keys, definitions, onDemand,
-			`"GlobalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}], "Projection": {"ProjectionType": "MOST"}}]`},
+			`"GlobalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}], ` +
+				`"Projection": {"ProjectionType": "MOST"}}]`},
 		"a local index of a table without sort key": {named("other"), keys, definitions, onDemand,
-			`"LocalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}]`},
-		"a local index of another partition": {named("other"), `"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "Q", "KeyType": "RANGE"}]`,
-			`"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}, {"AttributeName": "Q", "AttributeType": "S"}]`, onDemand,
-			`"LocalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "Q", "KeyType": "HASH"}, {"AttributeName": "P", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "ALL"}}]`},
+			`"LocalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}], ` +
+				`"Projection": {"ProjectionType": "ALL"}}]`},
+		"a local index of another partition": {named("other"),
+			`"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "Q", "KeyType": "RANGE"}]`,
+			`"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "S"}, {"AttributeName": "Q", "AttributeType": ` +
+				`"S"}]`, onDemand,
+			`"LocalSecondaryIndexes": [{"IndexName": "one", "KeySchema": [{"AttributeName": "Q", "KeyType": "HASH"}, {` +
+				`"AttributeName": "P", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "ALL"}}]`},
 	} {
 		if got := w.say("CreateTable", create(parts...)); !strings.HasPrefix(got, "ValidationException: ") {
 			t.Errorf("%s: %s", name, got)
@@ -482,27 +574,38 @@ func TestSuite_Tables(t *testing.T) {
 		ask("DeleteTable", `{"TableName": "other"}`, "ResourceNotFoundException: "),
 	)
 	for _, name := range []string{"aaa", "bbb", "zzz"} {
-		if got := w.say("CreateTable", create(named(name), keys, definitions, `"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}`)); !strings.HasPrefix(got, "{") {
+		if got := w.say("CreateTable", create(named(name), keys, definitions,
+			`"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}`)); !strings.HasPrefix(got, "{") {
 			t.Fatal(got)
 		}
 	}
 	w.expect(
-		ask("UpdateTable", `{"TableName": "aaa", "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}`, "ValidationException: "),
-		ask("UpdateTable", `{"TableName": "aaa", "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 5}}`, "ValidationException: "),
-		ask("UpdateTable", `{"TableName": "records", "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 5}}`, "ValidationException: "),
+		ask("UpdateTable", `{"TableName": "aaa", "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}`,
+			"ValidationException: "),
+		ask("UpdateTable", `{"TableName": "aaa", "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 5}}`,
+			"ValidationException: "),
+		ask("UpdateTable",
+			`{"TableName": "records", "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 5}}`,
+			"ValidationException: "),
 		ask("UpdateTable", `{"TableName": "aaa"}`, "ValidationException: "),
 		ask("UpdateTable", `{"TableName": "aaa", "BillingMode": "FREE"}`, "ValidationException: "),
 		ask("UpdateTable", `{"TableName": "records", "BillingMode": "PROVISIONED"}`, "ValidationException: "),
-		ask("UpdateTable", `{"TableName": "records", "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "none"}}]}`, "ResourceNotFoundException: "),
-		ask("UpdateTable", `{"TableName": "records", "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "all"}}, {"Delete": {"IndexName": "some"}}]}`, "LimitExceededException: ").but(anything, pageUpdateTable),
+		ask("UpdateTable", `{"TableName": "records", "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "none"}}]}`,
+			"ResourceNotFoundException: "),
+		ask("UpdateTable", `{"TableName": "records", "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "all"}}, {`+
+			`"Delete": {"IndexName": "some"}}]}`, "LimitExceededException: ").but(anything, pageUpdateTable),
 		ask("UpdateTable", `{"TableName": "gone", "BillingMode": "PAY_PER_REQUEST"}`, "ResourceNotFoundException: "),
 		ask("DescribeTimeToLive", `{"TableName": "gone"}`, "ResourceNotFoundException: "),
 		ask("DescribeTimeToLive", `{"TableName": "records"}`, `{"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}`),
-		ask("UpdateTimeToLive", `{"TableName": "records", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": ""}}`, "ValidationException: "),
-		ask("UpdateTimeToLive", `{"TableName": "gone", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": "expires"}}`, "ResourceNotFoundException: "),
-		ask("UpdateTimeToLive", `{"TableName": "records", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": "expires"}}`,
+		ask("UpdateTimeToLive", `{"TableName": "records", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": ""}}`,
+			"ValidationException: "),
+		ask("UpdateTimeToLive", `{"TableName": "gone", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": `+
+			`"expires"}}`, "ResourceNotFoundException: "),
+		ask("UpdateTimeToLive", `{"TableName": "records", "TimeToLiveSpecification": {"Enabled": true, "AttributeName": `+
+			`"expires"}}`,
 			`{"TimeToLiveSpecification": {"Enabled": true, "AttributeName": "expires"}}`),
-		ask("DescribeTimeToLive", `{"TableName": "records"}`, `{"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}}`),
+		ask("DescribeTimeToLive", `{"TableName": "records"}`,
+			`{"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}}`),
 	)
 	if !w.independent { // that one may hold tables of others
 		w.expect(
@@ -528,14 +631,17 @@ func TestSuite_Tables(t *testing.T) {
 		return d
 	}
 	look("UpdateTable", `{"TableName": "aaa", "ProvisionedThroughput": {"ReadCapacityUnits": 7, "WriteCapacityUnits": 8}}`)
-	if d := look("DescribeTable", `{"TableName": "aaa"}`).Table; d.TableStatus != "ACTIVE" || d.ProvisionedThroughput.ReadCapacityUnits != 7 || d.ProvisionedThroughput.WriteCapacityUnits != 8 {
+	if d := look("DescribeTable", `{"TableName": "aaa"}`).Table; d.TableStatus != "ACTIVE" ||
+		d.ProvisionedThroughput.ReadCapacityUnits != 7 || d.ProvisionedThroughput.WriteCapacityUnits != 8 {
 		t.Errorf("with other throughput: %+v", d)
 	}
 	look("UpdateTable", `{"TableName": "aaa", "BillingMode": "PAY_PER_REQUEST"}`)
-	if d := look("DescribeTable", `{"TableName": "aaa"}`).Table; d.BillingModeSummary.BillingMode != "PAY_PER_REQUEST" || d.ProvisionedThroughput.ReadCapacityUnits != 0 {
+	if d := look("DescribeTable",
+		`{"TableName": "aaa"}`).Table; d.BillingModeSummary.BillingMode != "PAY_PER_REQUEST" || d.ProvisionedThroughput.ReadCapacityUnits != 0 {
 		t.Errorf("on demand: %+v", d)
 	}
-	if d := look("DeleteTable", `{"TableName": "aaa"}`).TableDescription; d.TableName != "aaa" || d.TableStatus != "DELETING" {
+	if d := look("DeleteTable", `{"TableName": "aaa"}`).TableDescription; d.TableName != "aaa" ||
+		d.TableStatus != "DELETING" {
 		t.Errorf("deleted: %+v", d)
 	}
 	w.expect(ask("GetItem", `{"TableName": "aaa", "Key": {"P": {"S": "a"}}}`, "ResourceNotFoundException: "))
@@ -545,23 +651,36 @@ func TestSuite_Tables(t *testing.T) {
 func TestSuite_Pages(t *testing.T) {
 	w := onTheWire(t)
 	for i := range 4 {
-		w.expect(ask("PutItem", fmt.Sprintf(`{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "%d"}, "G": {"S": "g"}, "H": {"S": "h%d"}, "odd": {"BOOL": %t}, "kept": {"S": "k"}, "more": {"S": "m"}}}`, i, i, i%2 == 1), `{}`))
+		w.expect(ask("PutItem", fmt.Sprintf(`{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "%d"}, "G": {`+
+			`"S": "g"}, "H": {"S": "h%d"}, "odd": {"BOOL": %t}, "kept": {"S": "k"}, "more": {"S": "m"}}}`, i, i,
+			i%2 == 1), `{}`))
 	}
-	const of = `"TableName": "records", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "a"}`
+	const of = `"TableName": "records", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": ` +
+		`"a"}`
 	key := func(i int) string { return fmt.Sprintf(`{"PK": {"S": "a"}, "SK": {"N": "%d"}}`, i) }
 	w.expect(
 		ask("Query", `{`+of+`}, "Select": "COUNT"}`, `{"Count": 4, "ScannedCount": 4}`),
-		ask("Query", `{`+of+`, ":t": {"BOOL": true}}, "FilterExpression": "odd = :t", "ProjectionExpression": "SK"}`, `{"Items": [{"SK": {"N": "1"}}, {"SK": {"N": "3"}}], "Count": 2, "ScannedCount": 4}`),
-		ask("Query", `{`+of+`, ":t": {"BOOL": true}}, "FilterExpression": "odd = :t", "Limit": 1, "Select": "COUNT"}`, `{"Count": 0, "ScannedCount": 1, "LastEvaluatedKey": `+key(0)+`}`),
-		ask("Query", `{`+of+`}, "ExclusiveStartKey": `+key(2)+`, "ProjectionExpression": "SK", "Select": "SPECIFIC_ATTRIBUTES"}`, `{"Items": [{"SK": {"N": "3"}}], "Count": 1, "ScannedCount": 1}`),
-		ask("Query", `{`+of+`}, "ExclusiveStartKey": `+key(2)+`, "ProjectionExpression": "SK", "ScanIndexForward": false, "Limit": 1}`,
+		ask("Query", `{`+of+`, ":t": {"BOOL": true}}, "FilterExpression": "odd = :t", "ProjectionExpression": "SK"}`,
+			`{"Items": [{"SK": {"N": "1"}}, {"SK": {"N": "3"}}], "Count": 2, "ScannedCount": 4}`),
+		ask("Query", `{`+of+`, ":t": {"BOOL": true}}, "FilterExpression": "odd = :t", "Limit": 1, "Select": "COUNT"}`,
+			`{"Count": 0, "ScannedCount": 1, "LastEvaluatedKey": `+key(0)+`}`),
+		ask("Query", `{`+of+`}, "ExclusiveStartKey": `+key(2)+
+			`, "ProjectionExpression": "SK", "Select": "SPECIFIC_ATTRIBUTES"}`,
+			`{"Items": [{"SK": {"N": "3"}}], "Count": 1, "ScannedCount": 1}`),
+		ask("Query", `{`+of+`}, "ExclusiveStartKey": `+key(2)+
+			`, "ProjectionExpression": "SK", "ScanIndexForward": false, "Limit": 1}`,
 			`{"Items": [{"SK": {"N": "1"}}], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": `+key(1)+`}`),
-		ask("Query", `{"TableName": "records", "IndexName": "all", "KeyConditionExpression": "G = :g AND begins_with(H, :h)", "ExpressionAttributeValues": {":g": {"S": "g"}, ":h": {"S": "h2"}}, "ProjectionExpression": "SK, more"}`,
+		ask("Query", `{"TableName": "records", "IndexName": "all", "KeyConditionExpression": "G = :g AND begins_with(H, `+
+			`:h)", "ExpressionAttributeValues": {":g": {"S": "g"}, ":h": {"S": "h2"}}, "ProjectionExpression": "SK, more"}`,
 			`{"Items": [{"SK": {"N": "2"}, "more": {"S": "m"}}], "Count": 1, "ScannedCount": 1}`),
-		ask("Query", `{"TableName": "records", "IndexName": "all", "KeyConditionExpression": "G = :g", "ExpressionAttributeValues": {":g": {"S": "g"}}, "Limit": 1, "ProjectionExpression": "SK"}`,
-			`{"Items": [{"SK": {"N": "0"}}], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": {"PK": {"S": "a"}, "SK": {"N": "0"}, "G": {"S": "g"}, "H": {"S": "h0"}}}`),
-		ask("Query", `{"TableName": "records", "IndexName": "some", "KeyConditionExpression": "H = :h", "ExpressionAttributeValues": {":h": {"S": "h1"}}}`,
-			`{"Items": [{"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"S": "g"}, "H": {"S": "h1"}, "kept": {"S": "k"}}], "Count": 1, "ScannedCount": 1}`),
+		ask("Query", `{"TableName": "records", "IndexName": "all", "KeyConditionExpression": "G = :g", `+
+			`"ExpressionAttributeValues": {":g": {"S": "g"}}, "Limit": 1, "ProjectionExpression": "SK"}`,
+			`{"Items": [{"SK": {"N": "0"}}], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": {"PK": {"S": "a"}, "SK": {`+
+				`"N": "0"}, "G": {"S": "g"}, "H": {"S": "h0"}}}`),
+		ask("Query", `{"TableName": "records", "IndexName": "some", "KeyConditionExpression": "H = :h", `+
+			`"ExpressionAttributeValues": {":h": {"S": "h1"}}}`,
+			`{"Items": [{"PK": {"S": "a"}, "SK": {"N": "1"}, "G": {"S": "g"}, "H": {"S": "h1"}, "kept": {"S": "k"}}], `+
+				`"Count": 1, "ScannedCount": 1}`),
 		ask("Query", `{`+of+`}, "Select": "SPECIFIC_ATTRIBUTES"}`, "ValidationException: "),
 		ask("Query", `{`+of+`}, "Select": "COUNT", "ProjectionExpression": "SK"}`, "ValidationException: "),
 		ask("Query", `{`+of+`}, "Select": "ALL_PROJECTED_ATTRIBUTES"}`, "ValidationException: "),
@@ -572,24 +691,35 @@ func TestSuite_Pages(t *testing.T) {
 		ask("Query", `{`+of+`}, "ExclusiveStartKey": {"PK": {"S": "a"}}}`, "ValidationException: "),
 		ask("Query", `{`+of+`}, "ExclusiveStartKey": {"PK": {"S": "b"}, "SK": {"N": "1"}}}`, "ValidationException: "),
 		ask("Query", `{`+of+`}, "IndexName": "none"}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "IndexName": "all", "ConsistentRead": true, "KeyConditionExpression": "G = :g", "ExpressionAttributeValues": {":g": {"S": "g"}}}`, "ValidationException: Consistent read"),
-		ask("Query", `{"TableName": "records", "IndexName": "some", "Select": "ALL_ATTRIBUTES", "KeyConditionExpression": "H = :g", "ExpressionAttributeValues": {":g": {"S": "g"}}}`, "ValidationException: "),
+		ask("Query", `{"TableName": "records", "IndexName": "all", "ConsistentRead": true, "KeyConditionExpression": "G = `+
+			`:g", "ExpressionAttributeValues": {":g": {"S": "g"}}}`, "ValidationException: Consistent read"),
+		ask("Query", `{"TableName": "records", "IndexName": "some", "Select": "ALL_ATTRIBUTES", "KeyConditionExpression": `+
+			`"H = :g", "ExpressionAttributeValues": {":g": {"S": "g"}}}`, "ValidationException: "),
 		ask("Query", `{"TableName": "records"}`, "ValidationException: KeyConditionExpression"),
-		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK > :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p OR SK = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "KeyConditionExpression": "SK = :p", "ExpressionAttributeValues": {":p": {"N": "1"}}}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p AND odd = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"N": "1"}}}`, "ValidationException: "),
-		ask("Query", `{"TableName": "records", "KeyConditions": {"PK": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}}, "Select": "COUNT"}`, `{"Count": 4, "ScannedCount": 4}`),
+		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK > :p", "ExpressionAttributeValues": {":p": {`+
+			`"S": "a"}}}`, "ValidationException: "),
+		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p OR SK = :p", `+
+			`"ExpressionAttributeValues": {":p": {"S": "a"}}}`, "ValidationException: "),
+		ask("Query", `{"TableName": "records", "KeyConditionExpression": "SK = :p", "ExpressionAttributeValues": {":p": {`+
+			`"N": "1"}}}`, "ValidationException: "),
+		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p AND odd = :p", `+
+			`"ExpressionAttributeValues": {":p": {"S": "a"}}}`, "ValidationException: "),
+		ask("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {`+
+			`"N": "1"}}}`, "ValidationException: "),
+		ask("Query", `{"TableName": "records", "KeyConditions": {"PK": {"ComparisonOperator": "EQ", "AttributeValueList": `+
+			`[{"S": "a"}]}}, "Select": "COUNT"}`, `{"Count": 4, "ScannedCount": 4}`),
 		ask("Scan", `{"TableName": "records", "Select": "COUNT"}`, `{"Count": 4, "ScannedCount": 4}`),
-		ask("Scan", `{"TableName": "records", "FilterExpression": "SK >= :n", "ExpressionAttributeValues": {":n": {"N": "3"}}, "ProjectionExpression": "SK"}`, `{"Items": [{"SK": {"N": "3"}}], "Count": 1, "ScannedCount": 4}`),
+		ask("Scan", `{"TableName": "records", "FilterExpression": "SK >= :n", "ExpressionAttributeValues": {":n": {"N": `+
+			`"3"}}, "ProjectionExpression": "SK"}`, `{"Items": [{"SK": {"N": "3"}}], "Count": 1, "ScannedCount": 4}`),
 		ask("Scan", `{"TableName": "records", "ExclusiveStartKey": {"PK": {"S": "a"}}}`, "ValidationException: "),
 		ask("Scan", `{"TableName": "records", "ScanFilter": {}}`, "ValidationException: ").but(anything, pageLegacy),
 		ask("Scan", `{"TableName": "gone"}`, "ResourceNotFoundException: "),
 	)
 	const big = 6 // of 300 KB
 	for i := range big {
-		w.expect(ask("PutItem", fmt.Sprintf(`{"TableName": "records", "Item": {"PK": {"S": "big"}, "SK": {"N": "%d"}, "x": {"S": "%s"}}}`, i, strings.Repeat("x", 300<<10)), `{}`))
+		w.expect(ask("PutItem",
+			fmt.Sprintf(`{"TableName": "records", "Item": {"PK": {"S": "big"}, "SK": {"N": "%d"}, "x": {"S": "%s"}}}`, i,
+				strings.Repeat("x", 300<<10)), `{}`))
 	}
 	// A page is at most 1 MB of what was read, whatever the filter or the projection leaves of it.
 	for request, count := range map[string]int{
@@ -601,7 +731,8 @@ func TestSuite_Pages(t *testing.T) {
 			LastEvaluatedKey struct{ SK struct{ N string } }
 		}
 		answer := w.say("Query", `{"TableName": "records", "KeyConditionExpression": "PK = :p", `+request+`}`)
-		if err := json.Unmarshal([]byte(answer), &page); err != nil || page.Count != count || page.LastEvaluatedKey.SK.N != "2" {
+		if err := json.Unmarshal([]byte(answer), &page); err != nil || page.Count != count ||
+			page.LastEvaluatedKey.SK.N != "2" {
 			t.Errorf("%s: %.300s", request, answer)
 		}
 	}

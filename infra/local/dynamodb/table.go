@@ -143,7 +143,8 @@ func nameable(name string) bool {
 
 func checkName(what, name string) error {
 	if !nameable(name) {
-		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 3 and 255", name, what)
+		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy "+
+			"regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 3 and 255", name, what)
 	}
 	return nil
 }
@@ -190,13 +191,16 @@ func schemaOf(elements []keyElement, definitions []attributeDefinition) (keySche
 				"constraint: Member must satisfy enum value set: [HASH, RANGE]", e.KeyType, i+1)
 		}
 	}
-	if len(elements) < 1 || len(elements) > 2 || elements[0].KeyType != "HASH" || len(elements) == 2 && elements[1].KeyType != "RANGE" {
-		return k, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type, or the second is not a RANGE key type")
+	if len(elements) < 1 || len(elements) > 2 || elements[0].KeyType != "HASH" || len(elements) == 2 &&
+		elements[1].KeyType != "RANGE" {
+		return k, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type, or the second is not a " +
+			"RANGE key type")
 	}
 	kind := func(name string) (attr.Kind, error) {
 		i := slices.IndexFunc(definitions, func(d attributeDefinition) bool { return d.AttributeName == name })
 		if i < 0 {
-			return 0, invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [%s]", name)
+			return 0, invalid("One or more parameter values were invalid: Some index key attributes are not defined in "+
+				"AttributeDefinitions. Keys: [%s]", name)
 		}
 		kind, _ := attr.KindOf(definitions[i].AttributeType) // checkAttributeDefinitions has seen it
 		return kind, nil
@@ -307,11 +311,15 @@ func checkIndexThroughput(s indexSpecification, billing string) error {
 func (x *index) makeLocal(table keySchema) error {
 	switch {
 	case table.sort == "":
-		return invalid("One or more parameter values were invalid: Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
+		return invalid("One or more parameter values were invalid: Table KeySchema does not have a range key, which is " +
+			"required when specifying a LocalSecondaryIndex")
 	case x.keys.sort == "":
-		return invalid("One or more parameter values were invalid: Index KeySchema does not have a range key for index: %s", x.name)
+		return invalid("One or more parameter values were invalid: Index KeySchema does not have a range key for index: %s",
+			x.name)
 	case x.keys.partition != table.partition:
-		return invalid("One or more parameter values were invalid: Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s", x.name, x.keys.partition, table.partition)
+		return invalid("One or more parameter values were invalid: Index KeySchema does not have the same leading hash key "+
+			"as table KeySchema for index: %s. index hash key: %s, table hash key: %s", x.name, x.keys.partition,
+			table.partition)
 	}
 	x.local = true
 	return nil
@@ -341,11 +349,13 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 	switch in.BillingMode {
 	case "PAY_PER_REQUEST":
 		if in.ProvisionedThroughput != nil {
-			return nil, invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+			return nil, invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits " +
+				"can be specified when BillingMode is PAY_PER_REQUEST")
 		}
 	case "", "PROVISIONED":
 		if in.ProvisionedThroughput == nil {
-			return nil, invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+			return nil, invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must " +
+				"both be specified when BillingMode is PROVISIONED")
 		}
 		t.billing, t.throughput = "PROVISIONED", *in.ProvisionedThroughput
 		if err := in.ProvisionedThroughput.check(); err != nil {
@@ -356,9 +366,11 @@ func (e *Engine) createTable(in *createTableInput) (any, error) {
 	}
 	switch {
 	case len(in.GlobalSecondaryIndexes) > maxIndexes:
-		return nil, invalid("One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20")
+		return nil, invalid("One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table " +
+			"limit of 20")
 	case len(in.LocalSecondaryIndexes) > maxLocalIndexes:
-		return nil, invalid("One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table limit of 5")
+		return nil, invalid("One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table " +
+			"limit of 5")
 	case in.GlobalSecondaryIndexes != nil && len(in.GlobalSecondaryIndexes) == 0:
 		return nil, invalid("One or more parameter values were invalid: List of GlobalSecondaryIndexes is empty")
 	case in.LocalSecondaryIndexes != nil && len(in.LocalSecondaryIndexes) == 0:
@@ -411,7 +423,8 @@ func (t *table) checkDefinitions() error {
 	}
 	for _, d := range t.definitions {
 		if !used[d.AttributeName] {
-			return invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+			return invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly " +
+				"match number of attributes defined in AttributeDefinitions")
 		}
 	}
 	return nil
@@ -473,7 +486,8 @@ func (e *Engine) describe(t *table) map[string]any {
 		"AttributeDefinitions": t.definitions, "CreationDateTime": float64(t.created.UnixMilli()) / 1000,
 		"ItemCount": t.items.Len(), "TableSizeBytes": t.bytes, "DeletionProtectionEnabled": t.protected,
 		"ProvisionedThroughput": map[string]any{
-			"NumberOfDecreasesToday": 0, "ReadCapacityUnits": t.throughput.ReadCapacityUnits, "WriteCapacityUnits": t.throughput.WriteCapacityUnits,
+			"NumberOfDecreasesToday": 0, "ReadCapacityUnits": t.throughput.ReadCapacityUnits,
+			"WriteCapacityUnits": t.throughput.WriteCapacityUnits,
 		},
 	}
 	if t.billing == "PAY_PER_REQUEST" {
@@ -497,7 +511,8 @@ func (e *Engine) describe(t *table) map[string]any {
 			continue
 		}
 		one["IndexStatus"] = "ACTIVE"
-		one["ProvisionedThroughput"] = map[string]any{"NumberOfDecreasesToday": 0, "ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+		one["ProvisionedThroughput"] = map[string]any{"NumberOfDecreasesToday": 0, "ReadCapacityUnits": 0,
+			"WriteCapacityUnits": 0}
 		global = append(global, one)
 	}
 	if global != nil {
@@ -550,7 +565,8 @@ func (e *Engine) deleteTable(in *tableName) (any, error) {
 		return nil, err
 	}
 	if t.protected {
-		return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+		return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion " +
+			"protection first.")
 	}
 	d := e.describe(t)
 	d["TableStatus"] = "DELETING"
@@ -584,17 +600,20 @@ func (t *table) checkThroughput(billing string, p *throughput) error {
 	case billing != "" && billing != "PROVISIONED" && billing != "PAY_PER_REQUEST":
 		return invalid("Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]")
 	case p == nil && billing == "PROVISIONED" && t.billing != "PROVISIONED":
-		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+		return invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be " +
+			"specified when BillingMode is PROVISIONED")
 	case p == nil:
 		return nil
 	case billing == "PAY_PER_REQUEST" || billing == "" && t.billing == "PAY_PER_REQUEST":
-		return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+		return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be " +
+			"specified when BillingMode is PAY_PER_REQUEST")
 	}
 	if err := p.check(); err != nil {
 		return err
 	}
 	if t.billing == "PROVISIONED" && *p == t.throughput {
-		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value.")
+		return invalid("The provisioned throughput for the table will not change. The requested value equals the current " +
+			"value.")
 	}
 	return nil
 }
@@ -603,12 +622,15 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	if len(in.ReplicaUpdates) > 0 {
 		return nil, invalid("The local cloud does not offer global tables")
 	}
-	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.StreamSpecification == nil && in.DeletionProtectionEnabled == nil &&
+	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.StreamSpecification == nil &&
+		in.DeletionProtectionEnabled == nil &&
 		len(in.GlobalSecondaryIndexUpdates) == 0 {
-		return nil, invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, DeletionProtectionEnabled or GlobalSecondaryIndexUpdates is required")
+		return nil, invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, " +
+			"DeletionProtectionEnabled or GlobalSecondaryIndexUpdates is required")
 	}
 	if len(in.GlobalSecondaryIndexUpdates) > 1 {
-		return nil, newFault("LimitExceededException", "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
+		return nil, newFault("LimitExceededException", "Subscriber limit exceeded: Only 1 online index can be created or "+
+			"deleted simultaneously per table")
 	}
 	if err := checkAttributeDefinitions(in.AttributeDefinitions); err != nil {
 		return nil, err
@@ -639,7 +661,8 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 			}
 		case u.Delete != nil:
 			if x := t.indexes[u.Delete.IndexName]; x == nil || x.local {
-				return nil, newFault("ResourceNotFoundException", "Requested resource not found: Index: %s not found", u.Delete.IndexName)
+				return nil, newFault("ResourceNotFoundException", "Requested resource not found: Index: %s not found",
+					u.Delete.IndexName)
 			}
 			delete(t.indexes, u.Delete.IndexName)
 		}
@@ -660,7 +683,8 @@ func (e *Engine) updateTable(in *updateTableInput) (any, error) {
 	return map[string]any{"TableDescription": e.describe(t)}, nil
 }
 
-// createIndex adds an index and fills it. Items whose attributes do not fit its key are left out, as an online build does.
+// createIndex adds an index and fills it. Items whose attributes do not fit its key are left out, as an online build
+// does.
 func (t *table) createIndex(s indexSpecification, definitions []attributeDefinition) error {
 	merged := slices.Clone(t.definitions)
 	for _, d := range definitions {

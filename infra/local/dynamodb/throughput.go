@@ -17,7 +17,8 @@ type demand struct {
 	limits    limits
 }
 
-// resource has throughput of its own: a table with its local indexes, or a global index; its reads apart from its writes.
+// resource has throughput of its own: a table with its local indexes, or a global index; its reads apart from its
+// writes.
 type resource struct {
 	table, index string // index is empty for the table
 	write        bool
@@ -60,8 +61,8 @@ func (k keySchema) keyOf(item attr.Item) attr.Item {
 // watched tells whether anything depends on which keys an operation meets.
 func (e *Engine) watched() bool { return e.contention != nil || e.options.Observe != nil }
 
-// demands is what a write asks for: of its item, as many times as it is written, and of the entries of global indexes that it
-// changes, if its moves are reckoned. It is nil when nobody cares.
+// demands is what a write asks for: of its item, as many times as it is written, and of the entries of global indexes
+// that it changes, if its moves are reckoned. It is nil when nobody cares.
 func (e *Engine) demands(w *write, p planned, times float64) []demand {
 	if !e.watched() {
 		return nil
@@ -113,10 +114,10 @@ func (x *index) demands(t *table, m move) []demand {
 	return list
 }
 
-// throughputMeter has a bucket for each partition and each table or index, which fills by what they give in a second, up to
-// that, and refuses what is not in it. (That the service has buckets of tokens is in "Amazon DynamoDB: A Scalable, Predictably
-// Performant, and Fully Managed NoSQL Database Service", USENIX ATC 2022; how deep they are is not.) It is safe for
-// concurrent use.
+// throughputMeter has a bucket for each partition and each table or index, which fills by what they give in a second,
+// up to that, and refuses what is not in it. (That the service has buckets of tokens is in "Amazon DynamoDB: A
+// Scalable, Predictably Performant, and Fully Managed NoSQL Database Service", USENIX ATC 2022; how deep they are is
+// not.) It is safe for concurrent use.
 type throughputMeter struct {
 	settings Contention
 
@@ -130,7 +131,8 @@ type throughputMeter struct {
 
 func newThroughputMeter(settings Contention) *throughputMeter {
 	return &throughputMeter{
-		settings: settings, partitions: map[partition]*bucket{}, idle: map[partition]*bucket{}, ceilings: map[resource]*ceiling{},
+		settings: settings, partitions: map[partition]*bucket{}, idle: map[partition]*bucket{},
+		ceilings: map[resource]*ceiling{},
 	}
 }
 
@@ -151,7 +153,8 @@ func (b *bucket) fill(now time.Time, rate float64) {
 	b.at = now
 }
 
-// holds tells whether there are units in a bucket of a depth. What is deeper than the bucket is let through when that is full.
+// holds tells whether there are units in a bucket of a depth. What is deeper than the bucket is let through when that
+// is full.
 func (b *bucket) holds(units, depth float64) bool { return b.taken == 0 || b.taken+units <= depth }
 
 // ceiling is what a whole table or index may be asked for.
@@ -255,8 +258,9 @@ func (m *throughputMeter) add(now time.Time, d demand, units float64) {
 	}
 }
 
-// The types of limits, as they end the reasons for throttling (API reference, ThrottlingReason). A table in on-demand mode
-// that has not grown far enough has too few partitions for its load, which reads as if a partition's keys were too hot.
+// The types of limits, as they end the reasons for throttling (API reference, ThrottlingReason). A table in on-demand
+// mode that has not grown far enough has too few partitions for its load, which reads as if a partition's keys were too
+// hot.
 const (
 	keyRange    = "KeyRangeThroughputExceeded"
 	provisioned = "ProvisionedThroughputExceeded"
@@ -314,15 +318,21 @@ func (d demand) throttled(limitType string) *fault {
 	if d.write {
 		operation = "Write"
 	}
-	f := newFault("ThrottlingException", "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly. "+
-		"If exceptions persist, check if you have a hot key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html.")
+	f := newFault("ThrottlingException", "Throughput exceeds the current capacity of your table or index. DynamoDB is "+
+		"automatically scaling your table or index so please try again shortly. "+
+		"If exceptions persist, check if you have a hot key: "+
+		"https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html.")
 	switch {
 	case d.limits.provisioned && d.index != "":
-		f = newFault("ProvisionedThroughputExceededException", "The level of configured provisioned throughput for one or more global secondary indexes of the table was exceeded. Consider increasing your provisioning level for the under-provisioned global secondary indexes with the UpdateTable API.")
+		f = newFault("ProvisionedThroughputExceededException", "The level of configured provisioned throughput for one or "+
+			"more global secondary indexes of the table was exceeded. Consider increasing your provisioning level for the "+
+			"under-provisioned global secondary indexes with the UpdateTable API.")
 	case d.limits.provisioned:
-		f = newFault("ProvisionedThroughputExceededException", "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.")
+		f = newFault("ProvisionedThroughputExceededException", "The level of configured provisioned throughput for the "+
+			"table was exceeded. Consider increasing your provisioning level with the UpdateTable API.")
 	case d.index != "" && d.write:
-		f = newFault("ThrottlingException", "Throughput exceeds the current capacity for one or more global secondary indexes. DynamoDB is automatically scaling your index so please try again shortly.")
+		f = newFault("ThrottlingException", "Throughput exceeds the current capacity for one or more global secondary "+
+			"indexes. DynamoDB is automatically scaling your index so please try again shortly.")
 	}
 	f.Throttling = &throttling{what + operation + limitType, d.resource}
 	return f

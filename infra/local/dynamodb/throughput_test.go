@@ -73,14 +73,15 @@ func (b *bubble) put(pk string, sk int, more item) error {
 	return err
 }
 
-// A partition takes 1,000 write and 3,000 read units a second, each apart from the other, and other partitions' apart from its
-// own. What is throttled has cost nothing and done nothing.
+// A partition takes 1,000 write and 3,000 read units a second, each apart from the other, and other partitions' apart
+// from its own. What is throttled has cost nothing and done nothing.
 func TestThroughput_OfAPartition(t *testing.T) {
 	of := local.AWSContention()
 	inBubble(t, partitions(of.PartitionWrites, of.PartitionReads), func(b *bubble) {
 		second()
 		b.spent()
-		if got := b.passed(1200, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn, func(i int) error { return b.put("hot", i, nil) }); got != 1000 {
+		if got := b.passed(1200, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn,
+			func(i int) error { return b.put("hot", i, nil) }); got != 1000 {
 			b.Errorf("%d writes of a partition passed", got)
 		}
 		if got := b.spent(); got != 1000 {
@@ -90,10 +91,12 @@ func TestThroughput_OfAPartition(t *testing.T) {
 			b.Errorf("a write that was throttled did something: %s", got)
 		}
 		get := func(int) error {
-			_, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: keyOf("hot", 0), ConsistentRead: aws.Bool(true)})
+			_, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: keyOf("hot", 0),
+				ConsistentRead: aws.Bool(true)})
 			return err
 		}
-		if got := b.passed(3200, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn, get); got != 2999 { // one was read before
+		// one was read before
+		if got := b.passed(3200, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn, get); got != 2999 {
 			b.Errorf("%d reads of a partition passed", got)
 		}
 		if err := b.put("cold", 1, nil); err != nil {
@@ -102,8 +105,8 @@ func TestThroughput_OfAPartition(t *testing.T) {
 	})
 }
 
-// A transaction writes twice, so 500 of one item pass in a second, as far as its partition goes. Those that do not are told where,
-// and pay for their other items.
+// A transaction writes twice, so 500 of one item pass in a second, as far as its partition goes. Those that do not are
+// told where, and pay for their other items.
 func TestThroughput_OfTransactions(t *testing.T) {
 	inBubble(t, partitions(1000, 3000), func(b *bubble) {
 		second()
@@ -114,7 +117,8 @@ func TestThroughput_OfTransactions(t *testing.T) {
 			switch got := reasons(err); {
 			case err == nil:
 				passed++
-			case i < 500 && got != "None ThrottlingError", i >= 500 && got != "ThrottlingError ThrottlingError": // both partitions are used up
+			// both partitions are used up
+			case i < 500 && got != "None ThrottlingError", i >= 500 && got != "ThrottlingError ThrottlingError":
 				b.Fatalf("transaction %d: %s", i, got)
 			}
 		}
@@ -122,7 +126,8 @@ func TestThroughput_OfTransactions(t *testing.T) {
 			b.Errorf("%d transactions on one item passed in a second", passed)
 		}
 		b.spent()
-		if got := reasons(b.transact(putOf("fresh", 1, "1"), putOf("hot", 1, "1"))); got != "None ThrottlingError" || b.spent() != 2 {
+		if got := reasons(b.transact(putOf("fresh", 1, "1"),
+			putOf("hot", 1, "1"))); got != "None ThrottlingError" || b.spent() != 2 {
 			b.Errorf("a transaction that is throttled at one of two items: %s", got)
 		}
 		second()
@@ -150,7 +155,8 @@ func TestThroughput_OfBatches(t *testing.T) {
 			for i, pk := range partitions {
 				requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: keyOf(pk, i)}})
 			}
-			return b.BatchWriteItem(b.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"records": requests}})
+			return b.BatchWriteItem(b.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+				"records": requests}})
 		}
 		read := func(partitions ...string) (*dynamodb.BatchGetItemOutput, error) {
 			var keys []item
@@ -167,11 +173,13 @@ func TestThroughput_OfBatches(t *testing.T) {
 		if err != nil || len(written.UnprocessedItems["records"]) != 2 {
 			b.Fatalf("of 14 writes, 12 of one partition: %+v, %v", written, err)
 		}
-		if _, err := write("hot", "hot"); throttlingOf(err) != "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn {
+		if _, err := write("hot", "hot"); throttlingOf(err) != "ThrottlingException TableWriteKeyRangeThroughputExceeded"+
+			arn {
 			b.Errorf("nothing of a batch passes: %v", err)
 		}
 		got, err := read(mixed...)
-		if err != nil || len(got.UnprocessedKeys["records"].Keys) != 2 || !aws.ToBool(got.UnprocessedKeys["records"].ConsistentRead) {
+		if err != nil || len(got.UnprocessedKeys["records"].Keys) != 2 ||
+			!aws.ToBool(got.UnprocessedKeys["records"].ConsistentRead) {
 			b.Fatalf("of 14 reads, 12 of one partition: %+v, %v", got, err)
 		}
 		if _, err := read("hot", "hot"); throttlingOf(err) != "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn {
@@ -188,23 +196,27 @@ func TestThroughput_OfBatches(t *testing.T) {
 func TestThroughput_OfQueries(t *testing.T) {
 	inBubble(t, partitions(0, 10), func(b *bubble) {
 		for i := range 20 {
-			if err := b.put("a", i, item{"G": s("g"), "H": s(fmt.Sprint(i)), "text": s(string(make([]byte, 1000)))}); err != nil {
+			if err := b.put("a", i, item{"G": s("g"), "H": s(fmt.Sprint(i)),
+				"text": s(string(make([]byte, 1000)))}); err != nil {
 				b.Fatal(err)
 			}
 		}
 		query := func(index *string, key, value string) func(int) error {
 			return func(int) error {
 				_, err := b.Query(b.Context(), &dynamodb.QueryInput{
-					TableName: aws.String("records"), IndexName: index, KeyConditionExpression: aws.String(key + " = :v"), ExpressionAttributeValues: item{":v": s(value)},
+					TableName: aws.String("records"), IndexName: index, KeyConditionExpression: aws.String(key + " = :v"),
+					ExpressionAttributeValues: item{":v": s(value)},
 				})
 				return err
 			}
 		}
 		second() // 20 KB are 2.5 units, as the reads need not be consistent
-		if got := b.passed(10, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn, query(nil, "PK", "a")); got != 4 {
+		if got := b.passed(10, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn,
+			query(nil, "PK", "a")); got != 4 {
 			b.Errorf("%d queries of a table passed", got)
 		}
-		if got := b.passed(10, "ThrottlingException IndexReadKeyRangeThroughputExceeded"+arn+"/index/all", query(aws.String("all"), "G", "g")); got != 4 {
+		if got := b.passed(10, "ThrottlingException IndexReadKeyRangeThroughputExceeded"+arn+"/index/all",
+			query(aws.String("all"), "G", "g")); got != 4 {
 			b.Errorf("%d queries of an index passed", got)
 		}
 	})
@@ -216,19 +228,21 @@ func TestThroughput_ComesInEvenly(t *testing.T) {
 		b.passed(100, "", func(i int) error { return b.put("hot", i, nil) }) // what is there
 		for tenth := range 20 {
 			time.Sleep(100 * time.Millisecond)
-			if got := b.passed(30, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn, func(i int) error { return b.put("hot", i, nil) }); got != 10 {
+			if got := b.passed(30, "ThrottlingException TableWriteKeyRangeThroughputExceeded"+arn,
+				func(i int) error { return b.put("hot", i, nil) }); got != 10 {
 				b.Errorf("in tenth %d of a second %d writes passed", tenth, got)
 			}
 		}
 	})
 }
 
-// A table in on-demand mode begins with a number of units a second, however they are spread (4,000 and 12,000; here 10 and 30).
-// Half an hour after a minute of such traffic it has twice as many, and not before.
+// A table in on-demand mode begins with a number of units a second, however they are spread (4,000 and 12,000; here 10
+// and 30). Half an hour after a minute of such traffic it has twice as many, and not before.
 func TestThroughput_OfATable(t *testing.T) {
 	const scale = 400
 	of := local.AWSContention()
-	inBubble(t, &local.Contention{TableWrites: of.TableWrites / scale, TableReads: of.TableReads / scale, Growth: of.Growth}, func(b *bubble) {
+	inBubble(t, &local.Contention{TableWrites: of.TableWrites / scale, TableReads: of.TableReads / scale,
+		Growth: of.Growth}, func(b *bubble) {
 		key := 0
 		// minute asks for so much in each second of a minute, and gives how much passed in the last one.
 		minute := func(each int) (passed int) {
@@ -259,7 +273,8 @@ func TestThroughput_OfATable(t *testing.T) {
 			}
 		}
 		read := b.passed(35, "ThrottlingException TableReadKeyRangeThroughputExceeded"+arn, func(i int) error {
-			_, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"), Key: keyOf(fmt.Sprint(i), 1), ConsistentRead: aws.Bool(true)})
+			_, err := b.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: aws.String("records"),
+				Key: keyOf(fmt.Sprint(i), 1), ConsistentRead: aws.Bool(true)})
 			return err
 		})
 		if read != 30 {
@@ -268,7 +283,8 @@ func TestThroughput_OfATable(t *testing.T) {
 	})
 }
 
-// A global index has partitions of its own. One that is too hot throttles the writes of its table, however they are spread.
+// A global index has partitions of its own. One that is too hot throttles the writes of its table, however they are
+// spread.
 func TestThroughput_OfAnIndex(t *testing.T) {
 	inBubble(t, partitions(1000, 3000), func(b *bubble) {
 		second()
@@ -278,7 +294,8 @@ func TestThroughput_OfAnIndex(t *testing.T) {
 		if err := hot(0); err != nil {
 			b.Error(err)
 		}
-		if got := b.passed(1200, "ThrottlingException IndexWriteKeyRangeThroughputExceeded"+arn+"/index/all", func(i int) error { return hot(1 + i) }); got != 999 {
+		if got := b.passed(1200, "ThrottlingException IndexWriteKeyRangeThroughputExceeded"+arn+"/index/all",
+			func(i int) error { return hot(1 + i) }); got != 999 {
 			b.Errorf("%d writes passed after the first that meet in one partition of an index", got)
 		}
 		b.spent()
@@ -304,15 +321,17 @@ func TestThroughput_OfAProvisionedTable(t *testing.T) {
 	inBubble(t, local.AWSContention(), func(b *bubble) {
 		_, err := b.UpdateTable(b.Context(), &dynamodb.UpdateTableInput{
 			TableName: aws.String("records"), BillingMode: types.BillingModeProvisioned,
-			ProvisionedThroughput: &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(5), WriteCapacityUnits: aws.Int64(3)},
+			ProvisionedThroughput: &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(5),
+				WriteCapacityUnits: aws.Int64(3)},
 		})
 		if err != nil {
 			b.Fatal(err)
 		}
 		second()
-		if got := b.passed(10, "ProvisionedThroughputExceededException TableWriteProvisionedThroughputExceeded"+arn, func(i int) error {
-			return b.put(fmt.Sprint(i), 1, nil)
-		}); got != 3 {
+		if got := b.passed(10, "ProvisionedThroughputExceededException TableWriteProvisionedThroughputExceeded"+arn,
+			func(i int) error {
+				return b.put(fmt.Sprint(i), 1, nil)
+			}); got != 3 {
 			b.Errorf("%d writes passed, 3 are provisioned", got)
 		}
 		if got := reasons(b.transact(putOf("a", 1, "1"))); got != "ProvisionedThroughputExceeded" {
@@ -353,7 +372,8 @@ func TestThroughput_WhatIsCancelledReachesNoIndex(t *testing.T) {
 		for i := range 5 {
 			failing := putOf(fmt.Sprint("failing", i), 1, "1")
 			failing.Put.ConditionExpression = aws.String("attribute_exists(PK)")
-			err := b.transact(types.TransactWriteItem{Put: &types.Put{TableName: aws.String("records"), Item: indexed(fmt.Sprint("a", i))}}, failing)
+			err := b.transact(types.TransactWriteItem{Put: &types.Put{TableName: aws.String("records"),
+				Item: indexed(fmt.Sprint("a", i))}}, failing)
 			if got := reasons(err); got != "None ConditionalCheckFailed" {
 				b.Fatalf("transaction %d: %s", i, got)
 			}

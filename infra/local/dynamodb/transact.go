@@ -43,7 +43,8 @@ func cancelled(errs []error) error {
 	if !failed {
 		return nil
 	}
-	f := newFault("TransactionCanceledException", "Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(codes, ", "))
+	f := newFault("TransactionCanceledException", "Transaction cancelled, please refer cancellation reasons for "+
+		"specific reasons [%s]", strings.Join(codes, ", "))
 	f.Reasons = reasons
 	return f
 }
@@ -91,10 +92,12 @@ type transactWriteInput struct {
 // compile checks the transaction as far as it can be checked without its tables.
 func (in *transactWriteInput) compile() ([]*write, error) {
 	if len(in.TransactItems) < 1 || len(in.TransactItems) > maxTransactItems {
-		return nil, invalid("1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100 and greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member " +
+			"must have length less than or equal to 100 and greater than or equal to 1")
 	}
 	if len(in.ClientRequestToken) > 36 {
-		return nil, invalid("1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: Member must have length less than or equal to 36")
+		return nil, invalid("1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: " +
+			"Member must have length less than or equal to 36")
 	}
 	writes := make([]*write, len(in.TransactItems))
 	for i, item := range in.TransactItems {
@@ -114,10 +117,12 @@ func (in *transactWriteInput) compile() ([]*write, error) {
 			return nil, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
 		}
 		if kind == writeCheck && c.ConditionExpression == nil {
-			return nil, invalid("1 validation error detected: Value null at 'transactItems.%d.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null", i+1)
+			return nil, invalid("1 validation error detected: Value null at "+
+				"'transactItems.%d.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null", i+1)
 		}
 		if kind == writeUpdate && c.UpdateExpression == nil {
-			return nil, invalid("1 validation error detected: Value null at 'transactItems.%d.member.update.updateExpression' failed to satisfy constraint: Member must not be null", i+1)
+			return nil, invalid("1 validation error detected: Value null at 'transactItems.%d.member.update.updateExpression' "+
+				"failed to satisfy constraint: Member must not be null", i+1)
 		}
 		var err error
 		if writes[i], err = c.compile(kind); err != nil {
@@ -210,8 +215,8 @@ type transaction struct {
 	plans []planned
 }
 
-// transact decides all writes against what is stored and commits all of them or none; it does nothing when the token was used
-// for the same request before.
+// transact decides all writes against what is stored and commits all of them or none; it does nothing when the token
+// was used for the same request before.
 func (e *Engine) transact(t *transaction) error {
 	if e.contention != nil {
 		return e.contention.transact(t)
@@ -225,8 +230,8 @@ func (e *Engine) transact(t *transaction) error {
 	return nil
 }
 
-// prepare decides the writes, and charges for them whatever comes of it, unless the token was used for the same request before.
-// The engine's lock must be held.
+// prepare decides the writes, and charges for them whatever comes of it, unless the token was used for the same request
+// before. The engine's lock must be held.
 func (t *transaction) prepare() (again bool, err error) {
 	if again, err = t.repeats(); again || err != nil {
 		return again, err
@@ -251,8 +256,8 @@ func (t *transaction) prepare() (again bool, err error) {
 	return false, err
 }
 
-// repeats tells whether the token was used for the same request within its lifetime; a fault when it was for another one, or
-// when that request has not ended.
+// repeats tells whether the token was used for the same request within its lifetime; a fault when it was for another
+// one, or when that request has not ended.
 func (t *transaction) repeats() (bool, error) {
 	e := t.engine
 	use, ok := e.tokens[t.token]
@@ -260,9 +265,11 @@ func (t *transaction) repeats() (bool, error) {
 	case !ok || t.token == "" || !use.inFlight && !e.options.Now().Before(use.until):
 		return false, nil
 	case use.request != t.fingerprint:
-		return false, newFault("IdempotentParameterMismatchException", "Exception of type 'com.amazonaws.dynamodb.v20120810.IdempotentParameterMismatchException' was thrown.")
+		return false, newFault("IdempotentParameterMismatchException",
+			"Exception of type 'com.amazonaws.dynamodb.v20120810.IdempotentParameterMismatchException' was thrown.")
 	case use.inFlight:
-		return false, newFault("TransactionInProgressException", "The transaction with the given request token is already in progress.")
+		return false, newFault("TransactionInProgressException", "The transaction with the given request token is already "+
+			"in progress.")
 	}
 	t.cost.read = true // it is charged for reading what it had written
 	for _, w := range t.writes {
@@ -273,8 +280,8 @@ func (t *transaction) repeats() (bool, error) {
 	return true, nil
 }
 
-// plan decides all writes, and lets admit, unless it is nil, have its say on each, given what the write would do or why it
-// cannot. Nothing is asked of any once one is invalid, of which the first is told. The engine's lock must be held.
+// plan decides all writes, and lets admit, unless it is nil, have its say on each, given what the write would do or why
+// it cannot. Nothing is asked of any once one is invalid, of which the first is told. The engine's lock must be held.
 func (t *transaction) plan(admit func(i int, p planned, err error) error) error {
 	e := t.engine
 	seen := make(map[target]bool, len(t.writes))
@@ -433,12 +440,14 @@ func (e *Engine) transactGetItems(in *struct {
 		return nil, err
 	}
 	if len(in.TransactItems) < 1 || len(in.TransactItems) > maxTransactItems {
-		return nil, invalid("1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100 and greater than or equal to 1")
+		return nil, invalid("1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member " +
+			"must have length less than or equal to 100 and greater than or equal to 1")
 	}
 	projections := make([]*expression.Projection, len(in.TransactItems))
 	for i, item := range in.TransactItems {
 		if item.Get == nil {
-			return nil, invalid("1 validation error detected: Value null at 'transactItems.%d.member.get' failed to satisfy constraint: Member must not be null", i+1)
+			return nil, invalid("1 validation error detected: Value null at 'transactItems.%d.member.get' failed to satisfy "+
+				"constraint: Member must not be null", i+1)
 		}
 		var err error
 		if projections[i], err = item.Get.compile(); err != nil {

@@ -19,18 +19,19 @@ func (t *table) expiry(r *record) string {
 	return string(v.AppendKey(nil)) + r.key
 }
 
-// Expire deletes items whose time to live is over, at most limit of them, and returns how many: in the order of their expiry
-// within a table, those whose attribute is a number of epoch seconds in the past and not more than five years back (developer
-// guide, "Using time to live (TTL) in DynamoDB"). It is a system's deletion: it consumes no capacity, and its stream records
-// say so. It also forgets stream records that are too old. Call it from time to time; the service takes up to days, and
-// until then a read finds the item. The limit bounds how long other requests wait.
+// Expire deletes items whose time to live is over, at most limit of them, and returns how many: in the order of their
+// expiry within a table, those whose attribute is a number of epoch seconds in the past and not more than five years
+// back (developer guide, "Using time to live (TTL) in DynamoDB"). It is a system's deletion: it consumes no capacity,
+// and its stream records say so. It also forgets stream records that are too old. Call it from time to time; the
+// service takes up to days, and until then a read finds the item. The limit bounds how long other requests wait.
 func (e *Engine) Expire(limit int) int {
 	const years = 5
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.options.Now()
 	e.sweep(now)
-	low, high := string(attr.Int(now.AddDate(-years, 0, 0).Unix()).AppendKey(nil)), string(attr.Int(now.Unix()).AppendKey(nil))
+	low, high := string(attr.Int(now.AddDate(-years, 0, 0).Unix()).AppendKey(nil)),
+		string(attr.Int(now.Unix()).AppendKey(nil))
 	deleted := 0
 	for _, name := range slices.Sorted(maps.Keys(e.tables)) {
 		t := e.tables[name]
@@ -62,7 +63,8 @@ func (e *Engine) describeTimeToLive(in *tableName) (any, error) {
 	if t.ttl == "" {
 		return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "DISABLED"}}, nil
 	}
-	return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": t.ttl}}, nil
+	return map[string]any{"TimeToLiveDescription": map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": t.ttl}},
+		nil
 }
 
 type timeToLive struct {

@@ -16,7 +16,8 @@ import (
 func (b *bed) timeToLive(enabled bool) {
 	b.t.Helper()
 	_, err := b.client.UpdateTimeToLive(b.t.Context(), &dynamodb.UpdateTimeToLiveInput{
-		TableName: aws.String("records"), TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("until"), Enabled: aws.Bool(enabled)},
+		TableName: aws.String("records"), TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: aws.String("until"), Enabled: aws.Bool(enabled)},
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -41,8 +42,8 @@ func (b *bed) names(index string) string {
 	return strings.Join(list, " ")
 }
 
-// Only numbers in the past five years expire; who changes the attribute in time keeps the item; the limit holds; and the
-// stream tells a system's deletion from a client's.
+// Only numbers in the past five years expire; who changes the attribute in time keeps the item; the limit holds; and
+// the stream tells a system's deletion from a client's.
 func TestExpire(t *testing.T) {
 	b := newBed(t, local.Options{})
 	at := func(d time.Duration) types.AttributeValue { return n(fmt.Sprint(b.now.Add(d).Unix())) }
@@ -81,11 +82,13 @@ func TestExpire(t *testing.T) {
 	var removed []string
 	for _, r := range b.all(arn) {
 		if r.EventName == "REMOVE" {
-			removed = append(removed, fmt.Sprint(r.Dynamodb.OldImage["PK"]["S"], r.UserIdentity["Type"], r.UserIdentity["PrincipalId"]))
+			removed = append(removed, fmt.Sprint(r.Dynamodb.OldImage["PK"]["S"], r.UserIdentity["Type"],
+				r.UserIdentity["PrincipalId"]))
 		}
 	}
 	const system = "Servicedynamodb.amazonaws.com"
-	if want := []string{"j-client", "g-old" + system, "a-early" + system, "h-fraction" + system}; !slices.Equal(removed, want) {
+	if want := []string{"j-client", "g-old" + system, "a-early" + system, "h-fraction" + system}; !slices.Equal(removed,
+		want) {
 		t.Errorf("removed %v, want %v", removed, want)
 	}
 	b.now = b.now.Add(time.Second)

@@ -23,8 +23,8 @@ type Usage struct {
 	Keys      []KeyUsage
 }
 
-// KeyUsage is what one part of an operation asked of one key: of an item, of a partition that was queried, or of a partition
-// of a global index that a write changed. A scan asks nothing of any key: its Key is nil.
+// KeyUsage is what one part of an operation asked of one key: of an item, of a partition that was queried, or of a
+// partition of a global index that a write changed. A scan asks nothing of any key: its Key is nil.
 type KeyUsage struct {
 	Table, Index          string    // Index is empty for the table
 	Key                   attr.Item // the primary key, or the partition key alone
@@ -47,8 +47,9 @@ type Tally struct {
 	WriteUnits float64 `json:"writeUnits"`
 	ReadUnits  float64 `json:"readUnits"`
 	Conflicts  int     `json:"conflicts"` // items or parts of a batch, as CloudWatch's TransactionConflict counts
-	Throttles  int     `json:"throttles"` // items, parts or pages, as CloudWatch's ReadThrottleEvents and WriteThrottleEvents count
-	Dollars    float64 `json:"dollars"`   // at list price
+	// items, parts or pages, as CloudWatch's ReadThrottleEvents and WriteThrottleEvents count
+	Throttles int     `json:"throttles"`
+	Dollars   float64 `json:"dollars"` // at list price
 }
 
 // Report is what an engine was used for.
@@ -121,7 +122,8 @@ func NewLedger(now func() time.Time) *Ledger {
 	if now == nil {
 		now = time.Now
 	}
-	return &Ledger{now: now, from: now(), operations: map[string]*Tally{}, keys: map[string]*Tally{}, partitions: map[partitionKey]*seconds{}}
+	return &Ledger{now: now, from: now(), operations: map[string]*Tally{}, keys: map[string]*Tally{},
+		partitions: map[partitionKey]*seconds{}}
 }
 
 // Observe enters a usage: it is for [Options].Observe.
@@ -261,7 +263,8 @@ func (l *Ledger) Report() Report {
 	const hottest = 20
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := Report{From: l.from, Until: l.now(), Prices: listPrices()[0], Total: Tally{Name: "all"}, Hottest: []Tally{}, Operations: []Tally{}}
+	r := Report{From: l.from, Until: l.now(), Prices: listPrices()[0], Total: Tally{Name: "all"}, Hottest: []Tally{},
+		Operations: []Tally{}}
 	priced := func(t Tally) Tally {
 		const million = 1e6
 		t.Dollars = t.WriteUnits/million*r.Prices.Writes + t.ReadUnits/million*r.Prices.Reads
@@ -307,12 +310,14 @@ func (r Report) WriteText(out io.Writer) error {
 	}{{"operation", append(slices.Clone(r.Operations), r.Total)}, {"hottest keys", r.Hottest}} {
 		fmt.Fprintf(w, "\n%s\trequests\twrite units\tread units\tconflicts\tthrottles\tdollars\n", table.title)
 		for _, t := range table.rows {
-			fmt.Fprintf(w, "%s\t%d\t%g\t%g\t%d\t%d\t%.6f\n", t.Name, t.Requests, t.WriteUnits, t.ReadUnits, t.Conflicts, t.Throttles, t.Dollars)
+			fmt.Fprintf(w, "%s\t%d\t%g\t%g\t%d\t%d\t%.6f\n", t.Name, t.Requests, t.WriteUnits, t.ReadUnits, t.Conflicts,
+				t.Throttles, t.Dollars)
 		}
 	}
 	fmt.Fprint(w, "\nbusiest seconds\tsecond\twrite units\tread units\tof a partition\tthrottles\n")
 	for _, p := range r.Busiest {
-		fmt.Fprintf(w, "%s\t%s\t%g\t%g\t%.0f %%\t%d\n", p.Name, p.Second.Format(time.TimeOnly), p.WriteUnits, p.ReadUnits, 100*p.Share, p.Throttles)
+		fmt.Fprintf(w, "%s\t%s\t%g\t%g\t%.0f %%\t%d\n", p.Name, p.Second.Format(time.TimeOnly), p.WriteUnits, p.ReadUnits,
+			100*p.Share, p.Throttles)
 	}
 	return w.Flush()
 }

@@ -35,7 +35,8 @@ func TestLedger(t *testing.T) {
 		})
 		b.value("hot", 1)
 		_, err := b.Query(t.Context(), &dynamodb.QueryInput{
-			TableName: aws.String("records"), KeyConditionExpression: aws.String("PK = :hot"), ExpressionAttributeValues: item{":hot": s("hot")},
+			TableName: aws.String("records"), KeyConditionExpression: aws.String("PK = :hot"), ExpressionAttributeValues: item{
+				":hot": s("hot")},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +91,8 @@ func TestLedger(t *testing.T) {
 			t.Errorf("the busiest second is of %s", got)
 		}
 		total := report.Total
-		if total.Requests != 19 || total.WriteUnits != 22 || total.ReadUnits != 2 || total.Conflicts != 2 || total.Throttles != 2 {
+		if total.Requests != 19 || total.WriteUnits != 22 || total.ReadUnits != 2 || total.Conflicts != 2 ||
+			total.Throttles != 2 {
 			t.Errorf("in all: %+v", total)
 		}
 		if want := 22*0.625/1e6 + 2*0.125/1e6; total.Dollars < want*0.999 || total.Dollars > want*1.001 {
@@ -107,7 +109,8 @@ func TestLedger_HTTP(t *testing.T) {
 	ledger := local.NewLedger(nil)
 	c := client(t, local.Options{Observe: ledger.Observe})
 	put(t, c, item{"PK": s("a"), "SK": n("1")})
-	_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{putOf("a", 1, "1")}})
+	_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		putOf("a", 1, "1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,14 +120,16 @@ func TestLedger_HTTP(t *testing.T) {
 		return w
 	}
 	text := get("/_report").Body.String()
-	for _, part := range []string{"PutItem", "TransactWriteItems", "all", "records PK=a SK=1", "records PK=a  ", "0 %", "0.000002", "us-east-1 since 2024-11-01"} {
+	for _, part := range []string{"PutItem", "TransactWriteItems", "all", "records PK=a SK=1", "records PK=a  ", "0 %",
+		"0.000002", "us-east-1 since 2024-11-01"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the report does not say %q:\n%s", part, text)
 		}
 	}
 	answer := get("/_report?format=json")
 	var report local.Report
-	if err := json.Unmarshal(answer.Body.Bytes(), &report); err != nil || answer.Header().Get("Content-Type") != "application/json" {
+	if err := json.Unmarshal(answer.Body.Bytes(), &report); err != nil ||
+		answer.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("%v: %s", err, answer.Body)
 	}
 	if report.Total.Requests != 2 || report.Total.WriteUnits != 3 || report.Prices.Writes == 0 {

@@ -49,20 +49,25 @@ func (i *Injector) Handler(engine string, next http.Handler) http.Handler {
 	})
 }
 
-func (i *Injector) fail(w http.ResponseWriter, r *http.Request, engine, operation string, body []byte, drawn map[Fault]time.Duration, next http.Handler) {
+func (i *Injector) fail(
+	w http.ResponseWriter, r *http.Request, engine, operation string, body []byte, drawn map[Fault]time.Duration,
+	next http.Handler,
+) {
 	has := func(f Fault) bool { _, ok := drawn[f]; return ok }
 	switch {
 	case has(Conflict):
 		conflict(w, operation, body)
 	case has(Throttle) && engine == "dynamodb":
 		answer(w, http.StatusBadRequest, map[string]any{
-			"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "The level of configured provisioned throughput for the table was exceeded.",
+			"__type":  "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+			"message": "The level of configured provisioned throughput for the table was exceeded.",
 		})
 	case has(Throttle) && engine == "ses":
 		w.Header().Set("X-Amzn-Errortype", "TooManyRequestsException")
 		answer(w, http.StatusTooManyRequests, map[string]any{"message": "Maximum sending rate exceeded."})
 	case has(Throttle):
-		answer(w, http.StatusBadRequest, map[string]any{"__type": "com.amazonaws.sqs#RequestThrottled", "message": "The request was denied due to request throttling."})
+		answer(w, http.StatusBadRequest, map[string]any{"__type": "com.amazonaws.sqs#RequestThrottled",
+			"message": "The request was denied due to request throttling."})
 	case has(Broken):
 		internalError(w)
 	case has(LostReply):
@@ -94,7 +99,8 @@ func conflicts(operation string) bool {
 func conflict(w http.ResponseWriter, operation string, body []byte) {
 	if !strings.HasPrefix(operation, "Transact") {
 		answer(w, http.StatusBadRequest, map[string]any{
-			"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "Transaction is ongoing for the item",
+			"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "Transaction is ongoing for " +
+				"the item",
 		})
 		return
 	}
@@ -108,8 +114,10 @@ func conflict(w http.ResponseWriter, operation string, body []byte) {
 		reasons[0] = map[string]string{"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 	}
 	answer(w, http.StatusBadRequest, map[string]any{
-		"__type":  "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-		"Message": "Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]", "CancellationReasons": reasons,
+		"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+		"Message": "Transaction cancelled, please refer cancellation reasons for specific reasons " +
+			"[TransactionConflict]",
+		"CancellationReasons": reasons,
 	})
 }
 
@@ -122,8 +130,8 @@ func with(r *http.Request, body []byte) *http.Request {
 
 type object = map[string]json.RawMessage
 
-// rewrite changes what a request sends: its one message, or the entries of its batch, of which it may leave some out. It
-// returns nil when none is left; a request that cannot be read stays as it is.
+// rewrite changes what a request sends: its one message, or the entries of its batch, of which it may leave some out.
+// It returns nil when none is left; a request that cannot be read stays as it is.
 func rewrite(body []byte, change func(message object) (stays bool)) []byte {
 	var request object
 	if json.Unmarshal(body, &request) != nil {
@@ -206,7 +214,8 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // WriteHeader implements [http.ResponseWriter].
 func (discard) WriteHeader(int) {}
 
-// Schedule tells how much later than it is due each start of a schedule's function comes; nil when nothing fails on purpose.
+// Schedule tells how much later than it is due each start of a schedule's function comes; nil when nothing fails on
+// purpose.
 func (i *Injector) Schedule(name string) func(context.Context) []time.Duration {
 	if i == nil {
 		return nil
@@ -221,8 +230,8 @@ func (i *Injector) Schedule(name string) func(context.Context) []time.Duration {
 	}
 }
 
-// Function puts kills before a function. A process ([lambda.Pool]) is killed after a time; of a function in this program, which
-// nobody can kill, every request to an engine is refused from some on, and its answer is lost.
+// Function puts kills before a function. A process ([lambda.Pool]) is killed after a time; of a function in this
+// program, which nobody can kill, every request to an engine is refused from some on, and its answer is lost.
 func (i *Injector) Function(name string, f lambda.Function) lambda.Function {
 	if i == nil {
 		return f

@@ -1,11 +1,11 @@
-// Package faults makes the local cloud fail on purpose, repeatably: conflicts, throttling, lost replies, duplicate and late
-// messages, killed functions. One notation serves `make run` (FAULTS), tests and simulations:
+// Package faults makes the local cloud fail on purpose, repeatably: conflicts, throttling, lost replies, duplicate and
+// late messages, killed functions. One notation serves `make run` (FAULTS), tests and simulations:
 //
 //	dynamodb:TransactWriteItems conflict=20%,lost-reply=2%; sqs duplicate=5% delay=..3s; lambda kill=1%
 //
-// Rules are parted by semicolons: an engine, with or without one of its operations (for lambda and scheduler: a function's
-// name), and what goes wrong how often. Chances are drawn from one seeded source, so a run of one caller repeats itself; every fault
-// that is injected is logged and counted.
+// Rules are parted by semicolons: an engine, with or without one of its operations (for lambda and scheduler: a
+// function's name), and what goes wrong how often. Chances are drawn from one seeded source, so a run of one caller
+// repeats itself; every fault that is injected is logged and counted.
 //
 // Faithful are the forms: what a client sees is what AWS answers in that case (developer guide, "Error handling with
 // DynamoDB"; SQS, "At-least-once delivery"). The chances are invented. Start with [Parse] and [New].
@@ -34,9 +34,12 @@ const (
 	Throttle  Fault = "throttle"   // dynamodb, sqs, ses: too many requests; nothing is done
 	Broken    Fault = "error"      // all: an internal error; nothing is done
 	LostReply Fault = "lost-reply" // all: it is done, and the answer does not arrive
-	Duplicate Fault = "duplicate"  // sqs: a message that is sent once is delivered twice; scheduler: a run is started twice
-	Delay     Fault = "delay"      // sqs: a message is delivered late, by up to so long ("..3s"); scheduler: a run, or its second start
-	Kill      Fault = "kill"       // lambda: the function is killed, before it does anything, in the middle, or after it has answered
+	// sqs: a message that is sent once is delivered twice; scheduler: a run is started twice
+	Duplicate Fault = "duplicate"
+	// sqs: a message is delivered late, by up to so long ("..3s"); scheduler: a run, or its second start
+	Delay Fault = "delay"
+	// lambda: the function is killed, before it does anything, in the middle, or after it has answered
+	Kill Fault = "kill"
 )
 
 // offered says which faults each engine has.
@@ -147,7 +150,8 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 	defer i.mu.Unlock()
 	var drawn map[Fault]time.Duration
 	for _, rule := range i.rules {
-		if rule.Engine != engine || rule.Operation != "" && rule.Operation != operation || !suffers(engine, operation, rule.Fault) || i.random.Float64() >= rule.Chance {
+		if rule.Engine != engine || rule.Operation != "" && rule.Operation != operation ||
+			!suffers(engine, operation, rule.Fault) || i.random.Float64() >= rule.Chance {
 			continue
 		}
 		if drawn == nil {
@@ -179,8 +183,8 @@ func suffers(engine, operation string, fault Fault) bool {
 	return true
 }
 
-// lifetime draws how long a function lives that will be killed, from nothing to most, in whatever unit. Short lives are likely
-// and long ones possible, so that calls of all lengths are killed in their middle.
+// lifetime draws how long a function lives that will be killed, from nothing to most, in whatever unit. Short lives are
+// likely and long ones possible, so that calls of all lengths are killed in their middle.
 func (i *Injector) lifetime(most int) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

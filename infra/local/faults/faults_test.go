@@ -34,7 +34,8 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	got, err := faults.Parse("dynamodb:TransactWriteItems conflict=20%,lost-reply=2%; sqs duplicate=5% delay=..3s; lambda kill=1%;")
+	got, err := faults.Parse("dynamodb:TransactWriteItems conflict=20%,lost-reply=2%; sqs duplicate=5% delay=..3s; " +
+		"lambda kill=1%;")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,8 @@ func TestParse(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	for _, wrong := range []string{"dynamo conflict=1%", "dynamodb", "dynamodb kill=1%", "sqs delay=3s", "sqs delay=..1h", "lambda kill=0.1", "s3 error=101%"} {
+	for _, wrong := range []string{"dynamo conflict=1%", "dynamodb", "dynamodb kill=1%", "sqs delay=3s", "sqs delay=..1h",
+		"lambda kill=0.1", "s3 error=101%"} {
 		if _, err := faults.Parse(wrong); err == nil {
 			t.Errorf("%q was read", wrong)
 		}
@@ -76,7 +78,8 @@ func TestTheStoreStandsFaults(t *testing.T) {
 		i := faults.New(parsed, 1, slog.New(slog.DiscardHandler))
 		engine := localdynamodb.New(localdynamodb.Options{})
 		client := dynamodb.New(dynamodb.Options{
-			Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(i.Handler("dynamodb", engine)),
+			Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
+				i.Handler("dynamodb", engine)),
 			Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 10,
 		})
 		if _, err := client.CreateTable(context.Background(), dynamo.TableDefinition("table")); err != nil {
@@ -90,19 +93,22 @@ func TestMessagesTwiceAndLate(t *testing.T) {
 	i := injector(t, "sqs duplicate=100% delay=..1s", 7)
 	engine := localsqs.New(localsqs.Options{})
 	client := sqs.New(sqs.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(i.Handler("sqs", engine)),
+		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(
+			i.Handler("sqs", engine)),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 	queue, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String("once")}); err != nil {
+	if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue.QueueUrl,
+		MessageBody: aws.String("once")}); err != nil {
 		t.Fatal(err)
 	}
 	seen := 0
 	for range 5 {
-		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 2})
+		out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl,
+			MaxNumberOfMessages: 10, WaitTimeSeconds: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +148,8 @@ func (f steps) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 	return []byte("done"), nil
 }
 
-// A function is killed before it does anything, between any two of its requests, or when it has done all: nobody can tell.
+// A function is killed before it does anything, between any two of its requests, or when it has done all: nobody can
+// tell.
 func TestKillsComeAtAnyTime(t *testing.T) {
 	i := injector(t, "lambda:register kill=100%", 3)
 	served := 0
@@ -296,14 +303,16 @@ func TestBatchesTwiceAndLate(t *testing.T) {
 			t.Error("a message of a group was delayed, which a FIFO queue refuses")
 		}
 	}
-	if got := i.Counts(); got["sqs:SendMessageBatch duplicate"] != 1 || got["sqs:SendMessageBatch delay"] != 1 || got["sqs:SendMessage delay"] != 2 {
+	if got := i.Counts(); got["sqs:SendMessageBatch duplicate"] != 1 || got["sqs:SendMessageBatch delay"] != 1 ||
+		got["sqs:SendMessage delay"] != 2 {
 		t.Errorf("counted %v", got)
 	}
 }
 
 // Every fault that is injected stands in the log, once.
 func TestEachFaultIsLogged(t *testing.T) {
-	rules, err := faults.Parse("dynamodb:PutItem conflict=50%,lost-reply=20%,error=20%; s3 error=30% lost-reply=30%; sqs throttle=50%; lambda kill=50%")
+	rules, err := faults.Parse("dynamodb:PutItem conflict=50%,lost-reply=20%,error=20%; s3 error=30% lost-reply=30%; " +
+		"sqs throttle=50%; lambda kill=50%")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +325,8 @@ func TestEachFaultIsLogged(t *testing.T) {
 	}
 	for range 50 {
 		_, _ = f.Invoke(t.Context(), nil) // killed or not
-		for engine, target := range map[string]string{"dynamodb": "DynamoDB_20120810.PutItem", "s3": "", "sqs": "AmazonSQS.ReceiveMessage"} {
+		for engine, target := range map[string]string{"dynamodb": "DynamoDB_20120810.PutItem", "s3": "",
+			"sqs": "AmazonSQS.ReceiveMessage"} {
 			r := httptest.NewRequest(http.MethodPut, "http://engine.local/", strings.NewReader("{}"))
 			if target != "" {
 				r.Header.Set("X-Amz-Target", target)
@@ -326,12 +336,14 @@ func TestEachFaultIsLogged(t *testing.T) {
 	}
 	counts := i.Counts()
 	for _, name := range []string{
-		"dynamodb:PutItem conflict", "dynamodb:PutItem lost-reply", "dynamodb:PutItem error", "s3:PUT error", "s3:PUT lost-reply",
+		"dynamodb:PutItem conflict", "dynamodb:PutItem lost-reply", "dynamodb:PutItem error", "s3:PUT error",
+		"s3:PUT lost-reply",
 		"sqs:ReceiveMessage throttle", "lambda:f kill",
 	} {
 		from, fault, _ := strings.Cut(name, " ")
 		engine, operation, _ := strings.Cut(from, ":")
-		lines := strings.Count(log.String(), fmt.Sprintf(`msg="fault injected" engine=%s operation=%s fault=%s`, engine, operation, fault))
+		lines := strings.Count(log.String(), fmt.Sprintf(`msg="fault injected" engine=%s operation=%s fault=%s`, engine,
+			operation, fault))
 		if counts[name] == 0 || lines != counts[name] {
 			t.Errorf("%s: counted %d times, logged %d times", name, counts[name], lines)
 		}
@@ -344,7 +356,8 @@ func TestEachFaultIsLogged(t *testing.T) {
 
 func TestASchedulesRunTwiceAndLate(t *testing.T) {
 	i := injector(t, "scheduler:things-sweep duplicate=100% delay=..3m", 3)
-	if all := i.Schedule("things-sweep")(t.Context()); len(all) != 2 || all[0] != 0 || all[1] == 0 || all[1] > 3*time.Minute {
+	if all := i.Schedule("things-sweep")(t.Context()); len(all) != 2 || all[0] != 0 || all[1] == 0 ||
+		all[1] > 3*time.Minute {
 		t.Errorf("started at %v", all)
 	}
 	if all := i.Schedule("others-sweep")(t.Context()); len(all) != 1 || all[0] != 0 {
@@ -384,15 +397,18 @@ func TestMailAndItsReply(t *testing.T) {
 	i := injector(t, "ses:SendEmail throttle=30%,lost-reply=30%", 11)
 	engine := ses.New(ses.Options{})
 	client := sesv2.New(sesv2.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(i.Handler("ses", engine)),
+		Region: "us-east-1", BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(
+			i.Handler("ses", engine)),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), RetryMaxAttempts: 1,
 	})
 	text := func(s string) *sestypes.Content { return &sestypes.Content{Data: aws.String(s)} }
 	answered, throttled, lost := 0, 0, 0
 	for range 100 {
 		_, err := client.SendEmail(t.Context(), &sesv2.SendEmailInput{
-			FromEmailAddress: aws.String("a@example.edu"), Destination: &sestypes.Destination{ToAddresses: []string{"b@example.edu"}},
-			Content: &sestypes.EmailContent{Simple: &sestypes.Message{Subject: text("s"), Body: &sestypes.Body{Text: text("t")}}},
+			FromEmailAddress: aws.String("a@example.edu"), Destination: &sestypes.Destination{
+				ToAddresses: []string{"b@example.edu"}},
+			Content: &sestypes.EmailContent{Simple: &sestypes.Message{Subject: text("s"),
+				Body: &sestypes.Body{Text: text("t")}}},
 		})
 		var many *sestypes.TooManyRequestsException
 		switch {
@@ -409,7 +425,8 @@ func TestMailAndItsReply(t *testing.T) {
 	}
 	page := httptest.NewRecorder()
 	for range 20 {
-		if i.Handler("ses", engine).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/", http.NoBody)); page.Code != http.StatusOK {
+		if i.Handler("ses", engine).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/",
+			http.NoBody)); page.Code != http.StatusOK {
 			t.Errorf("the mailbox page answers %d", page.Code)
 		}
 	}

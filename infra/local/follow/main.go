@@ -1,5 +1,5 @@
-// Command follow is `make follow ID=…`: it shows every log line that one request caused, in whatever function, from the file
-// that `make run` keeps.
+// Command follow is `make follow ID=…`: it shows every log line that one request caused, in whatever function, from the
+// file that `make run` keeps.
 package main
 
 import (

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// CORS is the configuration of the guide's "Configure CORS for HTTP APIs". With one, the gateway answers preflight requests
-// itself, for any path, and a function's own Access-Control headers are ignored.
+// CORS is the configuration of the guide's "Configure CORS for HTTP APIs". With one, the gateway answers preflight
+// requests itself, for any path, and a function's own Access-Control headers are ignored.
 type CORS struct {
 	AllowOrigins     []string // "https://app.example"; "https://*" and "http://*": all of the scheme; "*": all
 	AllowMethods     []string // "GET", …, or "*"
@@ -45,7 +45,8 @@ func (c *CORS) check() error {
 
 // isPreflight says whether the gateway answers a request itself.
 func (c *CORS) isPreflight(r *http.Request) bool {
-	return c != nil && r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+	return c != nil && r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // allowed is the value of Access-Control-Allow-Origin; empty for an origin that is not allowed.
@@ -62,8 +63,8 @@ func (c *CORS) allowed(origin string) string {
 	return ""
 }
 
-// write sets the headers for a request from another origin, if that is allowed. It leaves to the browser whether the method
-// and the headers that a preflight asks for are among those that are.
+// write sets the headers for a request from another origin, if that is allowed. It leaves to the browser whether the
+// method and the headers that a preflight asks for are among those that are.
 func (c *CORS) write(h http.Header, r *http.Request) {
 	if c == nil || r.Header.Get("Origin") == "" {
 		return

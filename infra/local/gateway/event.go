@@ -30,7 +30,8 @@ const (
 	apiID     = "local"
 )
 
-// Event makes the event of payload format 2.0 that a request becomes. It reads the body to its end; an error is from there.
+// Event makes the event of payload format 2.0 that a request becomes. It reads the body to its end; an error is from
+// there.
 func Event(r *http.Request, c Call) (events.APIGatewayV2HTTPRequest, error) {
 	var body []byte
 	if r.Body != nil {
@@ -57,8 +58,9 @@ func Event(r *http.Request, c Call) (events.APIGatewayV2HTTPRequest, error) {
 		headers["x-amzn-trace-id"] = newTrace(c)
 	}
 	event := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: c.RouteKey, RawPath: r.URL.Path /* decoded, whatever its name says */, RawQueryString: r.URL.RawQuery,
-		Cookies: cookies, Headers: headers, PathParameters: c.PathParameters,
+		Version: "2.0", RouteKey: c.RouteKey, RawPath: r.URL.Path, /* decoded, whatever its name says */
+		RawQueryString: r.URL.RawQuery,
+		Cookies:        cookies, Headers: headers, PathParameters: c.PathParameters,
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			RouteKey: c.RouteKey, AccountID: accountID, Stage: "$default", RequestID: c.RequestID, APIID: apiID,
 			DomainName: domain, DomainPrefix: prefix,
@@ -84,16 +86,16 @@ func Event(r *http.Request, c Call) (events.APIGatewayV2HTTPRequest, error) {
 	return event, nil
 }
 
-// newTrace makes the trace id of a request that came without one. It follows from the request's id, so that a test that sets
-// the one knows the other.
+// newTrace makes the trace id of a request that came without one. It follows from the request's id, so that a test that
+// sets the one knows the other.
 func newTrace(c Call) string {
 	const digits = 12 // bytes of the 96 bits that X-Ray asks for
 	sum := sha256.Sum256([]byte(c.RequestID))
 	return fmt.Sprintf("Root=1-%08x-%x", c.Time.Unix(), sum[:digits])
 }
 
-// readHeaders writes the headers' names small and joins the values of repeated ones, takes the cookies out, and puts in what
-// net/http keeps elsewhere and what API Gateway adds.
+// readHeaders writes the headers' names small and joins the values of repeated ones, takes the cookies out, and puts in
+// what net/http keeps elsewhere and what API Gateway adds.
 func readHeaders(r *http.Request, source string, length int) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -125,8 +127,8 @@ func readHeaders(r *http.Request, source string, length int) (headers map[string
 	return headers, cookies
 }
 
-// isText says whether a body is handed over as it is. A compressed one, or one that is no UTF-8 and so does not fit into
-// JSON, is not, whatever its type says.
+// isText says whether a body is handed over as it is. A compressed one, or one that is no UTF-8 and so does not fit
+// into JSON, is not, whatever its type says.
 func isText(h http.Header, body []byte) bool {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {

@@ -1,13 +1,13 @@
-// Package gateway is an API Gateway HTTP API on this machine: it turns requests into events of payload format 2.0, asks the
-// function behind the route that matches best, and writes its answer. It knows API Gateway's rules and nothing of what the
-// functions do. The sources of those rules are the API Gateway developer guide's "Create routes for HTTP APIs", "Create AWS
-// Lambda proxy integrations for HTTP APIs" and "Quotas for configuring and running an HTTP API".
+// Package gateway is an API Gateway HTTP API on this machine: it turns requests into events of payload format 2.0, asks
+// the function behind the route that matches best, and writes its answer. It knows API Gateway's rules and nothing of
+// what the functions do. The sources of those rules are the API Gateway developer guide's "Create routes for HTTP
+// APIs", "Create AWS Lambda proxy integrations for HTTP APIs" and "Quotas for configuring and running an HTTP API".
 //
-// Faithful: the choice of a route, the event, the reading of an answer, CORS, the limits, the error answers. HEAD is a method
-// like any other, and finds its own route or one for ANY. Not faithful: there is one stage, $default, and no authorizers;
-// throttles count exactly, where AWS's are "best effort", and no account's quota is above them; the gateway's own errors carry
-// the CORS headers too, where AWS's pages speak of functions' answers; requestContext.authentication is there and empty,
-// because the events package writes it so. Start with [New].
+// Faithful: the choice of a route, the event, the reading of an answer, CORS, the limits, the error answers. HEAD is a
+// method like any other, and finds its own route or one for ANY. Not faithful: there is one stage, $default, and no
+// authorizers; throttles count exactly, where AWS's are "best effort", and no account's quota is above them; the
+// gateway's own errors carry the CORS headers too, where AWS's pages speak of functions' answers;
+// requestContext.authentication is there and empty, because the events package writes it so. Start with [New].
 package gateway
 
 import (
@@ -168,7 +168,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // integrate asks the function and writes its answer, or what API Gateway says in its place.
-func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, log *slog.Logger, function Function, payload []byte) {
+func (g *Gateway) integrate(
+	w http.ResponseWriter, r *http.Request, log *slog.Logger, function Function, payload []byte,
+) {
 	type outcome struct {
 		answer []byte
 		err    error
@@ -237,7 +239,8 @@ func headerSize(r *http.Request) int {
 	return size
 }
 
-// response reads a function's answer. One without a statusCode is the body itself, said to be JSON ("Format inference").
+// response reads a function's answer. One without a statusCode is the body itself, said to be JSON ("Format
+// inference").
 func response(answer []byte) (events.APIGatewayV2HTTPResponse, []byte, error) {
 	var read events.APIGatewayV2HTTPResponse
 	if !json.Valid(answer) {
@@ -295,7 +298,8 @@ func write(w http.ResponseWriter, method string, answer events.APIGatewayV2HTTPR
 	if h.Get("Content-Type") == "" && len(body) > 0 {
 		h.Set("Content-Type", "text/plain;charset=UTF-8") // and no guess by net/http
 	}
-	if stated, err := strconv.ParseUint(h.Get("Content-Length"), 10, 63); method == http.MethodHead && len(body) == 0 && err == nil {
+	if stated, err := strconv.ParseUint(h.Get("Content-Length"), 10, 63); method == http.MethodHead &&
+		len(body) == 0 && err == nil {
 		h.Set("Content-Length", strconv.FormatUint(stated, 10)) // of the body that GET would have
 	} else {
 		h.Set("Content-Length", strconv.Itoa(len(body))) // a function's own could be wrong

@@ -82,14 +82,20 @@ func TestEvents(t *testing.T) {
 			headers: []string{"Content-Type", "application/json; charset=utf-8", "Idempotency-Key", "k"}},
 		"repeated": {method: "GET", target: "/v1/sections/s-1/registrations?a=1&b=x%20y&a=2&empty",
 			headers: []string{"X-Many", "one", "X-Many", "two", "Cookie", "session=1; theme=dark", "User-Agent", "browser/1"}},
-		"forwarded":      {method: "GET", target: "https://registrar.example:8443/v1/files/2024/fall.csv", headers: []string{"X-Forwarded-For", "203.0.113.7"}},
-		"encoded-slash":  {method: "GET", target: "/v1/files/a%2Fb"},
-		"csv":            {method: "POST", target: "/v1/files/a", body: strings.NewReader("a,b\n"), headers: []string{"Content-Type", "text/csv"}},
-		"suffix":         {method: "POST", target: "/v1/files/a", body: strings.NewReader("{}"), headers: []string{"Content-Type", "application/merge-patch+json"}},
-		"binary":         {method: "POST", target: "/v1/files/a", body: bytes.NewReader([]byte{0, 1, 0xff}), headers: []string{"Content-Type", "application/octet-stream"}},
-		"no-type":        {method: "POST", target: "/v1/files/a", body: strings.NewReader("plain")},
-		"not-utf8":       {method: "POST", target: "/v1/files/a", body: bytes.NewReader([]byte{'a', 0xff}), headers: []string{"Content-Type", "text/plain"}},
-		"compressed":     {method: "POST", target: "/v1/files/a", body: strings.NewReader("{}"), headers: []string{"Content-Type", "application/json", "Content-Encoding", "gzip"}},
+		"forwarded": {method: "GET", target: "https://registrar.example:8443/v1/files/2024/fall.csv",
+			headers: []string{"X-Forwarded-For", "203.0.113.7"}},
+		"encoded-slash": {method: "GET", target: "/v1/files/a%2Fb"},
+		"csv": {method: "POST", target: "/v1/files/a", body: strings.NewReader("a,b\n"),
+			headers: []string{"Content-Type", "text/csv"}},
+		"suffix": {method: "POST", target: "/v1/files/a", body: strings.NewReader("{}"),
+			headers: []string{"Content-Type", "application/merge-patch+json"}},
+		"binary": {method: "POST", target: "/v1/files/a", body: bytes.NewReader([]byte{0, 1, 0xff}),
+			headers: []string{"Content-Type", "application/octet-stream"}},
+		"no-type": {method: "POST", target: "/v1/files/a", body: strings.NewReader("plain")},
+		"not-utf8": {method: "POST", target: "/v1/files/a", body: bytes.NewReader([]byte{'a', 0xff}),
+			headers: []string{"Content-Type", "text/plain"}},
+		"compressed": {method: "POST", target: "/v1/files/a", body: strings.NewReader("{}"),
+			headers: []string{"Content-Type", "application/json", "Content-Encoding", "gzip"}},
 		"default-method": {method: "DELETE", target: "/elsewhere?q=1"},
 		"traced": {method: "GET", target: "/v1/files/a",
 			headers: []string{"X-Amzn-Trace-Id", "Root=1-67288e44-0123456789abcdef01234567;Sampled=1"}},
@@ -144,7 +150,8 @@ func TestEventOfARequestWithoutDomain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := event.RequestContext; got.DomainName != "localhost" || got.DomainPrefix != "localhost" || event.Headers["x-forwarded-port"] != "8080" {
+	if got := event.RequestContext; got.DomainName != "localhost" || got.DomainPrefix != "localhost" ||
+		event.Headers["x-forwarded-port"] != "8080" {
 		t.Errorf("domain %q, prefix %q, port %q", got.DomainName, got.DomainPrefix, event.Headers["x-forwarded-port"])
 	}
 }
@@ -200,15 +207,19 @@ func TestMatching(t *testing.T) {
 			}
 		})
 	}
-	one := newGateway(t, gateway.Options{Routes: []gateway.Route{{Method: "GET", Path: "/pets/{id}", Function: echo}, {Method: "GET", Path: "/files/{proxy+}", Function: echo}}})
-	for _, request := range []string{"GET /", "GET /pets", "GET /pets/", "GET /pets/1/2", "POST /pets/1", "HEAD /pets/1", "OPTIONS /pets/1", "GET /files", "GET /files/"} {
+	one := newGateway(t, gateway.Options{Routes: []gateway.Route{{Method: "GET", Path: "/pets/{id}", Function: echo},
+		{Method: "GET", Path: "/files/{proxy+}", Function: echo}}})
+	for _, request := range []string{"GET /", "GET /pets", "GET /pets/", "GET /pets/1/2", "POST /pets/1", "HEAD /pets/1",
+		"OPTIONS /pets/1", "GET /files", "GET /files/"} {
 		method, target, _ := strings.Cut(request, " ")
 		t.Run("nothing for "+request, func(t *testing.T) {
-			wantAnswer(t, serve(one, httptest.NewRequest(method, target, http.NoBody)), http.StatusNotFound, bodyFor(method, `{"message":"Not Found"}`))
+			wantAnswer(t, serve(one, httptest.NewRequest(method, target, http.NoBody)), http.StatusNotFound,
+				bodyFor(method, `{"message":"Not Found"}`))
 		})
 	}
 	fallback := newGateway(t, gateway.Options{NotFound: echo})
-	wantAnswer(t, serve(fallback, httptest.NewRequest(http.MethodPut, "/any/thing", http.NoBody)), http.StatusOK, "$default")
+	wantAnswer(t, serve(fallback, httptest.NewRequest(http.MethodPut, "/any/thing", http.NoBody)), http.StatusOK,
+		"$default")
 }
 
 func TestRoutesThatAreRefused(t *testing.T) {
@@ -245,22 +256,33 @@ func TestResponses(t *testing.T) {
 		headers http.Header // a nil value: must not be there
 	}{
 		"full": {
-			answer: `{"statusCode":201,"headers":{"content-type":"application/json","location":"/x"},"multiValueHeaders":{"vary":["a","b"]},"cookies":["a=1; Secure","b=2"],"body":"{}"}`,
+			answer: `{"statusCode":201,"headers":{"content-type":"application/json","location":"/x"},"multiValueHeaders":{` +
+				`"vary":["a","b"]},"cookies":["a=1; Secure","b=2"],"body":"{}"}`,
 			status: 201, body: "{}",
-			headers: http.Header{"Content-Type": {"application/json"}, "Location": {"/x"}, "Vary": {"a", "b"}, "Set-Cookie": {"a=1; Secure", "b=2"}, "Content-Length": {"2"}},
+			headers: http.Header{"Content-Type": {"application/json"}, "Location": {"/x"}, "Vary": {"a", "b"},
+				"Set-Cookie": {"a=1; Secure", "b=2"}, "Content-Length": {"2"}},
 		},
-		"no type": {answer: `{"statusCode":200,"body":"<html>"}`, status: 200, body: "<html>", headers: http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}},
-		"base64": {answer: `{"statusCode":200,"headers":{"content-type":"image/png"},"body":"AAH/","isBase64Encoded":true}`, status: 200, body: "\x00\x01\xff",
+		"no type": {answer: `{"statusCode":200,"body":"<html>"}`, status: 200, body: "<html>",
+			headers: http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}},
+		"base64": {answer: `{"statusCode":200,"headers":{"content-type":"image/png"},"body":"AAH/","isBase64Encoded":true}`,
+			status: 200, body: "\x00\x01\xff",
 			headers: http.Header{"Content-Type": {"image/png"}}},
 		"no content": {answer: `{"statusCode":204,"body":"lost"}`, status: 204, headers: http.Header{"Content-Length": nil}},
-		"wrong length": {answer: `{"statusCode":200,"headers":{"content-length":"99","transfer-encoding":"chunked"},"body":"x"}`, status: 200, body: "x",
+		"wrong length": {answer: `{"statusCode":200,"headers":{"content-length":"99","transfer-encoding":"chunked"},` +
+			`"body":"x"}`, status: 200, body: "x",
 			headers: http.Header{"Content-Length": {"1"}, "Transfer-Encoding": nil}},
-		"null fields":       {answer: `{"statusCode":200,"headers":null,"cookies":null,"body":null}`, status: 200, headers: http.Header{"Content-Type": nil}},
-		"inferred object":   {answer: ` {"message":"hello"} `, status: 200, body: `{"message":"hello"}`, headers: http.Header{"Content-Type": {"application/json"}}},
-		"inferred text":     {answer: `"hello \"you\""`, status: 200, body: `hello "you"`, headers: http.Header{"Content-Type": {"application/json"}}},
-		"inferred array":    {answer: `[1]`, status: 200, body: `[1]`, headers: http.Header{"Content-Type": {"application/json"}}},
-		"inferred null":     {answer: `null`, status: 200, body: `null`, headers: http.Header{"Content-Type": {"application/json"}}},
-		"misspelt":          {answer: `{"StatusCode":404}`, status: 200, body: `{"StatusCode":404}`, headers: http.Header{"Content-Type": {"application/json"}}},
+		"null fields": {answer: `{"statusCode":200,"headers":null,"cookies":null,"body":null}`, status: 200,
+			headers: http.Header{"Content-Type": nil}},
+		"inferred object": {answer: ` {"message":"hello"} `, status: 200, body: `{"message":"hello"}`,
+			headers: http.Header{"Content-Type": {"application/json"}}},
+		"inferred text": {answer: `"hello \"you\""`, status: 200, body: `hello "you"`,
+			headers: http.Header{"Content-Type": {"application/json"}}},
+		"inferred array": {answer: `[1]`, status: 200, body: `[1]`,
+			headers: http.Header{"Content-Type": {"application/json"}}},
+		"inferred null": {answer: `null`, status: 200, body: `null`,
+			headers: http.Header{"Content-Type": {"application/json"}}},
+		"misspelt": {answer: `{"StatusCode":404}`, status: 200, body: `{"StatusCode":404}`,
+			headers: http.Header{"Content-Type": {"application/json"}}},
 		"not JSON":          {answer: `oops`, status: 500, body: internal},
 		"empty":             {answer: ``, status: 500, body: internal},
 		"status is a text":  {answer: `{"statusCode":"200"}`, status: 500, body: internal},
@@ -287,7 +309,8 @@ func TestFunctionErrorIsLogged(t *testing.T) {
 		NotFound: function(func([]byte) ([]byte, error) { return nil, errors.New("the table is gone") }),
 		Log:      slog.New(slog.NewTextHandler(&log, nil)),
 	})
-	wantAnswer(t, serve(g, httptest.NewRequest(http.MethodGet, "/", http.NoBody)), http.StatusInternalServerError, `{"message":"Internal Server Error"}`)
+	wantAnswer(t, serve(g, httptest.NewRequest(http.MethodGet, "/", http.NoBody)), http.StatusInternalServerError,
+		`{"message":"Internal Server Error"}`)
 	if !strings.Contains(log.String(), "the table is gone") || !strings.Contains(log.String(), "JKJaXmPLvHcESHA=") {
 		t.Errorf("the log tells neither the reason nor the request: %s", &log)
 	}
@@ -311,12 +334,13 @@ func TestLimits(t *testing.T) {
 		status  int
 		body    string
 	}{
-		"a body that fits":                     {post(5<<20, "text/plain"), 200, "{}"},
-		"a body over 10 MiB":                   {post(gateway.MaxBody+1, "text/plain"), 413, tooLarge},
-		"an event over 6 MB":                   {post(gateway.MaxEvent, "text/plain"), 413, tooLarge},
-		"an event over 6 MB by its encoding":   {post(5<<20, "image/png"), 413, tooLarge},
-		"as many bytes of headers as may be":   {headed(gateway.MaxHeader), 200, "{}"},
-		"one byte more of headers than may be": {headed(gateway.MaxHeader + 1), 431, `{"message":"Request Header Fields Too Large"}`},
+		"a body that fits":                   {post(5<<20, "text/plain"), 200, "{}"},
+		"a body over 10 MiB":                 {post(gateway.MaxBody+1, "text/plain"), 413, tooLarge},
+		"an event over 6 MB":                 {post(gateway.MaxEvent, "text/plain"), 413, tooLarge},
+		"an event over 6 MB by its encoding": {post(5<<20, "image/png"), 413, tooLarge},
+		"as many bytes of headers as may be": {headed(gateway.MaxHeader), 200, "{}"},
+		"one byte more of headers than may be": {headed(gateway.MaxHeader + 1), 431,
+			`{"message":"Request Header Fields Too Large"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantAnswer(t, serve(newGateway(t, gateway.Options{NotFound: answer(`{}`)}), c.request), c.status, c.body)
@@ -331,7 +355,8 @@ func TestAnswersHaveALimit(t *testing.T) {
 		return `{"statusCode":200,"body":"` + strings.Repeat("x", size-len(frame)) + `"}`
 	}
 	get := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
-	if got := serve(newGateway(t, gateway.Options{NotFound: answer(sized(gateway.MaxAnswer))}), get); got.Code != http.StatusOK {
+	if got := serve(newGateway(t, gateway.Options{NotFound: answer(sized(gateway.MaxAnswer))}),
+		get); got.Code != http.StatusOK {
 		t.Errorf("as much as may be: %d", got.Code)
 	}
 	got := serve(newGateway(t, gateway.Options{NotFound: answer(sized(gateway.MaxAnswer + 1))}), get)
@@ -349,7 +374,8 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errors.New("the line broke") }
 
 func TestIntegrationTimeout(t *testing.T) {
-	for took, want := range map[time.Duration]int{gateway.IntegrationTimeout - 1: http.StatusOK, gateway.IntegrationTimeout + 1: http.StatusServiceUnavailable} {
+	for took, want := range map[time.Duration]int{gateway.IntegrationTimeout - 1: http.StatusOK,
+		gateway.IntegrationTimeout + 1: http.StatusServiceUnavailable} {
 		synctest.Test(t, func(t *testing.T) {
 			g := newGateway(t, gateway.Options{NotFound: function(func([]byte) ([]byte, error) {
 				time.Sleep(took)
@@ -397,7 +423,9 @@ func (f contextFunction) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 
 // Over a real connection: what net/http does with the answers, and ids that the gateway makes itself.
 func TestServed(t *testing.T) {
-	g, err := gateway.New(gateway.Options{Routes: []gateway.Route{{Method: "ANY", Path: "/seen", Function: answer(`{"statusCode":200,"body":"seen"}`)}}})
+	g, err := gateway.New(
+		gateway.Options{Routes: []gateway.Route{{Method: "ANY", Path: "/seen",
+			Function: answer(`{"statusCode":200,"body":"seen"}`)}}})
 	if err != nil {
 		t.Fatal(err)
 	}

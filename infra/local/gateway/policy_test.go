@@ -43,11 +43,13 @@ func TestCORS(t *testing.T) {
 			"multiValueHeaders":{"access-control-expose-headers":["x-mine"]},"body":"{}"}`), nil
 	})
 	full := &gateway.CORS{
-		AllowOrigins: []string{"https://app.example", "http://*"}, AllowMethods: []string{"GET", "POST"}, AllowHeaders: []string{"content-type", "if-match"},
+		AllowOrigins: []string{"https://app.example", "http://*"}, AllowMethods: []string{"GET", "POST"},
+		AllowHeaders:  []string{"content-type", "if-match"},
 		ExposeHeaders: []string{"etag", "location"}, MaxAge: 5 * time.Minute, AllowCredentials: true,
 	}
 	open := &gateway.CORS{AllowOrigins: []string{"*"}, AllowMethods: []string{"*"}}
-	answered := map[string]string{"Allow-Origin": "https://app.example", "Allow-Credentials": "true", "Expose-Headers": "etag,location"}
+	answered := map[string]string{"Allow-Origin": "https://app.example", "Allow-Credentials": "true",
+		"Expose-Headers": "etag,location"}
 	preflight := []string{"Access-Control-Request-Method", "POST", "Origin"}
 	for name, c := range map[string]struct {
 		cors    *gateway.CORS
@@ -57,24 +59,37 @@ func TestCORS(t *testing.T) {
 		calls   int
 	}{
 		"a preflight": {full, request("OPTIONS", "/a", append(preflight, "https://app.example")...), 204, map[string]string{
-			"Allow-Origin": "https://app.example", "Allow-Credentials": "true", "Allow-Methods": "GET,POST", "Allow-Headers": "content-type,if-match", "Max-Age": "300",
+			"Allow-Origin": "https://app.example", "Allow-Credentials": "true", "Allow-Methods": "GET,POST",
+			"Allow-Headers": "content-type,if-match", "Max-Age": "300",
 		}, 0},
-		"a preflight for a path that is not there": {open, request("OPTIONS", "/nowhere", append(preflight, "https://any")...), 204,
+		"a preflight for a path that is not there": {open, request("OPTIONS", "/nowhere",
+			append(preflight, "https://any")...), 204,
 			map[string]string{"Allow-Origin": "*", "Allow-Methods": "*"}, 0},
-		"a preflight of a stranger":                {full, request("OPTIONS", "/a", append(preflight, "https://app.example.evil")...), 204, map[string]string{}, 0},
-		"OPTIONS, but no preflight":                {full, request("OPTIONS", "/a", "Origin", "https://app.example"), 200, answered, 1},
-		"a request":                                {full, request("GET", "/a", "Origin", "https://app.example"), 200, answered, 1},
-		"a request from anywhere on a scheme":      {full, request("GET", "/a", "Origin", "http://localhost:3000"), 200, map[string]string{"Allow-Origin": "http://localhost:3000", "Allow-Credentials": "true", "Expose-Headers": "etag,location"}, 1},
-		"a request of a stranger":                  {full, request("GET", "/a", "Origin", "https://other.example"), 200, map[string]string{}, 1},
-		"a request from here":                      {full, request("GET", "/a"), 200, map[string]string{}, 1},
-		"an answer of the gateway's own":           {full, request("GET", "/nowhere", "Origin", "https://app.example"), 404, answered, 0},
-		"a preflight where nothing is configured":  {nil, request("OPTIONS", "/nowhere", append(preflight, "https://any")...), 404, map[string]string{}, 0},
-		"an answer where nothing is configured":    {nil, request("GET", "/a", "Origin", "https://any"), 200, map[string]string{"Allow-Origin": "https://mine", "Expose-Headers": "x-mine"}, 1},
-		"a function's own OPTIONS, not configured": {nil, request("OPTIONS", "/a", append(preflight, "https://any")...), 200, map[string]string{"Allow-Origin": "https://mine", "Expose-Headers": "x-mine"}, 1},
+		"a preflight of a stranger": {full,
+			request("OPTIONS", "/a", append(preflight, "https://app.example.evil")...), 204, map[string]string{}, 0},
+		"OPTIONS, but no preflight": {full, request("OPTIONS", "/a", "Origin", "https://app.example"), 200,
+			answered, 1},
+		"a request": {full, request("GET", "/a", "Origin", "https://app.example"), 200,
+			answered, 1},
+		"a request from anywhere on a scheme": {full, request("GET", "/a", "Origin", "http://localhost:3000"), 200,
+			map[string]string{"Allow-Origin": "http://localhost:3000", "Allow-Credentials": "true",
+				"Expose-Headers": "etag,location"}, 1},
+		"a request of a stranger": {full, request("GET", "/a", "Origin", "https://other.example"), 200,
+			map[string]string{}, 1},
+		"a request from here": {full, request("GET", "/a"), 200, map[string]string{}, 1},
+		"an answer of the gateway's own": {full, request("GET", "/nowhere", "Origin", "https://app.example"), 404,
+			answered, 0},
+		"a preflight where nothing is configured": {nil, request("OPTIONS", "/nowhere", append(preflight, "https://any")...),
+			404, map[string]string{}, 0},
+		"an answer where nothing is configured": {nil, request("GET", "/a", "Origin", "https://any"), 200,
+			map[string]string{"Allow-Origin": "https://mine", "Expose-Headers": "x-mine"}, 1},
+		"a function's own OPTIONS, not configured": {nil, request("OPTIONS", "/a", append(preflight, "https://any")...), 200,
+			map[string]string{"Allow-Origin": "https://mine", "Expose-Headers": "x-mine"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls = 0
-			w := serve(newGateway(t, gateway.Options{CORS: c.cors, Routes: []gateway.Route{{Method: "ANY", Path: "/a", Function: f}}}), c.request)
+			w := serve(newGateway(t,
+				gateway.Options{CORS: c.cors, Routes: []gateway.Route{{Method: "ANY", Path: "/a", Function: f}}}), c.request)
 			if w.Code != c.status || calls != c.calls || w.Header().Get("Apigw-Requestid") == "" {
 				t.Errorf("status %d after %d calls, want %d after %d", w.Code, calls, c.status, c.calls)
 			}
@@ -197,7 +212,8 @@ func TestHead(t *testing.T) {
 func TestTraceIDs(t *testing.T) {
 	seen, form := map[string]bool{}, regexp.MustCompile(`^Root=1-6728[0-9a-f]{4}-[0-9a-f]{24}$`)
 	for i := range 3 {
-		event, err := gateway.Event(request("GET", "/"), gateway.Call{RequestID: strconv.Itoa(i), Time: time.Unix(0x67280000, 0)})
+		event, err := gateway.Event(request("GET", "/"), gateway.Call{RequestID: strconv.Itoa(i),
+			Time: time.Unix(0x67280000, 0)})
 		id := event.Headers["x-amzn-trace-id"]
 		if err != nil || !form.MatchString(id) || seen[id] {
 			t.Errorf("trace id %q after %v, error %v", id, seen, err)

@@ -61,7 +61,8 @@ func parseRoutes(all []Route) ([]route, error) {
 				}
 			}
 			switch {
-			case s.text == "" && (s.kind != literal || i < len(parts)-1), strings.ContainsAny(s.text, "{}+") && s.kind != literal,
+			case s.text == "" && (s.kind != literal || i < len(parts)-1), strings.ContainsAny(s.text, "{}+") &&
+				s.kind != literal,
 				strings.ContainsAny(s.text, "{}") && s.kind == literal:
 				return nil, fmt.Errorf("route %q: the segment %q is neither a text nor a {variable}", r.key(), part)
 			case s.kind == greedy && i < len(parts)-1:
@@ -86,8 +87,8 @@ func parseRoutes(all []Route) ([]route, error) {
 	return routes, nil
 }
 
-// rank orders the routes that match one request: full matches before greedy ones, then by the first segment that differs,
-// then a method before ANY.
+// rank orders the routes that match one request: full matches before greedy ones, then by the first segment that
+// differs, then a method before ANY.
 func (r route) rank() []kind {
 	rank := []kind{literal}
 	for _, s := range r.segments {
@@ -102,8 +103,8 @@ func (r route) rank() []kind {
 	return append(rank, literal)
 }
 
-// match finds the best route for a request, and its variables' values; the zero route when there is none. The path is the
-// decoded one, as with HTTP APIs: an encoded slash separates segments.
+// match finds the best route for a request, and its variables' values; the zero route when there is none. The path is
+// the decoded one, as with HTTP APIs: an encoded slash separates segments.
 func match(routes []route, method, path string) (route, map[string]string) {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for _, r := range routes {

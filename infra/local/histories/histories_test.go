@@ -120,8 +120,9 @@ func open(ctx context.Context, contention *localdynamodb.Contention) (store, err
 	})}
 	_, err := s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeN}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"),
+			AttributeType: types.ScalarAttributeTypeN}},
 	})
 	for n := range groups * items {
 		if err == nil {
@@ -156,30 +157,35 @@ func (s store) do(ctx context.Context, in input) (out output) {
 	switch in.kind {
 	case get:
 		var got *dynamodb.GetItemOutput
-		if got, err = s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: t, Key: key(in.group, in.a), ConsistentRead: aws.Bool(true)}); err == nil {
+		if got, err = s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: t, Key: key(in.group, in.a),
+			ConsistentRead: aws.Bool(true)}); err == nil {
 			out.values[in.a] = value(got.Item)
 		}
 	case add:
 		var got *dynamodb.UpdateItemOutput
 		if got, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: t, Key: key(in.group, in.a), UpdateExpression: aws.String("ADD v :n"), ReturnValues: types.ReturnValueUpdatedNew,
+			TableName: t, Key: key(in.group, in.a), UpdateExpression: aws.String("ADD v :n"),
+			ReturnValues:              types.ReturnValueUpdatedNew,
 			ExpressionAttributeValues: item{":n": number(in.amount)},
 		}); err == nil {
 			out.values[in.a] = value(got.Attributes)
 		}
 	case swap:
 		_, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: t, Key: key(in.group, in.a), UpdateExpression: aws.String("SET v = :new"), ConditionExpression: aws.String("v = :old"),
+			TableName: t, Key: key(in.group, in.a), UpdateExpression: aws.String("SET v = :new"),
+			ConditionExpression:       aws.String("v = :old"),
 			ExpressionAttributeValues: item{":new": number(in.amount), ":old": number(in.old)},
 		})
 	case transfer:
 		_, err = s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 			{Update: &types.Update{
-				TableName: t, Key: key(in.group, in.a), UpdateExpression: aws.String("SET v = v - :n"), ConditionExpression: aws.String("v >= :n"),
+				TableName: t, Key: key(in.group, in.a), UpdateExpression: aws.String("SET v = v - :n"),
+				ConditionExpression:       aws.String("v >= :n"),
 				ExpressionAttributeValues: item{":n": number(in.amount)},
 			}},
 			{Update: &types.Update{
-				TableName: t, Key: key(in.group, in.b), UpdateExpression: aws.String("SET v = v + :n"), ExpressionAttributeValues: item{":n": number(in.amount)},
+				TableName: t, Key: key(in.group, in.b), UpdateExpression: aws.String("SET v = v + :n"),
+				ExpressionAttributeValues: item{":n": number(in.amount)},
 			}},
 		}})
 	case readAll:
@@ -197,9 +203,10 @@ func (s store) do(ctx context.Context, in input) (out output) {
 	var failed *types.ConditionalCheckFailedException
 	var cancelled *types.TransactionCanceledException
 	var conflict *types.TransactionConflictException
-	if errors.As(err, &conflict) || errors.As(err, &cancelled) && slices.ContainsFunc(cancelled.CancellationReasons, func(r types.CancellationReason) bool {
-		return aws.ToString(r.Code) == "TransactionConflict"
-	}) {
+	if errors.As(err, &conflict) || errors.As(err, &cancelled) && slices.ContainsFunc(cancelled.CancellationReasons,
+		func(r types.CancellationReason) bool {
+			return aws.ToString(r.Code) == "TransactionConflict"
+		}) {
 		return output{met: true}
 	}
 	if errors.As(err, &failed) || errors.As(err, &cancelled) {
@@ -212,7 +219,8 @@ func (s store) do(ctx context.Context, in input) (out output) {
 }
 
 func draw(random *rand.Rand, group int) input {
-	in := input{group: group, kind: kind(random.IntN(5)), a: random.IntN(items), amount: 1 + random.IntN(9), old: 5 + random.IntN(10)}
+	in := input{group: group, kind: kind(random.IntN(5)), a: random.IntN(items), amount: 1 + random.IntN(9),
+		old: 5 + random.IntN(10)}
 	in.b = (in.a + 1 + random.IntN(items-1)) % items
 	return in
 }
@@ -257,7 +265,8 @@ func record(t *testing.T, seed uint64, contention *localdynamodb.Contention) []p
 	return history
 }
 
-// TestHistories records SOAK (20) histories and looks for an order that explains each; every other engine has contention.
+// TestHistories records SOAK (20) histories and looks for an order that explains each; every other engine has
+// contention.
 func TestHistories(t *testing.T) {
 	rounds := 20
 	if text := os.Getenv("SOAK"); text != "" {
@@ -294,7 +303,8 @@ func TestHistories(t *testing.T) {
 			t.Errorf("seed %d: no order of the %d operations explains what the clients saw", seed, len(history))
 		}
 	}
-	t.Logf("%d histories of %d clients; %d operations were cut off, %d met a transaction, %d were refused", rounds, clients, unknown, met, refused)
+	t.Logf("%d histories of %d clients; %d operations were cut off, %d met a transaction, %d were refused", rounds,
+		clients, unknown, met, refused)
 	if refused == 0 || unknown == 0 || met == 0 && rounds > 1 {
 		t.Error("nothing was refused or cut off, or met a transaction: the histories say little")
 	}

@@ -48,7 +48,8 @@ func main() {
 		&o.shift,
 		"shift",
 		"",
-		"move the dates of the schedule by so many years of 52 weeks; if the term has ended, it is moved to a coming year by itself",
+		"move the dates of the schedule by so many years of 52 weeks; if the term has ended, it is moved to a coming year "+
+			"by itself",
 	)
 	flag.StringVar(
 		&o.threshold,

@@ -102,7 +102,8 @@ func TestImport_OutlivesFailures(t *testing.T) {
 		o.asked["term"] != nil {
 		t.Errorf("asked for %v", o.asked)
 	}
-	if _, err := o.imports(t.Context(), t, options{kind: "registrations", term: "2025-fall", complete: true}); err != nil ||
+	if _, err := o.imports(t.Context(), t, options{kind: "registrations", term: "2025-fall",
+		complete: true}); err != nil ||
 		o.asked["term"] != "t-1" ||
 		o.asked["complete"] != true {
 		t.Errorf("%v, asked for %v", err, o.asked)

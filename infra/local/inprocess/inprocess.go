@@ -1,5 +1,6 @@
-// Package inprocess lets an HTTP client reach a handler of the same process without a socket: the SDK's clients speak their
-// wire protocols to the engines of the local cloud through it, in one process and in simulated time (testing/synctest).
+// Package inprocess lets an HTTP client reach a handler of the same process without a socket: the SDK's clients speak
+// their wire protocols to the engines of the local cloud through it, in one process and in simulated time
+// (testing/synctest).
 //
 // It knows nothing of the engines. Start with [Client].
 package inprocess

@@ -83,7 +83,8 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, asked *http.Request) {
 	r.next.ServeHTTP(w, asked)
 }
 
-// The engines that the environment names stay as they are: what runs on them has set its queues, and wants no sample data.
+// The engines that the environment names stay as they are: what runs on them has set its queues, and wants no sample
+// data.
 func TestWhatRunsIsLeftAlone(t *testing.T) {
 	running, err := cloud.Open(t.Context(), cloud.Options{
 		System: api.RealSystem(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Visibility: 20 * time.Second,
@@ -94,7 +95,8 @@ func TestWhatRunsIsLeftAlone(t *testing.T) {
 	t.Setenv("AWS_REGION", cloud.Region)
 	t.Setenv("AWS_ACCESS_KEY_ID", cloud.Credentials().AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", cloud.Credentials().SecretAccessKey)
-	engines := map[string]http.Handler{"DYNAMODB": running.DynamoDB, "SQS": running.SQS, "S3": running.S3, "SESV2": running.SES}
+	engines := map[string]http.Handler{"DYNAMODB": running.DynamoDB, "SQS": running.SQS, "S3": running.S3,
+		"SESV2": running.SES}
 	recorders := map[string]*recorder{}
 	for name, engine := range engines {
 		recorders[name] = &recorder{next: engine}
@@ -118,7 +120,8 @@ func TestWhatRunsIsLeftAlone(t *testing.T) {
 	for name := range engines {
 		surround(name)
 	}
-	reads := []string{"POST DynamoDB_20120810.DescribeTable", "POST AmazonSQS.GetQueueUrl", "POST AmazonSQS.GetQueueAttributes"}
+	reads := []string{"POST DynamoDB_20120810.DescribeTable", "POST AmazonSQS.GetQueueUrl",
+		"POST AmazonSQS.GetQueueAttributes"}
 	for name, r := range recorders {
 		for _, asked := range r.seen {
 			if !slices.Contains(reads, asked) {
@@ -149,7 +152,8 @@ func TestAScheduledFunctionIsDueNow(t *testing.T) {
 		if f.Schedule == nil {
 			continue
 		}
-		if sample, err := eventFor(f, filepath.Join("events", f.Name+".json")); err != nil || string(sample) == string(event) {
+		if sample, err := eventFor(f, filepath.Join("events", f.Name+".json")); err != nil ||
+			string(sample) == string(event) {
 			t.Errorf("%s: a file that is named: %s, %v", f.Name, sample, err)
 		}
 	}

@@ -1,7 +1,7 @@
-// Command invoke is `make invoke FN=…`: it runs one function's real binary, as built for Lambda, under a local Runtime API,
-// gives it an event, and prints the answer. No Docker. The function finds the engines that AWS_ENDPOINT_URL_* name, with what
-// `make run` made in them, or else engines of its own with the sample data, which end with it. A function that a schedule starts
-// is told that it is due now.
+// Command invoke is `make invoke FN=…`: it runs one function's real binary, as built for Lambda, under a local Runtime
+// API, gives it an event, and prints the answer. No Docker. The function finds the engines that AWS_ENDPOINT_URL_*
+// name, with what `make run` made in them, or else engines of its own with the sample data, which end with it. A
+// function that a schedule starts is told that it is due now.
 package main
 
 import (
@@ -34,7 +34,8 @@ import (
 
 func main() {
 	name := flag.String("function", "", "name of the function, for example courses-create")
-	event := flag.String("event", "", "file with the event; default: events/<function>.json, or what a schedule would send now")
+	event := flag.String("event", "", "file with the event; default: events/<function>.json, or what a schedule would "+
+		"send now")
 	binaries := flag.String("binaries", ".build/local", "folder with <function>/bootstrap")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -69,15 +70,16 @@ func run(ctx context.Context, getenv func(string) string, name, eventFile, binar
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	answer, err := process.Invoke(ctx, event)
-	fmt.Fprintf(os.Stderr, "init %s, invocation %s\n", process.InitDuration().Round(time.Microsecond), process.Duration().Round(time.Microsecond))
+	fmt.Fprintf(os.Stderr, "init %s, invocation %s\n", process.InitDuration().Round(time.Microsecond),
+		process.Duration().Round(time.Microsecond))
 	if err = errors.Join(err, process.Close()); err != nil {
 		return fmt.Errorf("invoke %s: %w", name, err)
 	}
 	return show(out, answer)
 }
 
-// eventFor reads the event. What a schedule sends has a time in it, and that of the sample is past: unless a file is named, a
-// scheduled function is sent now, to the fraction of a second, which no schedule names.
+// eventFor reads the event. What a schedule sends has a time in it, and that of the sample is past: unless a file is
+// named, a scheduled function is sent now, to the fraction of a second, which no schedule names.
 func eventFor(f functions.Function, file string) ([]byte, error) {
 	if f.Schedule != nil && file == "" {
 		return scheduler.Event(lambdahost.ScheduleInput, time.Now().UTC()), nil
@@ -96,7 +98,8 @@ func show(out io.Writer, answer []byte) error {
 		Body string `json:"body"`
 	}
 	pretty.Reset()
-	if json.Unmarshal(answer, &response) == nil && response.Body != "" && json.Indent(&pretty, []byte(response.Body), "", "  ") == nil {
+	if json.Unmarshal(answer, &response) == nil && response.Body != "" && json.Indent(&pretty, []byte(response.Body), "",
+		"  ") == nil {
 		fmt.Fprintf(out, "body:\n%s\n", strings.TrimSpace(pretty.String()))
 	}
 	return nil
@@ -125,8 +128,8 @@ func (s *surroundings) close() {
 	}
 }
 
-// surround makes engines of its own in place of those that the environment does not name, and the sample data when the table
-// is its own. Those that the environment names stay as they are: a system may run on them.
+// surround makes engines of its own in place of those that the environment does not name, and the sample data when the
+// table is its own. Those that the environment names stay as they are: a system may run on them.
 func surround(ctx context.Context, getenv func(string) string) (*surroundings, error) {
 	s := &surroundings{}
 	var addresses [4]string

@@ -168,7 +168,8 @@ func (f *file) end() int64 {
 	return f.size
 }
 
-// sync waits until the file is on disk up to the place, and fails once something could not be written. One goes for all who wait.
+// sync waits until the file is on disk up to the place, and fails once something could not be written. One goes for all
+// who wait.
 func (f *file) sync(place int64) error {
 	if f.noSync || place <= f.durable.Load() {
 		return f.broken()
@@ -183,7 +184,8 @@ func (f *file) sync(place int64) error {
 		return f.fail(err)
 	}
 	f.durable.Store(size)
-	return f.broken() // an entry that could not be written has no place of its own: who waits for it waits for the one before
+	// an entry that could not be written has no place of its own: who waits for it waits for the one before
+	return f.broken()
 }
 
 func (f *file) close() error { return f.disk.Close() }

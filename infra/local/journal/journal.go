@@ -1,12 +1,13 @@
-// Package journal keeps the engines of the local cloud across restarts, kill -9 included: what changed is on disk before the
-// request that changed it is answered.
+// Package journal keeps the engines of the local cloud across restarts, kill -9 included: what changed is on disk
+// before the request that changed it is answered.
 //
 // It knows requests and files, and nothing of what an engine does. There are two ways. A [Journal] keeps the requests
-// themselves and makes them again at the times that they had; it asks of an engine that equal requests at equal times make
-// equal states, and carries changes out one after the other, so that the journal has their order. A [Chronicle] keeps what an
-// engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by side. With both every
-// answer, to a read too, waits until all that it may tell of is on disk, so that nobody sees what might yet be lost: what a relay
-// read of a stream cannot be called back. Reads go past a journal but for that, and wait only while others write.
+// themselves and makes them again at the times that they had; it asks of an engine that equal requests at equal times
+// make equal states, and carries changes out one after the other, so that the journal has their order. A [Chronicle]
+// keeps what an engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by
+// side. With both every answer, to a read too, waits until all that it may tell of is on disk, so that nobody sees what
+// might yet be lost: what a relay read of a stream cannot be called back. Reads go past a journal but for that, and
+// wait only while others write.
 //
 // Neither grows with what happened, but with what there is: whenever there are more changes than a snapshot of the
 // state would have bytes, and at least some, a snapshot takes their place while the engine is used on. A restart reads
@@ -50,8 +51,8 @@ type Keeper interface {
 	Restore(r io.Reader) error // makes the state of a new engine that of a snapshot
 }
 
-// Clock is the clock of an engine that is journaled: the system's, but it stands still while a change is carried out, and while
-// a journal is read it has the time of its entries.
+// Clock is the clock of an engine that is journaled: the system's, but it stands still while a change is carried out,
+// and while a journal is read it has the time of its entries.
 type Clock struct {
 	System  func() time.Time // nil: the operating system's
 	then    atomic.Pointer[time.Time]
@@ -69,7 +70,8 @@ func (c *Clock) Now() time.Time {
 	return time.Now()
 }
 
-// Reading tells whether the journal is being read: what an engine then does has been done before, and nobody is to be told.
+// Reading tells whether the journal is being read: what an engine then does has been done before, and nobody is to be
+// told.
 func (c *Clock) Reading() bool { return c.reading.Load() }
 
 // entry is one request, or an expiry.
@@ -91,8 +93,8 @@ type Journal struct {
 	book     book
 }
 
-// Open reads the journal into the engine and continues it. An entry that was cut off at the end, when the machine or the
-// process stopped, was never acknowledged: it is left out.
+// Open reads the journal into the engine and continues it. An entry that was cut off at the end, when the machine or
+// the process stopped, was never acknowledged: it is left out.
 func Open(ctx context.Context, engine http.Handler, o Options) (*Journal, error) {
 	j := &Journal{options: o, engine: engine}
 	o.Clock.reading.Store(true)
@@ -175,10 +177,11 @@ func (j *Journal) serve(out *answer, r *http.Request) error {
 	}
 	served := r.Clone(context.WithoutCancel(r.Context())) // a change is done or not, whoever waits for it
 	served.Body, served.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return j.change(entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}, func() bool {
-		j.engine.ServeHTTP(out, served)
-		return out.status < http.StatusMultipleChoices // otherwise it was refused, and nothing changed
-	})
+	return j.change(entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body},
+		func() bool {
+			j.engine.ServeHTTP(out, served)
+			return out.status < http.StatusMultipleChoices // otherwise it was refused, and nothing changed
+		})
 }
 
 // expirer is an engine that deletes what has expired when it is asked to.
@@ -200,8 +203,8 @@ func (j *Journal) Expire(limit int) int {
 	return deleted
 }
 
-// change carries a change out, writes it down if it did anything, and returns when it is on disk, with all before it: a refusal
-// tells of those. When writing fails the engine is ahead of its journal, and nothing is answered any more.
+// change carries a change out, writes it down if it did anything, and returns when it is on disk, with all before it: a
+// refusal tells of those. When writing fails the engine is ahead of its journal, and nothing is answered any more.
 func (j *Journal) change(e entry, do func() (changed bool)) error {
 	end, err := j.inOrder(e, do)
 	if err != nil {
@@ -236,7 +239,8 @@ func (j *Journal) inOrder(e entry, do func() (changed bool)) (place, error) {
 
 // broken says what an engine says that cannot keep what it did.
 func broken(w http.ResponseWriter) {
-	http.Error(w, `{"__type":"InternalServerError","message":"the journal cannot be written"}`, http.StatusInternalServerError)
+	http.Error(w, `{"__type":"InternalServerError","message":"the journal cannot be written"}`,
+		http.StatusInternalServerError)
 }
 
 // answer holds an answer back until its change is on disk.

@@ -42,8 +42,9 @@ func makeTable(t *testing.T, c *dynamodb.Client) {
 	t.Helper()
 	_, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: aws.String("table"), BillingMode: types.BillingModePayPerRequest,
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"),
+			AttributeType: types.ScalarAttributeTypeS}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,8 @@ func count(ctx context.Context, c *dynamodb.Client, id string) error {
 
 func value(t *testing.T, c *dynamodb.Client, id string) int {
 	t.Helper()
-	out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("table"), Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: id}}})
+	out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("table"),
+		Key: map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: id}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +189,8 @@ func TestNothingIsAcknowledgedThatCannotBeWritten(t *testing.T) {
 }
 
 func TestS3Changes(t *testing.T) {
-	for method, want := range map[string]bool{http.MethodGet: false, http.MethodHead: false, http.MethodPut: true, http.MethodDelete: true, http.MethodPost: true} {
+	for method, want := range map[string]bool{http.MethodGet: false, http.MethodHead: false, http.MethodPut: true,
+		http.MethodDelete: true, http.MethodPost: true} {
 		if got := journal.S3Changes(&http.Request{Method: method}); got != want {
 			t.Errorf("%s: %t", method, got)
 		}
@@ -200,14 +203,16 @@ func TestTheStreamIsThereAgain(t *testing.T) {
 	c, j := open(t, path)
 	makeTable(t, c)
 	table := aws.String("table")
-	_, err := c.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: table, StreamSpecification: &types.StreamSpecification{
-		StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
-	}})
+	_, err := c.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: table,
+		StreamSpecification: &types.StreamSpecification{
+			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{
-		TableName: table, TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("n"), Enabled: aws.Bool(true)},
+		TableName: table, TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("n"),
+			Enabled: aws.Bool(true)},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +275,8 @@ func records(t *testing.T, j *journal.Journal) []string {
 		}
 		for _, r := range page {
 			id := r.Change.Keys["id"]
-			all = append(all, fmt.Sprintf("%s %s %s %s %s", arns[0], shard.ID, r.Change.SequenceNumber, r.EventName, id.String()))
+			all = append(all, fmt.Sprintf("%s %s %s %s %s", arns[0], shard.ID, r.Change.SequenceNumber, r.EventName,
+				id.String()))
 		}
 	}
 	return all

@@ -26,7 +26,8 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func openCounter(t testing.TB, noSync bool) *Journal {
 	t.Helper()
-	j, err := Open(t.Context(), &counter{}, Options{Path: filepath.Join(t.TempDir(), "file"), Changes: S3Changes, Clock: &Clock{}, NoSync: noSync})
+	j, err := Open(t.Context(), &counter{}, Options{Path: filepath.Join(t.TempDir(), "file"), Changes: S3Changes,
+		Clock: &Clock{}, NoSync: noSync})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,8 @@ func TestNobodySeesWhatIsNotOnDisk(t *testing.T) {
 	}
 }
 
-// BenchmarkRead is what a read costs while nobody writes, and what each of eighteen at once costs while eight write all the time.
+// BenchmarkRead is what a read costs while nobody writes, and what each of eighteen at once costs while eight write all
+// the time.
 func BenchmarkRead(b *testing.B) {
 	for _, writers := range []int{0, 8} {
 		for _, noSync := range []bool{false, true} {

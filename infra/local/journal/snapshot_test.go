@@ -163,7 +163,8 @@ func restart(t *testing.T, items, changes int, least int64) (requests, read floa
 const settled = 50
 
 // A restart takes as long as there is much, not as much has happened: it makes once more what has happened since the
-// snapshot, which is at most a snapshot's worth, and reads twelve times as much at most where there is ten times as much.
+// snapshot, which is at most a snapshot's worth, and reads twelve times as much at most where there is ten times as
+// much.
 func TestGrowth_Restart(t *testing.T) {
 	const least, entry = 64 << 10, 500 // bytes of changes before a snapshot, and of one change at least
 	const most = least/entry + settled

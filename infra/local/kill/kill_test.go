@@ -110,7 +110,8 @@ func open(t *testing.T) *campus {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.log.Close() })
-	c.mails = ses.New(ses.Options{Identities: []string{"example.edu"}, ConfigurationSets: []string{cloud.ConfigurationSet}, Keep: 1 << 20})
+	c.mails = ses.New(ses.Options{Identities: []string{"example.edu"}, ConfigurationSets: []string{cloud.ConfigurationSet},
+		Keep: 1 << 20})
 	service := httptest.NewServer(c.mails)
 	t.Cleanup(service.Close)
 	c.mailService = service.URL
@@ -146,7 +147,8 @@ func (c *campus) start() {
 	defer c.mu.Unlock()
 	cmd := exec.Command(c.binary)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "PORT="+strconv.Itoa(c.port), "SEED=none", "LAMBDA=processes", "DATA_DIR="+c.data, "DATA_SYNC=off",
+	cmd.Env = append(os.Environ(), "PORT="+strconv.Itoa(c.port), "SEED=none", "LAMBDA=processes", "DATA_DIR="+c.data,
+		"DATA_SYNC=off",
 		"FAULTS="+whatFails, "FAULTS_SEED="+strconv.Itoa(rand.IntN(1_000_000)), "AWS_ENDPOINT_URL_SESV2="+c.mailService,
 		"VISIBILITY=20s") // what a killed function had comes back while the test runs, and what a slow one has comes twice
 	cmd.Stdout, cmd.Stderr = c.log, c.log
@@ -170,7 +172,8 @@ func (c *campus) start() {
 	c.Fatalf("it does not start:\n%s", text[max(0, len(text)-4000):])
 }
 
-// kill ends the whole at once, and all functions with it, as a power cut does: they end with who started them (package lambda).
+// kill ends the whole at once, and all functions with it, as a power cut does: they end with who started them (package
+// lambda).
 func (c *campus) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,7 +189,8 @@ func (c *campus) stop() {
 	_ = syscall.Kill(-c.running.Process.Pid, syscall.SIGKILL)
 }
 
-// killAtRandom kills and starts again until told to end: about once in so many registrations that it happens a few times.
+// killAtRandom kills and starts again until told to end: about once in so many registrations that it happens a few
+// times.
 func (c *campus) killAtRandom(ended <-chan struct{}, wanted int) (kills int) {
 	longest := 4*time.Second + time.Duration(wanted/500)*time.Second
 	for {
@@ -209,7 +213,8 @@ func (c *campus) send(method, path, key string, in any) (int, []byte) {
 	}
 	client := http.Client{Timeout: 40 * time.Second}
 	const patience = 5 * time.Minute
-	for began := time.Now(); time.Since(began) < patience; time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) {
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(100*time.Millisecond +
+		rand.N(400*time.Millisecond)) {
 		r, err := http.NewRequestWithContext(c.Context(), method, c.at(0)+path, bytes.NewReader(text))
 		if err != nil {
 			c.Fatal(err)
@@ -222,7 +227,8 @@ func (c *campus) send(method, path, key string, in any) (int, []byte) {
 		}
 		body, err := io.ReadAll(answer.Body)
 		answer.Body.Close()
-		if err != nil || answer.StatusCode >= http.StatusInternalServerError || answer.StatusCode == http.StatusTooManyRequests {
+		if err != nil || answer.StatusCode >= http.StatusInternalServerError ||
+			answer.StatusCode == http.StatusTooManyRequests {
 			continue
 		}
 		return answer.StatusCode, body
@@ -243,9 +249,11 @@ func (c *campus) found(students, sections int) (section, student []string) {
 		}
 		return made.ID
 	}
-	term := create("/v1/terms", map[string]any{"code": "KILL", "title": "T", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "UTC", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"}})
+	term := create("/v1/terms", map[string]any{"code": "KILL", "title": "T", "start": "2027-01-11", "end": "2027-05-08",
+		"timeZone": "UTC", "registration": map[string]any{"open": "2000-01-01T00:00:00Z"}})
 	for n := range sections {
-		course := create("/v1/courses", map[string]any{"subject": "KILL", "number": fmt.Sprint(n), "title": "X", "credits": map[string]any{"min": 1, "max": 1}})
+		course := create("/v1/courses", map[string]any{"subject": "KILL", "number": fmt.Sprint(n), "title": "X",
+			"credits": map[string]any{"min": 1, "max": 1}})
 		section = append(section, create("/v1/sections", map[string]any{
 			"term": term, "course": course, "crn": fmt.Sprint(n), "capacity": students, "status": "open",
 		}))
@@ -272,8 +280,8 @@ func (c *campus) sideBySide(n int, do func(n int)) {
 	all.Wait()
 }
 
-// register lets every student take every section, and one of them a second time. It says how many were confirmed, and how
-// many refused.
+// register lets every student take every section, and one of them a second time. It says how many were confirmed, and
+// how many refused.
 func (c *campus) register(student, section []string) (confirmed, refused int) {
 	var yes, no atomic.Int64
 	c.sideBySide(len(student)*len(section), func(n int) {
@@ -298,14 +306,16 @@ func (c *campus) register(student, section []string) (confirmed, refused int) {
 
 func (c *campus) table() *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String(c.at(1)), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+		Region: cloud.Region, BaseEndpoint: aws.String(c.at(1)), Credentials: credentials.StaticCredentialsProvider{
+			Value: cloud.Credentials()},
 		RetryMaxAttempts: 10,
 	})
 }
 
 func (c *campus) queues() *sqs.Client {
 	return sqs.New(sqs.Options{
-		Region: cloud.Region, BaseEndpoint: aws.String(c.at(2)), Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
+		Region: cloud.Region, BaseEndpoint: aws.String(c.at(2)), Credentials: credentials.StaticCredentialsProvider{
+			Value: cloud.Credentials()},
 		RetryMaxAttempts: 10,
 	})
 }
@@ -314,11 +324,13 @@ func (c *campus) queues() *sqs.Client {
 func (c *campus) depth(client *sqs.Client, queue string) (held []string) {
 	c.Helper()
 	url := c.at(2) + "/" + cloud.Account + "/" + queue
-	out, err := client.GetQueueAttributes(c.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{"All"}})
+	out, err := client.GetQueueAttributes(c.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &url,
+		AttributeNames: []sqstypes.QueueAttributeName{"All"}})
 	if err != nil {
 		c.Fatal(err)
 	}
-	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"} {
+	for _, name := range []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+		"ApproximateNumberOfMessagesDelayed"} {
 		if n := out.Attributes[name]; n != "0" {
 			held = append(held, queue+" "+name+" "+n)
 		}
@@ -337,7 +349,8 @@ func (c *campus) dead() (held []string) {
 	return held
 }
 
-// redrive is what an operator does with messages whose consumer was killed at each of their attempts: nobody knows a reason.
+// redrive is what an operator does with messages whose consumer was killed at each of their attempts: nobody knows a
+// reason.
 func (c *campus) redrive() {
 	c.Helper()
 	c.Logf("dead letters: %v", c.dead())
@@ -347,7 +360,8 @@ func (c *campus) redrive() {
 			continue
 		}
 		arn := "arn:aws:sqs:" + cloud.Region + ":" + cloud.Account + ":" + f.Queue.Name
-		_, err := client.StartMessageMoveTask(c.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "-dead"), DestinationArn: &arn})
+		_, err := client.StartMessageMoveTask(c.Context(),
+			&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "-dead"), DestinationArn: &arn})
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -383,14 +397,16 @@ func (c *campus) settle() {
 func (c *campus) audit(section []string, confirmed, refused int) {
 	c.Helper()
 	client := c.table()
-	store := dynamo.New(client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)}, time.Now)
+	store := dynamo.New(client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)},
+		time.Now)
 	rows := 0
 	for _, s := range section {
 		rows += registrartest.CheckSeats(c.T, store, registrar.SectionID(s))
 	}
 	events, mails, states := map[string]bool{}, map[string]int{}, map[string]int{}
 	audited := 0
-	for pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
+	for pages := dynamodb.NewScanPaginator(client,
+		&dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
 		page, err := pages.NextPage(context.Background())
 		if err != nil {
 			c.Fatal(err)
@@ -422,7 +438,8 @@ func (c *campus) audit(section []string, confirmed, refused int) {
 			twice++
 		}
 	}
-	c.Logf("%d rows, %d events, %d mails on record (%v), %d mails at the mail service, %d refusals in the audit", rows, len(events), len(mails), states, len(sent), audited)
+	c.Logf("%d rows, %d events, %d mails on record (%v), %d mails at the mail service, %d refusals in the audit", rows,
+		len(events), len(mails), states, len(sent), audited)
 	if audited < refused { // an answer that was lost was asked for again, and is another attempt
 		c.Errorf("%d refusals were told, %d are in the audit", refused, audited)
 	}
@@ -442,7 +459,8 @@ func (c *campus) audit(section []string, confirmed, refused int) {
 	}
 	// What was sent is on record as sent or, when its function was killed before it could write so, as of unknown outcome.
 	if lost := len(events) - len(sent); lost > states[string(registrar.MailUnknown)] {
-		c.Errorf("%d events have no mail at the mail service, but only %d mails are of unknown outcome", lost, states[string(registrar.MailUnknown)])
+		c.Errorf("%d events have no mail at the mail service, but only %d mails are of unknown outcome", lost,
+			states[string(registrar.MailUnknown)])
 	}
 }
 

@@ -39,9 +39,9 @@ func fitting[R any](records []R, most int, size func(R) int) int {
 }
 
 // batchItemFailures reads which items of a batch an answer fails. An error means: the whole batch (developer guide,
-// "Implementing partial batch responses": an answer that is no JSON of this form, an identifier that is empty, null or of no
-// item, or an entry whose key is misspelt). Names are compared exactly, as AWS does and encoding/json's structs do not: a
-// misspelt batchItemFailures is no failure at all, and must show here before it loses items there.
+// "Implementing partial batch responses": an answer that is no JSON of this form, an identifier that is empty, null or
+// of no item, or an entry whose key is misspelt). Names are compared exactly, as AWS does and encoding/json's structs
+// do not: a misspelt batchItemFailures is no failure at all, and must show here before it loses items there.
 func batchItemFailures(answer []byte, known map[string]bool) (map[string]bool, error) {
 	failed := map[string]bool{}
 	if len(bytes.TrimSpace(answer)) == 0 {
@@ -82,8 +82,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// backoff is how long to wait before the next attempt after so many that failed. Lambda documents that it waits, not how
-// long; these are this package's own.
+// backoff is how long to wait before the next attempt after so many that failed. Lambda documents that it waits, not
+// how long; these are this package's own.
 func backoff(failed int) time.Duration {
 	const first, longest, doublings = time.Second, time.Minute, 6
 	return min(first<<min(max(failed-1, 0), doublings), longest)

@@ -23,8 +23,8 @@ import (
 	localsqs "example.com/registrar/infra/local/sqs"
 )
 
-// desk is a mapping over the embedded SQS: a queue that hides messages for 30 seconds, whose dead letters are those that were
-// received three times.
+// desk is a mapping over the embedded SQS: a queue that hides messages for 30 seconds, whose dead letters are those
+// that were received three times.
 type desk struct {
 	*testing.T
 	client     *sqs.Client
@@ -38,14 +38,16 @@ type desk struct {
 func openDesk(t *testing.T, suffix string) *desk {
 	t.Helper()
 	d := &desk{T: t, begin: time.Now(), client: sqs.New(sqs.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(localsqs.New(localsqs.Options{})),
+		Region: "us-east-1", BaseEndpoint: aws.String("http://sqs.local"), HTTPClient: inprocess.Client(
+			localsqs.New(localsqs.Options{})),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})}
 	create := func(name string, attributes map[string]string) string {
 		if suffix != "" {
 			attributes["FifoQueue"] = "true"
 		}
-		made, err := d.client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(name + suffix), Attributes: attributes})
+		made, err := d.client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(name + suffix),
+			Attributes: attributes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +56,8 @@ func openDesk(t *testing.T, suffix string) *desk {
 	const arn = "arn:aws:sqs:us-east-1:000000000000:"
 	d.arn, d.dead = arn+"desk"+suffix, create("dead", map[string]string{})
 	d.url = create("desk", map[string]string{
-		"VisibilityTimeout": "30", "RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":3}`, arn+"dead"+suffix),
+		"VisibilityTimeout": "30", "RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":3}`,
+			arn+"dead"+suffix),
 	})
 	return d
 }
@@ -76,7 +79,8 @@ func (d *desk) run(until time.Duration, p *lambda.QueuePoller, do func(bodies []
 	ctx, cancel := context.WithCancel(d.Context())
 	defer cancel()
 	time.AfterFunc(until, cancel)
-	p.Client, p.QueueURL, p.QueueARN, p.Visibility, p.ReportBatchItemFailures = d.client, d.url, d.arn, 30*time.Second, true
+	p.Client, p.QueueURL, p.QueueARN, p.Visibility, p.ReportBatchItemFailures = d.client, d.url, d.arn, 30*time.Second,
+		true
 	p.Function = function(func(_ context.Context, payload []byte) ([]byte, error) {
 		var event events.SQSEvent
 		if err := json.Unmarshal(payload, &event); err != nil {
@@ -125,8 +129,8 @@ func (d *desk) left(url string) []string {
 	}
 }
 
-// A function that fails leaves its messages to their visibility timeout, time and again, and then to the dead letters; those
-// that it does not fail are gone.
+// A function that fails leaves its messages to their visibility timeout, time and again, and then to the dead letters;
+// those that it does not fail are gone.
 func TestAFailureIsLeftToTheVisibilityTimeout(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(bodies []string) ([]string, error)
@@ -137,8 +141,9 @@ func TestAFailureIsLeftToTheVisibilityTimeout(t *testing.T) {
 			[]string{"0 a", "0 b", "30 a", "30 b", "60 a", "60 b"}, []string{"a", "b"}},
 		"the process died": {func([]string) ([]string, error) { return nil, &lambda.FunctionError{Type: lambda.TypeExit} },
 			[]string{"0 a", "0 b", "30 a", "30 b", "60 a", "60 b"}, []string{"a", "b"}},
-		"one of the batch": {func([]string) ([]string, error) { return []string{"b"}, nil }, []string{"0 a", "0 b", "30 b", "60 b"}, []string{"b"}},
-		"nothing":          {func([]string) ([]string, error) { return nil, nil }, []string{"0 a", "0 b"}, nil},
+		"one of the batch": {func([]string) ([]string, error) { return []string{"b"}, nil }, []string{"0 a", "0 b", "30 b",
+			"60 b"}, []string{"b"}},
+		"nothing": {func([]string) ([]string, error) { return nil, nil }, []string{"0 a", "0 b"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,7 +162,8 @@ func TestAFailureIsLeftToTheVisibilityTimeout(t *testing.T) {
 	}
 }
 
-// Of a FIFO queue the messages of a group come in their order, one batch of it at a time, whatever fails; other groups go on.
+// Of a FIFO queue the messages of a group come in their order, one batch of it at a time, whatever fails; other groups
+// go on.
 func TestFIFOGroupsKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const groups, each = 5, 30

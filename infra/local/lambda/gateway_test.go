@@ -14,7 +14,8 @@ import (
 // What a client of API Gateway sees of a function that breaks, and that the next call is well.
 func TestBrokenFunctionsBehindTheGateway(t *testing.T) {
 	printed := make(lines, 10)
-	p := pool(t, lambda.PoolOptions{Concurrency: 1, Process: lambda.ProcessOptions{Name: "desk", Timeout: time.Second, Memory: 512, Stdout: printed}})
+	p := pool(t, lambda.PoolOptions{Concurrency: 1, Process: lambda.ProcessOptions{Name: "desk", Timeout: time.Second,
+		Memory: 512, Stdout: printed}})
 	g, err := gateway.New(gateway.Options{Routes: []gateway.Route{{Method: "GET", Path: "/{do}", Function: p}}})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +38,8 @@ func TestBrokenFunctionsBehindTheGateway(t *testing.T) {
 		do    string
 		fresh bool // the next call has a process of its own
 	}{
-		{"fail", false}, {"panic", true}, {"exit", true}, {"hang", true}, {"large", true}, {"break-off", false}, {"nonsense", false}, {"no-status", false},
+		{"fail", false}, {"panic", true}, {"exit", true}, {"hang", true}, {"large", true}, {"break-off", false}, {"nonsense",
+			false}, {"no-status", false},
 	} {
 		before := pid()
 		w := ask(c.do)
@@ -52,7 +54,8 @@ func TestBrokenFunctionsBehindTheGateway(t *testing.T) {
 	hanging := make(chan *httptest.ResponseRecorder)
 	go func() { hanging <- ask("hang") }()
 	<-printed
-	if w := ask("look"); w.Code != http.StatusServiceUnavailable || w.Body.String() != `{"message":"Service Unavailable"}` {
+	if w := ask("look"); w.Code != http.StatusServiceUnavailable ||
+		w.Body.String() != `{"message":"Service Unavailable"}` {
 		t.Errorf("above the concurrency: %d %s", w.Code, w.Body)
 	}
 	<-hanging

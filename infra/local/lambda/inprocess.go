@@ -30,9 +30,9 @@ type handler struct {
 	options Options
 }
 
-// Handler makes a [Function] of a handler, which runs in this program, any number of calls at once. Its context carries a
-// [lambdacontext.LambdaContext] and the deadline, but not the caller's cancellation. A handler that overruns is left to
-// itself, not waited for: it ought to heed its context.
+// Handler makes a [Function] of a handler, which runs in this program, any number of calls at once. Its context carries
+// a [lambdacontext.LambdaContext] and the deadline, but not the caller's cancellation. A handler that overruns is left
+// to itself, not waited for: it ought to heed its context.
 func Handler(h awslambda.Handler, options Options) Function {
 	if options.Timeout == 0 {
 		options.Timeout = defaultTimeout

@@ -1,13 +1,14 @@
-// Package lambda runs functions as AWS Lambda runs them, on this machine: a built binary as a process of its own that speaks
-// the Lambda Runtime API ([StartProcess]), or a handler of this very program ([Handler]); and it feeds them from an SQS queue
-// or a DynamoDB stream as Lambda's event source mappings do ([QueuePoller], [StreamPoller]). It knows Lambda's protocols and
-// nothing of what the functions do.
+// Package lambda runs functions as AWS Lambda runs them, on this machine: a built binary as a process of its own that
+// speaks the Lambda Runtime API ([StartProcess]), or a handler of this very program ([Handler]); and it feeds them from
+// an SQS queue or a DynamoDB stream as Lambda's event source mappings do ([QueuePoller], [StreamPoller]). It knows
+// Lambda's protocols and nothing of what the functions do.
 //
-// Faithful: the Runtime API (version 2018-06-01), the environment variables, the deadline, what a timeout, a panic, an exit,
-// too much memory or an answer that is too large look like to the caller; with [Pool] an environment for each call at once,
-// cold starts, freezing between calls, and throttling; partial batch responses. Not faithful: memory is looked at ten times a
-// second and only where there is a /proc, it buys no processor time, environments are not scaled by a rate, and there is no
-// IAM; a handler in this program takes any number of calls at once and any memory. Start with [Function].
+// Faithful: the Runtime API (version 2018-06-01), the environment variables, the deadline, what a timeout, a panic, an
+// exit, too much memory or an answer that is too large look like to the caller; with [Pool] an environment for each
+// call at once, cold starts, freezing between calls, and throttling; partial batch responses. Not faithful: memory is
+// looked at ten times a second and only where there is a /proc, it buys no processor time, environments are not scaled
+// by a rate, and there is no IAM; a handler in this program takes any number of calls at once and any memory. Start
+// with [Function].
 package lambda
 
 import (
@@ -30,12 +31,14 @@ type Function interface {
 	Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
-// Types of a [FunctionError] that Lambda itself makes. All others are the function's own: the name of an error's Go type.
+// Types of a [FunctionError] that Lambda itself makes. All others are the function's own: the name of an error's Go
+// type.
 const (
-	TypeTimedOut         = "Sandbox.Timedout"              // the function overran its deadline
-	TypeExit             = "Runtime.ExitError"             // its process ended before it answered
-	TypeInit             = "Runtime.InitError"             // its process did not come to ask for an event (AWS: ExitError)
-	TypePanic            = "Runtime.Panic"                 // a handler in this program panicked (a process: the panic value's type)
+	TypeTimedOut = "Sandbox.Timedout"  // the function overran its deadline
+	TypeExit     = "Runtime.ExitError" // its process ended before it answered
+	TypeInit     = "Runtime.InitError" // its process did not come to ask for an event (AWS: ExitError)
+	// a handler in this program panicked (a process: the panic value's type)
+	TypePanic            = "Runtime.Panic"
 	TypeResponseTooLarge = "Function.ResponseSizeTooLarge" // the answer is over [MaxPayload]
 )
 
@@ -98,7 +101,9 @@ type call struct {
 }
 
 // newCall refuses what Lambda's Invoke would refuse. The call's time begins at now.
-func newCall(ctx context.Context, now time.Time, region, name string, payload []byte, limit time.Duration) (*call, error) {
+func newCall(
+	ctx context.Context, now time.Time, region, name string, payload []byte, limit time.Duration,
+) (*call, error) {
 	if len(payload) > MaxPayload {
 		return nil, fmt.Errorf("invoke %s: the event has %d bytes and may have %d", name, len(payload), MaxPayload)
 	}
@@ -142,6 +147,8 @@ type clientKey struct{}
 
 // WithClient gives a call what its caller says of itself: the client context (Lambda API reference, Invoke:
 // X-Amz-Client-Context) and a Cognito identity. The function finds both in its lambdacontext.
-func WithClient(ctx context.Context, c lambdacontext.ClientContext, identity lambdacontext.CognitoIdentity) context.Context {
+func WithClient(
+	ctx context.Context, c lambdacontext.ClientContext, identity lambdacontext.CognitoIdentity,
+) context.Context {
 	return context.WithValue(ctx, clientKey{}, &client{c, identity})
 }

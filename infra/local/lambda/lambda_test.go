@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	case "report at init":
 		address := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/init/error"
-		if w, err := http.Post(address, "application/json", strings.NewReader(`{"errorType":"Config.Missing","errorMessage":"no table"}`)); err == nil {
+		if w, err := http.Post(address, "application/json",
+			strings.NewReader(`{"errorType":"Config.Missing","errorMessage":"no table"}`)); err == nil {
 			_ = w.Body.Close() // nothing is in it
 		}
 		os.Exit(1)
@@ -60,7 +61,8 @@ func adopt() {
 	if err != nil {
 		panic(err)
 	}
-	p := lambda.NewPool(lambda.PoolOptions{Process: lambda.ProcessOptions{Binary: binary, Env: []string{"FUNCTION=behave"}}})
+	p := lambda.NewPool(lambda.PoolOptions{Process: lambda.ProcessOptions{Binary: binary,
+		Env: []string{"FUNCTION=behave"}}})
 	answer, err := p.Invoke(context.Background(), []byte("{}"))
 	if err != nil {
 		panic(err)
@@ -260,9 +262,11 @@ const id = `[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`
 
 func TestProcessTellsTheFunctionWhatLambdaTells(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_PARENT", "1")
-	p := start(t, lambda.ProcessOptions{Name: "desk", Memory: 512, Env: []string{"FUNCTION=behave", "TABLE=t", "TZ=UTC", "_HANDLER=mine", "AWS_REGION=eu-north-1"}})
+	p := start(t, lambda.ProcessOptions{Name: "desk", Memory: 512, Env: []string{"FUNCTION=behave", "TABLE=t", "TZ=UTC",
+		"_HANDLER=mine", "AWS_REGION=eu-north-1"}})
 	s := look(t, p)
-	if !regexp.MustCompile("^"+id+"$").MatchString(s.ID) || s.ARN != "arn:aws:lambda:eu-north-1:000000000000:function:desk" || !s.Remaining {
+	if !regexp.MustCompile("^"+id+"$").MatchString(s.ID) ||
+		s.ARN != "arn:aws:lambda:eu-north-1:000000000000:function:desk" || !s.Remaining {
 		t.Errorf("the call is told as %+v", s)
 	}
 	if !regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`).MatchString(s.Trace) {
@@ -274,8 +278,10 @@ func TestProcessTellsTheFunctionWhatLambdaTells(t *testing.T) {
 		env[name] = value
 	}
 	for name, want := range map[string]string{
-		"AWS_LAMBDA_FUNCTION_NAME": "desk", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-		"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-north-1", "_HANDLER": "bootstrap", "TABLE": "t", "TZ": "UTC",
+		"AWS_LAMBDA_FUNCTION_NAME": "desk", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+		"AWS_REGION":                      "eu-north-1", "AWS_DEFAULT_REGION": "eu-north-1", "_HANDLER": "bootstrap",
+		"TABLE": "t", "TZ": "UTC",
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/desk", "PATH": os.Getenv("PATH"),
 	} {
 		if env[name] != want {
@@ -312,8 +318,10 @@ func TestProcessErrors(t *testing.T) {
 		{"panic", "string", "out of chalk"},
 		{"exit", lambda.TypeExit, "RequestId: " + id + " Error: Runtime exited with error: exit status 3"},
 		{"exit well", lambda.TypeExit, "RequestId: " + id + " Error: Runtime exited without providing a reason"},
-		{"large", lambda.TypeResponseTooLarge, `Response payload size exceeded maximum allowed payload size \(6291456 bytes\)\.`},
-		{"fail at length", lambda.TypeResponseTooLarge, `Response payload size exceeded maximum allowed payload size \(6291456 bytes\)\.`},
+		{"large", lambda.TypeResponseTooLarge,
+			`Response payload size exceeded maximum allowed payload size \(6291456 bytes\)\.`},
+		{"fail at length", lambda.TypeResponseTooLarge,
+			`Response payload size exceeded maximum allowed payload size \(6291456 bytes\)\.`},
 	} {
 		before := look(t, p).PID
 		_, err := do(t, p, c.do)
@@ -343,14 +351,16 @@ func TestProcessEatsTooMuch(t *testing.T) {
 // What a caller says of itself, and the trace that it is in, reach the function.
 func TestWhatTheCallerSays(t *testing.T) {
 	said := lambdacontext.ClientContext{
-		Client: lambdacontext.ClientApplication{InstallationID: "i", AppTitle: "Registrar", AppVersionCode: "2", AppPackageName: "edu.example"},
-		Env:    map[string]string{"locale": "de_DE"}, Custom: map[string]string{"term": "2028-SPRING"},
+		Client: lambdacontext.ClientApplication{InstallationID: "i", AppTitle: "Registrar", AppVersionCode: "2",
+			AppPackageName: "edu.example"},
+		Env: map[string]string{"locale": "de_DE"}, Custom: map[string]string{"term": "2028-SPRING"},
 	}
 	identity := lambdacontext.CognitoIdentity{CognitoIdentityID: "someone", CognitoIdentityPoolID: "us-east-1:pool"}
 	ctx := lambda.WithClient(t.Context(), said, identity)
 	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Self=1;Root=1-67280000-0123456789abcdef01234567;Sampled=1") //nolint:staticcheck // the key that aws-lambda-go uses
 	for name, f := range map[string]lambda.Function{
-		"a process": start(t, lambda.ProcessOptions{}), "a handler": lambda.Handler(awslambda.NewHandler(behave), lambda.Options{Name: "desk"}),
+		"a process": start(t, lambda.ProcessOptions{}), "a handler": lambda.Handler(awslambda.NewHandler(behave),
+			lambda.Options{Name: "desk"}),
 	} {
 		answer, err := f.Invoke(ctx, []byte(`{}`))
 		if err != nil {
@@ -363,7 +373,8 @@ func TestWhatTheCallerSays(t *testing.T) {
 		if diff := cmp.Diff(said, s.Client); diff != "" || s.Identity != identity {
 			t.Errorf("%s: identity %+v, client (-want +got):\n%s", name, s.Identity, diff)
 		}
-		if !regexp.MustCompile(`^Root=1-67280000-0123456789abcdef01234567;Parent=[0-9a-f]{16};Sampled=0$`).MatchString(s.Trace) {
+		if !regexp.MustCompile(`^Root=1-67280000-0123456789abcdef01234567;Parent=[0-9a-f]{16};Sampled=0$`).MatchString(
+			s.Trace) {
 			t.Errorf("%s: trace %q", name, s.Trace)
 		}
 		if s := look(t, f); s.Client.Client.AppTitle != "" || s.Identity.CognitoIdentityID != "" {
@@ -480,10 +491,12 @@ func TestProcessThatDoesNotComeUp(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := lambda.StartProcess(ctx, lambda.ProcessOptions{Binary: binary, Env: []string{"FUNCTION=never ready"}}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := lambda.StartProcess(ctx, lambda.ProcessOptions{Binary: binary,
+		Env: []string{"FUNCTION=never ready"}}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a process that is never ready: %v", err)
 	}
-	if _, err := lambda.StartProcess(t.Context(), lambda.ProcessOptions{Binary: "testdata/there-is-none"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := lambda.StartProcess(t.Context(), lambda.ProcessOptions{Binary: "testdata/there-is-none"}); !errors.Is(err,
+		os.ErrNotExist) {
 		t.Errorf("a binary that is not there: %v", err)
 	}
 }
@@ -506,7 +519,8 @@ func TestHandler(t *testing.T) {
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	s := look(t, f)
-	if !regexp.MustCompile("^"+id+"$").MatchString(s.ID) || s.ARN != "arn:aws:lambda:us-east-1:000000000000:function:desk" || !s.Remaining {
+	if !regexp.MustCompile("^"+id+"$").MatchString(s.ID) ||
+		s.ARN != "arn:aws:lambda:us-east-1:000000000000:function:desk" || !s.Remaining {
 		t.Errorf("the call is told as %+v", s)
 	}
 	if !strings.HasPrefix(s.Trace, fmt.Sprintf("Root=1-%08x-", time.Date(2024, 11, 4, 9, 0, 1, 0, time.UTC).Unix())) {
@@ -546,14 +560,20 @@ func TestHandlerDeadlines(t *testing.T) {
 		message                          string        // of a timeout; empty: none
 		err                              error
 	}{
-		"in time":                      {takes: second(2), timeout: second(3), after: second(2)},
-		"overrun, and not waited for":  {takes: second(9), timeout: second(3), after: second(3), message: `.* Task timed out after 3\.00 seconds`},
-		"Lambda's three seconds":       {takes: second(9), after: second(3), message: `.* Task timed out after 3\.00 seconds`},
-		"the caller's deadline":        {takes: second(9), deadline: second(1.5), after: second(1.5), message: `.* Task timed out after 1\.50 seconds`},
-		"the caller's later deadline":  {takes: second(9), deadline: second(5), after: second(3), message: `.* Task timed out after 3\.00 seconds`},
-		"the caller went away":         {takes: second(2), cancel: second(1), after: second(1), err: context.Canceled},
-		"went away, with a deadline":   {takes: second(2), deadline: second(2.5), cancel: second(1), after: second(1), err: context.Canceled},
-		"no time is left at the start": {takes: second(1), deadline: -second(1), message: `.* Task timed out after 0\.00 seconds`},
+		"in time": {takes: second(2), timeout: second(3), after: second(2)},
+		"overrun, and not waited for": {takes: second(9), timeout: second(3), after: second(3),
+			message: `.* Task timed out after 3\.00 seconds`},
+		"Lambda's three seconds": {takes: second(9), after: second(3),
+			message: `.* Task timed out after 3\.00 seconds`},
+		"the caller's deadline": {takes: second(9), deadline: second(1.5), after: second(1.5),
+			message: `.* Task timed out after 1\.50 seconds`},
+		"the caller's later deadline": {takes: second(9), deadline: second(5), after: second(3),
+			message: `.* Task timed out after 3\.00 seconds`},
+		"the caller went away": {takes: second(2), cancel: second(1), after: second(1), err: context.Canceled},
+		"went away, with a deadline": {takes: second(2), deadline: second(2.5), cancel: second(1), after: second(1),
+			err: context.Canceled},
+		"no time is left at the start": {takes: second(1), deadline: -second(1),
+			message: `.* Task timed out after 0\.00 seconds`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -567,7 +587,8 @@ func TestHandlerDeadlines(t *testing.T) {
 					time.AfterFunc(c.cancel, cancel)
 				}
 				begin := time.Now()
-				answer, err := lambda.Handler(sleeper(c.takes), lambda.Options{Name: "desk", Timeout: c.timeout}).Invoke(ctx, []byte(`{}`))
+				answer, err := lambda.Handler(sleeper(c.takes), lambda.Options{Name: "desk", Timeout: c.timeout}).Invoke(ctx,
+					[]byte(`{}`))
 				if took := time.Since(begin); took != c.after {
 					t.Errorf("took %s, want %s", took, c.after)
 				}

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// maxLine bounds a line that a function prints, in bytes, as CloudWatch Logs bounds a log event. A longer one is cut in two.
+// maxLine bounds a line that a function prints, in bytes, as CloudWatch Logs bounds a log event. A longer one is cut in
+// two.
 const maxLine = 1 << 20
 
 // lines hands whole lines on. What a process prints comes in pieces, and other processes print to the same place.

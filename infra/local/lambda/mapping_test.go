@@ -33,7 +33,9 @@ type arrivals struct {
 	removed  [][]string
 }
 
-func (q *arrivals) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (q *arrivals) ReceiveMessage(
+	ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options),
+) (*sqs.ReceiveMessageOutput, error) {
 	q.mu.Lock()
 	q.asked = append(q.asked, fmt.Sprintf("%d/%d", in.MaxNumberOfMessages, in.WaitTimeSeconds))
 	q.mu.Unlock()
@@ -58,7 +60,9 @@ func (q *arrivals) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInp
 	}
 }
 
-func (q *arrivals) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+func (q *arrivals) DeleteMessageBatch(
+	_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options),
+) (*sqs.DeleteMessageBatchOutput, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var handles []string
@@ -126,11 +130,15 @@ func TestQueueBatchingWindow(t *testing.T) {
 		"full at once": {size: 25, arrive: map[time.Duration]int{0: 25}, until: 5 * time.Second,
 			want: []string{"0s 25"}, asked: []string{"10/20", "10/10", "5/10", "10/20"}, removed: []int{10, 10, 5}},
 		"full before its time": {size: 12, arrive: map[time.Duration]int{0: 3, 4 * time.Second: 20}, until: 5 * time.Second,
-			want: []string{"4s 12", "5s 11"}, asked: []string{"10/20", "9/10", "10/20", "2/10", "1/10"}, removed: []int{10, 2, 10, 1}},
-		"time is up": {size: 100, arrive: map[time.Duration]int{0: 3, 4 * time.Second: 2, 11 * time.Second: 1}, until: 22 * time.Second,
-			want: []string{"10s 5", "21s 1"}, asked: []string{"10/20", "10/10", "10/6", "10/20", "10/10", "10/20"}, removed: []int{5, 1}},
-		"less than a second left": {size: 100, arrive: map[time.Duration]int{0: 1, 9500 * time.Millisecond: 1}, until: 11 * time.Second,
-			want: []string{"10s 2"}, asked: []string{"10/20", "10/10", "10/20"}, removed: []int{2}},
+			want: []string{"4s 12", "5s 11"}, asked: []string{"10/20", "9/10", "10/20", "2/10", "1/10"}, removed: []int{10, 2,
+				10, 1}},
+		"time is up": {size: 100, arrive: map[time.Duration]int{0: 3, 4 * time.Second: 2, 11 * time.Second: 1},
+			until: 22 * time.Second,
+			want:  []string{"10s 5", "21s 1"}, asked: []string{"10/20", "10/10", "10/6", "10/20", "10/10", "10/20"},
+			removed: []int{5, 1}},
+		"less than a second left": {size: 100, arrive: map[time.Duration]int{0: 1, 9500 * time.Millisecond: 1},
+			until: 11 * time.Second,
+			want:  []string{"10s 2"}, asked: []string{"10/20", "10/10", "10/20"}, removed: []int{2}},
 		"small batches wait too": {size: 2, arrive: map[time.Duration]int{0: 1, 5 * time.Second: 2}, until: 12 * time.Second,
 			want: []string{"5s 2", "12s 1"}, asked: []string{"2/20", "1/10", "2/20", "1/10"}, removed: []int{2, 1}},
 		"the end comes first": {size: 100, arrive: map[time.Duration]int{0: 4}, until: 3 * time.Second,
@@ -201,8 +209,9 @@ func TestFIFODeletesWhatSucceeded(t *testing.T) {
 			var log bytes.Buffer
 			var seen, deleted []string
 			batch := grouped("a/1", "b/1", "a/2", "b/2", "a/3")
-			p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN + ".fifo", MaxConcurrency: 1, ReportBatchItemFailures: true,
-				Log: slog.New(slog.NewTextHandler(&log, nil)),
+			p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN + ".fifo", MaxConcurrency: 1,
+				ReportBatchItemFailures: true,
+				Log:                     slog.New(slog.NewTextHandler(&log, nil)),
 				Function: function(func(_ context.Context, payload []byte) ([]byte, error) {
 					seen = idsOf(t, payload)
 					var answer events.SQSEventResponse
@@ -254,11 +263,13 @@ func TestFIFOOneBatchOfAGroup(t *testing.T) {
 			at    time.Duration
 			batch []types.Message
 		}{
-			{0, grouped("a/1", "a/2")}, {time.Second, grouped("a/1", "b/1", "a/2", "b/2")}, {2 * time.Second, grouped("a/1")}, {20 * time.Second, grouped("a/1", "a/2")},
+			{0, grouped("a/1", "a/2")}, {time.Second, grouped("a/1", "b/1", "a/2", "b/2")}, {2 * time.Second, grouped("a/1")},
+			{20 * time.Second, grouped("a/1", "a/2")},
 		}
 		var mu sync.Mutex
 		var calls []string
-		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN + ".fifo", MaxConcurrency: 3, ReportBatchItemFailures: true,
+		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN + ".fifo", MaxConcurrency: 3,
+			ReportBatchItemFailures: true,
 			Function: function(func(_ context.Context, payload []byte) ([]byte, error) {
 				mu.Lock()
 				calls = append(calls, fmt.Sprintf("%s %s", time.Since(begin), idsOf(t, payload)))
@@ -298,17 +309,20 @@ func TestQueueConcurrency(t *testing.T) {
 		err     error
 		want    []int
 	}{
-		"grows with success":                {most: 12, want: []int{5, 10, 12, 12, 12}},
-		"never over the most":               {most: 2, want: []int{2, 2, 2}},
-		"shrinks with failures":             {most: 12, err: &lambda.FunctionError{Type: "errorString"}, want: []int{5, 1, 1, 1}},
-		"stays with partial batch failures": {most: 12, partial: true, err: &lambda.FunctionError{Type: "errorString"}, want: []int{5, 5, 5, 5}},
+		"grows with success":  {most: 12, want: []int{5, 10, 12, 12, 12}},
+		"never over the most": {most: 2, want: []int{2, 2, 2}},
+		"shrinks with failures": {most: 12, err: &lambda.FunctionError{Type: "errorString"},
+			want: []int{5, 1, 1, 1}},
+		"stays with partial batch failures": {most: 12, partial: true, err: &lambda.FunctionError{Type: "errorString"},
+			want: []int{5, 5, 5, 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var mu sync.Mutex
 				busy := 0
-				p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: c.most, ReportBatchItemFailures: c.partial,
+				p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: c.most,
+					ReportBatchItemFailures: c.partial,
 					Function: function(func(context.Context, []byte) ([]byte, error) {
 						mu.Lock()
 						busy++
@@ -361,7 +375,8 @@ func TestQueueConcurrencyFalls(t *testing.T) {
 		most, waiting := 0, 0
 		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: 20, BatchSize: 1,
 			Function: function(func(context.Context, []byte) ([]byte, error) { time.Sleep(time.Second); return nil, nil }),
-			Client: queue{remove: func(ctx context.Context, in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error) {
+			Client: queue{remove: func(ctx context.Context, in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput,
+				error) {
 				return q.DeleteMessageBatch(ctx, in)
 			}, receive: func(ctx context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
 				mu.Lock()

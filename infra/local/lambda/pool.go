@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Account is what an account's functions have in common: so many calls at once, all together (Lambda quotas, "Concurrent
-// executions"). It is safe for concurrent use; nil is without bound.
+// Account is what an account's functions have in common: so many calls at once, all together (Lambda quotas,
+// "Concurrent executions"). It is safe for concurrent use; nil is without bound.
 type Account struct {
 	most int
 
@@ -46,8 +46,8 @@ func (a *Account) end() {
 // PoolOptions say what a [Pool] runs.
 type PoolOptions struct {
 	Process ProcessOptions
-	// Concurrency is the most calls at once of this function; a further one is refused as throttled. 0: as many as the account
-	// has.
+	// Concurrency is the most calls at once of this function; a further one is refused as throttled. 0: as many as the
+	// account has.
 	Concurrency int
 	Account     *Account      // nil: of its own, without bound
 	Idle        time.Duration // after so long without a call an environment is stopped; 5 minutes when 0
@@ -105,8 +105,8 @@ func (p *Pool) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return p.invoke(ctx, payload, func(*Process) func() { return func() {} })
 }
 
-// InvokeAndKill does so, and kills the process after a while: in the middle of the call, or when it has ended before, so that
-// its answer is lost.
+// InvokeAndKill does so, and kills the process after a while: in the middle of the call, or when it has ended before,
+// so that its answer is lost.
 func (p *Pool) InvokeAndKill(ctx context.Context, payload []byte, after time.Duration) ([]byte, error) {
 	answer, err := p.invoke(ctx, payload, func(process *Process) func() {
 		timer := time.AfterFunc(after, process.Kill)
@@ -123,8 +123,9 @@ func (p *Pool) InvokeAndKill(ctx context.Context, payload []byte, after time.Dur
 
 const errKilled = textError("signal: killed")
 
-// invoke has a call done by an environment; before it begins, and what that returns after it has ended, befall its process. The
-// environment and its room in the account are the call's until it has ended, though its caller may be gone long before.
+// invoke has a call done by an environment; before it begins, and what that returns after it has ended, befall its
+// process. The environment and its room in the account are the call's until it has ended, though its caller may be gone
+// long before.
 func (p *Pool) invoke(ctx context.Context, payload []byte, before func(*Process) (after func())) ([]byte, error) {
 	if !p.options.Account.begin() {
 		return nil, throttled()

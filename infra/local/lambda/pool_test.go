@@ -111,7 +111,8 @@ func TestPoolStartsAnEnvironmentForEachCallAtOnceAndThrottles(t *testing.T) {
 func TestAccountIsShared(t *testing.T) {
 	account := lambda.NewAccount(1)
 	printed := make(lines, 1)
-	one := pool(t, lambda.PoolOptions{Account: account, Process: lambda.ProcessOptions{Timeout: time.Second, Stdout: printed}})
+	one := pool(t, lambda.PoolOptions{Account: account, Process: lambda.ProcessOptions{Timeout: time.Second,
+		Stdout: printed}})
 	other := pool(t, lambda.PoolOptions{Account: account})
 	pidOf(t, one)
 	pidOf(t, other) // one after the other they have room
@@ -133,7 +134,8 @@ func TestAccountIsShared(t *testing.T) {
 func TestPoolGoesOnWithoutItsCaller(t *testing.T) {
 	account := lambda.NewAccount(1)
 	printed := make(lines, 1)
-	p := pool(t, lambda.PoolOptions{Account: account, Process: lambda.ProcessOptions{Timeout: 2 * time.Second, Stdout: printed}})
+	p := pool(t, lambda.PoolOptions{Account: account, Process: lambda.ProcessOptions{Timeout: 2 * time.Second,
+		Stdout: printed}})
 	pid := pidOf(t, p)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
@@ -165,18 +167,20 @@ func TestPoolGoesOnWithoutItsCaller(t *testing.T) {
 	}
 }
 
-// A process that is killed in the middle, or after it has answered: the caller cannot tell which. The next call has a new one,
-// and each start shows in the log.
+// A process that is killed in the middle, or after it has answered: the caller cannot tell which. The next call has a
+// new one, and each start shows in the log.
 func TestPoolKillsInTheMiddle(t *testing.T) {
 	var log bytes.Buffer
-	p := pool(t, lambda.PoolOptions{Log: slog.New(slog.NewTextHandler(&log, nil)), Process: lambda.ProcessOptions{Name: "desk", Timeout: time.Minute}})
+	p := pool(t, lambda.PoolOptions{Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Process: lambda.ProcessOptions{Name: "desk", Timeout: time.Minute}})
 	pids := map[int]bool{pidOf(t, p): true}
 	for what, after := range map[string]time.Duration{"hang": 50 * time.Millisecond, "look": time.Hour} {
 		_, err := p.InvokeAndKill(t.Context(), []byte(`{"Do":"`+what+`"}`), after)
 		wantError(t, err, lambda.TypeExit, "(RequestId: "+id+" )?Error: Runtime exited with error: signal: killed")
 		pids[pidOf(t, p)] = true
 	}
-	if starts := strings.Count(log.String(), `msg="cold start" function=desk milliseconds=`); len(pids) != 3 || starts != 3 || p.Environments() != 1 {
+	if starts := strings.Count(log.String(), `msg="cold start" function=desk milliseconds=`); len(pids) != 3 ||
+		starts != 3 || p.Environments() != 1 {
 		t.Errorf("%d processes in %d environments, %d starts in the log:\n%s", len(pids), p.Environments(), starts, &log)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// Positions are how far event source mappings of streams got: up to which record of each shard a [StreamPoller] is done with
-// all. Lambda keeps them when a function is replaced; so does whoever hands the same Positions to the next poller. They are
-// safe for concurrent use.
+// Positions are how far event source mappings of streams got: up to which record of each shard a [StreamPoller] is done
+// with all. Lambda keeps them when a function is replaced; so does whoever hands the same Positions to the next poller.
+// They are safe for concurrent use.
 type Positions struct {
 	path string // empty: kept by this process alone
 
@@ -22,8 +22,8 @@ type Positions struct {
 // NewPositions makes positions that end with the process.
 func NewPositions() *Positions { return &Positions{reached: map[string]string{}} }
 
-// OpenPositions reads positions from a file, and writes it whenever one changes. A file that is missing or cannot be read is
-// none: records then come again.
+// OpenPositions reads positions from a file, and writes it whenever one changes. A file that is missing or cannot be
+// read is none: records then come again.
 func OpenPositions(path string) (*Positions, error) {
 	p := NewPositions()
 	p.path = path
@@ -47,8 +47,8 @@ func (p *Positions) Reached(mapping, shard string) string {
 	return p.reached[mapping+" "+shard]
 }
 
-// reach notes a position. The file is replaced, so that it is there whole whenever the process ends; that it comes to the disk
-// is not waited for, as an older one does no harm.
+// reach notes a position. The file is replaced, so that it is there whole whenever the process ends; that it comes to
+// the disk is not waited for, as an older one does no harm.
 func (p *Positions) reach(mapping, shard, sequence string) error {
 	if p == nil {
 		return nil

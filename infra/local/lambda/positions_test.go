@@ -43,10 +43,12 @@ func TestPositions(t *testing.T) {
 		again(100*time.Millisecond, nil, nil).want()
 		s.put("s", "k:4", "k:5", "k:6", "k:7")
 		again(500*time.Millisecond, nil, failIf("k:6")).want("0s k:4 k:5", "0s k:6 k:7")
-		again(100*time.Millisecond, func(p *lambda.StreamPoller) { p.MaximumRetryAttempts = new(0) }, failIf("k:6")).want("0s k:6 k:7")
+		again(100*time.Millisecond, func(p *lambda.StreamPoller) { p.MaximumRetryAttempts = new(0) },
+			failIf("k:6")).want("0s k:6 k:7")
 		again(100*time.Millisecond, nil, nil).want() // what was given up is done with
 		s.put("s", "k:8", "k:9", "k:10")
-		again(100*time.Millisecond, func(p *lambda.StreamPoller) { p.ReportBatchItemFailures = true }, report("k:9")).want("0s k:8 k:9")
+		again(100*time.Millisecond, func(p *lambda.StreamPoller) { p.ReportBatchItemFailures = true },
+			report("k:9")).want("0s k:8 k:9")
 		again(100*time.Millisecond, nil, nil).want("0s k:9 k:10")
 		s.put("s", "k:11", "k:12")
 		again(100*time.Millisecond, func(p *lambda.StreamPoller) { p.Filter.EventNames = []string{"REMOVE"} }, nil).want()
@@ -78,7 +80,8 @@ func TestPositions_OfParallelBatches(t *testing.T) {
 // A position that is of no use is none.
 func TestPositions_ThatDoNotFit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
-	for name, text := range map[string]string{"cut off": `{"relay s":"1000`, "null": "null", "of another stream": `{"relay s":"100000000000000000099"}`} {
+	for name, text := range map[string]string{"cut off": `{"relay s":"1000`, "null": "null",
+		"of another stream": `{"relay s":"100000000000000000099"}`} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +90,8 @@ func TestPositions_ThatDoNotFit(t *testing.T) {
 			s.put("s", "k:1")
 			s.invalid = true
 			var log bytes.Buffer
-			poll(t, s, &lambda.StreamPoller{Name: "relay", Positions: kept(t, path), Log: slog.New(slog.NewTextHandler(&log, nil))}, 100*time.Millisecond, nil).want("0s k:1")
+			poll(t, s, &lambda.StreamPoller{Name: "relay", Positions: kept(t, path),
+				Log: slog.New(slog.NewTextHandler(&log, nil))}, 100*time.Millisecond, nil).want("0s k:1")
 			if told := strings.Contains(log.String(), "oldest that is left"); told != (name == "of another stream") {
 				t.Errorf("%s: log: %s", name, &log)
 			}
@@ -106,8 +110,13 @@ func TestPositions_ThatCannotBeWritten(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := newStream("s")
 	s.put("s", "k:1")
-	p := lambda.StreamPoller{Client: s, ARN: streamARN, StartingPosition: lambda.TrimHorizon, Name: "relay", Positions: positions,
-		Log: slog.New(slog.NewTextHandler(&log, nil)), Function: function(func(context.Context, []byte) ([]byte, error) { cancel(); return nil, nil })}
+	p := lambda.StreamPoller{Client: s, ARN: streamARN, StartingPosition: lambda.TrimHorizon, Name: "relay",
+		Positions: positions,
+		Log:       slog.New(slog.NewTextHandler(&log, nil)), Function: function(func(context.Context, []byte) ([]byte,
+			error) {
+			cancel()
+			return nil, nil
+		})}
 	if err := p.Run(ctx); err != nil {
 		t.Fatal(err)
 	}

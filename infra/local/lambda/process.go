@@ -24,16 +24,17 @@ type ProcessOptions struct {
 	// Memory is in MB, 128 when 0. The function is told of it, and killed when it has more; see [Process].
 	Memory  int
 	Timeout time.Duration // of one call; 3 seconds when 0
-	// Stdout and Stderr get what the function prints, whole lines in each Write; nil: nobody does. They are written to at the
-	// same time.
+	// Stdout and Stderr get what the function prints, whole lines in each Write; nil: nobody does. They are written to at
+	// the same time.
 	Stdout, Stderr io.Writer
-	// Started is told of each start of the binary and how long it took, until it asked for its first event; nil: nobody is.
+	// Started is told of each start of the binary and how long it took, until it asked for its first event; nil: nobody
+	// is.
 	Started func(init time.Duration)
 }
 
-// Process is a function that runs as a process of its own: one execution environment. One call is in it at a time; others
-// wait for their turn. A process that was killed or ended is replaced at the next call. Where there is a /proc, one that holds
-// more memory than the function has is killed, as Lambda does.
+// Process is a function that runs as a process of its own: one execution environment. One call is in it at a time;
+// others wait for their turn. A process that was killed or ended is replaced at the next call. Where there is a /proc,
+// one that holds more memory than the function has is killed, as Lambda does.
 type Process struct {
 	options ProcessOptions
 	region  string
@@ -68,8 +69,8 @@ type child struct {
 	err    error         // of Wait; nil: it ended with status 0
 }
 
-// StartProcess starts the binary and waits until it asks for its first event, for at most 10 seconds. A function that does
-// not come up is a [*FunctionError] with the type that it reported, or [TypeInit]. ctx bounds the start only.
+// StartProcess starts the binary and waits until it asks for its first event, for at most 10 seconds. A function that
+// does not come up is a [*FunctionError] with the type that it reported, or [TypeInit]. ctx bounds the start only.
 func StartProcess(ctx context.Context, options ProcessOptions) (*Process, error) {
 	if options.Name == "" {
 		options.Name = filepath.Base(options.Binary)
@@ -106,8 +107,8 @@ func (p *Process) Duration() time.Duration {
 	return p.duration
 }
 
-// Close stops the process: SIGTERM, half a second later SIGKILL. A call that is under way ends with [TypeExit], and later
-// ones with [ErrClosed]. Closing twice is allowed.
+// Close stops the process: SIGTERM, half a second later SIGKILL. A call that is under way ends with [TypeExit], and
+// later ones with [ErrClosed]. Closing twice is allowed.
 func (p *Process) Close() error {
 	p.mu.Lock()
 	if !p.closed {
@@ -127,8 +128,8 @@ func (p *Process) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return p.invoke(ctx, payload, func() {})
 }
 
-// invoke does so, and calls ended when the call has ended, before a caller who waited for it is told. When it did not even
-// begin it has ended, too.
+// invoke does so, and calls ended when the call has ended, before a caller who waited for it is told. When it did not
+// even begin it has ended, too.
 func (p *Process) invoke(ctx context.Context, payload []byte, ended func()) ([]byte, error) {
 	select {
 	case p.turn <- struct{}{}:
@@ -158,7 +159,8 @@ func (p *Process) invoke(ctx context.Context, payload []byte, ended func()) ([]b
 	}
 }
 
-// run does one call, from the start of a process if there is none to the end of the call, whether or not its caller waits.
+// run does one call, from the start of a process if there is none to the end of the call, whether or not its caller
+// waits.
 func (p *Process) run(ctx context.Context, payload []byte) ([]byte, error) {
 	c, err := p.living(ctx)
 	if err != nil {
@@ -267,7 +269,8 @@ func (p *Process) living(ctx context.Context) (*child, error) {
 		}
 	case <-limit.C:
 		c.kill()
-		return nil, &FunctionError{Type: TypeInit, Message: fmt.Sprintf("Error: Init timed out after %.2f seconds", initLimit.Seconds())}
+		return nil, &FunctionError{Type: TypeInit, Message: fmt.Sprintf("Error: Init timed out after %.2f seconds",
+			initLimit.Seconds())}
 	case <-ctx.Done():
 		c.kill()
 		return nil, fmt.Errorf("wait for the process to be ready: %w", ctx.Err())
@@ -312,11 +315,12 @@ func (p *Process) start() (*child, error) {
 	return c, nil
 }
 
-// environment is what Lambda sets (developer guide, "Defined runtime environment variables"). Later entries win: what the
-// caller may override comes first, then the caller's own, then what is reserved.
+// environment is what Lambda sets (developer guide, "Defined runtime environment variables"). Later entries win: what
+// the caller may override comes first, then the caller's own, then what is reserved.
 func (p *Process) environment(directory, address string) []string {
 	o := p.options
-	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=en_US.UTF-8", "TZ=:UTC"}, o.Env...)
+	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=en_US.UTF-8", "TZ=:UTC"},
+		o.Env...)
 	return append(env,
 		"_HANDLER=bootstrap", "AWS_REGION="+p.region, "AWS_DEFAULT_REGION="+p.region,
 		"AWS_LAMBDA_RUNTIME_API="+address, "AWS_LAMBDA_FUNCTION_NAME="+o.Name, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",

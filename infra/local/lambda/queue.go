@@ -21,43 +21,48 @@ import (
 
 // SQSClient is what a [QueuePoller] needs of SQS; [*sqs.Client] has it.
 type SQSClient interface {
-	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, o ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput,
+		error)
+	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput,
+		o ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
 }
 
-// QueuePoller is an event source mapping: it takes messages from a queue, standard or FIFO, hands them to a function, and
-// deletes those that the function was done with. The others come back when their visibility timeout, the queue's own, has
-// passed.
+// QueuePoller is an event source mapping: it takes messages from a queue, standard or FIFO, hands them to a function,
+// and deletes those that the function was done with. The others come back when their visibility timeout, the queue's
+// own, has passed.
 //
-// A FIFO queue keeps the messages of a group in order and gives out none while some of them are with a consumer; the poller
-// adds that a group is in one batch at a time even when a function outlasts the visibility timeout. Which messages failed is
-// the function's to say: it ought to stop at the first failure of a group and report the rest of it too. As on AWS, only what
-// it does not report is deleted.
+// A FIFO queue keeps the messages of a group in order and gives out none while some of them are with a consumer; the
+// poller adds that a group is in one batch at a time even when a function outlasts the visibility timeout. Which
+// messages failed is the function's to say: it ought to stop at the first failure of a group and report the rest of it
+// too. As on AWS, only what it does not report is deleted.
 //
-// Simplified: concurrency begins with five batches at once, grows by one with each batch that succeeded, where AWS adds up to
-// 300 a minute, and shrinks by one with each receive that brings nothing. When a function fails a batch it is halved, where
-// AWS reduces it "gradually"; not with ReportBatchItemFailures, with which AWS does not back off either. There are no filters.
+// Simplified: concurrency begins with five batches at once, grows by one with each batch that succeeded, where AWS adds
+// up to 300 a minute, and shrinks by one with each receive that brings nothing. When a function fails a batch it is
+// halved, where AWS reduces it "gradually"; not with ReportBatchItemFailures, with which AWS does not back off either.
+// There are no filters.
 type QueuePoller struct {
 	Client   SQSClient
 	QueueURL string
 	QueueARN string // the event's eventSourceARN and awsRegion; a FIFO queue's name ends in .fifo
 	Function Function
-	// BatchSize is the most messages in a batch: 1 to 10,000, FIFO to 10; 10 when 0. One receive brings at most ten, so that
-	// over ten a window of a second at least is needed. A batch is also full at 6 MB.
+	// BatchSize is the most messages in a batch: 1 to 10,000, FIFO to 10; 10 when 0. One receive brings at most ten, so
+	// that over ten a window of a second at least is needed. A batch is also full at 6 MB.
 	BatchSize int
-	// MaximumBatchingWindow is how long after its first message a batch may wait for more: whole seconds, 0 to 300; 0 for FIFO.
+	// MaximumBatchingWindow is how long after its first message a batch may wait for more: whole seconds, 0 to 300; 0 for
+	// FIFO.
 	MaximumBatchingWindow time.Duration
 	MaxConcurrency        int // batches at once, to 1,000; 5 when 0, with which Lambda begins
 	// ReportBatchItemFailures says that the function's answer names the messages that it failed. Without it an answer, of
 	// whatever kind, means that the whole batch succeeded.
 	ReportBatchItemFailures bool
-	// Visibility is the queue's visibility timeout, 30 seconds when 0: so long after its receive a batch that was throttled is
-	// tried again, after pauses that grow, and then left to the queue.
+	// Visibility is the queue's visibility timeout, 30 seconds when 0: so long after its receive a batch that was
+	// throttled is tried again, after pauses that grow, and then left to the queue.
 	Visibility time.Duration
 	// LongPoll is how long a receive waits for a message: whole seconds, 1 to 20; 20 when 0.
 	LongPoll time.Duration
-	// AwaitReceives says that Run, before it returns, waits for the receives under way instead of breaking them off: there are
-	// engines which hand a message to a caller that has gone, and then it is out of sight until its visibility timeout.
+	// AwaitReceives says that Run, before it returns, waits for the receives under way instead of breaking them off: there
+	// are engines which hand a message to a caller that has gone, and then it is out of sight until its visibility
+	// timeout.
 	AwaitReceives bool
 	Log           *slog.Logger // nil: nobody is told
 }
@@ -80,20 +85,25 @@ func (q *QueuePoller) Run(ctx context.Context) error {
 		return fmt.Errorf("poll queue %s: it needs a client, a queue address and a function", q.QueueARN)
 	case len(parts) != arnParts || parts[arnService] != "sqs":
 		return fmt.Errorf("poll queue: %q is no ARN of a queue", q.QueueARN)
-	case q.BatchSize < 0 || q.BatchSize > maxBatch || q.MaxConcurrency < 0 || q.MaxConcurrency > maxPollers || q.Visibility < 0:
-		return fmt.Errorf("poll queue %s: a batch size of %d (1 to %d), a concurrency of %d (1 to %d) or a visibility timeout of %s is not possible",
+	case q.BatchSize < 0 || q.BatchSize > maxBatch || q.MaxConcurrency < 0 || q.MaxConcurrency > maxPollers ||
+		q.Visibility < 0:
+		return fmt.Errorf("poll queue %s: a batch size of %d (1 to %d), a concurrency of %d (1 to %d) or a visibility "+
+			"timeout of %s is not possible",
 			q.QueueARN, q.BatchSize, maxBatch, q.MaxConcurrency, maxPollers, q.Visibility)
 	case q.LongPoll < 0 || q.LongPoll > longPoll || q.LongPoll%time.Second != 0:
 		return fmt.Errorf("poll queue %s: a long poll of %s is not whole seconds up to %s", q.QueueARN, q.LongPoll, longPoll)
 	case q.MaximumBatchingWindow < 0 || q.MaximumBatchingWindow > maxWindow || q.MaximumBatchingWindow%time.Second != 0:
-		return fmt.Errorf("poll queue %s: a batching window of %s is not whole seconds up to %s", q.QueueARN, q.MaximumBatchingWindow, maxWindow)
+		return fmt.Errorf("poll queue %s: a batching window of %s is not whole seconds up to %s", q.QueueARN,
+			q.MaximumBatchingWindow, maxWindow)
 	case fifo && (q.BatchSize > maxReceive || q.MaximumBatchingWindow > 0):
-		return fmt.Errorf("poll queue %s: a FIFO queue has batches of at most %d and no batching window", q.QueueARN, maxReceive)
+		return fmt.Errorf("poll queue %s: a FIFO queue has batches of at most %d and no batching window", q.QueueARN,
+			maxReceive)
 	case q.BatchSize > maxReceive && q.MaximumBatchingWindow == 0:
 		return fmt.Errorf("poll queue %s: batches over %d need a batching window", q.QueueARN, maxReceive)
 	}
 	p := &queuePolls{QueuePoller: q, fifo: fifo, region: parts[arnRegionPart], log: q.Log, groups: map[string]bool{},
-		size: cmp.Or(q.BatchSize, maxReceive), visibility: cmp.Or(q.Visibility, defaultVisibility), wait: cmp.Or(q.LongPoll, longPoll)}
+		size: cmp.Or(q.BatchSize, maxReceive), visibility: cmp.Or(q.Visibility, defaultVisibility), wait: cmp.Or(q.LongPoll,
+			longPoll)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -155,8 +165,9 @@ func (p *queuePolls) poll(ctx context.Context) {
 	}
 }
 
-// gather receives until the batch is full or its window is over. It tells when the first messages came. No receive is given
-// up half way, for its messages would be out of sight for nothing; so none is asked to wait longer than the window.
+// gather receives until the batch is full or its window is over. It tells when the first messages came. No receive is
+// given up half way, for its messages would be out of sight for nothing; so none is asked to wait longer than the
+// window.
 func (p *queuePolls) gather(ctx context.Context) (batch []message, received time.Time) {
 	wait, size := p.wait, 0
 	for {
@@ -209,8 +220,8 @@ func (p *queuePolls) receive(ctx context.Context, most int, wait time.Duration) 
 	return received.Messages, nil
 }
 
-// claim takes the groups of a batch, and leaves out the messages of those that another batch has: they came again because
-// their visibility timeout passed, and will once more. release gives the groups back.
+// claim takes the groups of a batch, and leaves out the messages of those that another batch has: they came again
+// because their visibility timeout passed, and will once more. release gives the groups back.
 func (p *queuePolls) claim(batch []message) (claimed []message, release func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -266,9 +277,11 @@ func (p *queuePolls) work(ctx context.Context, batch []message, until time.Time)
 			continue
 		}
 		if p.fifo && stopped[m.group()] {
-			p.log.Error("the function failed a message but not one after it in its group, which is out of order now", "messageId", m.id(), "group", m.group())
+			p.log.Error("the function failed a message but not one after it in its group, which is out of order now",
+				"messageId", m.id(), "group", m.group())
 		}
-		entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
+		entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)),
+			ReceiptHandle: m.ReceiptHandle})
 	}
 	for some := range slices.Chunk(entries, maxReceive) {
 		p.remove(ctx, some)
@@ -289,13 +302,15 @@ func (p *queuePolls) invoke(ctx context.Context, event []byte, until time.Time) 
 }
 
 func (p *queuePolls) remove(ctx context.Context, entries []types.DeleteMessageBatchRequestEntry) {
-	deleted, err := p.Client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(p.QueueURL), Entries: entries})
+	deleted, err := p.Client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(p.QueueURL),
+		Entries: entries})
 	if err != nil {
 		p.log.Error("messages could not be deleted and will come again", "messages", len(entries), "error", err)
 		return
 	}
 	for _, entry := range deleted.Failed {
-		p.log.Error("a message could not be deleted and will come again", "code", aws.ToString(entry.Code), "reason", aws.ToString(entry.Message))
+		p.log.Error("a message could not be deleted and will come again", "code", aws.ToString(entry.Code), "reason",
+			aws.ToString(entry.Message))
 	}
 }
 

@@ -29,11 +29,15 @@ type queue struct {
 	remove  func(ctx context.Context, in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error)
 }
 
-func (q queue) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (q queue) ReceiveMessage(
+	ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options),
+) (*sqs.ReceiveMessageOutput, error) {
 	return q.receive(ctx, in)
 }
 
-func (q queue) DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+func (q queue) DeleteMessageBatch(
+	ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options),
+) (*sqs.DeleteMessageBatchOutput, error) {
 	return q.remove(ctx, in)
 }
 
@@ -46,7 +50,8 @@ func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) { 
 func messagesOf(ids ...string) []types.Message {
 	var all []types.Message
 	for _, id := range ids {
-		all = append(all, types.Message{MessageId: aws.String(id), ReceiptHandle: aws.String(strings.ToUpper(id)), Body: aws.String("{}")})
+		all = append(all, types.Message{MessageId: aws.String(id), ReceiptHandle: aws.String(strings.ToUpper(id)),
+			Body: aws.String("{}")})
 	}
 	return all
 }
@@ -88,7 +93,8 @@ func TestQueueEvent(t *testing.T) {
 		got = payload
 		return nil, nil
 	})}, []types.Message{{
-		MessageId: aws.String("m1"), ReceiptHandle: aws.String("r1"), Body: aws.String(`{"a":"<ä>"}`), MD5OfBody: aws.String("b5"),
+		MessageId: aws.String("m1"), ReceiptHandle: aws.String("r1"), Body: aws.String(`{"a":"<ä>"}`),
+		MD5OfBody:              aws.String("b5"),
 		MD5OfMessageAttributes: aws.String("a5"),
 		Attributes:             map[string]string{"ApproximateReceiveCount": "1", "SentTimestamp": "1730728800000"},
 		MessageAttributes: map[string]types.MessageAttributeValue{
@@ -97,12 +103,14 @@ func TestQueueEvent(t *testing.T) {
 		},
 	}, {MessageId: aws.String("m2"), ReceiptHandle: aws.String("r2"), Body: aws.String("x"), MD5OfBody: aws.String("x5")}})
 	want := strings.Join([]string{
-		`{"Records":[{"messageId":"m1","receiptHandle":"r1","body":"{\"a\":\"\u003cä\u003e\"}","md5OfBody":"b5","md5OfMessageAttributes":"a5",`,
+		`{"Records":[{"messageId":"m1","receiptHandle":"r1","body":"{\"a\":\"\u003cä\u003e\"}","md5OfBody":"b5",` +
+			`"md5OfMessageAttributes":"a5",`,
 		`"attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1730728800000"},`,
 		`"messageAttributes":{"kind":{"stringValue":"enrol","stringListValues":[],"binaryListValues":[],"dataType":"String"},`,
 		`"raw":{"binaryValue":"AAE=","stringListValues":[],"binaryListValues":[],"dataType":"Binary"}},`,
 		`"eventSourceARN":"` + queueARN + `","eventSource":"aws:sqs","awsRegion":"eu-north-1"},`,
-		`{"messageId":"m2","receiptHandle":"r2","body":"x","md5OfBody":"x5","md5OfMessageAttributes":"","attributes":{},"messageAttributes":{},`,
+		`{"messageId":"m2","receiptHandle":"r2","body":"x","md5OfBody":"x5","md5OfMessageAttributes":"","attributes":{},` +
+			`"messageAttributes":{},`,
 		`"eventSourceARN":"` + queueARN + `","eventSource":"aws:sqs","awsRegion":"eu-north-1"}]}`,
 	}, "")
 	if diff := cmp.Diff(want, string(got)); diff != "" {
@@ -118,17 +126,21 @@ func TestQueueDeletesWhatSucceeded(t *testing.T) {
 		partial bool
 		want    []string
 	}{
-		"no answer":                   {partial: true, want: all},
-		"blank":                       {partial: true, answer: " \n", want: all},
-		"null":                        {partial: true, answer: `null`, want: all},
-		"an empty object":             {partial: true, answer: `{}`, want: all},
-		"a null list":                 {partial: true, answer: `{"batchItemFailures":null}`, want: all},
-		"an empty list":               {partial: true, answer: `{"batchItemFailures":[]}`, want: all},
-		"a list by another name":      {partial: true, answer: `{"BatchItemFailures":[{"itemIdentifier":"a"}]}`, want: all},
-		"one failed":                  {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":"b"}]}`, want: []string{"A", "C"}},
-		"one failed twice":            {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"b"}]}`, want: []string{"A", "C"}},
-		"each failed":                 {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"c"},{"itemIdentifier":"b"}]}`},
-		"a stranger among them":       {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"z"}]}`},
+		"no answer":              {partial: true, want: all},
+		"blank":                  {partial: true, answer: " \n", want: all},
+		"null":                   {partial: true, answer: `null`, want: all},
+		"an empty object":        {partial: true, answer: `{}`, want: all},
+		"a null list":            {partial: true, answer: `{"batchItemFailures":null}`, want: all},
+		"an empty list":          {partial: true, answer: `{"batchItemFailures":[]}`, want: all},
+		"a list by another name": {partial: true, answer: `{"BatchItemFailures":[{"itemIdentifier":"a"}]}`, want: all},
+		"one failed": {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":"b"}]}`,
+			want: []string{"A", "C"}},
+		"one failed twice": {partial: true,
+			answer: `{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"b"}]}`, want: []string{"A", "C"}},
+		"each failed": {partial: true,
+			answer: `{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"c"},{"itemIdentifier":"b"}]}`},
+		"a stranger among them": {partial: true,
+			answer: `{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"z"}]}`},
 		"an empty identifier":         {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":""}]}`},
 		"a null identifier":           {partial: true, answer: `{"batchItemFailures":[{"itemIdentifier":null}]}`},
 		"an identifier misspelt":      {partial: true, answer: `{"batchItemFailures":[{"ItemIdentifier":"b"}]}`},
@@ -142,9 +154,10 @@ func TestQueueDeletesWhatSucceeded(t *testing.T) {
 		"any answer, without partial": {answer: `oops`, want: all},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := run(t, &lambda.QueuePoller{ReportBatchItemFailures: c.partial, Function: function(func(context.Context, []byte) ([]byte, error) {
-				return []byte(c.answer), c.err
-			})}, messagesOf("a", "b", "c"))
+			got := run(t, &lambda.QueuePoller{ReportBatchItemFailures: c.partial,
+				Function: function(func(context.Context, []byte) ([]byte, error) {
+					return []byte(c.answer), c.err
+				})}, messagesOf("a", "b", "c"))
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("deleted (-want +got):\n%s", diff)
 			}
@@ -156,18 +169,21 @@ func TestQueueReceive(t *testing.T) {
 	for size, want := range map[int]int32{0: 10, 1: 1, 10: 10, 10_000: 10} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var got *sqs.ReceiveMessageInput
-		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, BatchSize: size, MaximumBatchingWindow: time.Second, MaxConcurrency: 1, Function: function(nil), Client: queue{
-			receive: func(_ context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
-				got = in
-				cancel()
-				return &sqs.ReceiveMessageOutput{}, nil
-			},
-		}}
+		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, BatchSize: size,
+			MaximumBatchingWindow: time.Second, MaxConcurrency: 1, Function: function(nil), Client: queue{
+				receive: func(_ context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
+					got = in
+					cancel()
+					return &sqs.ReceiveMessageOutput{}, nil
+				},
+			}}
 		if err := p.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if got.MaxNumberOfMessages != want || got.WaitTimeSeconds != 20 || got.VisibilityTimeout != 0 || *got.QueueUrl != "http://queue" ||
-			!slices.Equal(got.MessageAttributeNames, []string{"All"}) || !slices.Equal(got.MessageSystemAttributeNames, []types.MessageSystemAttributeName{"All"}) {
+		if got.MaxNumberOfMessages != want || got.WaitTimeSeconds != 20 || got.VisibilityTimeout != 0 ||
+			*got.QueueUrl != "http://queue" ||
+			!slices.Equal(got.MessageAttributeNames, []string{"All"}) || !slices.Equal(got.MessageSystemAttributeNames,
+			[]types.MessageSystemAttributeName{"All"}) {
 			t.Errorf("a batch size of %d received with %+v", size, *got)
 		}
 	}
@@ -177,8 +193,9 @@ func TestQueueAwaitsItsReceives(t *testing.T) {
 	for _, await := range []bool{false, true} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var worked, deleted int
-		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: 1, LongPoll: time.Second, AwaitReceives: await,
-			Function: function(func(context.Context, []byte) ([]byte, error) { worked++; return nil, nil }),
+		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: 1, LongPoll: time.Second,
+			AwaitReceives: await,
+			Function:      function(func(context.Context, []byte) ([]byte, error) { worked++; return nil, nil }),
 			Client: queue{
 				receive: func(receiving context.Context, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
 					if cancel(); receiving.Err() != nil {
@@ -198,7 +215,8 @@ func TestQueueAwaitsItsReceives(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := map[bool]int{true: 1}[await]; worked != want || deleted != want {
-			t.Errorf("awaiting its receives is %t: %d messages were worked off, %d deleted, want %d", await, worked, deleted, want)
+			t.Errorf("awaiting its receives is %t: %d messages were worked off, %d deleted, want %d", await, worked, deleted,
+				want)
 		}
 	}
 }
@@ -292,7 +310,8 @@ func TestQueueThatFails(t *testing.T) {
 		var log bytes.Buffer
 		var at []time.Duration
 		begin, removals := time.Now(), 0
-		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: 1, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		p := lambda.QueuePoller{QueueURL: "http://queue", QueueARN: queueARN, MaxConcurrency: 1,
+			Log:      slog.New(slog.NewTextHandler(&log, nil)),
 			Function: function(func(context.Context, []byte) ([]byte, error) { return nil, nil }),
 			Client: queue{
 				receive: func(context.Context, *sqs.ReceiveMessageInput) (*sqs.ReceiveMessageOutput, error) {
@@ -311,7 +330,8 @@ func TestQueueThatFails(t *testing.T) {
 					if removals++; removals == 1 {
 						return nil, errors.New("the line broke")
 					}
-					return &sqs.DeleteMessageBatchOutput{Failed: []types.BatchResultErrorEntry{{Id: aws.String("0"), Code: aws.String("ReceiptHandleIsInvalid")}}}, nil
+					return &sqs.DeleteMessageBatchOutput{Failed: []types.BatchResultErrorEntry{{Id: aws.String("0"),
+						Code: aws.String("ReceiptHandleIsInvalid")}}}, nil
 				},
 			},
 		}

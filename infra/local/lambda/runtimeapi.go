@@ -42,7 +42,8 @@ func serveRuntimeAPI() (*runtimeAPI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the Runtime API: %w", err)
 	}
-	a := &runtimeAPI{listener: listener, calls: make(chan *pending), ready: make(chan struct{}), broken: make(chan *FunctionError, 1)}
+	a := &runtimeAPI{listener: listener, calls: make(chan *pending), ready: make(chan struct{}),
+		broken: make(chan *FunctionError, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.response)
@@ -90,7 +91,8 @@ func (c *client) state(h http.Header) {
 		"Lambda-Runtime-Cognito-Identity": map[string]string{
 			"cognitoIdentityId": c.identity.CognitoIdentityID, "cognitoIdentityPoolId": c.identity.CognitoIdentityPoolID,
 		},
-		"Lambda-Runtime-Client-Context": map[string]any{"client": c.context.Client, "env": c.context.Env, "custom": c.context.Custom},
+		"Lambda-Runtime-Client-Context": map[string]any{"client": c.context.Client, "env": c.context.Env,
+			"custom": c.context.Custom},
 	} {
 		text, err := json.Marshal(value)
 		if err != nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// StreamFilter says which records a function wants: those that match all that is set (developer guide, "Control which events
-// Lambda sends to your function"). A record that nobody wants counts as processed. It is a part of FilterCriteria's language:
-// {"eventName": ["INSERT"], "dynamodb": {"Keys": {"PK": {"S": [{"prefix": "EVENT#"}]}}}}.
+// StreamFilter says which records a function wants: those that match all that is set (developer guide, "Control which
+// events Lambda sends to your function"). A record that nobody wants counts as processed. It is a part of
+// FilterCriteria's language: {"eventName": ["INSERT"], "dynamodb": {"Keys": {"PK": {"S": [{"prefix": "EVENT#"}]}}}}.
 type StreamFilter struct {
 	EventNames  []string // INSERT, MODIFY, REMOVE; empty: all
 	KeyPrefixes []string // the beginning of dynamodb.Keys.PK.S, one of these; empty: any
@@ -35,12 +35,13 @@ func (f StreamFilter) wants(r *events.DynamoDBEventRecord) bool {
 		slices.ContainsFunc(f.KeyPrefixes, func(prefix string) bool { return strings.HasPrefix(key.String(), prefix) })
 }
 
-// StreamPoller is an event source mapping: it hands the records of a DynamoDB stream to a function, those of one partition
-// key in their order, and goes on when the function was done with them. A record may come more than once.
+// StreamPoller is an event source mapping: it hands the records of a DynamoDB stream to a function, those of one
+// partition key in their order, and goes on when the function was done with them. A record may come more than once.
 //
-// Simplified: without Positions a second Run begins at StartingPosition again; the pauses between attempts are this package's own (a second, doubled up to a minute); records are filtered before they are put in
-// batches; a batch that keeps failing holds up its shard's other batches too, once a page of records waits behind it; there
-// are no tumbling windows and no filters but [StreamFilter].
+// Simplified: without Positions a second Run begins at StartingPosition again; the pauses between attempts are this
+// package's own (a second, doubled up to a minute); records are filtered before they are put in batches; a batch that
+// keeps failing holds up its shard's other batches too, once a page of records waits behind it; there are no tumbling
+// windows and no filters but [StreamFilter].
 type StreamPoller struct {
 	Client   StreamClient
 	ARN      string // the stream's: the event's eventSourceARN
@@ -50,7 +51,8 @@ type StreamPoller struct {
 	// StartingPosition is [TrimHorizon] or [Latest], for the shards that are there when Run begins and have no position in
 	// Positions; others are read from their first record.
 	StartingPosition string
-	// Positions keep how far it got, under the mapping's name; nil: they end with Run. Records after the position come again.
+	// Positions keep how far it got, under the mapping's name; nil: they end with Run. Records after the position come
+	// again.
 	Positions *Positions
 	Name      string // of the mapping
 	// BatchSize is the most records in a batch: 1 to 10,000, 100 when 0. A batch is also full at 6 MB.
@@ -58,19 +60,19 @@ type StreamPoller struct {
 	// MaximumBatchingWindow is how long after its first record a batch may wait for more: whole seconds, 0 to 300.
 	MaximumBatchingWindow time.Duration
 	ParallelizationFactor int // batches of a shard at once, 1 to 10, 1 when 0; a partition key's records are never in two
-	// MaximumRetryAttempts is how often after the first time a batch that the function fails is tried again, 0 to 10,000; nil:
-	// until its records expire. Calls that were throttled and bisections do not count.
+	// MaximumRetryAttempts is how often after the first time a batch that the function fails is tried again, 0 to 10,000;
+	// nil: until its records expire. Calls that were throttled and bisections do not count.
 	MaximumRetryAttempts *int
 	// MaximumRecordAge is for how long a record is tried: a minute to seven days; 0: until it expires, after 24 hours.
 	MaximumRecordAge time.Duration
 	// BisectBatchOnFunctionError parts a batch that failed in two; the second part waits for the first.
 	BisectBatchOnFunctionError bool
-	// ReportBatchItemFailures says that the function's answer names the sequence numbers that it failed. What comes before the
-	// lowest of them is done with, the rest of the batch is tried again.
+	// ReportBatchItemFailures says that the function's answer names the sequence numbers that it failed. What comes before
+	// the lowest of them is done with, the rest of the batch is tried again.
 	ReportBatchItemFailures bool
 	Filter                  StreamFilter
-	// OnFailure gets the invocation record of records that are given up, as an on-failure destination would (developer guide,
-	// "Retain discarded records"). An error means that it is lost, which is logged. Nil: nobody is told.
+	// OnFailure gets the invocation record of records that are given up, as an on-failure destination would (developer
+	// guide, "Retain discarded records"). An error means that it is lost, which is logged. Nil: nobody is told.
 	OnFailure func(ctx context.Context, record []byte) error
 	// FailurePayload puts the event itself into that record, as for a destination in S3, and only there.
 	FailurePayload bool
@@ -96,8 +98,9 @@ const (
 	recordTooOld  = "RecordAgeExceeded"
 )
 
-// IteratorAge is how far the function is behind: the largest age of the last record of a batch that is under way, 0 when none
-// is. Lambda's metric of that name is measured only when a batch is handed over; this one grows while it fails.
+// IteratorAge is how far the function is behind: the largest age of the last record of a batch that is under way, 0
+// when none is. Lambda's metric of that name is measured only when a batch is handed over; this one grows while it
+// fails.
 func (p *StreamPoller) IteratorAge() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,8 +118,9 @@ func (p *StreamPoller) now() time.Time {
 	return p.Now()
 }
 
-// Run polls until ctx ends, waits for the calls in flight and returns nil; so it does when the stream is disabled and read to
-// its end. It returns an error at once when the poller's fields make no sense. A request that fails is logged and made again.
+// Run polls until ctx ends, waits for the calls in flight and returns nil; so it does when the stream is disabled and
+// read to its end. It returns an error at once when the poller's fields make no sense. A request that fails is logged
+// and made again.
 func (p *StreamPoller) Run(ctx context.Context) error {
 	parts := strings.SplitN(p.ARN, ":", arnParts)
 	switch {
@@ -125,22 +129,27 @@ func (p *StreamPoller) Run(ctx context.Context) error {
 	case len(parts) != arnParts || parts[arnService] != "dynamodb" || !strings.Contains(parts[arnParts-1], "/stream/"):
 		return fmt.Errorf("poll stream: %q is no ARN of a stream", p.ARN)
 	case p.StartingPosition != TrimHorizon && p.StartingPosition != Latest:
-		return fmt.Errorf("poll stream %s: a starting position is %s or %s, not %q", p.ARN, TrimHorizon, Latest, p.StartingPosition)
+		return fmt.Errorf("poll stream %s: a starting position is %s or %s, not %q", p.ARN, TrimHorizon, Latest,
+			p.StartingPosition)
 	case p.BatchSize < 0 || p.BatchSize > maxBatch || p.ParallelizationFactor < 0 || p.ParallelizationFactor > maxFactor:
-		return fmt.Errorf("poll stream %s: a batch size of %d (1 to %d) or a parallelization factor of %d (1 to %d) is not possible",
+		return fmt.Errorf("poll stream %s: a batch size of %d (1 to %d) or a parallelization factor of %d (1 to %d) is not "+
+			"possible",
 			p.ARN, p.BatchSize, maxBatch, p.ParallelizationFactor, maxFactor)
 	case p.MaximumBatchingWindow < 0 || p.MaximumBatchingWindow > maxWindow || p.MaximumBatchingWindow%time.Second != 0:
-		return fmt.Errorf("poll stream %s: a batching window of %s is not whole seconds up to %s", p.ARN, p.MaximumBatchingWindow, maxWindow)
+		return fmt.Errorf("poll stream %s: a batching window of %s is not whole seconds up to %s", p.ARN,
+			p.MaximumBatchingWindow, maxWindow)
 	case p.MaximumRetryAttempts != nil && (*p.MaximumRetryAttempts < 0 || *p.MaximumRetryAttempts > maxRetries):
 		return fmt.Errorf("poll stream %s: %d retries are not 0 to %d", p.ARN, *p.MaximumRetryAttempts, maxRetries)
 	case p.MaximumRecordAge != 0 && (p.MaximumRecordAge < minRecordAge || p.MaximumRecordAge > maxRecordAge):
-		return fmt.Errorf("poll stream %s: a record age of %s is not %s to %s", p.ARN, p.MaximumRecordAge, minRecordAge, maxRecordAge)
+		return fmt.Errorf("poll stream %s: a record age of %s is not %s to %s", p.ARN, p.MaximumRecordAge, minRecordAge,
+			maxRecordAge)
 	}
 	log := p.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	polls := &streamPolls{StreamPoller: p, log: log.With("stream", p.ARN), ended: make(chan struct{}, 1), shards: map[string]*bool{}}
+	polls := &streamPolls{StreamPoller: p, log: log.With("stream", p.ARN), ended: make(chan struct{}, 1),
+		shards: map[string]*bool{}}
 	polls.run(ctx)
 	polls.wait.Wait()
 	return nil
@@ -200,8 +209,8 @@ func (p *streamPolls) describe(ctx context.Context) (Stream, error) {
 	}
 }
 
-// begin starts the shards whose time has come, and says whether all shards are done with. A child that is there from the
-// outset waits for its parent too, and is then read from its first record.
+// begin starts the shards whose time has come, and says whether all shards are done with. A child that is there from
+// the outset waits for its parent too, and is then read from its first record.
 func (p *streamPolls) begin(ctx context.Context, stream Stream, position string) (done bool) {
 	p.shardsMu.Lock()
 	defer p.shardsMu.Unlock()
@@ -222,7 +231,8 @@ func (p *streamPolls) begin(ctx context.Context, stream Stream, position string)
 		over := new(bool)
 		p.shards[s.ID] = over
 		p.wait.Go(func() {
-			r := &reader{streamPolls: p, shard: s.ID, key: stream.PartitionKey, position: position, log: p.log.With("shard", s.ID)}
+			r := &reader{streamPolls: p, shard: s.ID, key: stream.PartitionKey, position: position,
+				log: p.log.With("shard", s.ID)}
 			if !r.run(ctx) {
 				return
 			}
@@ -291,7 +301,8 @@ func (r *reader) read(ctx context.Context, lanes []*lane) (ended bool) {
 			iterator = ""
 			continue
 		case hasCode(err, codeTrimmed), r.kept && hasCode(err, codeInvalid): // or the position is of another stream
-			r.log.Error("records were trimmed before they were read; reading goes on with the oldest that is left", "last", r.last)
+			r.log.Error("records were trimmed before they were read; reading goes on with the oldest that is left", "last",
+				r.last)
 			iterator, r.position, r.last, r.kept = "", TrimHorizon, "", false
 			continue
 		case err != nil:
@@ -331,7 +342,8 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 			continue
 		}
 		one.EventSourceArn = r.ARN
-		var of any = one.Change.Keys // all of it where the stream does not tell its key schema: one item's records stay in order
+		// all of it where the stream does not tell its key schema: one item's records stay in order
+		var of any = one.Change.Keys
 		if partition, ok := one.Change.Keys[r.key]; ok {
 			of = partition
 		}
@@ -366,7 +378,10 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 
 // finish notes that records are done with.
 func (r *reader) finish(records []record) {
-	if err := r.progress.finish(records, func(sequence string) error { return r.Positions.reach(r.Name, r.shard, sequence) }); err != nil {
+	if err := r.progress.finish(records, func(sequence string) error {
+		return r.Positions.reach(r.Name, r.shard,
+			sequence)
+	}); err != nil {
 		r.log.Error("the position could not be kept, and records will come again", "error", err)
 	}
 }
@@ -397,8 +412,8 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// gather waits until a batch is there: some records, and either enough of them or no time left. It returns false when ctx
-// ends, or when no more will come and none is left.
+// gather waits until a batch is there: some records, and either enough of them or no time left. It returns false when
+// ctx ends, or when no more will come and none is left.
 func (l *lane) gather(ctx context.Context) bool {
 	for len(l.pending) == 0 {
 		if l.closed || !l.take(ctx, nil) {

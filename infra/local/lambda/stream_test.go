@@ -58,8 +58,10 @@ func (s *stream) put(shard string, names ...string) {
 			AWSRegion: "eu-north-1", EventID: name, EventName: "INSERT", EventSource: "aws:dynamodb", EventVersion: "1.1",
 			Change: events.DynamoDBStreamRecord{
 				ApproximateCreationDateTime: events.SecondsEpochTime{Time: time.Now().Truncate(time.Second)},
-				Keys:                        map[string]events.DynamoDBAttributeValue{"PK": events.NewStringAttribute(key), "SK": events.NewStringAttribute(number)},
-				SequenceNumber:              fmt.Sprintf("1%020d", len(s.records[shard])+1), SizeBytes: 9, StreamViewType: "KEYS_ONLY",
+				Keys: map[string]events.DynamoDBAttributeValue{"PK": events.NewStringAttribute(key),
+					"SK": events.NewStringAttribute(number)},
+				SequenceNumber: fmt.Sprintf("1%020d", len(s.records[shard])+1), SizeBytes: 9,
+				StreamViewType: "KEYS_ONLY",
 			},
 		})
 	}
@@ -89,7 +91,9 @@ func (s *stream) ShardIterator(_ context.Context, _, shard, kind, sequence strin
 	case lambda.Latest:
 		at = len(s.records[shard])
 	case "AFTER_SEQUENCE_NUMBER":
-		at = 1 + slices.IndexFunc(s.records[shard], func(r events.DynamoDBEventRecord) bool { return r.Change.SequenceNumber == sequence })
+		at = 1 + slices.IndexFunc(s.records[shard], func(r events.DynamoDBEventRecord) bool {
+			return r.Change.SequenceNumber == sequence
+		})
 	}
 	return fmt.Sprintf("%s/%d", shard, at), nil
 }
@@ -158,7 +162,9 @@ func (c *calls) want(want ...string) {
 }
 
 // poll runs a poller of the stream for so long, in simulated time.
-func poll(t *testing.T, s *stream, p *lambda.StreamPoller, until time.Duration, do func(ids []string) (string, error)) *calls {
+func poll(
+	t *testing.T, s *stream, p *lambda.StreamPoller, until time.Duration, do func(ids []string) (string, error),
+) *calls {
 	t.Helper()
 	c := &calls{t: t, begin: time.Now(), do: do}
 	p.Client, p.ARN, p.Function = s, streamARN, c
@@ -196,7 +202,8 @@ func report(ids ...string) func([]string) (string, error) {
 				if err != nil {
 					return "", err
 				}
-				answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: fmt.Sprintf("1%020d", n)})
+				answer.BatchItemFailures = append(answer.BatchItemFailures,
+					events.DynamoDBBatchItemFailure{ItemIdentifier: fmt.Sprintf("1%020d", n)})
 			}
 		}
 		text, err := json.Marshal(answer)
@@ -211,17 +218,20 @@ func TestStreamEvent(t *testing.T) {
 		"SequenceNumber":"100000000000000000001","SizeBytes":26,"StreamViewType":"NEW_AND_OLD_IMAGES"},
 		"userIdentity":{"Type":"Service","PrincipalId":"dynamodb.amazonaws.com"}}`
 	const want = `{"Records":[{"awsRegion":"eu-north-1","dynamodb":{"ApproximateCreationDateTime":1730728800,` +
-		`"Keys":{"PK":{"S":"a"},"SK":{"S":""}},"OldImage":{"b":{"B":"AAE="},"bool":{"BOOL":false},"bs":{"BS":["AA=="]},"l":{"L":[]},` +
+		`"Keys":{"PK":{"S":"a"},"SK":{"S":""}},"OldImage":{"b":{"B":"AAE="},"bool":{"BOOL":false},"bs":{"BS":["AA=="]},` +
+		`"l":{"L":[]},` +
 		`"m":{"M":{"x":{"NULL":true}}},"n":{"N":"1.10"},"ns":{"NS":["1","2"]},"ss":{"SS":["x"]}},` +
 		`"SequenceNumber":"100000000000000000001","SizeBytes":26,"StreamViewType":"NEW_AND_OLD_IMAGES"},` +
-		`"eventID":"e1","eventName":"REMOVE","eventSource":"aws:dynamodb","eventVersion":"1.1","eventSourceARN":"` + streamARN + `",` +
+		`"eventID":"e1","eventName":"REMOVE","eventSource":"aws:dynamodb","eventVersion":"1.1","eventSourceARN":"` +
+		streamARN + `",` +
 		`"userIdentity":{"type":"Service","principalId":"dynamodb.amazonaws.com"}}]}`
 	var got []byte
 	ctx, cancel := context.WithCancel(t.Context())
 	p := lambda.StreamPoller{
 		Client: streamsAt(t, func(operation, _ string) (int, string) {
 			return 200, map[string]string{
-				"DescribeStream":   `{"StreamDescription":{"StreamStatus":"ENABLED","KeySchema":[{"AttributeName":"PK","KeyType":"HASH"}],"Shards":[{"ShardId":"s"}]}}`,
+				"DescribeStream": `{"StreamDescription":{"StreamStatus":"ENABLED","KeySchema":[{"AttributeName":"PK",` +
+					`"KeyType":"HASH"}],"Shards":[{"ShardId":"s"}]}}`,
 				"GetShardIterator": `{"ShardIterator":"i"}`, "GetRecords": `{"Records":[` + api + `]}`,
 			}[operation]
 		}),
@@ -270,7 +280,8 @@ func TestStreamLargeRecords(t *testing.T) {
 		s := newStream("s")
 		s.put("s", "k:1", "k:2", "k:3")
 		for i := range s.records["s"] {
-			s.records["s"][i].Change.NewImage = map[string]events.DynamoDBAttributeValue{"x": events.NewStringAttribute(strings.Repeat("x", 5<<19))}
+			s.records["s"][i].Change.NewImage = map[string]events.DynamoDBAttributeValue{"x": events.NewStringAttribute(
+				strings.Repeat("x", 5<<19))}
 		}
 		poll(t, s, &lambda.StreamPoller{MaximumBatchingWindow: time.Minute}, 2*time.Second, nil).want("0s k:1 k:2")
 		s.closed["s"] = true
@@ -290,32 +301,33 @@ func TestStreamParallelizationKeepsOrder(t *testing.T) {
 		}
 		var mu sync.Mutex
 		busy, most, seen, open := 0, 0, map[string]int{}, map[string]bool{}
-		c := poll(t, s, &lambda.StreamPoller{ParallelizationFactor: factor, BatchSize: 7}, time.Hour, func(ids []string) (string, error) {
-			mu.Lock()
-			busy++
-			most = max(most, busy)
-			mine := map[string]bool{}
-			for _, id := range ids {
-				key, number, _ := strings.Cut(id, ":")
-				if open[key] || strconv.Itoa(seen[key]) != number {
-					t.Errorf("%s after %d, another batch has the key: %t", id, seen[key], open[key])
+		c := poll(t, s, &lambda.StreamPoller{ParallelizationFactor: factor, BatchSize: 7}, time.Hour,
+			func(ids []string) (string, error) {
+				mu.Lock()
+				busy++
+				most = max(most, busy)
+				mine := map[string]bool{}
+				for _, id := range ids {
+					key, number, _ := strings.Cut(id, ":")
+					if open[key] || strconv.Itoa(seen[key]) != number {
+						t.Errorf("%s after %d, another batch has the key: %t", id, seen[key], open[key])
+					}
+					seen[key]++
+					mine[key] = true
 				}
-				seen[key]++
-				mine[key] = true
-			}
-			for key := range mine {
-				open[key] = true
-			}
-			mu.Unlock()
-			time.Sleep(time.Duration(len(ids)) * 100 * time.Millisecond)
-			mu.Lock()
-			defer mu.Unlock()
-			busy--
-			for key := range mine {
-				delete(open, key)
-			}
-			return "", nil
-		})
+				for key := range mine {
+					open[key] = true
+				}
+				mu.Unlock()
+				time.Sleep(time.Duration(len(ids)) * 100 * time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				busy--
+				for key := range mine {
+					delete(open, key)
+				}
+				return "", nil
+			})
 		if len(seen) != keys || most < 2 || most > factor || len(c.all) < keys*each/7 {
 			t.Errorf("%d keys, at most %d batches at once, %d calls", len(seen), most, len(c.all))
 		}
@@ -343,38 +355,55 @@ func TestStreamFailures(t *testing.T) {
 				return func([]string) (string, error) { n++; return "", after(n, 3) }
 			}(),
 			want: []string{"0s k:1 k:2", "1s k:1 k:2", "3s k:1 k:2"}},
-		"attempts used up": {poller: &lambda.StreamPoller{MaximumRetryAttempts: new(2), BatchSize: 2}, put: []string{"k:1", "k:2", "k:3"}, until: time.Minute,
-			do: failIf("k:1"), want: []string{"0s k:1 k:2", "1s k:1 k:2", "3s k:1 k:2", "3s k:3"}, lost: []string{"RetryAttemptsExhausted 1-2 of 2 after 3 Unhandled"}},
-		"no second attempt": {poller: &lambda.StreamPoller{MaximumRetryAttempts: new(0)}, put: []string{"k:1"}, until: time.Minute,
-			do: failIf("k:1"), want: []string{"0s k:1"}, lost: []string{"RetryAttemptsExhausted 1-1 of 1 after 1 Unhandled"}},
-		"too old": {poller: &lambda.StreamPoller{MaximumRecordAge: time.Minute, MaximumRetryAttempts: new(10_000)}, put: []string{"k:1"}, until: 5 * time.Minute,
+		"attempts used up": {poller: &lambda.StreamPoller{MaximumRetryAttempts: new(2), BatchSize: 2},
+			put: []string{"k:1", "k:2", "k:3"}, until: time.Minute,
+			do: failIf("k:1"), want: []string{"0s k:1 k:2", "1s k:1 k:2", "3s k:1 k:2", "3s k:3"}, lost: []string{
+				"RetryAttemptsExhausted 1-2 of 2 after 3 Unhandled"}},
+		"no second attempt": {poller: &lambda.StreamPoller{MaximumRetryAttempts: new(0)}, put: []string{"k:1"},
+			until: time.Minute,
+			do:    failIf("k:1"), want: []string{"0s k:1"}, lost: []string{"RetryAttemptsExhausted 1-1 of 1 after 1 Unhandled"}},
+		"too old": {poller: &lambda.StreamPoller{MaximumRecordAge: time.Minute, MaximumRetryAttempts: new(10_000)},
+			put: []string{"k:1"}, until: 5 * time.Minute,
 			do:   failIf("k:1"),
-			want: []string{"0s k:1", "1s k:1", "3s k:1", "7s k:1", "15s k:1", "31s k:1"}, lost: []string{"RecordAgeExceeded 1-1 of 1 after 6 Unhandled"}},
-		"bisected": {poller: &lambda.StreamPoller{BisectBatchOnFunctionError: true, MaximumRetryAttempts: new(1)}, put: []string{"k:1", "k:2", "k:3", "k:4", "k:5"}, until: time.Minute,
-			do: failIf("k:4"), want: []string{"0s k:1 k:2 k:3 k:4 k:5", "0s k:1 k:2", "0s k:3 k:4 k:5", "0s k:3", "0s k:4 k:5", "0s k:4", "1s k:4", "1s k:5"},
+			want: []string{"0s k:1", "1s k:1", "3s k:1", "7s k:1", "15s k:1", "31s k:1"}, lost: []string{
+				"RecordAgeExceeded 1-1 of 1 after 6 Unhandled"}},
+		"bisected": {poller: &lambda.StreamPoller{BisectBatchOnFunctionError: true, MaximumRetryAttempts: new(1)},
+			put: []string{"k:1", "k:2", "k:3", "k:4", "k:5"}, until: time.Minute,
+			do: failIf("k:4"), want: []string{"0s k:1 k:2 k:3 k:4 k:5", "0s k:1 k:2", "0s k:3 k:4 k:5", "0s k:3", "0s k:4 k:5",
+				"0s k:4", "1s k:4", "1s k:5"},
 			lost: []string{"RetryAttemptsExhausted 4-4 of 1 after 5 Unhandled"}},
-		"the lowest reported is the checkpoint": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true, MaximumRetryAttempts: new(2)},
+		"the lowest reported is the checkpoint": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true,
+			MaximumRetryAttempts: new(2)},
 			put: []string{"k:1", "k:2", "k:3", "k:4"}, until: time.Minute, do: report("k:2", "k:4"),
-			want: []string{"0s k:1 k:2 k:3 k:4", "1s k:2 k:3 k:4", "3s k:2 k:3 k:4"}, lost: []string{"RetryAttemptsExhausted 2-4 of 3 after 3 "}},
-		"bisected where it was reported": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true, BisectBatchOnFunctionError: true, MaximumRetryAttempts: new(1)},
+			want: []string{"0s k:1 k:2 k:3 k:4", "1s k:2 k:3 k:4", "3s k:2 k:3 k:4"}, lost: []string{
+				"RetryAttemptsExhausted 2-4 of 3 after 3 "}},
+		"bisected where it was reported": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true,
+			BisectBatchOnFunctionError: true, MaximumRetryAttempts: new(1)},
 			put: []string{"k:1", "k:2", "k:3", "k:4", "k:5"}, until: time.Minute, do: report("k:3"),
-			want: []string{"0s k:1 k:2 k:3 k:4 k:5", "0s k:3 k:4 k:5", "0s k:3", "1s k:3", "1s k:4 k:5"}, lost: []string{"RetryAttemptsExhausted 3-3 of 1 after 4 "}},
-		"nothing reported": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true}, put: []string{"k:1", "k:2"}, until: time.Minute,
-			do: report(), want: []string{"0s k:1 k:2"}},
-		"a stranger reported": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true, MaximumRetryAttempts: new(1)}, put: []string{"k:1", "k:2"}, until: time.Minute,
+			want: []string{"0s k:1 k:2 k:3 k:4 k:5", "0s k:3 k:4 k:5", "0s k:3", "1s k:3", "1s k:4 k:5"}, lost: []string{
+				"RetryAttemptsExhausted 3-3 of 1 after 4 "}},
+		"nothing reported": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true}, put: []string{"k:1", "k:2"},
+			until: time.Minute,
+			do:    report(), want: []string{"0s k:1 k:2"}},
+		"a stranger reported": {poller: &lambda.StreamPoller{ReportBatchItemFailures: true, MaximumRetryAttempts: new(1)},
+			put: []string{"k:1", "k:2"}, until: time.Minute,
 			do:   func([]string) (string, error) { return `{"batchItemFailures":[{"itemIdentifier":"7"}]}`, nil },
 			want: []string{"0s k:1 k:2", "1s k:1 k:2"}, lost: []string{"RetryAttemptsExhausted 1-2 of 2 after 2 "}},
-		"reported, but not asked for": {put: []string{"k:1", "k:2"}, until: time.Minute, do: report("k:2"), want: []string{"0s k:1 k:2"}},
-		"throttled, which is no attempt": {poller: &lambda.StreamPoller{MaximumRetryAttempts: new(0), BisectBatchOnFunctionError: true}, put: []string{"k:1", "k:2"}, until: time.Minute,
+		"reported, but not asked for": {put: []string{"k:1", "k:2"}, until: time.Minute, do: report("k:2"),
+			want: []string{"0s k:1 k:2"}},
+		"throttled, which is no attempt": {poller: &lambda.StreamPoller{MaximumRetryAttempts: new(0),
+			BisectBatchOnFunctionError: true}, put: []string{"k:1", "k:2"}, until: time.Minute,
 			do: func([]string) (string, error) {
 				if throttles--; throttles >= 0 {
 					return "", &lambda.FunctionError{Type: lambda.TypeThrottled}
 				}
 				return "", nil
 			}, want: []string{"0s k:1 k:2", "1s k:1 k:2", "3s k:1 k:2", "7s k:1 k:2"}},
-		"never reached": {poller: &lambda.StreamPoller{MaximumRecordAge: time.Minute}, put: []string{"k:1"}, until: 5 * time.Minute,
-			do:   func([]string) (string, error) { return "", errors.New("the function is closed") },
-			want: []string{"0s k:1", "1s k:1", "3s k:1", "7s k:1", "15s k:1", "31s k:1"}, lost: []string{"RecordAgeExceeded 1-1 of 1 after 0 never"}},
+		"never reached": {poller: &lambda.StreamPoller{MaximumRecordAge: time.Minute}, put: []string{"k:1"},
+			until: 5 * time.Minute,
+			do:    func([]string) (string, error) { return "", errors.New("the function is closed") },
+			want:  []string{"0s k:1", "1s k:1", "3s k:1", "7s k:1", "15s k:1", "31s k:1"}, lost: []string{
+				"RecordAgeExceeded 1-1 of 1 after 0 never"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -428,7 +457,8 @@ func summary(t *testing.T, text []byte) string {
 		asked = r.ResponseContext.FunctionError
 	}
 	b := r.DDBStreamBatchInfo
-	return fmt.Sprintf("%s %s-%s of %d after %d %s", r.RequestContext.Condition, strings.TrimLeft(b.StartSequenceNumber[1:], "0"),
+	return fmt.Sprintf("%s %s-%s of %d after %d %s", r.RequestContext.Condition,
+		strings.TrimLeft(b.StartSequenceNumber[1:], "0"),
 		strings.TrimLeft(b.EndSequenceNumber[1:], "0"), b.BatchSize, r.RequestContext.ApproximateInvokeCount, asked)
 }
 
@@ -446,7 +476,8 @@ func TestStreamTriesForADay(t *testing.T) {
 		time.AfterFunc(12*time.Hour, func() { age = p.IteratorAge() })
 		c := poll(t, s, p, 25*time.Hour, failIf("k:1"))
 		// The second record is as old when its turn comes, and is never tried.
-		want := []string{fmt.Sprintf("RecordAgeExceeded 1-1 of 1 after %d Unhandled", len(c.all)), "RecordAgeExceeded 2-2 of 1 after 0 never"}
+		want := []string{fmt.Sprintf("RecordAgeExceeded 1-1 of 1 after %d Unhandled", len(c.all)),
+			"RecordAgeExceeded 2-2 of 1 after 0 never"}
 		if diff := cmp.Diff(want, lost); diff != "" || age != 12*time.Hour {
 			t.Errorf("age after half the time %s; given up (-want +got):\n%s", age, diff)
 		}
@@ -463,7 +494,8 @@ func TestStreamInvocationRecord(t *testing.T) {
 			s.put("s", "k:1")
 			var got string
 			begin := time.Now().UTC() // a whole second, as synctest's time begins
-			p := &lambda.StreamPoller{FunctionARN: "arn:aws:lambda:eu-north-1:000000000000:function:relay", MaximumRetryAttempts: new(0), FailurePayload: payload,
+			p := &lambda.StreamPoller{FunctionARN: "arn:aws:lambda:eu-north-1:000000000000:function:relay",
+				MaximumRetryAttempts: new(0), FailurePayload: payload,
 				OnFailure: func(_ context.Context, record []byte) error { got = string(record); return nil }}
 			c := poll(t, s, p, time.Second, failIf("k:1"))
 			var record map[string]any
@@ -484,7 +516,8 @@ func TestStreamInvocationRecord(t *testing.T) {
 				"version":         "1.0", "timestamp": begin.Format("2006-01-02T15:04:05.000Z"),
 				"DDBStreamBatchInfo": map[string]any{
 					"shardId": "s", "startSequenceNumber": "100000000000000000001", "endSequenceNumber": "100000000000000000001",
-					"approximateArrivalOfFirstRecord": at, "approximateArrivalOfLastRecord": at, "batchSize": 1.0, "streamArn": streamARN,
+					"approximateArrivalOfFirstRecord": at, "approximateArrivalOfLastRecord": at, "batchSize": 1.0,
+					"streamArn": streamARN,
 				},
 			}
 			if payload {
@@ -502,10 +535,11 @@ func TestStreamFilter(t *testing.T) {
 		filter lambda.StreamFilter
 		want   []string
 	}{
-		"none":          {lambda.StreamFilter{}, []string{"0s a:1 a:2 b:3 n:4"}},
-		"by event":      {lambda.StreamFilter{EventNames: []string{"MODIFY", "REMOVE"}}, []string{"0s a:2 b:3"}},
-		"by key":        {lambda.StreamFilter{KeyPrefixes: []string{"a", "x"}}, []string{"0s a:1 a:2"}},
-		"by both":       {lambda.StreamFilter{EventNames: []string{"MODIFY"}, KeyPrefixes: []string{"a"}}, []string{"0s a:2"}},
+		"none":     {lambda.StreamFilter{}, []string{"0s a:1 a:2 b:3 n:4"}},
+		"by event": {lambda.StreamFilter{EventNames: []string{"MODIFY", "REMOVE"}}, []string{"0s a:2 b:3"}},
+		"by key":   {lambda.StreamFilter{KeyPrefixes: []string{"a", "x"}}, []string{"0s a:1 a:2"}},
+		"by both": {lambda.StreamFilter{EventNames: []string{"MODIFY"}, KeyPrefixes: []string{"a"}},
+			[]string{"0s a:2"}},
 		"nothing is it": {lambda.StreamFilter{EventNames: []string{"insert"}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -581,10 +615,13 @@ func TestStreamThatFails(t *testing.T) {
 		want      []string
 		told      string
 	}{
-		"an expired iterator": {fmt.Errorf("read: %w", &lambda.StreamError{Code: "ExpiredIteratorException"}), []string{"s TRIM_HORIZON", "s AFTER_SEQUENCE_NUMBER 2"},
+		"an expired iterator": {fmt.Errorf("read: %w", &lambda.StreamError{Code: "ExpiredIteratorException"}),
+			[]string{"s TRIM_HORIZON", "s AFTER_SEQUENCE_NUMBER 2"},
 			[]string{"0s k:1 k:2", "1.25s k:3"}, "expired"},
-		"trimmed records": {&lambda.StreamError{Code: "TrimmedDataAccessException"}, []string{"s LATEST", "s TRIM_HORIZON"}, []string{"1s k:1 k:2"}, "trimmed"},
-		"any other":       {errors.New("the line broke"), []string{"s TRIM_HORIZON"}, []string{"0s k:1 k:2", "2s k:3"}, "the line broke"},
+		"trimmed records": {&lambda.StreamError{Code: "TrimmedDataAccessException"}, []string{"s LATEST", "s TRIM_HORIZON"},
+			[]string{"1s k:1 k:2"}, "trimmed"},
+		"any other": {errors.New("the line broke"), []string{"s TRIM_HORIZON"}, []string{"0s k:1 k:2", "2s k:3"},
+			"the line broke"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -646,10 +683,12 @@ func TestStreamStops(t *testing.T) {
 
 func TestStreamFieldsThatMakeNoSense(t *testing.T) {
 	for name, change := range map[string]func(p *lambda.StreamPoller){
-		"no client":             func(p *lambda.StreamPoller) { p.Client = nil },
-		"no function":           func(p *lambda.StreamPoller) { p.Function = nil },
-		"no ARN":                func(p *lambda.StreamPoller) { p.ARN = "registrar" },
-		"a table":               func(p *lambda.StreamPoller) { p.ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/registrar" },
+		"no client":   func(p *lambda.StreamPoller) { p.Client = nil },
+		"no function": func(p *lambda.StreamPoller) { p.Function = nil },
+		"no ARN":      func(p *lambda.StreamPoller) { p.ARN = "registrar" },
+		"a table": func(p *lambda.StreamPoller) {
+			p.ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/registrar"
+		},
 		"no position":           func(p *lambda.StreamPoller) { p.StartingPosition = "" },
 		"a position of Kinesis": func(p *lambda.StreamPoller) { p.StartingPosition = "AT_TIMESTAMP" },
 		"a large batch":         func(p *lambda.StreamPoller) { p.BatchSize = 10_001 },
@@ -664,7 +703,8 @@ func TestStreamFieldsThatMakeNoSense(t *testing.T) {
 		"a young age":           func(p *lambda.StreamPoller) { p.MaximumRecordAge = 59 * time.Second },
 		"an old age":            func(p *lambda.StreamPoller) { p.MaximumRecordAge = 7*24*time.Hour + 1 },
 	} {
-		p := &lambda.StreamPoller{Client: newStream(), ARN: streamARN, Function: function(nil), StartingPosition: lambda.Latest}
+		p := &lambda.StreamPoller{Client: newStream(), ARN: streamARN, Function: function(nil),
+			StartingPosition: lambda.Latest}
 		change(p)
 		if err := p.Run(t.Context()); err == nil {
 			t.Errorf("%s: it ran", name)
@@ -691,10 +731,13 @@ func streamsAt(t *testing.T, answer func(operation, body string) (int, string)) 
 
 func TestHTTPStreams(t *testing.T) {
 	answers := map[string]string{
-		`ListStreams {"TableName":"t"}`:                                `{"Streams":[{"StreamArn":"s1"}],"LastEvaluatedStreamArn":"s1"}`,
+		`ListStreams {"TableName":"t"}`: `{"Streams":[{"StreamArn":"s1"}],` +
+			`"LastEvaluatedStreamArn":"s1"}`,
 		`ListStreams {"ExclusiveStartStreamArn":"s1","TableName":"t"}`: `{"Streams":[{"StreamArn":"s2"}]}`,
-		`DescribeStream {"StreamArn":"s1"}`: `{"StreamDescription":{"StreamArn":"s1","StreamStatus":"ENABLING","LastEvaluatedShardId":"a",` +
-			`"KeySchema":[{"AttributeName":"SK","KeyType":"RANGE"},{"AttributeName":"PK","KeyType":"HASH"}],"Shards":[{"ShardId":"a","ParentShardId":"z"}]}}`,
+		`DescribeStream {"StreamArn":"s1"}`: `{"StreamDescription":{"StreamArn":"s1","StreamStatus":"ENABLING",` +
+			`"LastEvaluatedShardId":"a",` +
+			`"KeySchema":[{"AttributeName":"SK","KeyType":"RANGE"},{"AttributeName":"PK","KeyType":"HASH"}],"Shards":[{` +
+			`"ShardId":"a","ParentShardId":"z"}]}}`,
 		`DescribeStream {"ExclusiveStartShardId":"a","StreamArn":"s1"}`:                                                      `{"StreamDescription":{"StreamArn":"s1","StreamStatus":"DISABLED","Shards":[]}}`,
 		`GetShardIterator {"ShardId":"a","ShardIteratorType":"LATEST","StreamArn":"s1"}`:                                     `{"ShardIterator":"i1"}`,
 		`GetShardIterator {"SequenceNumber":"7","ShardId":"a","ShardIteratorType":"AFTER_SEQUENCE_NUMBER","StreamArn":"s1"}`: `{"ShardIterator":"i2"}`,
@@ -731,7 +774,8 @@ func TestHTTPStreams(t *testing.T) {
 	same([]string{"s1", "s2"}, arns)
 	s, err := c.DescribeStream(ctx, "s1", "")
 	must(err)
-	same(lambda.Stream{ARN: "s1", Enabled: true, PartitionKey: "PK", Shards: []lambda.Shard{{ID: "a", Parent: "z"}}, After: "a"}, s)
+	same(lambda.Stream{ARN: "s1", Enabled: true, PartitionKey: "PK", Shards: []lambda.Shard{{ID: "a", Parent: "z"}},
+		After: "a"}, s)
 	s, err = c.DescribeStream(ctx, "s1", "a")
 	must(err)
 	same(lambda.Stream{ARN: "s1", Shards: []lambda.Shard{}}, s)
@@ -748,7 +792,8 @@ func TestHTTPStreams(t *testing.T) {
 	same("0", fmt.Sprint(next, len(records)))
 
 	for iterator, want := range map[string]*lambda.StreamError{
-		"old": {Code: "ExpiredIteratorException", Message: "too late"}, "proxy": {Code: "502 Bad Gateway", Message: "Bad Gateway"}, "broken": nil,
+		"old": {Code: "ExpiredIteratorException", Message: "too late"}, "proxy": {Code: "502 Bad Gateway",
+			Message: "Bad Gateway"}, "broken": nil,
 	} {
 		_, _, err := c.Records(ctx, iterator, 5)
 		var told *lambda.StreamError

@@ -56,7 +56,8 @@ func (l *lane) work(ctx context.Context, batch []record) {
 	}
 }
 
-// call hands the records to the function. It tells how many of them are done with, and whether the function was asked at all.
+// call hands the records to the function. It tells how many of them are done with, and whether the function was asked
+// at all.
 func (l *lane) call(ctx context.Context, a *attempt) (done int, asked bool) {
 	answer, err := l.Function.Invoke(context.WithoutCancel(ctx), l.event(a.records)) // a call that has begun is waited for
 	var told *FunctionError
@@ -134,7 +135,8 @@ func (l *lane) discard(ctx context.Context, a *attempt, n int, condition string)
 	given := a.records[:n]
 	a.records = a.records[n:]
 	defer l.finish(given)
-	l.log.Error("records are given up", "records", n, "condition", condition, "from", given[0].sequence, "to", given[n-1].sequence)
+	l.log.Error("records are given up", "records", n, "condition", condition, "from", given[0].sequence, "to",
+		given[n-1].sequence)
 	if l.OnFailure == nil {
 		return
 	}
@@ -143,7 +145,8 @@ func (l *lane) discard(ctx context.Context, a *attempt, n int, condition string)
 		err = l.OnFailure(context.WithoutCancel(ctx), text)
 	}
 	if err != nil {
-		l.log.Error("what is known of the records that were given up could not be kept", "from", given[0].sequence, "to", given[n-1].sequence, "error", err)
+		l.log.Error("what is known of the records that were given up could not be kept", "from", given[0].sequence, "to",
+			given[n-1].sequence, "error", err)
 	}
 }
 
@@ -184,8 +187,9 @@ func (l *lane) invocationRecord(a *attempt, given []record, condition string) in
 	const milliseconds, statusOK = "2006-01-02T15:04:05.000Z", 200
 	first, last := given[0], given[len(given)-1]
 	record := invocationRecord{
-		RequestContext: requestContext{RequestID: uuid.NewString(), FunctionARN: l.FunctionARN, Condition: condition, Calls: a.calls},
-		Version:        "1.0", Timestamp: l.now().UTC().Format(milliseconds),
+		RequestContext: requestContext{RequestID: uuid.NewString(), FunctionARN: l.FunctionARN, Condition: condition,
+			Calls: a.calls},
+		Version: "1.0", Timestamp: l.now().UTC().Format(milliseconds),
 		Batch: batchInfo{
 			ShardID: l.shard, Start: first.sequence, End: last.sequence, BatchSize: len(given), StreamARN: l.ARN,
 			First: first.made.UTC().Format(time.RFC3339), Last: last.made.UTC().Format(time.RFC3339),

@@ -51,9 +51,11 @@ type StreamError struct {
 // Error implements error.
 func (e *StreamError) Error() string { return e.Code + ": " + e.Message }
 
-// StreamClient is what a [StreamPoller] needs of DynamoDB Streams; [*HTTPStreams] has it. Error answers are [*StreamError].
+// StreamClient is what a [StreamPoller] needs of DynamoDB Streams; [*HTTPStreams] has it. Error answers are
+// [*StreamError].
 type StreamClient interface {
-	// DescribeStream tells of a stream and of a page of its shards: those after the named one, or with an empty name the first.
+	// DescribeStream tells of a stream and of a page of its shards: those after the named one, or with an empty name the
+	// first.
 	DescribeStream(ctx context.Context, arn, after string) (Stream, error)
 	// ShardIterator gives a place in a shard. The sequence number is only for the kinds that need one.
 	ShardIterator(ctx context.Context, arn, shard, kind, sequence string) (string, error)
@@ -62,8 +64,8 @@ type StreamClient interface {
 	Records(ctx context.Context, iterator string, limit int) (records []events.DynamoDBEventRecord, next string, err error)
 }
 
-// HTTPStreams is a thin client of the protocol DynamoDBStreams_20120810. It signs nothing: for a service that asks for a
-// signature, hand in a client whose transport sees to it.
+// HTTPStreams is a thin client of the protocol DynamoDBStreams_20120810. It signs nothing: for a service that asks for
+// a signature, hand in a client whose transport sees to it.
 type HTTPStreams struct {
 	Client   *http.Client
 	Endpoint string // "http://127.0.0.1:8081"
@@ -108,7 +110,8 @@ func (c *HTTPStreams) DescribeStream(ctx context.Context, arn, after string) (St
 		return Stream{}, err
 	}
 	d := out.StreamDescription
-	s := Stream{ARN: d.StreamArn, Enabled: strings.HasPrefix(d.StreamStatus, "ENABL"), Shards: d.Shards, After: d.LastEvaluatedShardId}
+	s := Stream{ARN: d.StreamArn, Enabled: strings.HasPrefix(d.StreamStatus, "ENABL"), Shards: d.Shards,
+		After: d.LastEvaluatedShardId}
 	for _, k := range d.KeySchema {
 		if k.KeyType == "HASH" {
 			s.PartitionKey = k.AttributeName
@@ -129,7 +132,9 @@ func (c *HTTPStreams) ShardIterator(ctx context.Context, arn, shard, kind, seque
 }
 
 // Records implements [StreamClient].
-func (c *HTTPStreams) Records(ctx context.Context, iterator string, limit int) (records []events.DynamoDBEventRecord, next string, err error) {
+func (c *HTTPStreams) Records(
+	ctx context.Context, iterator string, limit int,
+) (records []events.DynamoDBEventRecord, next string, err error) {
 	var out struct {
 		// The API's records are the event's but for the source's ARN and the capitals in userIdentity, which encoding/json
 		// does not mind.
@@ -169,7 +174,8 @@ func (c *HTTPStreams) call(ctx context.Context, operation string, in, out any) e
 	return nil
 }
 
-// streamError reads an error answer: {"__type":"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException","message":"…"}.
+// streamError reads an error answer:
+// {"__type":"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException","message":"…"}.
 func streamError(status string, answer []byte) *StreamError {
 	var told struct {
 		Type    string `json:"__type"`

@@ -1,7 +1,7 @@
-// Package logs shows log lines to people: the JSON lines that functions write for CloudWatch become lines of text, one for
-// each, with what matters first. It knows the keys that aws-lambda-go and shared/telemetry write, and nothing else. X-Ray's
-// trace ids, Lambda's invocation ids and the directives for metrics are left out; `LOG=json make run`, and the file that
-// `make run` keeps, have them all.
+// Package logs shows log lines to people: the JSON lines that functions write for CloudWatch become lines of text, one
+// for each, with what matters first. It knows the keys that aws-lambda-go and shared/telemetry write, and nothing else.
+// X-Ray's trace ids, Lambda's invocation ids and the directives for metrics are left out; `LOG=json make run`, and the
+// file that `make run` keeps, have them all.
 //
 // Start with [New], which makes the local cloud's logger, and [Readable].
 package logs
@@ -25,8 +25,8 @@ func New(out io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{ReplaceAttr: lambdacontext.ReplaceAttr}))
 }
 
-// Readable makes a writer of JSON lines that writes them as text. Each Write has to bring whole lines; a line that is not JSON
-// is written as it is. It is safe for concurrent use.
+// Readable makes a writer of JSON lines that writes them as text. Each Write has to bring whole lines; a line that is
+// not JSON is written as it is. It is safe for concurrent use.
 func Readable(out io.Writer) io.Writer { return &readable{out: out} }
 
 type readable struct {
@@ -141,7 +141,8 @@ func Text(line []byte) string {
 // counts writes what an invocation counted in words.
 func counts(t *strings.Builder, take func(string) string) {
 	for _, c := range []struct{ key, before, after string }{
-		{"readUnits", "", " read units"}, {"writeUnits", "", " write units"}, {"conflicts", "", " conflicts"}, {"retries", "", " retries"},
+		{"readUnits", "", " read units"}, {"writeUnits", "", " write units"}, {"conflicts", "", " conflicts"}, {"retries", "",
+			" retries"},
 		{"messages", "", " messages"}, {"failures", "", " failed"}, {"queueAge", "in the queue for ", " ms"},
 	} {
 		if value := take(c.key); value != "" {

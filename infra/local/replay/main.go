@@ -1,6 +1,6 @@
-// Command replay is `make replay`: it registers a whole term again, over HTTP, as the schedule's own figures say that it
-// was: for every section as many students try as were enrolled. The students are invented, with schedules that a real one
-// could have. Afterwards every counter is compared with the rows behind it.
+// Command replay is `make replay`: it registers a whole term again, over HTTP, as the schedule's own figures say that
+// it was: for every section as many students try as were enrolled. The students are invented, with schedules that a
+// real one could have. Afterwards every counter is compared with the rows behind it.
 package main
 
 import (
@@ -99,12 +99,16 @@ func (r replay) run(ctx context.Context, path, code string) error {
 		full += max(0, demand[s.CRN]-s.Seats.Capacity)
 	}
 	students, attempts := plan(sections, demand)
-	fmt.Fprintf(r.out, "%d sections, %d students, %d attempts; %d more than there are seats\n", len(sections), students, len(attempts), full)
+	fmt.Fprintf(r.out, "%d sections, %d students, %d attempts; %d more than there are seats\n", len(sections), students,
+		len(attempts), full)
 	ids, err := r.enter(ctx, students)
 	if err != nil {
 		return err
 	}
-	rand.New(rand.NewPCG(r.seed, 0)).Shuffle(len(attempts), func(i, j int) { attempts[i], attempts[j] = attempts[j], attempts[i] })
+	rand.New(rand.NewPCG(r.seed, 0)).Shuffle(len(attempts), func(i, j int) {
+		attempts[i], attempts[j] = attempts[j],
+			attempts[i]
+	})
 	outcome, err := r.register(ctx, attempts, ids)
 	if err != nil {
 		return err
@@ -171,7 +175,8 @@ func (r replay) register(ctx context.Context, attempts []attempt, ids []string) 
 	err := r.each(ctx, "registrations", len(attempts), func(ctx context.Context, i int) error {
 		a := attempts[i]
 		sent := time.Now()
-		err := r.client.Do(ctx, http.MethodPost, "/v1/sections/"+a.section.ID+"/registrations", map[string]string{"student": ids[a.student]}, nil)
+		err := r.client.Do(ctx, http.MethodPost, "/v1/sections/"+a.section.ID+"/registrations",
+			map[string]string{"student": ids[a.student]}, nil)
 		took := time.Since(sent).Microseconds()
 		code := "ENROLLED"
 		var problem *client.Problem
@@ -189,7 +194,8 @@ func (r replay) register(ctx context.Context, attempts []attempt, ids []string) 
 		return nil, err
 	}
 	seconds := time.Since(began).Seconds()
-	fmt.Fprintf(r.out, "\n%d attempts in %.1f s: %.0f a second, %d at a time\n", len(attempts), seconds, float64(len(attempts))/seconds, r.atOnce)
+	fmt.Fprintf(r.out, "\n%d attempts in %.1f s: %.0f a second, %d at a time\n", len(attempts), seconds,
+		float64(len(attempts))/seconds, r.atOnce)
 	for _, code := range sorted(outcome) {
 		fmt.Fprintf(r.out, "  %-20s %d\n", code, outcome[code])
 	}
@@ -222,8 +228,10 @@ func (r replay) audit(ctx context.Context, sections []section) error {
 		mu.Lock()
 		defer mu.Unlock()
 		rows += len(roster)
-		if len(students) != len(roster) || now.Seats.Taken != len(roster) || now.Seats.Available != max(0, now.Seats.Capacity-len(roster)) || len(roster) > now.Seats.Capacity {
-			wrong = append(wrong, fmt.Errorf("section %s: %d on the roster, %d of them different; taken %d, available %d of %d", now.CRN,
+		if len(students) != len(roster) || now.Seats.Taken != len(roster) ||
+			now.Seats.Available != max(0, now.Seats.Capacity-len(roster)) || len(roster) > now.Seats.Capacity {
+			wrong = append(wrong, fmt.Errorf("section %s: %d on the roster, %d of them different; taken %d, available %d of %d",
+				now.CRN,
 				len(roster), len(students), now.Seats.Taken, now.Seats.Available, now.Seats.Capacity))
 		}
 		return nil
@@ -231,13 +239,15 @@ func (r replay) audit(ctx context.Context, sections []section) error {
 	if err = errors.Join(append(wrong, err)...); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "\naudit: %d rows on the rosters of %d sections, and every counter equals its rows\n", rows, len(sections))
+	fmt.Fprintf(r.out, "\naudit: %d rows on the rosters of %d sections, and every counter equals its rows\n", rows,
+		len(sections))
 	return nil
 }
 
 // each does the work for 0 … n-1, some at once, and shows how far it is.
 func (r replay) each(ctx context.Context, what string, n int, work func(ctx context.Context, i int) error) error {
-	bar := progressbar.NewOptions(n, progressbar.OptionSetDescription(fmt.Sprintf("%-14s", what)), progressbar.OptionShowCount(),
+	bar := progressbar.NewOptions(n, progressbar.OptionSetDescription(fmt.Sprintf("%-14s", what)),
+		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionThrottle(100*time.Millisecond))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

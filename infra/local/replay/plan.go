@@ -33,7 +33,8 @@ type timetable struct {
 }
 
 func (t *timetable) fits(s *section, meetings []registrar.Meeting) bool {
-	return len(t.courses) < mostSections && t.credits+s.Credits.Min <= mostCredits && !slices.Contains(t.courses, s.Course) &&
+	return len(t.courses) < mostSections && t.credits+s.Credits.Min <= mostCredits &&
+		!slices.Contains(t.courses, s.Course) &&
 		!registrar.Conflict(t.meetings, meetings)
 }
 

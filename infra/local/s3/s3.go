@@ -1,10 +1,10 @@
-// Package s3 is the object store of the local cloud: gofakes3, an S3 in Go that keeps its objects in memory, with what it
-// lacks in front of it: presigned addresses are checked as AWS documents them ("Authenticating Requests: Using Query
+// Package s3 is the object store of the local cloud: gofakes3, an S3 in Go that keeps its objects in memory, with what
+// it lacks in front of it: presigned addresses are checked as AWS documents them ("Authenticating Requests: Using Query
 // Parameters"), and the arrival of an object is announced as an event notification.
 //
 // Faithful: buckets, put, get, ranges, presigned PUT and GET with signature, signed headers and expiry. Not faithful:
-// signatures in the Authorization header are not checked, there are no bucket policies, no versions by default, and nothing
-// outlives the process unless infra/local/journal keeps the requests. Start with [New].
+// signatures in the Authorization header are not checked, there are no bucket policies, no versions by default, and
+// nothing outlives the process unless infra/local/journal keeps the requests. Start with [New].
 package s3
 
 import (
@@ -33,8 +33,8 @@ type Options struct {
 	Credentials aws.Credentials  // the only ones that a presigned address may be signed with
 	Now         func() time.Time // nil: the system's clock
 	Log         *slog.Logger
-	// Announce is called after an object arrived, with its key and an S3 event notification (JSON, version 2.1). An error is
-	// logged: as with AWS, the upload itself has succeeded. Nil: nothing is announced.
+	// Announce is called after an object arrived, with its key and an S3 event notification (JSON, version 2.1). An error
+	// is logged: as with AWS, the upload itself has succeeded. Nil: nothing is announced.
 	Announce func(ctx context.Context, key string, notification []byte) error
 }
 
@@ -80,7 +80,8 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &answer{ResponseWriter: w, status: http.StatusOK}
 	s.objects.ServeHTTP(seen, r)
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if r.Method == http.MethodPut && ok && key != "" && seen.status == http.StatusOK && s.options.Announce != nil && !r.URL.Query().Has("uploadId") {
+	if r.Method == http.MethodPut && ok && key != "" && seen.status == http.StatusOK &&
+		s.options.Announce != nil && !r.URL.Query().Has("uploadId") {
 		if err := s.announce(r.Context(), bucket, key); err != nil {
 			s.options.Log.Error("an object's arrival could not be announced", "bucket", bucket, "error", err)
 		}
@@ -101,8 +102,8 @@ func (a *answer) WriteHeader(status int) {
 
 const timeFormat = "20060102T150405Z"
 
-// checkPresigned signs the request once more as its address says that it was signed, and compares. It returns an S3 error
-// code and a reason, or two empty texts.
+// checkPresigned signs the request once more as its address says that it was signed, and compares. It returns an S3
+// error code and a reason, or two empty texts.
 func (s *Store) checkPresigned(r *http.Request) (code, reason string) {
 	query := r.URL.Query()
 	at, err := time.Parse(timeFormat, query.Get("X-Amz-Date"))
@@ -117,7 +118,8 @@ func (s *Store) checkPresigned(r *http.Request) (code, reason string) {
 	unsigned := *r.URL
 	unsigned.Scheme, unsigned.Host = "http", r.Host
 	stated := query.Get("X-Amz-Signature")
-	for _, parameter := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Security-Token"} {
+	for _, parameter := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date",
+		"X-Amz-SignedHeaders", "X-Amz-Security-Token"} {
 		query.Del(parameter)
 	}
 	unsigned.RawQuery = query.Encode()

@@ -84,7 +84,8 @@ func TestPresignedUpload_IsStoredAndAnnounced(t *testing.T) {
 	if status, body := send(t, put.Method, put.URL, "x,y\n1,2\n"); status != http.StatusOK {
 		t.Fatalf("upload: %d %s", status, body)
 	}
-	object, err := c.client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("uploads"), Key: aws.String("imports/a b.csv")})
+	object, err := c.client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("uploads"),
+		Key: aws.String("imports/a b.csv")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,8 @@ func TestPresignedUpload_IsStoredAndAnnounced(t *testing.T) {
 		t.Fatalf("notifications = %+v, want one of one record", c.notifications)
 	}
 	r := c.notifications[0].Records[0]
-	if r.EventName != "ObjectCreated:Put" || r.S3.Bucket.Name != "uploads" || r.S3.Object.URLDecodedKey != "imports/a b.csv" || r.S3.Object.Size != 8 {
+	if r.EventName != "ObjectCreated:Put" || r.S3.Bucket.Name != "uploads" ||
+		r.S3.Object.URLDecodedKey != "imports/a b.csv" || r.S3.Object.Size != 8 {
 		t.Errorf("record = %+v", r)
 	}
 }
@@ -123,7 +125,8 @@ func TestPresignedUpload_TamperedOrExpiredIsRefused(t *testing.T) {
 		t.Errorf("an address for PUT answered GET with %d", status)
 	}
 	c.late = 2 * time.Minute
-	if status, body := send(t, put.Method, put.URL, "x"); status != http.StatusForbidden || !strings.Contains(body, "expired") {
+	if status, body := send(t, put.Method, put.URL, "x"); status != http.StatusForbidden ||
+		!strings.Contains(body, "expired") {
 		t.Errorf("expired: %d %s", status, body)
 	}
 	if len(c.notifications) != 0 {

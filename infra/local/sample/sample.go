@@ -52,8 +52,8 @@ const (
 	KindMessage
 )
 
-// ID is the id of the nth record of a kind, from 1. The first term is open for registration; the last record of each kind
-// has nothing that depends on it.
+// ID is the id of the nth record of a kind, from 1. The first term is open for registration; the last record of each
+// kind has nothing that depends on it.
 func ID(kind, n int) string { return fmt.Sprintf("01930000-0000-7000-8%03x-%012x", kind, n) }
 
 // at is when the sample was made, as far as its records know.
@@ -78,7 +78,10 @@ func Fill(ctx context.Context, store Store) error {
 		make  func(n int) error
 	}{
 		{"course", Courses, func(n int) error { return store.CreateCourse(ctx, course(n), registrar.Answer{}) }},
-		{"instructor", Instructors, func(n int) error { return store.CreateInstructor(ctx, instructor(n), registrar.Answer{}) }},
+		{"instructor", Instructors, func(n int) error {
+			return store.CreateInstructor(ctx, instructor(n),
+				registrar.Answer{})
+		}},
 		{"student", Students, func(n int) error { return store.CreateStudent(ctx, student(n), registrar.Answer{}) }},
 		{"section", Sections, func(n int) error { return store.CreateSection(ctx, section(n), registrar.Answer{}) }},
 		{"mail", 1, func(int) error { return store.SaveMail(ctx, Mail()) }},
@@ -112,11 +115,13 @@ func each(n int, do func(n int) error) error {
 func terms() []registrar.Term {
 	return []registrar.Term{
 		{
-			Code: "2027-SPRING", Title: "Spring 2027", Start: "2027-01-11", End: "2027-05-08", TimeZone: "America/New_York", CreditLimit: 21_00,
+			Code: "2027-SPRING", Title: "Spring 2027", Start: "2027-01-11", End: "2027-05-08", TimeZone: "America/New_York",
+			CreditLimit:  21_00,
 			Registration: registrar.Window{Open: time.Date(2024, 11, 4, 13, 0, 0, 0, time.UTC)},
 		},
 		{
-			Code: "2026-FALL", Title: "Fall 2026", Start: "2026-08-24", End: "2026-12-12", TimeZone: "America/New_York", CreditLimit: 21_00,
+			Code: "2026-FALL", Title: "Fall 2026", Start: "2026-08-24", End: "2026-12-12", TimeZone: "America/New_York",
+			CreditLimit:  21_00,
 			Registration: registrar.Window{Close: time.Date(2026, 9, 8, 4, 0, 0, 0, time.UTC)},
 		},
 		{Code: "2027-SUMMER", Title: "Summer 2027", Start: "2027-05-17", End: "2027-08-14", TimeZone: "America/New_York"},
@@ -130,13 +135,15 @@ func subjects() []string { return []string{"CSCI", "MATH", "PHYS", "HIST"} }
 
 func titles() []string {
 	return []string{
-		"Introduction", "Foundations", "Methods", "Structures", "Analysis", "Theory", "Laboratory", "Modern Topics", "Seminar",
+		"Introduction", "Foundations", "Methods", "Structures", "Analysis", "Theory", "Laboratory", "Modern Topics",
+		"Seminar",
 		"Research Methods", "Independent Study",
 	}
 }
 
 func fields() map[string]string {
-	return map[string]string{"CSCI": "Computer Science", "MATH": "Mathematics", "PHYS": "Physics", "HIST": "History", "ARTS": "Art"}
+	return map[string]string{"CSCI": "Computer Science", "MATH": "Mathematics", "PHYS": "Physics", "HIST": "History",
+		"ARTS": "Art"}
 }
 
 func course(n int) registrar.Course {
@@ -150,17 +157,20 @@ func course(n int) registrar.Course {
 		credits = registrar.CreditRange{Min: 1_00, Max: 4_00}
 	}
 	return registrar.Course{
-		ID: registrar.CourseID(ID(KindCourse, n)), Subject: subject, Number: fmt.Sprint(1000 + 100*((n-1)%perSubject) + (n-1)/perSubject),
-		Title: fields()[subject] + ": " + title, Description: "An invented course to try registration with.", Credits: credits,
-		School: "School of " + map[bool]string{true: "Humanities", false: "Science"}[subject == "HIST" || subject == "ARTS"],
-		Stamp:  registrar.Stamp{}.Next(at()),
+		ID: registrar.CourseID(ID(KindCourse, n)), Subject: subject, Number: fmt.Sprint(1000 + 100*((n-1)%perSubject) +
+			(n-1)/perSubject),
+		Title: fields()[subject] + ": " + title, Description: "An invented course to try registration with.",
+		Credits: credits,
+		School:  "School of " + map[bool]string{true: "Humanities", false: "Science"}[subject == "HIST" || subject == "ARTS"],
+		Stamp:   registrar.Stamp{}.Next(at()),
 	}
 }
 
 func instructor(n int) registrar.Instructor {
 	name := givenNames()[(n*7)%len(givenNames())] + " " + familyNames()[(n*5)%len(familyNames())]
 	return registrar.Instructor{
-		ID: registrar.InstructorID(ID(KindInstructor, n)), Name: registrar.Personal(name), Email: registrar.Personal(fmt.Sprintf("instructor%d@example.edu", n)),
+		ID: registrar.InstructorID(ID(KindInstructor, n)), Name: registrar.Personal(name), Email: registrar.Personal(
+			fmt.Sprintf("instructor%d@example.edu", n)),
 		Stamp: registrar.Stamp{}.Next(at()),
 	}
 }
@@ -170,7 +180,8 @@ func student(n int) registrar.Student {
 		ID: registrar.StudentID(ID(KindStudent, n)), Number: registrar.Personal(fmt.Sprintf("U%07d", 1_000_000+n)),
 		GivenName:  registrar.Personal(givenNames()[(n*11)%len(givenNames())]),
 		FamilyName: registrar.Personal(familyNames()[(n*13)%len(familyNames())]),
-		Email:      registrar.Personal(fmt.Sprintf("student%d@example.edu", n)), Active: true, Stamp: registrar.Stamp{}.Next(at()),
+		Email:      registrar.Personal(fmt.Sprintf("student%d@example.edu", n)), Active: true, Stamp: registrar.Stamp{}.Next(
+			at()),
 	}
 }
 
@@ -179,7 +190,8 @@ func section(n int) registrar.Section {
 	c := course((n-1)%(Courses-1) + 1)
 	s := registrar.Section{
 		ID: registrar.SectionID(ID(KindSection, n)), Term: registrar.TermID(ID(KindTerm, 1)), Course: c.ID,
-		Subject: c.Subject, Number: c.Number, Title: c.Title, TitleFollows: true, CRN: fmt.Sprint(20000 + n), Label: fmt.Sprintf("%02d", (n-1)/(Courses-1)+1),
+		Subject: c.Subject, Number: c.Number, Title: c.Title, TitleFollows: true, CRN: fmt.Sprint(20000 + n),
+		Label:     fmt.Sprintf("%02d", (n-1)/(Courses-1)+1),
 		Component: "lecture", Credits: c.Credits, Capacity: 20 + 5*(n%5), Status: registrar.SectionOpen,
 		Instructors: []registrar.InstructorID{registrar.InstructorID(ID(KindInstructor, n%(Instructors-1)+1))},
 		Stamp:       registrar.Stamp{}.Next(at()),
@@ -190,7 +202,8 @@ func section(n int) registrar.Section {
 	const hour = 60
 	days := []registrar.Days{0b0001001, 0b0010010, 0b0000101, 0b0010100}[n%4] // MR, TF, MW, WF
 	start := registrar.ClockTime(8*hour + (n%5)*2*hour)
-	s.Meetings = []registrar.Meeting{{Days: days, Start: start, End: start + 110, From: "2027-01-11", To: "2027-04-30", Room: fmt.Sprintf("Hall %d", 100+n)}}
+	s.Meetings = []registrar.Meeting{{Days: days, Start: start, End: start + 110, From: "2027-01-11", To: "2027-04-30",
+		Room: fmt.Sprintf("Hall %d", 100+n)}}
 	return s
 }
 
@@ -204,8 +217,10 @@ func anImport(n int) registrar.Import {
 
 // Mail is a mail of which nobody knows whether it was sent, about a registration of the last student.
 func Mail() registrar.Mail {
-	m := registrar.MailOf(registrar.EventID(ID(kindEvent, 0)), registrar.OfStudent(registrar.StudentID(ID(KindStudent, Students))), registrar.MailRegistrationMade)
-	m.Section, m.At, m.State, m.Reason, m.Claims = registrar.SectionID(ID(KindSection, Sections)), at(), registrar.MailUnknown, "HTTP 503", 1
+	m := registrar.MailOf(registrar.EventID(ID(kindEvent, 0)),
+		registrar.OfStudent(registrar.StudentID(ID(KindStudent, Students))), registrar.MailRegistrationMade)
+	m.Section, m.At, m.State, m.Reason, m.Claims = registrar.SectionID(ID(KindSection, Sections)), at(),
+		registrar.MailUnknown, "HTTP 503", 1
 	m.Stamp = m.Next(at())
 	return m
 }
@@ -214,7 +229,8 @@ func Mail() registrar.Mail {
 func File() string {
 	return "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
 		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n" +
-		"90001,BIOL-1010,Introduction to Biology,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,Ada King,30,01,,,[],School of Science\n"
+		"90001,BIOL-1010,Introduction to Biology,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,Ada " +
+		"King,30,01,,,[],School of Science\n"
 }
 
 // register takes up to three sections for a student. What the rules refuse is left, as a student would.
@@ -229,7 +245,8 @@ func register(ctx context.Context, store Store, n int) error {
 	}}
 	for k := range 3 {
 		_, err := desk.Enrol(ctx, registrar.EnrolRequest{
-			Section: registrar.SectionID(ID(KindSection, (n*3+k*29)%(Sections-1)+1)), Student: registrar.StudentID(ID(KindStudent, n)),
+			Section: registrar.SectionID(ID(KindSection, (n*3+k*29)%(Sections-1)+1)), Student: registrar.StudentID(
+				ID(KindStudent, n)),
 			Actor: registrar.Anonymous(), At: at(),
 		}, registrar.IdempotencyKey{}, nil)
 		var refusals registrar.Refusals
@@ -250,15 +267,19 @@ func (a audit) Refused(ctx context.Context, e registrar.Event) error {
 
 func givenNames() []string {
 	return []string{
-		"Ada", "Alan", "Amara", "Ana", "Ben", "Chen", "Clara", "Daniel", "Elif", "Emma", "Femi", "Grace", "Hana", "Ivan", "Jonas", "Julia",
-		"Kofi", "Lena", "Linh", "Maria", "Mateo", "Mina", "Noah", "Nora", "Omar", "Priya", "Rosa", "Samir", "Sofia", "Tariq", "Yuki",
+		"Ada", "Alan", "Amara", "Ana", "Ben", "Chen", "Clara", "Daniel", "Elif", "Emma", "Femi", "Grace", "Hana", "Ivan",
+		"Jonas", "Julia",
+		"Kofi", "Lena", "Linh", "Maria", "Mateo", "Mina", "Noah", "Nora", "Omar", "Priya", "Rosa", "Samir", "Sofia", "Tariq",
+		"Yuki",
 	}
 }
 
 func familyNames() []string {
 	return []string{
-		"Abara", "Almeida", "Bauer", "Castro", "Diaz", "Eriksen", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Kaya", "Lopez", "Moreau",
-		"Nakamura", "Novak", "Okafor", "Patel", "Quinn", "Rossi", "Schmidt", "Tanaka", "Ueda", "Vogel", "Wang", "Xu", "Yilmaz", "Zhang", "Adler",
+		"Abara", "Almeida", "Bauer", "Castro", "Diaz", "Eriksen", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Kaya",
+		"Lopez", "Moreau",
+		"Nakamura", "Novak", "Okafor", "Patel", "Quinn", "Rossi", "Schmidt", "Tanaka", "Ueda", "Vogel", "Wang", "Xu",
+		"Yilmaz", "Zhang", "Adler",
 	}
 }
 
@@ -269,7 +290,8 @@ type Graves interface {
 
 // Bury makes two dead letters of the audit: an event that could not be written, and a text that is no event.
 func Bury(ctx context.Context, audit Graves) error {
-	refused := registrar.RefusedEvent("enrol", registrar.TermID(ID(KindTerm, 1)), registrar.SectionID(ID(KindSection, 1)), registrar.StudentID(ID(KindStudent, 1)), registrar.Anonymous(), at(),
+	refused := registrar.RefusedEvent("enrol", registrar.TermID(ID(KindTerm, 1)), registrar.SectionID(ID(KindSection, 1)),
+		registrar.StudentID(ID(KindStudent, 1)), registrar.Anonymous(), at(),
 		registrar.Refusals{registrar.Refuse(registrar.SectionFull, "", "")}, func() string { return ID(kindEvent, 1) })
 	refused.Request, refused.Correlation = "Sample99IAMEVNw=", "sample-correlation"
 	event, err := cloudevents.Marshal(refused)

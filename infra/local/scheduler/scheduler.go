@@ -1,18 +1,19 @@
-// Package scheduler is the local cloud's EventBridge Scheduler: it starts a function at the times that an expression names,
-// rate(…) or cron(…), as a schedule with the target Lambda does. It knows the expressions (shared/schedule), the functions of
-// package lambda and nothing of what they do. Start with [Schedule].
+// Package scheduler is the local cloud's EventBridge Scheduler: it starts a function at the times that an expression
+// names, rate(…) or cron(…), as a schedule with the target Lambda does. It knows the expressions (shared/schedule), the
+// functions of package lambda and nothing of what they do. Start with [Schedule].
 //
-// Faithful: the expressions, in UTC; a rate that is due at once when it is made; <aws.scheduler.scheduled-time> in the input,
-// which is the time for which the run was due, not the one at which it began; that a run is started at least once, and with
-// [Schedule.Deliveries] twice or late; that runs are started whether or not the one before has ended; and what Lambda does with an
-// asynchronous invocation: when the function fails it is tried again after one minute and after another two (developer guide,
-// "How Lambda handles errors and retries with asynchronous invocation"), when it is throttled with pauses from a second to
-// five minutes, for an hour at most, as the project's schedules say (their MaximumEventAgeInSeconds).
+// Faithful: the expressions, in UTC; a rate that is due at once when it is made; <aws.scheduler.scheduled-time> in the
+// input, which is the time for which the run was due, not the one at which it began; that a run is started at least
+// once, and with [Schedule.Deliveries] twice or late; that runs are started whether or not the one before has ended;
+// and what Lambda does with an asynchronous invocation: when the function fails it is tried again after one minute and
+// after another two (developer guide, "How Lambda handles errors and retries with asynchronous invocation"), when it is
+// throttled with pauses from a second to five minutes, for an hour at most, as the project's schedules say (their
+// MaximumEventAgeInSeconds).
 //
-// Not faithful: a run starts at its very time, where AWS takes up to a minute; there are no time zones, start and end dates,
-// flexible windows and dead-letter queues; and when the local cloud does not run, or its machine sleeps, nothing is due. What
-// fell into a sleep of up to an hour is started when it wakes, as what Scheduler could not deliver would be; what is older is
-// dropped, and said so.
+// Not faithful: a run starts at its very time, where AWS takes up to a minute; there are no time zones, start and end
+// dates, flexible windows and dead-letter queues; and when the local cloud does not run, or its machine sleeps, nothing
+// is due. What fell into a sleep of up to an hour is started when it wakes, as what Scheduler could not deliver would
+// be; what is older is dropped, and said so.
 //
 // Time is the clock that it is given, and timers are the runtime's, so that it works in a testing/synctest bubble.
 package scheduler
@@ -37,7 +38,8 @@ type Schedule struct {
 	Input      string // JSON, with context attributes in it
 	Now        func() time.Time
 	Log        *slog.Logger // nil: nobody is told
-	// Deliveries tells how much later than it is due each start for a due time comes; nil: there is one, and it is in time.
+	// Deliveries tells how much later than it is due each start for a due time comes; nil: there is one, and it is in
+	// time.
 	Deliveries func(ctx context.Context) []time.Duration
 }
 
@@ -53,8 +55,8 @@ const (
 // afterFailures are the pauses before the second and the third attempt at a function that fails.
 func afterFailures() []time.Duration { return []time.Duration{time.Minute, 2 * time.Minute} }
 
-// Run keeps the schedule until ctx ends. Then it starts no more, gives up what waits for another attempt, and waits for what
-// is running.
+// Run keeps the schedule until ctx ends. Then it starts no more, gives up what waits for another attempt, and waits for
+// what is running.
 func (s *Schedule) Run(ctx context.Context) error {
 	if s.Function == nil || s.Now == nil {
 		return errors.New("schedule " + s.Name + ": it needs a function and a clock")

@@ -110,7 +110,8 @@ func TestAFailedRunIsTriedAgainTwice(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, d)
 		}
 	}
-	always := run(t, "rate(1 day)", 10*time.Hour, &function{answer: func(int) error { return errors.New("the service is not there") }}, nil)
+	always := run(t, "rate(1 day)", 10*time.Hour,
+		&function{answer: func(int) error { return errors.New("the service is not there") }}, nil)
 	if last := always[len(always)-1]; last != "1h3m31s for 0s" {
 		t.Errorf("what is throttled for ever was tried last after %s", last)
 	}
@@ -150,7 +151,8 @@ func TestWhatWasSleptThrough(t *testing.T) {
 		}()
 	})
 	want := []string{"30m0s for 30m0s", "40m0s for 1h30m0s", "40m0s for 2h0m0s", "50m0s for 2h30m0s"}
-	if got = got[:min(len(got), len(want))]; !slices.Equal(got, want) && !slices.Equal(got, []string{want[0], want[2], want[1], want[3]}) {
+	if got = got[:min(len(got), len(want))]; !slices.Equal(got, want) &&
+		!slices.Equal(got, []string{want[0], want[2], want[1], want[3]}) {
 		t.Errorf("started: %v", got)
 	}
 }

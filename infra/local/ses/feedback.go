@@ -63,7 +63,8 @@ func (e *Engine) report(scenario, address string) (kind string, report map[strin
 	case "suppressionlist":
 		return "Bounce", bounce("Permanent", "Suppressed", map[string]string{
 			"action": "failed", "status": "5.1.1",
-			"diagnosticCode": "Amazon SES has suppressed sending to this address because it has a recent history of bouncing as an invalid address.",
+			"diagnosticCode": "Amazon SES has suppressed sending to this address because it has a recent history of bouncing " +
+				"as an invalid address.",
 		})
 	case "ooto":
 		return "Bounce", bounce("Transient", "General", map[string]string{})
@@ -84,7 +85,8 @@ func (e *Engine) envelope(m Mail, kind string, report map[string]any) ([]byte, e
 		tags[t.Name] = append(tags[t.Name], t.Value)
 	}
 	headers := []map[string]string{
-		{"name": "From", "value": m.From}, {"name": "To", "value": strings.Join(m.To, ", ")}, {"name": "Subject", "value": m.Subject},
+		{"name": "From", "value": m.From}, {"name": "To", "value": strings.Join(m.To, ", ")}, {"name": "Subject",
+			"value": m.Subject},
 	}
 	for _, h := range m.Headers {
 		headers = append(headers, map[string]string{"name": h.Name, "value": h.Value})
@@ -96,9 +98,12 @@ func (e *Engine) envelope(m Mail, kind string, report map[string]any) ([]byte, e
 	message, err := json.Marshal(map[string]any{
 		"eventType": kind, strings.ToLower(kind): report,
 		"mail": map[string]any{
-			"timestamp": m.At.Format(eventTime), "source": m.From, "sourceArn": "arn:aws:ses:" + e.options.Region + ":" + e.options.Account + ":identity/" + identity,
-			"sendingAccountId": e.options.Account, "messageId": m.ID, "destination": m.To, "headersTruncated": false, "headers": headers,
-			"commonHeaders": map[string]any{"from": []string{m.From}, "to": m.To, "messageId": m.ID, "subject": m.Subject}, "tags": tags,
+			"timestamp": m.At.Format(eventTime), "source": m.From, "sourceArn": "arn:aws:ses:" + e.options.Region + ":" +
+				e.options.Account + ":identity/" + identity,
+			"sendingAccountId": e.options.Account, "messageId": m.ID, "destination": m.To, "headersTruncated": false,
+			"headers":       headers,
+			"commonHeaders": map[string]any{"from": []string{m.From}, "to": m.To, "messageId": m.ID, "subject": m.Subject},
+			"tags":          tags,
 		},
 	})
 	if err != nil {
@@ -119,7 +124,9 @@ func (e *Engine) envelope(m Mail, kind string, report map[string]any) ([]byte, e
 		UnsubscribeURL   string
 	}{
 		Type: "Notification", MessageId: uuid.NewString(), TopicArn: topic, Subject: "Amazon SES Email Event Notification",
-		Message: string(message), Timestamp: e.options.Now().UTC().Format(time.RFC3339Nano), SignatureVersion: "1", Signature: "none: local",
-		SigningCertURL: host + "none", UnsubscribeURL: host + "?Action=Unsubscribe&SubscriptionArn=" + topic + ":" + uuid.NewString(),
+		Message: string(message), Timestamp: e.options.Now().UTC().Format(time.RFC3339Nano), SignatureVersion: "1",
+		Signature:      "none: local",
+		SigningCertURL: host + "none", UnsubscribeURL: host + "?Action=Unsubscribe&SubscriptionArn=" + topic + ":" +
+			uuid.NewString(),
 	})
 }

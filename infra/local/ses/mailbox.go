@@ -12,15 +12,18 @@ import (
 //go:embed page
 var pages embed.FS
 
-// The mailbox loads its own style, frames its own mails, and nothing else. A mail's HTML stands in a frame without scripts,
-// forms, pop-ups or an origin, whichever way it is opened: what was sent is not to be trusted.
+// The mailbox loads its own style, frames its own mails, and nothing else. A mail's HTML stands in a frame without
+// scripts, forms, pop-ups or an origin, whichever way it is opened: what was sent is not to be trusted.
 const (
-	pagePolicy = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	mailPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+	pagePolicy = "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; " +
+		"frame-ancestors 'none'"
+	mailPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action " +
+		"'none'; frame-ancestors 'self'"
 )
 
 func (e *Engine) serveMailbox() {
-	templates := template.Must(template.New("").Funcs(template.FuncMap{"join": strings.Join, "link": link}).ParseFS(pages, "page/*.html"))
+	templates := template.Must(template.New("").Funcs(template.FuncMap{"join": strings.Join, "link": link}).ParseFS(pages,
+		"page/*.html"))
 	show := func(w http.ResponseWriter, name string, data any) {
 		head(w, "text/html; charset=utf-8", pagePolicy)
 		if err := templates.ExecuteTemplate(w, name, data); err != nil {
@@ -57,8 +60,9 @@ func (e *Engine) serveMailbox() {
 
 func head(w http.ResponseWriter, kind, policy string) {
 	for name, value := range map[string]string{
-		"Content-Type": kind, "Content-Security-Policy": policy, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-		"Referrer-Policy": "no-referrer",
+		"Content-Type": kind, "Content-Security-Policy": policy, "Cache-Control": "no-store",
+		"X-Content-Type-Options": "nosniff",
+		"Referrer-Policy":        "no-referrer",
 	} {
 		w.Header().Set(name, value)
 	}

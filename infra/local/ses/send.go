@@ -74,7 +74,8 @@ func (e *Engine) send(r *http.Request) (Mail, error) {
 	}
 	var in sendEmailRequest
 	if err := json.Unmarshal(body, &in); err != nil {
-		return Mail{}, newFault(http.StatusBadRequest, "SerializationException", "The request is not what the operation takes")
+		return Mail{}, newFault(http.StatusBadRequest, "SerializationException",
+			"The request is not what the operation takes")
 	}
 	for _, check := range []func(sendEmailRequest) error{notOffered, checkContent, checkHeaders, checkTags} {
 		if err := check(in); err != nil {
@@ -90,16 +91,19 @@ func (e *Engine) send(r *http.Request) (Mail, error) {
 		return Mail{}, err
 	}
 	if in.ConfigurationSetName != "" && !slices.Contains(e.options.ConfigurationSets, in.ConfigurationSetName) {
-		return Mail{}, newFault(http.StatusNotFound, "NotFoundException", "Configuration set <%s> does not exist.", in.ConfigurationSetName)
+		return Mail{}, newFault(http.StatusNotFound, "NotFoundException", "Configuration set <%s> does not exist.",
+			in.ConfigurationSetName)
 	}
 	if !e.verified(from.Address) {
 		return Mail{}, newFault(http.StatusBadRequest, "MessageRejected",
-			"Email address is not verified. The following identities failed the check in region %s: %s", strings.ToUpper(e.options.Region), from.Address)
+			"Email address is not verified. The following identities failed the check in region %s: %s", strings.ToUpper(
+				e.options.Region), from.Address)
 	}
 	now := e.options.Now().UTC()
 	simple := in.Content.Simple
 	m := Mail{
-		ID: "01000000" + uuid.NewString() + "-000000", At: now, From: in.FromEmailAddress, To: to, Subject: simple.Subject.Data,
+		ID: "01000000" + uuid.NewString() + "-000000", At: now, From: in.FromEmailAddress, To: to,
+		Subject: simple.Subject.Data,
 		Headers: simple.Headers, Tags: in.EmailTags, ConfigurationSet: in.ConfigurationSetName,
 	}
 	if simple.Body.Text != nil {
@@ -114,8 +118,10 @@ func (e *Engine) send(r *http.Request) (Mail, error) {
 func notOffered(in sendEmailRequest) error {
 	given := func(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
 	for name, is := range map[string]bool{
-		"Raw": given(in.Content.Raw), "Template": given(in.Content.Template), "ListManagementOptions": given(in.ListManagementOptions),
-		"TenantName": given(in.TenantName), "EndpointId": given(in.EndpointId), "FromEmailAddressIdentityArn": given(in.FromEmailAddressIdentityArn),
+		"Raw": given(in.Content.Raw), "Template": given(in.Content.Template), "ListManagementOptions": given(
+			in.ListManagementOptions),
+		"TenantName": given(in.TenantName), "EndpointId": given(in.EndpointId), "FromEmailAddressIdentityArn": given(
+			in.FromEmailAddressIdentityArn),
 		"Attachments": in.Content.Simple != nil && len(in.Content.Simple.Attachments) > 0,
 	} {
 		if is {
@@ -179,7 +185,8 @@ func checkHeaders(in sendEmailRequest) error {
 			return badRequest("Value of header %s is not valid", h.Name)
 		}
 		switch strings.ToLower(h.Name) {
-		case "from", "to", "cc", "bcc", "subject", "date", "message-id", "return-path", "reply-to", "sender", "content-type", "mime-version":
+		case "from", "to", "cc", "bcc", "subject", "date", "message-id", "return-path", "reply-to", "sender", "content-type",
+			"mime-version":
 			return badRequest("Header %s cannot be set", h.Name)
 		}
 	}
@@ -194,7 +201,8 @@ func checkTags(in sendEmailRequest) error {
 	}
 	for _, t := range in.EmailTags {
 		if !isTag(t.Name) || !isTag(t.Value) {
-			return newFault(http.StatusBadRequest, "BadRequestException", "Tag names and values may have letters, digits, underscores and dashes")
+			return newFault(http.StatusBadRequest, "BadRequestException", "Tag names and values may have letters, digits, "+
+				"underscores and dashes")
 		}
 	}
 	return nil

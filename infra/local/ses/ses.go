@@ -77,7 +77,8 @@ func New(options Options) *Engine {
 	e := &Engine{options: options, mux: http.NewServeMux()}
 	e.mux.HandleFunc("POST /v2/email/outbound-emails", e.sendEmail)
 	e.mux.HandleFunc("/v2/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, newFault(http.StatusNotFound, "UnknownOperationException", "The local cloud does not offer %s %s", r.Method, r.URL.Path))
+		refuse(w, newFault(http.StatusNotFound, "UnknownOperationException", "The local cloud does not offer %s %s", r.Method,
+			r.URL.Path))
 	})
 	e.serveMailbox()
 	return e

@@ -37,8 +37,10 @@ func content(text string) *types.Content {
 
 func email(change func(*sesv2.SendEmailInput)) *sesv2.SendEmailInput {
 	in := &sesv2.SendEmailInput{
-		FromEmailAddress: aws.String("Registrar <registrar@example.edu>"), Destination: &types.Destination{ToAddresses: []string{"ann@example.edu"}},
-		ConfigurationSetName: aws.String("set"), EmailTags: []types.MessageTag{{Name: aws.String("mail"), Value: aws.String("m-1")}},
+		FromEmailAddress: aws.String("Registrar <registrar@example.edu>"), Destination: &types.Destination{
+			ToAddresses: []string{"ann@example.edu"}},
+		ConfigurationSetName: aws.String("set"), EmailTags: []types.MessageTag{{Name: aws.String("mail"),
+			Value: aws.String("m-1")}},
 		Content: &types.EmailContent{Simple: &types.Message{
 			Subject: content("Hello"), Body: &types.Body{Text: content("text"), Html: content("<p>html</p>")},
 		}},
@@ -52,24 +54,39 @@ func email(change func(*sesv2.SendEmailInput)) *sesv2.SendEmailInput {
 func simple(in *sesv2.SendEmailInput) *types.Message { return in.Content.Simple }
 
 func TestWhatIsRefused(t *testing.T) {
-	engine := ses.New(ses.Options{ConfigurationSets: []string{"set"}, Identities: []string{"example.edu", "one@example.com"}})
+	engine := ses.New(ses.Options{ConfigurationSets: []string{"set"}, Identities: []string{"example.edu",
+		"one@example.com"}})
 	for name, c := range map[string]struct {
 		change func(*sesv2.SendEmailInput)
 		status int
 		code   string
 	}{
-		"a sender that is not verified": {func(in *sesv2.SendEmailInput) { in.FromEmailAddress = aws.String("two@example.com") }, 400, "MessageRejected"},
-		"no sender":                     {func(in *sesv2.SendEmailInput) { in.FromEmailAddress = nil }, 400, "BadRequestException"},
-		"a set that is not there":       {func(in *sesv2.SendEmailInput) { in.ConfigurationSetName = aws.String("other") }, 404, "NotFoundException"},
-		"nobody":                        {func(in *sesv2.SendEmailInput) { in.Destination = &types.Destination{} }, 400, "BadRequestException"},
-		"no address":                    {func(in *sesv2.SendEmailInput) { in.Destination.ToAddresses = []string{"ann"} }, 400, "BadRequestException"},
-		"a name that is not ASCII":      {func(in *sesv2.SendEmailInput) { in.Destination.ToAddresses = []string{"änn@example.edu"} }, 400, "BadRequestException"},
+		"a sender that is not verified": {func(in *sesv2.SendEmailInput) {
+			in.FromEmailAddress = aws.String("two@example.com")
+		}, 400, "MessageRejected"},
+		"no sender": {func(in *sesv2.SendEmailInput) { in.FromEmailAddress = nil }, 400,
+			"BadRequestException"},
+		"a set that is not there": {func(in *sesv2.SendEmailInput) { in.ConfigurationSetName = aws.String("other") },
+			404, "NotFoundException"},
+		"nobody": {func(in *sesv2.SendEmailInput) { in.Destination = &types.Destination{} }, 400,
+			"BadRequestException"},
+		"no address": {func(in *sesv2.SendEmailInput) { in.Destination.ToAddresses = []string{"ann"} },
+			400, "BadRequestException"},
+		"a name that is not ASCII": {func(in *sesv2.SendEmailInput) {
+			in.Destination.ToAddresses = []string{
+				"änn@example.edu"}
+		}, 400, "BadRequestException"},
 		"too many": {func(in *sesv2.SendEmailInput) {
 			in.Destination.ToAddresses = slices.Repeat([]string{"ann@example.edu"}, 51)
 		}, 400, "BadRequestException"},
-		"a subject of two lines": {func(in *sesv2.SendEmailInput) { simple(in).Subject = content("a\r\nBcc: x@example.com") }, 400, "BadRequestException"},
-		"no body":                {func(in *sesv2.SendEmailInput) { simple(in).Body = &types.Body{} }, 400, "BadRequestException"},
-		"no charset":             {func(in *sesv2.SendEmailInput) { simple(in).Body.Text = &types.Content{Data: aws.String("ä")} }, 400, "BadRequestException"},
+		"a subject of two lines": {func(in *sesv2.SendEmailInput) { simple(in).Subject = content("a\r\nBcc: x@example.com") },
+			400, "BadRequestException"},
+		"no body": {func(in *sesv2.SendEmailInput) { simple(in).Body = &types.Body{} }, 400,
+			"BadRequestException"},
+		"no charset": {func(in *sesv2.SendEmailInput) {
+			simple(in).Body.Text = &types.Content{
+				Data: aws.String("ä")}
+		}, 400, "BadRequestException"},
 		"a header that is SES's": {func(in *sesv2.SendEmailInput) {
 			simple(in).Headers = []types.MessageHeader{{Name: aws.String("Bcc"), Value: aws.String("x@example.com")}}
 		}, 400, "BadRequestException"},
@@ -79,7 +96,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"a long header": {func(in *sesv2.SendEmailInput) {
 			simple(in).Headers = []types.MessageHeader{{Name: aws.String("X-A"), Value: aws.String(strings.Repeat("a", 996))}}
 		}, 400, "BadRequestException"},
-		"a tag with a sign": {func(in *sesv2.SendEmailInput) { in.EmailTags[0].Value = aws.String("a=b") }, 400, "BadRequestException"},
+		"a tag with a sign": {func(in *sesv2.SendEmailInput) { in.EmailTags[0].Value = aws.String("a=b") }, 400,
+			"BadRequestException"},
 		"raw content": {func(in *sesv2.SendEmailInput) {
 			in.Content = &types.EmailContent{Raw: &types.RawMessage{Data: []byte("x")}}
 		}, 400, "BadRequestException"},
@@ -87,7 +105,8 @@ func TestWhatIsRefused(t *testing.T) {
 		_, err := client(engine).SendEmail(t.Context(), email(c.change))
 		var said smithy.APIError
 		var answer *smithyhttp.ResponseError
-		if !errors.As(err, &said) || said.ErrorCode() != c.code || !errors.As(err, &answer) || answer.HTTPStatusCode() != c.status {
+		if !errors.As(err, &said) || said.ErrorCode() != c.code || !errors.As(err, &answer) ||
+			answer.HTTPStatusCode() != c.status {
 			t.Errorf("%s: %v, want %d %s", name, err, c.status, c.code)
 		}
 	}
@@ -95,7 +114,8 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Errorf("%d refused mails are kept", n)
 	}
 	for _, from := range []string{"one@example.com", "anyone@EXAMPLE.edu"} {
-		if _, err := client(engine).SendEmail(t.Context(), email(func(in *sesv2.SendEmailInput) { in.FromEmailAddress = &from })); err != nil {
+		if _, err := client(engine).SendEmail(t.Context(),
+			email(func(in *sesv2.SendEmailInput) { in.FromEmailAddress = &from })); err != nil {
 			t.Errorf("%s: %v", from, err)
 		}
 	}
@@ -148,7 +168,8 @@ type event struct {
 
 func TestTheMailboxSimulator(t *testing.T) {
 	var got []event
-	engine := ses.New(ses.Options{ConfigurationSets: []string{"set"}, Publish: func(_ context.Context, message []byte) error {
+	engine := ses.New(ses.Options{ConfigurationSets: []string{"set"}, Publish: func(_ context.Context,
+		message []byte) error {
 		var outer envelope
 		var inner event
 		if err := errors.Join(json.Unmarshal(message, &outer), json.Unmarshal([]byte(outer.Message), &inner)); err != nil {
@@ -173,7 +194,8 @@ func TestTheMailboxSimulator(t *testing.T) {
 		"bounce@example.edu":                      "",
 	} {
 		got = nil
-		out, err := client(engine).SendEmail(t.Context(), email(func(in *sesv2.SendEmailInput) { in.Destination.ToAddresses = []string{address} }))
+		out, err := client(engine).SendEmail(t.Context(),
+			email(func(in *sesv2.SendEmailInput) { in.Destination.ToAddresses = []string{address} }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,11 +204,13 @@ func TestTheMailboxSimulator(t *testing.T) {
 			whom := ""
 			switch {
 			case e.Bounce != nil:
-				said, whom = strings.Join([]string{e.EventType, e.Bounce.BounceType, e.Bounce.BounceSubType}, " "), e.Bounce.BouncedRecipients[0].EmailAddress
+				said, whom = strings.Join([]string{e.EventType, e.Bounce.BounceType, e.Bounce.BounceSubType}, " "),
+					e.Bounce.BouncedRecipients[0].EmailAddress
 			case e.Complaint != nil:
 				said, whom = e.EventType+" "+e.Complaint.ComplaintFeedbackType, e.Complaint.ComplainedRecipients[0].EmailAddress
 			}
-			if whom != address || e.Mail.MessageId != *out.MessageId || fmt.Sprint(e.Mail.Tags) != "map[mail:[m-1] ses:configuration-set:[set]]" {
+			if whom != address || e.Mail.MessageId != *out.MessageId ||
+				fmt.Sprint(e.Mail.Tags) != "map[mail:[m-1] ses:configuration-set:[set]]" {
 				t.Errorf("%s: of %s: %+v", address, whom, e.Mail)
 			}
 		}
@@ -210,12 +234,15 @@ func get(engine http.Handler, path string) *httptest.ResponseRecorder {
 
 func TestTheMailboxTrustsNoMail(t *testing.T) {
 	var log bytes.Buffer
-	engine := ses.New(ses.Options{ConfigurationSets: []string{"set"}, Address: "http://127.0.0.1:8084", Log: slog.New(slog.NewTextHandler(&log, nil))})
+	engine := ses.New(ses.Options{ConfigurationSets: []string{"set"}, Address: "http://127.0.0.1:8084",
+		Log: slog.New(slog.NewTextHandler(&log, nil))})
 	const evil = `<script>alert("1")</script>`
 	out, err := client(engine).SendEmail(t.Context(), email(func(in *sesv2.SendEmailInput) {
-		simple(in).Subject, simple(in).Body.Text, simple(in).Body.Html = content(evil), content("</pre>"+evil), content("<p>"+evil)
+		simple(in).Subject, simple(in).Body.Text, simple(in).Body.Html = content(evil), content("</pre>"+evil),
+			content("<p>"+evil)
 		simple(in).Headers = []types.MessageHeader{
-			{Name: aws.String("List-Unsubscribe"), Value: aws.String("<https://example.edu/u/1>")}, {Name: aws.String("X-Evil"), Value: aws.String("javascript:alert(1)")},
+			{Name: aws.String("List-Unsubscribe"), Value: aws.String("<https://example.edu/u/1>")}, {Name: aws.String("X-Evil"),
+				Value: aws.String("javascript:alert(1)")},
 		}
 	}))
 	if err != nil {
@@ -223,14 +250,17 @@ func TestTheMailboxTrustsNoMail(t *testing.T) {
 	}
 	mail := "/mails/" + *out.MessageId
 	for path, policy := range map[string]string{
-		"/": "default-src 'none'; style-src 'self'; frame-src 'self'", mail: "default-src 'none'; style-src 'self'; frame-src 'self'",
+		"/": "default-src 'none'; style-src 'self'; frame-src 'self'", mail: "default-src 'none'; style-src 'self'; " +
+			"frame-src 'self'",
 		mail + "/html": "sandbox; default-src 'none'", "/style.css": "default-src 'none'",
 	} {
 		w := get(engine, path)
-		if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), policy) || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), policy) ||
+			w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %v", path, w.Code, w.Header())
 		}
-		if strings.Contains(w.Header().Get("Content-Security-Policy"), "script-src") || strings.Contains(w.Body.String(), "http://") {
+		if strings.Contains(w.Header().Get("Content-Security-Policy"), "script-src") ||
+			strings.Contains(w.Body.String(), "http://") {
 			t.Errorf("%s: loads what is not its own: %s", path, w.Body)
 		}
 		if has := strings.Contains(w.Body.String(), evil); has != (path == mail+"/html") {
@@ -239,7 +269,8 @@ func TestTheMailboxTrustsNoMail(t *testing.T) {
 	}
 	page := get(engine, mail).Body.String()
 	for _, part := range []string{
-		`<iframe sandbox `, `src="` + mail + `/html"`, `<a href="https://example.edu/u/1"`, `<dd>javascript:alert(1)</dd>`, "&lt;/pre&gt;&lt;script&gt;",
+		`<iframe sandbox `, `src="` + mail + `/html"`, `<a href="https://example.edu/u/1"`, `<dd>javascript:alert(1)</dd>`,
+		"&lt;/pre&gt;&lt;script&gt;",
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the mail's page lacks %s:\n%s", part, page)
@@ -248,7 +279,8 @@ func TestTheMailboxTrustsNoMail(t *testing.T) {
 	if w := get(engine, "/mails/none"); w.Code != http.StatusNotFound {
 		t.Errorf("a mail that is not there: %d", w.Code)
 	}
-	if line := log.String(); !strings.Contains(line, "mailbox=http://127.0.0.1:8084"+mail) || strings.Contains(line, "ann@") {
+	if line := log.String(); !strings.Contains(line, "mailbox=http://127.0.0.1:8084"+mail) ||
+		strings.Contains(line, "ann@") {
 		t.Errorf("log: %s", line)
 	}
 }
@@ -259,12 +291,14 @@ func TestOnlyTheLatestAreKept(t *testing.T) {
 		t.Errorf("an empty mailbox: %s", page)
 	}
 	for n := range 10 {
-		if _, err := client(engine).SendEmail(t.Context(), email(func(in *sesv2.SendEmailInput) { simple(in).Subject = content(fmt.Sprint("mail ", n)) })); err != nil {
+		if _, err := client(engine).SendEmail(t.Context(),
+			email(func(in *sesv2.SendEmailInput) { simple(in).Subject = content(fmt.Sprint("mail ", n)) })); err != nil {
 			t.Fatal(err)
 		}
 	}
 	page := get(engine, "/").Body.String()
-	if len(engine.Sent()) != 3 || strings.Contains(page, "mail 6") || strings.Index(page, "mail 9") > strings.Index(page, "mail 8") || !strings.Contains(page, "mail 7") {
+	if len(engine.Sent()) != 3 || strings.Contains(page, "mail 6") || strings.Index(page, "mail 9") > strings.Index(page,
+		"mail 8") || !strings.Contains(page, "mail 7") {
 		t.Errorf("%d kept:\n%s", len(engine.Sent()), page)
 	}
 }

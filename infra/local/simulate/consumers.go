@@ -54,10 +54,12 @@ func (w *world) strangers(ctx context.Context, random *rand.Rand, part int) erro
 		for _, to := range []string{"notifications", "audit"} {
 			body := fmt.Sprintf("no event at all, %d of part %d for %s", n, part, to)
 			if n == 0 {
-				body = fmt.Sprintf(`{"specversion":"1.0","id":"from-tomorrow-%d","source":"/registrar","type":"registrar.registration.enrolled.v99",`+
+				body = fmt.Sprintf(`{"specversion":"1.0","id":"from-tomorrow-%d","source":"/registrar",`+
+					`"type":"registrar.registration.enrolled.v99",`+
 					`"time":"2000-01-01T00:00:00Z","subject":"section/%s","data":{}}`, part, to)
 			}
-			if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queueURL(to), MessageBody: aws.String(body)}); err != nil {
+			if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queueURL(to),
+				MessageBody: aws.String(body)}); err != nil {
 				return fmt.Errorf("send a stranger: %w", err)
 			}
 			w.mu.Lock()
@@ -69,7 +71,8 @@ func (w *world) strangers(ctx context.Context, random *rand.Rand, part int) erro
 	return nil
 }
 
-// quiet waits until no consumer's queue holds anything. What died of kills an operator moves back, once; strangers die again.
+// quiet waits until no consumer's queue holds anything. What died of kills an operator moves back, once; strangers die
+// again.
 func (w *world) quiet(ctx context.Context) error {
 	const patience, look, enough = 24 * time.Hour, 10 * time.Second, 3
 	client := w.queues()
@@ -92,7 +95,8 @@ func (w *world) quiet(ctx context.Context) error {
 		}
 		for _, name := range names() {
 			arn := "arn:aws:sqs:" + cloud.Region + ":" + cloud.Account + ":" + name
-			_, err := client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "-dead"), DestinationArn: &arn})
+			_, err := client.StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "-dead"),
+				DestinationArn: &arn})
 			if err != nil {
 				return fmt.Errorf("move the dead letters of %s back: %w", name, err)
 			}
@@ -119,8 +123,8 @@ func (w *world) busy(ctx context.Context, client *sqs.Client) (string, error) {
 	return "", nil
 }
 
-// followUps checks what followed from the events: each registration's has one mail on record, none was sent twice, and every
-// stranger is dead.
+// followUps checks what followed from the events: each registration's has one mail on record, none was sent twice, and
+// every stranger is dead.
 func (w *world) followUps(ctx context.Context) error {
 	var wrong []error
 	mails, events, err := w.records(ctx)
@@ -179,7 +183,8 @@ func (w *world) followUps(ctx context.Context) error {
 func (w *world) records(ctx context.Context) (mails map[string][]string, registrations map[string]bool, err error) {
 	client := dynamodb.New(dynamodb.Options{
 		Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
-		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(w.engines.DynamoDB), RetryMaxAttempts: 20,
+		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(w.engines.DynamoDB),
+		RetryMaxAttempts: 20,
 	})
 	text := func(v types.AttributeValue) string {
 		s, _ := v.(*types.AttributeValueMemberS)
@@ -189,7 +194,8 @@ func (w *world) records(ctx context.Context) (mails map[string][]string, registr
 		return s.Value
 	}
 	mails, registrations = map[string][]string{}, map[string]bool{}
-	for pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
+	for pages := dynamodb.NewScanPaginator(client,
+		&dynamodb.ScanInput{TableName: aws.String(cloud.Table)}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read the table: %w", err)
@@ -239,7 +245,8 @@ func (w *world) copies(ctx context.Context) error {
 				return err
 			}
 			if fresh, stale := registrar.DecideRefresh(facts, time.Now()); stale && reg.State.Live() {
-				wrong = append(wrong, fmt.Errorf("student %s holds a copy of section %s as it was: %+v, not %+v", last4(string(student)),
+				wrong = append(wrong, fmt.Errorf("student %s holds a copy of section %s as it was: %+v, not %+v",
+					last4(string(student)),
 					last4(string(reg.Section)), facts.Record.Holdings, fresh.Record.Holdings))
 			}
 		}
@@ -253,7 +260,8 @@ func (w *world) deadLetters(ctx context.Context) ([]string, error) {
 	client := w.queues()
 	for _, name := range names() {
 		for {
-			out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queueURL(name + "-dead"), MaxNumberOfMessages: 10, VisibilityTimeout: 3600})
+			out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queueURL(name + "-dead"),
+				MaxNumberOfMessages: 10, VisibilityTimeout: 3600})
 			if err != nil {
 				return nil, fmt.Errorf("read the dead letters of %s: %w", name, err)
 			}

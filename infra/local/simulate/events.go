@@ -21,10 +21,12 @@ func countEvents(ctx context.Context, engine http.Handler) (int, error) {
 		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(engine),
 	})
 	pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{
-		TableName: aws.String(cloud.Table), Select: types.SelectCount, FilterExpression: aws.String("begins_with(PK, :event) AND begins_with(#type, :registration)"),
+		TableName: aws.String(cloud.Table), Select: types.SelectCount,
+		FilterExpression:         aws.String("begins_with(PK, :event) AND begins_with(#type, :registration)"),
 		ExpressionAttributeNames: map[string]string{"#type": "type"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":event": &types.AttributeValueMemberS{Value: dynamo.EventPrefix}, ":registration": &types.AttributeValueMemberS{Value: "registration."},
+			":event": &types.AttributeValueMemberS{Value: dynamo.EventPrefix}, ":registration": &types.AttributeValueMemberS{
+				Value: "registration."},
 		},
 	})
 	count := 0

@@ -14,11 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// office is the registrar's office: in the middle of everything it uploads a list of registrations. What becomes of it is
-// looked for at the end, by settle.
+// office is the registrar's office: in the middle of everything it uploads a list of registrations. What becomes of it
+// is looked for at the end, by settle.
 func (w *world) office(ctx context.Context, random *rand.Rand, name string) {
 	time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
-	status, asked := w.until(ctx, http.MethodPost, "/v1/imports", name, map[string]any{"kind": "registrations", "term": w.term})
+	status, asked := w.until(ctx, http.MethodPost, "/v1/imports", name, map[string]any{"kind": "registrations",
+		"term": w.term})
 	id, ok := asked["id"].(string)
 	upload, _ := asked["upload"].(map[string]any)
 	address, _ := upload["url"].(string)
@@ -68,7 +69,9 @@ func (w *world) put(ctx context.Context, address string, headers any, file strin
 }
 
 // until sends a request until it is answered for certain.
-func (w *world) until(ctx context.Context, method, path, key string, in map[string]any) (status int, out map[string]any) {
+func (w *world) until(
+	ctx context.Context, method, path, key string, in map[string]any,
+) (status int, out map[string]any) {
 	const most = 50
 	for range most {
 		status, out = w.call(ctx, method, path, key, in)
@@ -80,8 +83,8 @@ func (w *world) until(ctx context.Context, method, path, key string, in map[stri
 	return status, out
 }
 
-// settle waits until every import has ended, which takes a while when its worker was killed, and lets an operator move back
-// what died of too many kills.
+// settle waits until every import has ended, which takes a while when its worker was killed, and lets an operator move
+// back what died of too many kills.
 func (w *world) settle(ctx context.Context) error {
 	const patience, look, operator = 24 * time.Hour, 10 * time.Second, time.Hour
 	began, moved := time.Now(), time.Now()
@@ -96,7 +99,8 @@ func (w *world) settle(ctx context.Context) error {
 				break
 			}
 			if now["state"] == "FAILED" || time.Since(began) > patience {
-				return fmt.Errorf("import %s is %v after %s: %v (%d)", last4(id), now["state"], time.Since(began), now["reason"], status)
+				return fmt.Errorf("import %s is %v after %s: %v (%d)", last4(id), now["state"], time.Since(began), now["reason"],
+					status)
 			}
 			if time.Since(moved) > operator {
 				moved = time.Now()

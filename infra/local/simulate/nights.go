@@ -14,7 +14,8 @@ import (
 
 // ask asks for an import whose file nobody will ever upload.
 func (w *world) ask(ctx context.Context) error {
-	status, asked := w.call(ctx, http.MethodPost, "/v1/imports", "", map[string]any{"kind": "registrations", "term": w.term})
+	status, asked := w.call(ctx, http.MethodPost, "/v1/imports", "", map[string]any{"kind": "registrations",
+		"term": w.term})
 	id, ok := asked["id"].(string)
 	if status != http.StatusCreated || !ok {
 		return fmt.Errorf("POST /v1/imports: %d %v", status, asked)
@@ -23,9 +24,10 @@ func (w *world) ask(ctx context.Context) error {
 	return nil
 }
 
-// night lets everything rest until half past five, and then lets two local clouds keep the schedules of the one table until
-// ten, each with its own runs that come twice, late, and are killed in the middle, while a few students register. Afterwards
-// the night's audit must have come to its end and have found nothing, and the sweep have ended what never began.
+// night lets everything rest until half past five, and then lets two local clouds keep the schedules of the one table
+// until ten, each with its own runs that come twice, late, and are killed in the middle, while a few students register.
+// Afterwards the night's audit must have come to its end and have found nothing, and the sweep have ended what never
+// began.
 func (w *world) night(ctx context.Context, n int) error {
 	const clients, commands = 4, 8
 	today := time.Now().UTC().Truncate(24 * time.Hour)
@@ -89,7 +91,8 @@ func (w *world) judge(ctx context.Context, since time.Time) error {
 		return err
 	}
 	if forgotten.State != registrar.ImportFailed {
-		return fmt.Errorf("the import whose file never came is %s, %s after it was asked for", forgotten.State, time.Since(forgotten.CreatedAt))
+		return fmt.Errorf("the import whose file never came is %s, %s after it was asked for", forgotten.State,
+			time.Since(forgotten.CreatedAt))
 	}
 	return nil
 }

@@ -1,10 +1,10 @@
-// Package simulate drives the whole local cloud, clients, gateway, functions, engines and pollers, without a socket and, in
-// a testing/synctest bubble, in simulated time: hours of traffic with seeded faults and restarts pass in seconds. Afterwards
-// every counter is re-derived from the records.
+// Package simulate drives the whole local cloud, clients, gateway, functions, engines and pollers, without a socket
+// and, in a testing/synctest bubble, in simulated time: hours of traffic with seeded faults and restarts pass in
+// seconds. Afterwards every counter is re-derived from the records.
 //
-// It knows the local cloud and the API as a client knows it. Start with [Run]; `make simulate` runs many seeds. What is drawn
-// follows from the seed, and what two goroutines do at one moment from their order, which does not: a seed that failed does
-// so again in most runs, not in all.
+// It knows the local cloud and the API as a client knows it. Start with [Run]; `make simulate` runs many seeds. What is
+// drawn follows from the seed, and what two goroutines do at one moment from their order, which does not: a seed that
+// failed does so again in most runs, not in all.
 package simulate
 
 import (
@@ -92,7 +92,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	w := &world{
-		options: o, injector: faults.New(rules, o.Seed, slog.New(slog.DiscardHandler)), answers: make(map[string]int), acked: make(map[string]int),
+		options: o, injector: faults.New(rules, o.Seed, slog.New(slog.DiscardHandler)), answers: make(map[string]int),
+		acked: make(map[string]int),
 	}
 	if err := w.establish(ctx); err != nil {
 		return Result{}, fmt.Errorf("seed %d: set up: %w", o.Seed, err)
@@ -111,7 +112,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	used := w.engines.Usage.Report().Total
 	return Result{
-		Answers: w.answers, Faults: w.injector.Counts(), Events: events, Imports: len(w.imports), Conflicts: used.Conflicts, Throttles: used.Throttles,
+		Answers: w.answers, Faults: w.injector.Counts(), Events: events, Imports: len(w.imports), Conflicts: used.Conflicts,
+		Throttles: used.Throttles,
 	}, nil
 }
 
@@ -185,7 +187,8 @@ func (w *world) establish(ctx context.Context) error {
 	w.term = registrar.TermID(term)
 	random := rand.New(rand.NewPCG(w.options.Seed, 1))
 	for n := range w.options.Sections + w.options.Twins {
-		course, err := post("/v1/courses", map[string]any{"subject": "SIM", "number": fmt.Sprint(1000 + n/2), "title": "X", "credits": map[string]any{"min": 4, "max": 4}})
+		course, err := post("/v1/courses", map[string]any{"subject": "SIM", "number": fmt.Sprint(1000 + n/2), "title": "X",
+			"credits": map[string]any{"min": 4, "max": 4}})
 		if err != nil {
 			course = "" // two sections of each course: the second finds it there
 		}
@@ -203,7 +206,8 @@ func (w *world) establish(ctx context.Context) error {
 		section, err := post("/v1/sections", map[string]any{
 			"term": term, "course": course, "crn": fmt.Sprint(n), "capacity": capacity, "status": "open",
 			"meetings": []map[string]any{{
-				"days": string("MTWRF"[random.IntN(5)]), "start": fmt.Sprintf("%02d:00", start), "end": fmt.Sprintf("%02d:30", start+1),
+				"days": string("MTWRF"[random.IntN(5)]), "start": fmt.Sprintf("%02d:00", start), "end": fmt.Sprintf("%02d:30",
+					start+1),
 				"from": "2000-01-01", "to": "2000-05-01",
 			}},
 		})
@@ -213,7 +217,8 @@ func (w *world) establish(ctx context.Context) error {
 		w.sections = append(w.sections, registrar.SectionID(section))
 	}
 	for n := range w.options.Students + w.options.Twins {
-		student, err := post("/v1/students", map[string]any{"number": fmt.Sprint("S", n), "givenName": "G", "familyName": fmt.Sprint("F", n), "email": fmt.Sprintf("s%d@example.edu", n)})
+		student, err := post("/v1/students", map[string]any{"number": fmt.Sprint("S", n), "givenName": "G",
+			"familyName": fmt.Sprint("F", n), "email": fmt.Sprintf("s%d@example.edu", n)})
 		if err != nil {
 			return err
 		}
@@ -309,7 +314,10 @@ func (w *world) command(ctx context.Context, random *rand.Rand, key string) {
 
 // insist sends a change until it is answered for certain, and remembers what it was told. Every so often it sends it a
 // second time, at once.
-func (w *world) insist(ctx context.Context, key string, section registrar.SectionID, student registrar.StudentID, method, path string, in map[string]any) {
+func (w *world) insist(
+	ctx context.Context, key string, section registrar.SectionID, student registrar.StudentID, method, path string,
+	in map[string]any,
+) {
 	if w.options.Twins > 0 && strings.HasSuffix(key, "0") {
 		var second sync.WaitGroup
 		second.Go(func() { w.until(ctx, method, path, key, in) })
@@ -320,14 +328,15 @@ func (w *world) insist(ctx context.Context, key string, section registrar.Sectio
 		w.mu.Lock()
 		w.acked[string(section)+" "+string(student)]++
 		w.mu.Unlock()
-		w.note("%s %s of %s: %v, attempt %v", method, last4(string(section)), last4(string(student)), out["state"], out["attempt"])
+		w.note("%s %s of %s: %v, attempt %v", method, last4(string(section)), last4(string(student)), out["state"],
+			out["attempt"])
 	case status >= http.StatusInternalServerError:
 		w.note("%s %s was never answered", method, path)
 	}
 }
 
-// widen raises a section's capacity, closes and opens it, or moves its meeting: what a decision rests on changes under it. Each
-// section has an hour of its own, so that none comes to conflict.
+// widen raises a section's capacity, closes and opens it, or moves its meeting: what a decision rests on changes under
+// it. Each section has an hour of its own, so that none comes to conflict.
 func (w *world) widen(ctx context.Context, section registrar.SectionID, random *rand.Rand) {
 	path := "/v1/sections/" + string(section)
 	now, capacity := w.look(ctx, section)
@@ -340,7 +349,8 @@ func (w *world) widen(ctx context.Context, section registrar.SectionID, random *
 	}
 	if hour := 8 + slices.Index(w.sections, section); random.IntN(2) == 0 && hour < 22 && !w.resting {
 		change["meetings"] = []map[string]any{{
-			"days": "MW", "start": fmt.Sprintf("%02d:%02d", hour, random.IntN(5)), "end": fmt.Sprintf("%02d:50", hour), "from": "2027-01-11", "to": "2027-04-30",
+			"days": "MW", "start": fmt.Sprintf("%02d:%02d", hour, random.IntN(5)), "end": fmt.Sprintf("%02d:50", hour),
+			"from": "2027-01-11", "to": "2027-04-30",
 		}}
 	}
 	etag, _ := now["etag"].(string)
@@ -370,7 +380,8 @@ func (w *world) look(ctx context.Context, section registrar.SectionID) (now map[
 		w.note("section %s: %g of %g seats are taken", last4(string(section)), taken, capacity)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.oversold = append(w.oversold, fmt.Errorf("section %s: %g of %g seats were taken", last4(string(section)), taken, capacity))
+		w.oversold = append(w.oversold, fmt.Errorf("section %s: %g of %g seats were taken", last4(string(section)), taken,
+			capacity))
 	}
 	return now, capacity
 }
@@ -384,7 +395,9 @@ func (w *world) call(ctx context.Context, method, path, key string, in map[strin
 }
 
 // send sends a request through the gateway. A request that ended without an answer has status 599.
-func (w *world) send(ctx context.Context, method, path string, in map[string]any, headers map[string]string) (int, map[string]any) {
+func (w *world) send(
+	ctx context.Context, method, path string, in map[string]any, headers map[string]string,
+) (int, map[string]any) {
 	var body io.Reader = http.NoBody
 	if in != nil {
 		text, err := json.Marshal(in)
@@ -439,14 +452,16 @@ func (w *world) last() string {
 
 func last4(id string) string { return id[max(0, len(id)-4):] }
 
-// audit re-derives everything from the records: the counts as the nightly audit does, and besides them what was confirmed,
-// what excludes each other, and that each change left its event. Here no capacity is ever lowered, so none is exceeded.
+// audit re-derives everything from the records: the counts as the nightly audit does, and besides them what was
+// confirmed, what excludes each other, and that each change left its event. Here no capacity is ever lowered, so none
+// is exceeded.
 func (w *world) audit(ctx context.Context) (int, error) {
 	c, err := w.open(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
-	reconciler := reconcile.Reconciler{Store: c.Store, Clock: system().Clock, NewID: system().NewID, Log: slog.New(slog.DiscardHandler)}
+	reconciler := reconcile.Reconciler{Store: c.Store, Clock: system().Clock, NewID: system().NewID,
+		Log: slog.New(slog.DiscardHandler)}
 	counted, _, err := reconciler.Run(ctx, time.Now(), true)
 	if err != nil {
 		return 0, err
@@ -454,7 +469,8 @@ func (w *world) audit(ctx context.Context) (int, error) {
 	wrong := []error{errors.Join(w.oversold...), errors.Join(w.wronged...), w.found(ctx, c.Store, counted),
 		w.never(ctx, c.Store)}
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
-	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students), Imports: counted.Checked.Imports}); counted.Checked != all {
+	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students),
+		Imports: counted.Checked.Imports}); counted.Checked != all {
 		complain("the audit looked at %+v, and there are %+v", counted.Checked, all)
 	}
 	changes := 0
@@ -467,7 +483,8 @@ func (w *world) audit(ctx context.Context) (int, error) {
 		for _, reg := range account.Registrations {
 			changes += int(reg.Version)
 			if told := w.acked[string(reg.Section)+" "+string(student)]; int(reg.Version) < told {
-				complain("student %s in section %s: %d changes were confirmed, %d are on record", last4(string(student)), last4(string(reg.Section)), told, reg.Version)
+				complain("student %s in section %s: %d changes were confirmed, %d are on record", last4(string(student)),
+					last4(string(reg.Section)), told, reg.Version)
 			}
 			if reg.State.Live() {
 				enrolled[reg.Section]++
@@ -509,7 +526,8 @@ func (w *world) found(ctx context.Context, store *dynamo.Store, r registrar.Reco
 		return err
 	}
 	if r.Differences+r.Unsettled+len(page.Items) > 0 {
-		return fmt.Errorf("%d counts do not say what the records say, %d records are not settled: %+v", r.Differences, r.Unsettled, page.Items)
+		return fmt.Errorf("%d counts do not say what the records say, %d records are not settled: %+v", r.Differences,
+			r.Unsettled, page.Items)
 	}
 	return nil
 }

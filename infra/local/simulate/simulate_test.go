@@ -21,8 +21,10 @@ import (
 func options(seed uint64) simulate.Options {
 	return simulate.Options{
 		Seed: seed, Clients: 12, Commands: 40, Sections: 6, Students: 10, Twins: 3, Rows: 20, Restarts: 1, Nights: 2,
-		Faults: "dynamodb:TransactWriteItems conflict=15%,lost-reply=5%; dynamodb throttle=2%,error=1%; sqs duplicate=10% delay=..3s; " +
-			"s3 error=3%,lost-reply=3%; ses throttle=3%,error=2%,lost-reply=2%; lambda kill=2%; lambda:imports-apply kill=25%; lambda:audit-reconcile kill=30%; scheduler duplicate=20% delay=..3m",
+		Faults: "dynamodb:TransactWriteItems conflict=15%,lost-reply=5%; dynamodb throttle=2%,error=1%; sqs duplicate=10% " +
+			"delay=..3s; " +
+			"s3 error=3%,lost-reply=3%; ses throttle=3%,error=2%,lost-reply=2%; lambda kill=2%; lambda:imports-apply " +
+			"kill=25%; lambda:audit-reconcile kill=30%; scheduler duplicate=20% delay=..3m",
 	}
 }
 

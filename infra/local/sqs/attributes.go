@@ -128,7 +128,8 @@ func (e *Engine) configure(q *queue, changes map[string]string) error {
 	s := settings{
 		delay: seconds("DelaySeconds"), visibility: seconds("VisibilityTimeout"), maxBytes: size,
 		retention: seconds("MessageRetentionPeriod"), wait: seconds("ReceiveMessageWaitTimeSeconds"),
-		dedupByContent: merged["ContentBasedDeduplication"] == "true", dedupPerGroup: merged["DeduplicationScope"] == "messageGroup",
+		dedupByContent: merged["ContentBasedDeduplication"] == "true",
+		dedupPerGroup:  merged["DeduplicationScope"] == "messageGroup",
 	}
 	if policy := merged["RedrivePolicy"]; policy != "" {
 		var err error
@@ -140,7 +141,8 @@ func (e *Engine) configure(q *queue, changes map[string]string) error {
 	return nil
 }
 
-// redrive reads a redrive policy. A new one must name a queue of the same kind; of an old one that may have been deleted since.
+// redrive reads a redrive policy. A new one must name a queue of the same kind; of an old one that may have been
+// deleted since.
 func (e *Engine) redrive(q *queue, policy string, isNew bool) (arn string, maxReceives int, err error) {
 	var p struct {
 		Target string      `json:"deadLetterTargetArn"`
@@ -154,7 +156,8 @@ func (e *Engine) redrive(q *queue, policy string, isNew bool) (arn string, maxRe
 	}
 	most, err := strconv.Atoi(p.Max.String())
 	if err != nil || most < 1 || most > 1000 {
-		return "", 0, refuse("Invalid value for maxReceiveCount: " + p.Max.String() + ", valid values are from 1 to 1000 both inclusive.")
+		return "", 0, refuse("Invalid value for maxReceiveCount: " + p.Max.String() + ", valid values are from 1 to 1000 " +
+			"both inclusive.")
 	}
 	if !isNew {
 		return p.Target, most, nil
@@ -235,8 +238,8 @@ func (e *Engine) setQueueAttributes(_ context.Context, in *setAttributesInput) (
 	return nil, nil
 }
 
-// delayAgain applies a new delay to messages that are still delayed, as FIFO queues do and standard queues do not (Developer
-// Guide, "Amazon SQS delay queues"): otherwise a younger message could become visible first.
+// delayAgain applies a new delay to messages that are still delayed, as FIFO queues do and standard queues do not
+// (Developer Guide, "Amazon SQS delay queues"): otherwise a younger message could become visible first.
 func (q *queue) delayAgain() {
 	for _, m := range slices.Clone(q.hidden.items) {
 		if !m.inFlight {

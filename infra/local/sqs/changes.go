@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// What changed is gathered while a request holds the engine's lock, and told as one: what has become of each queue and message
-// that was touched since the last time. To repeat it is to write the same states again; nothing is decided anew.
+// What changed is gathered while a request holds the engine's lock, and told as one: what has become of each queue and
+// message that was touched since the last time. To repeat it is to write the same states again; nothing is decided
+// anew.
 
 // changeRecord is what one request changed.
 type changeRecord struct {
@@ -93,7 +94,8 @@ func (e *Engine) changes() []byte {
 func (q *queue) change() (c queueChange, changed bool) {
 	c.Name = q.name
 	if q.touched.settings {
-		c.Settings = &queueRecord{Name: q.name, Attributes: q.attributes, Tags: q.tags, Created: q.created, Modified: q.modified, Purged: q.purged}
+		c.Settings = &queueRecord{Name: q.name, Attributes: q.attributes, Tags: q.tags, Created: q.created,
+			Modified: q.modified, Purged: q.purged}
 	}
 	for id := range q.touched.messages {
 		m := q.messages[id]
@@ -122,8 +124,8 @@ func (q *queue) change() (c queueChange, changed bool) {
 	return c, c.Settings != nil || c.Gone != nil || c.Messages != nil || c.Sends != nil || c.Moves != nil
 }
 
-// Repeat makes a change that another engine told its Changed of. All changes of that engine, from its beginning or from a
-// snapshot that was restored, and in their order, make the state that it had. Nobody is told of them.
+// Repeat makes a change that another engine told its Changed of. All changes of that engine, from its beginning or from
+// a snapshot that was restored, and in their order, make the state that it had. Nobody is told of them.
 func (e *Engine) Repeat(change []byte) error {
 	var record changeRecord
 	if err := json.Unmarshal(change, &record); err != nil {

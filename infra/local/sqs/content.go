@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// maxMessageBytes bounds a message, its attributes included, and all messages of a batch together (Developer Guide, "Amazon
-// SQS message quotas": 1 MiB).
+// maxMessageBytes bounds a message, its attributes included, and all messages of a batch together (Developer Guide,
+// "Amazon SQS message quotas": 1 MiB).
 const maxMessageBytes = 1 << 20
 
 // attribute is a message attribute, or a message system attribute.
@@ -62,13 +62,15 @@ func (in *entry) content() (content, error) {
 		return content{}, missing("MessageBody")
 	}
 	if r, ok := forbidden(in.MessageBody); ok {
-		return content{}, newFault("InvalidMessageContents", "Invalid binary character '#x%X' was found in the message body, "+
-			"the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
+		return content{}, newFault("InvalidMessageContents",
+			"Invalid binary character '#x%X' was found in the message body, "+
+				"the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF", r)
 	}
 	if err := checkAttributes(in.MessageAttributes); err != nil {
 		return content{}, err
 	}
-	c := content{body: in.MessageBody, attributes: in.MessageAttributes, group: in.MessageGroupID, dedup: in.MessageDeduplicationID}
+	c := content{body: in.MessageBody, attributes: in.MessageAttributes, group: in.MessageGroupID,
+		dedup: in.MessageDeduplicationID}
 	for name, a := range in.MessageSystemAttributes {
 		if name != "AWSTraceHeader" {
 			return content{}, invalid("Message system attribute name '%s' is invalid.", name)
@@ -88,7 +90,8 @@ func (in *entry) content() (content, error) {
 	}
 	if in.DelaySeconds != nil {
 		if most := 900; *in.DelaySeconds < 0 || *in.DelaySeconds > most {
-			return content{}, invalid("Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= %d.",
+			return content{}, invalid("Value %d for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and "+
+				"<= %d.",
 				*in.DelaySeconds, most)
 		}
 	}
@@ -148,14 +151,16 @@ func checkValue(name string, a attribute) error {
 	case a.DataType == "":
 		return invalid("The message attribute '%s' must contain a non-empty message attribute type.", name)
 	case kind != "String" && kind != "Number" && kind != "Binary":
-		return invalid("The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is "+
+		return invalid("The message attribute '%s' has an invalid message attribute type, the set of supported type "+
+			"prefixes is "+
 			"Binary, Number, and String.", name)
 	case len(a.DataType) > 256 || labelled && label == "":
 		return invalid("The message attribute '%s' has an invalid message attribute type.", name)
 	case a.StringValue != nil && a.BinaryValue != nil:
 		return invalid("The message attribute '%s' has more than one value.", name)
 	case kind == "Binary" && len(a.BinaryValue) == 0, kind != "Binary" && (a.StringValue == nil || *a.StringValue == ""):
-		return invalid("The message attribute '%s' must contain a non-empty message attribute value for message attribute type '%s'.", name, kind)
+		return invalid("The message attribute '%s' must contain a non-empty message attribute value for message attribute "+
+			"type '%s'.", name, kind)
 	case kind == "Binary":
 		return nil
 	case kind == "Number" && !isNumber(*a.StringValue):
@@ -178,9 +183,9 @@ func isNumber(s string) bool {
 	return err == nil && len(digits) <= 38 && (digits == "" || math.Abs(v) >= 1e-128 && math.Abs(v) <= 1e126)
 }
 
-// attributesMD5 is the checksum of attributes, or "" when there are none (Developer Guide, "Calculating the MD5 message digest
-// for message attributes"): by name, the length and bytes of name and type, a byte for the transport, length and bytes of
-// the value.
+// attributesMD5 is the checksum of attributes, or "" when there are none (Developer Guide, "Calculating the MD5 message
+// digest for message attributes"): by name, the length and bytes of name and type, a byte for the transport, length and
+// bytes of the value.
 func attributesMD5(attributes map[string]attribute) string {
 	if len(attributes) == 0 {
 		return ""

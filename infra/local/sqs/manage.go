@@ -117,7 +117,8 @@ func (e *Engine) page(names []string, p paging) (urls []string, next string, err
 		most = *p.MaxResults
 	}
 	if most < 1 || most > 1000 {
-		return nil, "", invalid("Value %d for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and 1000.", most)
+		return nil, "", invalid("Value %d for parameter MaxResults is invalid. Reason: MaxResults must be an integer "+
+			"between 1 and 1000.", most)
 	}
 	after, err := base64.URLEncoding.DecodeString(p.NextToken)
 	if err != nil {
@@ -233,7 +234,8 @@ func (e *Engine) purgeQueue(_ context.Context, in *queueInput) (any, error) {
 		return nil, err
 	}
 	if !q.purged.IsZero() && now.Before(q.purged.Add(rest)) {
-		return nil, newFault("PurgeQueueInProgress", "Only one PurgeQueue operation on %s is allowed every 60 seconds.", q.name)
+		return nil, newFault("PurgeQueueInProgress", "Only one PurgeQueue operation on %s is allowed every 60 seconds.",
+			q.name)
 	}
 	q.purged, e.dirty = now, true
 	q.clear()
@@ -252,7 +254,8 @@ func checkTags(tags map[string]string) error {
 	for key, value := range tags {
 		if key == "" || utf8.RuneCountInString(key) > 128 || utf8.RuneCountInString(value) > 256 ||
 			strings.HasPrefix(strings.ToLower(key), "aws:") {
-			return invalid("The tag %q is invalid: a key has 1 to 128 characters and does not begin with aws:, a value has up to 256.", key)
+			return invalid("The tag %q is invalid: a key has 1 to 128 characters and does not begin with aws:, a value has up "+
+				"to 256.", key)
 		}
 	}
 	return nil

@@ -67,9 +67,11 @@ func (e *Engine) sendAll(url string, drafts []draft) error {
 
 func (e *Engine) sendOne(q *queue, d *draft, now time.Time) error {
 	if d.size > q.settings.maxBytes {
-		return invalid("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.settings.maxBytes)
+		return invalid("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.",
+			q.settings.maxBytes)
 	}
-	const otherType = "Value %s for parameter %s is invalid. Reason: The request include parameter that is not valid for this queue type."
+	const otherType = "Value %s for parameter %s is invalid. Reason: The request include parameter that is not valid " +
+		"for this queue type."
 	delay := q.settings.delay
 	var key string
 	switch {
@@ -86,7 +88,8 @@ func (e *Engine) sendOne(q *queue, d *draft, now time.Time) error {
 	default:
 		if d.dedup == "" {
 			if !q.settings.dedupByContent {
-				return invalid("The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+				return invalid("The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId " +
+					"provided explicitly")
 			}
 			d.dedup = contentID(d.body)
 		}
@@ -196,7 +199,8 @@ func (in *receiveInput) check() error {
 	in.MessageSystemAttributeNames = append(in.MessageSystemAttributeNames, in.AttributeNames...)
 	for _, name := range in.MessageSystemAttributeNames {
 		switch name {
-		case "All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", "SequenceNumber",
+		case "All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+			"SequenceNumber",
 			"MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn", "SqsManagedSseEnabled":
 		default:
 			return newFault("InvalidAttributeName", "Unknown Attribute %s.", name)
@@ -262,7 +266,8 @@ func (e *Engine) look(in *receiveInput) (look, error) {
 	}
 	q.advance(now)
 	if q.inFlight >= maxInFlight && !q.fifo && found.wait == 0 { // long polls and FIFO queues just find nothing
-		return look{}, newFault("OverLimit", "Too many messages are in flight: up to %d can be received and not deleted.", maxInFlight)
+		return look{}, newFault("OverLimit", "Too many messages are in flight: up to %d can be received and not deleted.",
+			maxInFlight)
 	}
 	if found.messages = e.next(q, most, visibility, now); len(found.messages) == 0 && found.wait > 0 {
 		found.changed = q.listen()
@@ -341,7 +346,8 @@ func handleOf(queueName, id string, receives int) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %s %d", queueName, id, receives))
 }
 
-// holder finds the message of a handle; nil when it is no longer there. current tells whether it was not received again since.
+// holder finds the message of a handle; nil when it is no longer there. current tells whether it was not received again
+// since.
 func (q *queue) holder(handle string) (m *message, current bool, err error) {
 	if handle == "" {
 		return nil, false, missing("ReceiptHandle")
@@ -354,7 +360,8 @@ func (q *queue) holder(handle string) (m *message, current bool, err error) {
 			return m, m != nil && m.receives == receives, nil
 		}
 	}
-	return nil, false, newFault("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
+	return nil, false, newFault("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.",
+		handle)
 }
 
 // handleEntry is about a message that was received, alone or as an entry of a batch.
@@ -380,7 +387,9 @@ type done struct {
 }
 
 // change does something to messages that were received. It returns an error for each.
-func (e *Engine) change(url string, entries []handleEntry, f func(q *queue, in handleEntry, now time.Time) error) ([]error, error) {
+func (e *Engine) change(
+	url string, entries []handleEntry, f func(q *queue, in handleEntry, now time.Time) error,
+) ([]error, error) {
 	now := e.lock()
 	defer e.unlock()
 	q, err := e.find(url)
@@ -405,7 +414,9 @@ func (e *Engine) changeOne(in *handleInput, f func(q *queue, in handleEntry, now
 	return nil, errs[0]
 }
 
-func (e *Engine) changeBatch(in *handleBatchInput, kind string, f func(q *queue, in handleEntry, now time.Time) error) (any, error) {
+func (e *Engine) changeBatch(
+	in *handleBatchInput, kind string, f func(q *queue, in handleEntry, now time.Time) error,
+) (any, error) {
 	var ids []string
 	for _, one := range in.Entries {
 		ids = append(ids, one.ID)
@@ -440,15 +451,16 @@ func (e *Engine) changeMessageVisibilityBatch(_ context.Context, in *handleBatch
 	return e.changeBatch(in, "ChangeMessageVisibilityBatchRequestEntry", (*queue).changeVisibility)
 }
 
-// delete deletes a message. An old handle of a standard queue succeeds and deletes nothing; a FIFO queue refuses handles
-// whose visibility timeout has passed (API reference, DeleteMessage; Developer Guide on FIFO queues).
+// delete deletes a message. An old handle of a standard queue succeeds and deletes nothing; a FIFO queue refuses
+// handles whose visibility timeout has passed (API reference, DeleteMessage; Developer Guide on FIFO queues).
 func (q *queue) delete(in handleEntry, _ time.Time) error {
 	m, current, err := q.holder(in.ReceiptHandle)
 	switch {
 	case err != nil || m == nil:
 		return err
 	case q.fifo && !(current && m.inFlight):
-		return invalid("Value %s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.", in.ReceiptHandle)
+		return invalid("Value %s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+			in.ReceiptHandle)
 	case current:
 		q.remove(m)
 	}
@@ -461,7 +473,8 @@ func (q *queue) changeVisibility(in handleEntry, now time.Time) error {
 	}
 	seconds := *in.VisibilityTimeout
 	if seconds < 0 || seconds > maxVisibilitySeconds {
-		return invalid("Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and %d",
+		return invalid("Value %d for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer "+
+			"between 0 and %d",
 			seconds, maxVisibilitySeconds)
 	}
 	m, current, err := q.holder(in.ReceiptHandle)
@@ -470,12 +483,14 @@ func (q *queue) changeVisibility(in handleEntry, now time.Time) error {
 	case err != nil:
 		return err
 	case !current:
-		return invalid("Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "+
+		return invalid("Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not "+
+			"available for "+
 			"visibility timeout change.", in.ReceiptHandle)
 	case !m.inFlight:
 		return newFault("MessageNotInflight", "The message is not in flight: its visibility timeout has passed.")
 	case due.After(m.received.Add(maxVisibilitySeconds * time.Second)):
-		return invalid("Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond "+
+		return invalid("Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the "+
+			"message is beyond "+
 			"the limit [%d seconds]", seconds, maxVisibilitySeconds)
 	}
 	q.take(m)

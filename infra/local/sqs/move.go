@@ -23,8 +23,9 @@ const (
 	moveFailed     = "FAILED"
 )
 
-// moveTask moves messages out of a dead letter queue. No goroutine works on it: whoever asks the engine for anything first
-// lets it do what was due by then, and receivers that wait ask when it is due next. Its fields are exported for Snapshot.
+// moveTask moves messages out of a dead letter queue. No goroutine works on it: whoever asks the engine for anything
+// first lets it do what was due by then, and receivers that wait ask when it is due next. Its fields are exported for
+// Snapshot.
 type moveTask struct {
 	ID            string
 	Source        string // ARN
@@ -81,8 +82,8 @@ func (e *Engine) move(now time.Time) {
 	}
 }
 
-// moveOne moves a task's next message, which becomes a new message with a new identifier and age (Developer Guide, "Learn how
-// to configure a dead-letter queue redrive"), or ends the task.
+// moveOne moves a task's next message, which becomes a new message with a new identifier and age (Developer Guide,
+// "Learn how to configure a dead-letter queue redrive"), or ends the task.
 func (e *Engine) moveOne(t *moveTask, now time.Time) {
 	source := e.queues[e.nameIn(t.Source)]
 	source.advance(now)
@@ -110,14 +111,16 @@ func (e *Engine) moveOne(t *moveTask, now time.Time) {
 	}
 	source.remove(old)
 	e.order++
-	target.arrive(&message{content: old.content, id: uuid.NewString(), sent: now, enqueued: now}, e.order, now, target.settings.delay)
+	target.arrive(&message{content: old.content, id: uuid.NewString(), sent: now, enqueued: now}, e.order, now,
+		target.settings.delay)
 	if t.Moved++; t.Moved == t.ToMove {
 		t.Status = moveCompleted
 	}
 }
 
 func noResource(parameter string) error {
-	return newFault("ResourceNotFoundException", "The resource that you specified for the %s parameter doesn't exist.", parameter)
+	return newFault("ResourceNotFoundException", "The resource that you specified for the %s parameter doesn't exist.",
+		parameter)
 }
 
 // moveSource finds the source of a task. The engine is locked.
@@ -147,7 +150,8 @@ func (e *Engine) startMessageMoveTask(_ context.Context, in *startMoveInput) (an
 	target, rate := e.queues[e.nameIn(in.DestinationARN)], in.MaxNumberOfMessagesPerSecond
 	switch {
 	case rate != nil && (*rate < 1 || *rate > maxMovesPerSecond):
-		return nil, invalid("Value %d for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must set a value between 1 and %d.",
+		return nil, invalid("Value %d for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must set a value "+
+			"between 1 and %d.",
 			*rate, maxMovesPerSecond)
 	case len(e.sourcesOf(q)) == 0:
 		return nil, invalid("Source queue must be configured as a Dead Letter Queue.")
@@ -160,7 +164,8 @@ func (e *Engine) startMessageMoveTask(_ context.Context, in *startMoveInput) (an
 		return nil, invalid("Source queue and destination queue must be of the same type.")
 	}
 	if e.moving[q.name] != nil {
-		return nil, invalid("There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
+		return nil, invalid("There is already a task running. Only one active task is allowed for a source queue arn at a " +
+			"given time.")
 	}
 	q.advance(now)
 	t := &moveTask{
@@ -205,7 +210,8 @@ func (e *Engine) listMessageMoveTasks(_ context.Context, in *listMovesInput) (an
 		most = *in.MaxResults
 	}
 	if most < 1 || most > maxMoveTasks {
-		return nil, invalid("Value %d for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and %d.",
+		return nil, invalid("Value %d for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 "+
+			"and %d.",
 			most, maxMoveTasks)
 	}
 	e.lock()
@@ -234,7 +240,8 @@ func (e *Engine) listMessageMoveTasks(_ context.Context, in *listMovesInput) (an
 
 type cancelMoveInput struct{ TaskHandle string }
 
-// cancelMessageMoveTask stops a task: it is cancelled when its next message would have been due, and cancelling until then.
+// cancelMessageMoveTask stops a task: it is cancelled when its next message would have been due, and cancelling until
+// then.
 func (e *Engine) cancelMessageMoveTask(_ context.Context, in *cancelMoveInput) (any, error) {
 	if in.TaskHandle == "" {
 		return nil, missing("TaskHandle")

@@ -20,7 +20,8 @@ import (
 func (c cloud) withDeadLetters(name, suffix string, bodies ...string) (queue, dead *string) {
 	c.t.Helper()
 	dead = c.create("dead"+suffix, nil)
-	queue = c.create(name+suffix, map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arn + `dead` + suffix + `","maxReceiveCount":1}`})
+	queue = c.create(name+suffix, map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arn + `dead` + suffix +
+		`","maxReceiveCount":1}`})
 	for _, body := range bodies {
 		if suffix == "" {
 			c.send(queue, body)
@@ -53,7 +54,8 @@ func (c cloud) moves(source string, most int32) (short []string, tasks []types.L
 	out, err := c.ListMessageMoveTasks(c.t.Context(), in)
 	c.must(err)
 	for _, r := range out.Results {
-		short = append(short, fmt.Sprintf("%s %d/%d", *r.Status, r.ApproximateNumberOfMessagesMoved, *r.ApproximateNumberOfMessagesToMove))
+		short = append(short, fmt.Sprintf("%s %d/%d", *r.Status, r.ApproximateNumberOfMessagesMoved,
+			*r.ApproximateNumberOfMessagesToMove))
 	}
 	return short, out.Results
 }
@@ -80,7 +82,8 @@ func TestMove_BackToWhereEachMessageCameFrom(t *testing.T) {
 				began := time.Now()
 				handle := c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead" + suffix)})
 				short, tasks := c.moves("dead"+suffix, 0)
-				if r := tasks[0]; short[0] != "RUNNING 1/3" || *r.TaskHandle != *handle || *r.SourceArn != arn+"dead"+suffix || r.DestinationArn != nil ||
+				if r := tasks[0]; short[0] != "RUNNING 1/3" || *r.TaskHandle != *handle || *r.SourceArn != arn+"dead"+
+					suffix || r.DestinationArn != nil ||
 					r.MaxNumberOfMessagesPerSecond != nil || r.StartedTimestamp != began.UnixMilli() || r.FailureReason != nil {
 					t.Fatalf("task %q: %+v", short, r)
 				}
@@ -91,7 +94,8 @@ func TestMove_BackToWhereEachMessageCameFrom(t *testing.T) {
 				}
 				c.wantDepth(dead, 0, 0, 0)
 				m := c.wantBodies(one, "1", "2")[0] // a new message
-				if a := m.Attributes; *m.MessageId == *old[0].MessageId || a["SentTimestamp"] != strconv.FormatInt(began.UnixMilli(), 10) ||
+				if a := m.Attributes; *m.MessageId == *old[0].MessageId ||
+					a["SentTimestamp"] != strconv.FormatInt(began.UnixMilli(), 10) ||
 					a["ApproximateReceiveCount"] != "1" || a["DeadLetterQueueSourceArn"] != "" {
 					t.Fatalf("moved: %+v", m)
 				}
@@ -109,7 +113,8 @@ func TestMove_AtItsRateToAnotherQueueWhoseReceiversWait(t *testing.T) {
 		got := c.poll(other, 20) // it waits before there is a task
 		began := time.Now()
 		task := &sqs.StartMessageMoveTaskInput{
-			SourceArn: aws.String(arn + "dead"), DestinationArn: aws.String(arn + "other"), MaxNumberOfMessagesPerSecond: aws.Int32(2),
+			SourceArn: aws.String(arn + "dead"), DestinationArn: aws.String(arn + "other"),
+			MaxNumberOfMessagesPerSecond: aws.Int32(2),
 		}
 		c.move(task)
 		for i := range 5 {
@@ -127,7 +132,8 @@ func TestMove_AtItsRateToAnotherQueueWhoseReceiversWait(t *testing.T) {
 			}
 		}
 		_, tasks := c.moves("dead", 0)
-		if r := tasks[0]; *r.Status != "COMPLETED" || *r.DestinationArn != arn+"other" || *r.MaxNumberOfMessagesPerSecond != 2 {
+		if r := tasks[0]; *r.Status != "COMPLETED" || *r.DestinationArn != arn+"other" ||
+			*r.MaxNumberOfMessagesPerSecond != 2 {
 			t.Fatalf("task %+v", r)
 		}
 	})
@@ -140,7 +146,8 @@ func TestMove_WakesWhoWaitsAtASourceWhoseTurnComesLater(t *testing.T) {
 		two, _ := c.withDeadLetters("two", "", "2")
 		got := c.poll(two, 20)
 		began := time.Now()
-		c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1)})
+		c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(
+			1)})
 		if b := <-got; !slices.Equal(b, []string{"2"}) || time.Since(began) != time.Second {
 			t.Fatalf("received %q after %v", b, time.Since(began))
 		}
@@ -151,7 +158,8 @@ func TestMove_IsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t)
 		queue, dead := c.withDeadLetters("jobs", "", "0", "1", "2")
-		handle := c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1)})
+		handle := c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"),
+			MaxNumberOfMessagesPerSecond: aws.Int32(1)})
 		time.Sleep(1500 * time.Millisecond)
 		cancel := func() (int64, error) {
 			out, err := c.CancelMessageMoveTask(t.Context(), &sqs.CancelMessageMoveTaskInput{TaskHandle: handle})
@@ -185,7 +193,8 @@ func TestMove_EndsWhenNothingIsLeftOrCannotGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t)
 		queue, dead := c.withDeadLetters("jobs", "", "0", "1", "2")
-		slowly := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1)}
+		slowly := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(
+			1)}
 		c.move(slowly)
 		c.wantBodies(dead, "1", "2") // somebody else has them
 		time.Sleep(time.Second)
@@ -199,19 +208,22 @@ func TestMove_EndsWhenNothingIsLeftOrCannotGoOn(t *testing.T) {
 		c.must(err)
 		time.Sleep(time.Second)
 		_, tasks := c.moves("dead", 1)
-		if r := tasks[0]; *r.Status != "FAILED" || aws.ToString(r.FailureReason) != "AWS.SimpleQueueService.NonExistentQueue" {
+		if r := tasks[0]; *r.Status != "FAILED" ||
+			aws.ToString(r.FailureReason) != "AWS.SimpleQueueService.NonExistentQueue" {
 			t.Fatalf("the destination is gone: %+v", r)
 		}
 		c.wantDepth(dead, 2, 0, 0)
 
 		time.Sleep(time.Minute)
-		queue = c.create("jobs", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arn + `dead","maxReceiveCount":1}`})
+		queue = c.create("jobs", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arn +
+			`dead","maxReceiveCount":1}`})
 		c.move(slowly)
 		c.send(dead, "of its own")
 		time.Sleep(time.Minute)
 		c.wantDepth(queue, 2, 0, 0)
 		c.move(slowly)
-		if short, tasks := c.moves("dead", 1); short[0] != "FAILED 0/1" || *tasks[0].FailureReason != "CouldNotDetermineMessageSource" {
+		if short, tasks := c.moves("dead", 1); short[0] != "FAILED 0/1" ||
+			*tasks[0].FailureReason != "CouldNotDetermineMessageSource" {
 			t.Fatalf("sent to the dead letter queue itself: %s, %s", short, *tasks[0].FailureReason)
 		}
 
@@ -236,7 +248,8 @@ func TestMove_TenAreRemembered(t *testing.T) {
 			if i > 0 {
 				c.send(dead, "m")
 			}
-			c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), DestinationArn: aws.String(arn + "other")})
+			c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"),
+				DestinationArn: aws.String(arn + "other")})
 			time.Sleep(time.Second)
 		}
 		_, all := c.moves("dead", 10)
@@ -248,7 +261,8 @@ func TestMove_TenAreRemembered(t *testing.T) {
 			t.Fatalf("one unless more are asked for: %+v", few)
 		}
 		for _, most := range []int32{0, 11} {
-			_, err := c.ListMessageMoveTasks(t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(arn + "dead"), MaxResults: &most})
+			_, err := c.ListMessageMoveTasks(t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(arn + "dead"),
+				MaxResults: &most})
 			c.wantCode(err, "InvalidParameterValue")
 		}
 	})
@@ -293,7 +307,8 @@ func TestMove_IsRefused(t *testing.T) {
 			TaskHandle: aws.String(base64.StdEncoding.EncodeToString([]byte(text)))})
 		c.wantCode(err, code)
 	}
-	_, err = c.CancelMessageMoveTask(t.Context(), &sqs.CancelMessageMoveTaskInput{TaskHandle: aws.String(strings.Repeat("!", 9))})
+	_, err = c.CancelMessageMoveTask(t.Context(),
+		&sqs.CancelMessageMoveTaskInput{TaskHandle: aws.String(strings.Repeat("!", 9))})
 	c.wantCode(err, "InvalidParameterValue")
 }
 

@@ -24,10 +24,10 @@ type Options struct {
 	// Now tells the time by which messages become visible and expire; nil: the system's clock. Long polls sleep by the
 	// system's clock in any case.
 	Now func() time.Time
-	// Changed is told of every change of what [Engine.Snapshot] writes, in their order and before the request that made it is
-	// answered, in a form that [Engine.Repeat] reads; nil: nobody is told. The engine is locked meanwhile: Changed must not call
-	// it. What time alone brings about, that messages become visible or expire, is no change, and told with the next: an engine
-	// that repeats changes finds it by itself. Nor are Restore and Repeat.
+	// Changed is told of every change of what [Engine.Snapshot] writes, in their order and before the request that made it
+	// is answered, in a form that [Engine.Repeat] reads; nil: nobody is told. The engine is locked meanwhile: Changed must
+	// not call it. What time alone brings about, that messages become visible or expire, is no change, and told with the
+	// next: an engine that repeats changes finds it by itself. Nor are Restore and Repeat.
 	Changed func(change []byte)
 }
 
@@ -36,7 +36,8 @@ type Engine struct {
 	options Options
 
 	// mu guards everything below. It is held while queues are looked up or changed, never while a request is parsed, a
-	// receiver waits, or an answer is written. There is one for all queues because a receive may move a message to another.
+	// receiver waits, or an answer is written. There is one for all queues because a receive may move a message to
+	// another.
 	mu      sync.Mutex
 	queues  map[string]*queue    // by name
 	deleted map[string]time.Time // when a queue of this name was last deleted
@@ -61,7 +62,8 @@ func New(options Options) *Engine {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &Engine{options: options, queues: map[string]*queue{}, deleted: map[string]time.Time{}, moving: map[string]*moveTask{}}
+	return &Engine{options: options, queues: map[string]*queue{}, deleted: map[string]time.Time{},
+		moving: map[string]*moveTask{}}
 }
 
 // lock locks the engine for a request, when message move tasks have done what was due, and returns the time.
@@ -81,7 +83,8 @@ func (e *Engine) unlock() {
 	e.mu.Unlock()
 }
 
-// maxRequestBytes bounds a request: 1 MiB of messages, which JSON's escapes may make six times as long, and room for the rest.
+// maxRequestBytes bounds a request: 1 MiB of messages, which JSON's escapes may make six times as long, and room for
+// the rest.
 const maxRequestBytes = 8 << 20
 
 // fault is an error answer of the protocol. Its code is the name of the shape.
@@ -104,8 +107,8 @@ func missing(parameter string) error {
 	return newFault("MissingRequiredParameterException", "The request must contain the parameter %s.", parameter)
 }
 
-// queryCode is the code that the error had in SQS's older query protocol. The SDK shows it to programs that still look for
-// it, and failed entries of a batch carry it (traits awsQueryError of the service's model).
+// queryCode is the code that the error had in SQS's older query protocol. The SDK shows it to programs that still look
+// for it, and failed entries of a batch carry it (traits awsQueryError of the service's model).
 func (f *fault) queryCode() string {
 	switch f.code {
 	case "QueueDoesNotExist":
@@ -116,7 +119,8 @@ func (f *fault) queryCode() string {
 		return "InvalidParameterValue"
 	case "MissingRequiredParameterException":
 		return "MissingParameter"
-	case "BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "InvalidBatchEntryId", "MessageNotInflight",
+	case "BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "InvalidBatchEntryId",
+		"MessageNotInflight",
 		"PurgeQueueInProgress", "QueueDeletedRecently", "TooManyEntriesInBatchRequest", "UnsupportedOperation":
 		return "AWS.SimpleQueueService." + f.code
 	default:
@@ -127,7 +131,8 @@ func (f *fault) queryCode() string {
 // shape is the error's full name.
 func (f *fault) shape() string {
 	switch f.code {
-	case "InvalidParameterValueException", "MissingRequiredParameterException", "SerializationException", "InternalFailure":
+	case "InvalidParameterValueException", "MissingRequiredParameterException", "SerializationException",
+		"InternalFailure":
 		return "com.amazon.coral.service#" + f.code
 	default:
 		return "com.amazonaws.sqs#" + f.code
@@ -197,7 +202,8 @@ func operationNamed(name string) operation {
 	}
 }
 
-// ServeHTTP speaks the protocol: POST to any path, the operation in X-Amz-Target, JSON in and out. Signatures are not checked.
+// ServeHTTP speaks the protocol: POST to any path, the operation in X-Amz-Target, JSON in and out. Signatures are not
+// checked.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", rand.Text())
 	answer, err := e.serve(r)
@@ -285,13 +291,15 @@ func checkBatch(kind string, ids []string) error {
 		return newFault("EmptyBatchRequest", "There should be at least one %s in the request.", kind)
 	}
 	if len(ids) > maxBatch {
-		return newFault("TooManyEntriesInBatchRequest", "Maximum number of entries per request are %d. You have sent %d.", maxBatch, len(ids))
+		return newFault("TooManyEntriesInBatchRequest", "Maximum number of entries per request are %d. You have sent %d.",
+			maxBatch, len(ids))
 	}
 	seen := map[string]bool{}
 	for _, id := range ids {
 		if !isName(id) {
 			return newFault("InvalidBatchEntryId",
-				"A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+				"A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 "+
+					"letters long.")
 		}
 		if seen[id] {
 			return newFault("BatchEntryIdsNotDistinct", "Id %s repeated.", id)
@@ -301,10 +309,13 @@ func checkBatch(kind string, ids []string) error {
 	return nil
 }
 
-// isName tells whether the text is what SQS allows as a queue's name and as an entry's identifier: 1 to 80 letters, digits,
-// hyphens and underscores.
+// isName tells whether the text is what SQS allows as a queue's name and as an entry's identifier: 1 to 80 letters,
+// digits, hyphens and underscores.
 func isName(s string) bool {
-	return s != "" && len(s) <= 80 && !strings.ContainsFunc(s, func(r rune) bool { return !isAlphanumeric(r) && r != '-' && r != '_' })
+	return s != "" && len(s) <= 80 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !isAlphanumeric(r) && r != '-' &&
+			r != '_'
+	})
 }
 
 func isAlphanumeric(r rune) bool {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// maxInFlight is how many messages of a queue may be received and not deleted (Developer Guide, "Amazon SQS queue quotas").
+// maxInFlight is how many messages of a queue may be received and not deleted (Developer Guide, "Amazon SQS queue
+// quotas").
 const maxInFlight = 120_000
 
 // dedupInterval is how long a FIFO queue remembers what was sent (Developer Guide, "Exactly-once processing").
@@ -35,7 +36,8 @@ type message struct {
 	told     bool              // of its content, to Changed
 }
 
-// lane holds messages that are handed out one after the other: a message group of a FIFO queue, or a whole standard queue.
+// lane holds messages that are handed out one after the other: a message group of a FIFO queue, or a whole standard
+// queue.
 type lane struct {
 	name     string
 	visible  *ranked[*message]
@@ -77,7 +79,8 @@ type sending struct {
 }
 
 func newQueue(name string, fifo bool, now time.Time) *queue {
-	q := &queue{name: name, fifo: fifo, created: now, modified: now, tags: map[string]string{}, sends: map[string]sending{}}
+	q := &queue{name: name, fifo: fifo, created: now, modified: now, tags: map[string]string{},
+		sends: map[string]sending{}}
 	q.clear()
 	return q
 }
@@ -97,8 +100,8 @@ func (q *queue) clear() {
 	}
 }
 
-// laneOf returns the message's lane, which it makes when there is none. A message that becomes visible again comes to the
-// front of its group, but to the end of a standard queue: others should not wait behind one that always fails.
+// laneOf returns the message's lane, which it makes when there is none. A message that becomes visible again comes to
+// the front of its group, but to the end of a standard queue: others should not wait behind one that always fails.
 func (q *queue) laneOf(m *message) *lane {
 	name := ""
 	less := func(a, b *message) bool { return a.due.Before(b.due) || a.due.Equal(b.due) && a.order < b.order }
@@ -107,7 +110,8 @@ func (q *queue) laneOf(m *message) *lane {
 	}
 	l := q.lanes[name]
 	if l == nil {
-		l = &lane{name: name, index: -1, visible: &ranked[*message]{less: less, moved: func(m *message, i int) { m.index = i }}}
+		l = &lane{name: name, index: -1, visible: &ranked[*message]{less: less,
+			moved: func(m *message, i int) { m.index = i }}}
 		q.lanes[name] = l
 	}
 	return l
@@ -230,8 +234,8 @@ func (q *queue) advance(now time.Time) {
 	}
 }
 
-// next returns up to most messages, or moves them to the dead letter queue when they were received too often. It returns
-// copies, which need no lock.
+// next returns up to most messages, or moves them to the dead letter queue when they were received too often. It
+// returns copies, which need no lock.
 func (e *Engine) next(q *queue, most int, visibility time.Duration, now time.Time) []message {
 	var taken []message
 	target := e.queues[e.nameIn(q.settings.deadLetterARN)]
@@ -259,9 +263,9 @@ func (e *Engine) next(q *queue, most int, visibility time.Duration, now time.Tim
 	return taken
 }
 
-// bury moves a message to a dead letter queue. In a standard queue its age goes on, in a FIFO queue it begins anew (Developer
-// Guide, "Using dead-letter queues in Amazon SQS"), where its identifier also becomes its deduplication identifier ("Learn how
-// to configure a dead-letter queue redrive").
+// bury moves a message to a dead letter queue. In a standard queue its age goes on, in a FIFO queue it begins anew
+// (Developer Guide, "Using dead-letter queues in Amazon SQS"), where its identifier also becomes its deduplication
+// identifier ("Learn how to configure a dead-letter queue redrive").
 func (e *Engine) bury(m *message, from, to *queue, now time.Time) {
 	m.source = e.arn(from.name)
 	if to.fifo {

@@ -15,8 +15,8 @@ import (
 // snapshotVersion is the version of what Snapshot writes. Whoever changes a field below raises it.
 const snapshotVersion = 1
 
-// A snapshot is a line of JSON for the engine, then one for each queue by name, each followed by one for each of its messages
-// in the order of their arrival: the same state makes the same bytes.
+// A snapshot is a line of JSON for the engine, then one for each queue by name, each followed by one for each of its
+// messages in the order of their arrival: the same state makes the same bytes.
 
 type engineRecord struct {
 	Version         int
@@ -54,8 +54,8 @@ type messageRecord struct {
 }
 
 // Snapshot writes the whole state: queues with their attributes and tags, messages, in flight or not, with their times,
-// what FIFO queues know duplicates by, message move tasks, and the names that rest after DeleteQueue. Receipt handles and
-// task handles stay good. It is as of one moment; the engine is not held up while it is written.
+// what FIFO queues know duplicates by, message move tasks, and the names that rest after DeleteQueue. Receipt handles
+// and task handles stay good. It is as of one moment; the engine is not held up while it is written.
 func (e *Engine) Snapshot(w io.Writer) error { return e.Freeze(func() {})(w) }
 
 // Freeze takes the state of this moment and gives what writes it, as Snapshot does, at whatever moment. It calls at
@@ -85,7 +85,8 @@ func (e *Engine) records(at func()) []any {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	at()
-	all := []any{engineRecord{snapshotVersion, e.options.Region, e.options.Account, e.order, maps.Clone(e.deleted), len(e.queues)}}
+	all := []any{engineRecord{snapshotVersion, e.options.Region, e.options.Account, e.order, maps.Clone(e.deleted),
+		len(e.queues)}}
 	for _, name := range slices.Sorted(maps.Keys(e.queues)) {
 		q := e.queues[name]
 		record := queueRecord{
@@ -100,15 +101,16 @@ func (e *Engine) records(at func()) []any {
 			record.Moves = append(record.Moves, *t)
 		}
 		all = append(all, record)
-		for _, m := range slices.SortedFunc(maps.Values(q.messages), func(a, b *message) int { return cmp.Compare(a.order, b.order) }) {
+		for _, m := range slices.SortedFunc(maps.Values(q.messages),
+			func(a, b *message) int { return cmp.Compare(a.order, b.order) }) {
 			all = append(all, q.record(m))
 		}
 	}
 	return all
 }
 
-// Restore makes the state that of a snapshot, in place of all that was there; times go on from those in it. When it fails,
-// because the snapshot is not whole, or of another version, region or account, the engine stays as it was.
+// Restore makes the state that of a snapshot, in place of all that was there; times go on from those in it. When it
+// fails, because the snapshot is not whole, or of another version, region or account, the engine stays as it was.
 func (e *Engine) Restore(r io.Reader) error {
 	queues, moving, head, err := e.read(json.NewDecoder(bufio.NewReader(r)))
 	if err != nil {
@@ -124,7 +126,9 @@ func (e *Engine) Restore(r io.Reader) error {
 }
 
 // read reads a snapshot. It asks the engine for its options only.
-func (e *Engine) read(lines *json.Decoder) (queues map[string]*queue, moving map[string]*moveTask, head engineRecord, err error) {
+func (e *Engine) read(
+	lines *json.Decoder,
+) (queues map[string]*queue, moving map[string]*moveTask, head engineRecord, err error) {
 	queues, moving = map[string]*queue{}, map[string]*moveTask{}
 	fail := func(err error) (map[string]*queue, map[string]*moveTask, engineRecord, error) {
 		if errors.Is(err, io.EOF) {
@@ -200,13 +204,15 @@ func (q *queue) record(m *message) messageRecord {
 
 // content is what the message says.
 func (m *messageRecord) content() content {
-	return content{body: m.Body, bodyMD5: md5Hex([]byte(m.Body)), attributes: m.Attributes, trace: m.Trace, group: m.Group, dedup: m.Dedup}
+	return content{body: m.Body, bodyMD5: md5Hex([]byte(m.Body)), attributes: m.Attributes, trace: m.Trace, group: m.Group,
+		dedup: m.Dedup}
 }
 
 // message is the message with this content, in no place yet.
 func (m *messageRecord) message(c content) *message {
 	return &message{
-		content: c, id: m.ID, sent: m.Sent, enqueued: m.Enqueued, order: m.Order, source: m.Source, receives: m.Receives, before: m.Before,
-		first: m.First, received: m.Received, due: m.Due,
+		content: c, id: m.ID, sent: m.Sent, enqueued: m.Enqueued, order: m.Order, source: m.Source, receives: m.Receives,
+		before: m.Before,
+		first:  m.First, received: m.Received, due: m.Due,
 	}
 }

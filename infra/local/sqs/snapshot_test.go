@@ -22,8 +22,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// subject is an engine and what a client has seen of it. Identifiers are random: where two engines are compared, each is
-// called by the place of its first appearance.
+// subject is an engine and what a client has seen of it. Identifiers are random: where two engines are compared, each
+// is called by the place of its first appearance.
 type subject struct {
 	engine  *local.Engine
 	names   map[string]string // by identifier
@@ -36,20 +36,22 @@ func (s *subject) clone(engine *local.Engine) *subject {
 
 // named replaces identifiers, those within handles too.
 func (s *subject) named(text string) string {
-	text = regexp.MustCompile(`"(ReceiptHandle|TaskHandle)":"([^"]*)"`).ReplaceAllStringFunc(text, func(field string) string {
-		parts := strings.Split(field, `"`)
-		plain, err := base64.StdEncoding.DecodeString(parts[3])
-		if err != nil {
-			return field
-		}
-		return string(plain)
-	})
-	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllStringFunc(text, func(id string) string {
-		if s.names[id] == "" {
-			s.names[id] = fmt.Sprint("#", len(s.names))
-		}
-		return s.names[id]
-	})
+	text = regexp.MustCompile(`"(ReceiptHandle|TaskHandle)":"([^"]*)"`).ReplaceAllStringFunc(text,
+		func(field string) string {
+			parts := strings.Split(field, `"`)
+			plain, err := base64.StdEncoding.DecodeString(parts[3])
+			if err != nil {
+				return field
+			}
+			return string(plain)
+		})
+	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllStringFunc(text,
+		func(id string) string {
+			if s.names[id] == "" {
+				s.names[id] = fmt.Sprint("#", len(s.names))
+			}
+			return s.names[id]
+		})
 }
 
 // step is a request. In its body, %HANDLE% is a handle that was seen.
@@ -64,7 +66,8 @@ func (s *subject) do(in step) string {
 		handle = s.handles[len(s.handles)-1-in.handle%len(s.handles)]
 	}
 	w := post(s.engine, in.operation, strings.ReplaceAll(in.body, "%HANDLE%", handle))
-	for _, found := range regexp.MustCompile(`"(?:ReceiptHandle|TaskHandle)":"([^"]*)"`).FindAllStringSubmatch(w.Body.String(), -1) {
+	for _, found := range regexp.MustCompile(`"(?:ReceiptHandle|TaskHandle)":"([^"]*)"`).FindAllStringSubmatch(
+		w.Body.String(), -1) {
 		s.handles = append(s.handles, found[1])
 	}
 	answer := strings.ReplaceAll(w.Body.String(), handle, "%HANDLE%") // in errors
@@ -89,13 +92,16 @@ func steps() *rapid.Generator[step] {
 		queue := rapid.SampledFrom([]string{"jobs", "jobs.fifo", "dead", "dead.fifo"}).Draw(t, "queue")
 		n := rapid.IntRange(0, 9).Draw(t, "n")
 		url := `"QueueUrl":"` + queue + `"`
-		send := step{operation: "SendMessage", body: fmt.Sprintf(`{%s,"MessageBody":"<%d>","DelaySeconds":%d,"MessageAttributes":{"n":`+
-			`{"DataType":"Binary","BinaryValue":"AAE="}}}`, url, n, max(0, n-6)*10)}
+		send := step{operation: "SendMessage",
+			body: fmt.Sprintf(`{%s,"MessageBody":"<%d>","DelaySeconds":%d,"MessageAttributes":{"n":`+
+				`{"DataType":"Binary","BinaryValue":"AAE="}}}`, url, n, max(0, n-6)*10)}
 		if strings.HasSuffix(queue, ".fifo") {
-			send.body = fmt.Sprintf(`{%s,"MessageBody":"<%d>","MessageGroupId":"%d","MessageDeduplicationId":"%d"}`, url, n, n%3, n)
+			send.body = fmt.Sprintf(`{%s,"MessageBody":"<%d>","MessageGroupId":"%d","MessageDeduplicationId":"%d"}`, url, n, n%3,
+				n)
 		}
-		receive := step{operation: "ReceiveMessage", body: fmt.Sprintf(`{%s,"MaxNumberOfMessages":%d,"MessageAttributeNames":["All"],`+
-			`"MessageSystemAttributeNames":["All"],"VisibilityTimeout":%d}`, url, n+1, n*5)}
+		receive := step{operation: "ReceiveMessage",
+			body: fmt.Sprintf(`{%s,"MaxNumberOfMessages":%d,"MessageAttributeNames":["All"],`+
+				`"MessageSystemAttributeNames":["All"],"VisibilityTimeout":%d}`, url, n+1, n*5)}
 		list := step{operation: "ListMessageMoveTasks", body: `{"SourceArn":"` + arn + queue + `","MaxResults":10}`}
 		about := func(operation, rest string) step {
 			return step{operation: operation, body: `{` + url + rest + `}`, handle: n}
@@ -106,10 +112,13 @@ func steps() *rapid.Generator[step] {
 			about("ChangeMessageVisibility", fmt.Sprintf(`,"ReceiptHandle":"%%HANDLE%%","VisibilityTimeout":%d`, n*7)),
 			about("GetQueueAttributes", `,"AttributeNames":["All"]`), about("PurgeQueue", ""),
 			about("SetQueueAttributes", fmt.Sprintf(`,"Attributes":{"DelaySeconds":"%d"}`, n)),
-			about("TagQueue", fmt.Sprintf(`,"Tags":{"a":"%d"}`, n)), about("UntagQueue", `,"TagKeys":["a"]`), about("ListQueueTags", ""),
+			about("TagQueue", fmt.Sprintf(`,"Tags":{"a":"%d"}`, n)), about("UntagQueue", `,"TagKeys":["a"]`),
+			about("ListQueueTags", ""),
 			{operation: "DeleteQueue", body: fmt.Sprintf(`{"QueueUrl":"other-%d"}`, n%2)},
-			{operation: "CreateQueue", body: fmt.Sprintf(`{"QueueName":"other-%d","Attributes":{"VisibilityTimeout":"7"}}`, n%2)},
-			{operation: "StartMessageMoveTask", body: fmt.Sprintf(`{"SourceArn":"%sdead%s","MaxNumberOfMessagesPerSecond":%d}`, arn,
+			{operation: "CreateQueue", body: fmt.Sprintf(`{"QueueName":"other-%d","Attributes":{"VisibilityTimeout":"7"}}`,
+				n%2)},
+			{operation: "StartMessageMoveTask", body: fmt.Sprintf(`{"SourceArn":"%sdead%s","MaxNumberOfMessagesPerSecond":%d}`,
+				arn,
 				strings.TrimPrefix(strings.TrimPrefix(queue, "jobs"), "dead"), n/5+1)},
 			{operation: "CancelMessageMoveTask", body: `{"TaskHandle":"%HANDLE%"}`, handle: n},
 			{operation: "pass time", handle: rapid.SampledFrom([]int{1, 7, 30, 100, 301}).Draw(t, "seconds")},
@@ -117,8 +126,8 @@ func steps() *rapid.Generator[step] {
 	})
 }
 
-// TestSnapshot_RestoredEngineBehavesAsTheFirst asks the same of an engine, of one that is restored from a snapshot, and of one
-// that is made from what a journal would hold: all changes, or a snapshot in between and the changes since.
+// TestSnapshot_RestoredEngineBehavesAsTheFirst asks the same of an engine, of one that is restored from a snapshot, and
+// of one that is made from what a journal would hold: all changes, or a snapshot in between and the changes since.
 func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 11, 24, 8, 0, 0, 123_456_789, time.UTC)
@@ -132,7 +141,8 @@ func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 			if suffix != "" {
 				kind = `"FifoQueue":"true",`
 			}
-			first.do(step{operation: "CreateQueue", body: `{"QueueName":"dead` + suffix + `","Attributes":{` + kind + `"MessageRetentionPeriod":"600"}}`})
+			first.do(step{operation: "CreateQueue", body: `{"QueueName":"dead` + suffix + `","Attributes":{` + kind +
+				`"MessageRetentionPeriod":"600"}}`})
 			first.do(step{operation: "CreateQueue", body: `{"QueueName":"jobs` + suffix + `","Attributes":{` + kind +
 				`"RedrivePolicy":"{\"deadLetterTargetArn\":\"` + arn + `dead` + suffix + `\",\"maxReceiveCount\":1}"}}`})
 			for i := range 6 { // for dead letters to begin with
@@ -144,7 +154,8 @@ func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 			}
 			for range 2 {
 				now = now.Add(time.Second)
-				first.do(step{operation: "ReceiveMessage", body: `{"QueueUrl":"jobs` + suffix + `","MaxNumberOfMessages":10,"VisibilityTimeout":0}`})
+				first.do(step{operation: "ReceiveMessage", body: `{"QueueUrl":"jobs` + suffix +
+					`","MaxNumberOfMessages":10,"VisibilityTimeout":0}`})
 			}
 		}
 		do := func(in step, subjects ...*subject) {
@@ -173,7 +184,8 @@ func TestSnapshot_RestoredEngineBehavesAsTheFirst(t *testing.T) {
 			var states [2]string
 			for i, engine := range []*local.Engine{restored(t, options, snapshot(t, first.engine)), journal.read(t)} {
 				s := first.clone(engine)
-				for _, queue := range []string{"dead", "dead.fifo", "jobs", "jobs.fifo", "other-0", "other-1"} { // so that time has its effect
+				// so that time has its effect
+				for _, queue := range []string{"dead", "dead.fifo", "jobs", "jobs.fifo", "other-0", "other-1"} {
 					s.do(step{operation: "GetQueueAttributes", body: `{"QueueUrl":"` + queue + `"}`})
 				}
 				states[i] = s.named(snapshot(t, s.engine))
@@ -229,9 +241,10 @@ func restored(t *rapid.T, options local.Options, snapshot string) *local.Engine 
 
 func TestRepeat_RefusesWhatDoesNotFit(t *testing.T) {
 	for name, change := range map[string]string{
-		"no JSON":                     "jobs",
-		"a message of no queue":       `{"Queues":[{"Name":"jobs","Gone":["a"]}]}`,
-		"a message that is not there": `{"Queues":[{"Name":"jobs","Settings":{"Name":"jobs"},"Messages":[{"ID":"a","Known":true}]}]}`,
+		"no JSON":               "jobs",
+		"a message of no queue": `{"Queues":[{"Name":"jobs","Gone":["a"]}]}`,
+		"a message that is not there": `{"Queues":[{"Name":"jobs","Settings":{"Name":"jobs"},"Messages":[{"ID":"a",` +
+			`"Known":true}]}]}`,
 	} {
 		if err := local.New(local.Options{}).Repeat([]byte(change)); err == nil {
 			t.Errorf("%s: it was repeated", name)
@@ -251,7 +264,8 @@ func TestSnapshot_IsWholeOrRefused(t *testing.T) {
 	kept := other.create("kept", nil)
 	other.send(kept, "a")
 	for name, bad := range map[string]string{
-		"empty": "", "a line": lines[0], "two lines": lines[0] + lines[1], "half a line": whole[:len(whole)-20], "no JSON": "jobs",
+		"empty": "", "a line": lines[0], "two lines": lines[0] + lines[1], "half a line": whole[:len(whole)-20],
+		"no JSON":         "jobs",
 		"another version": strings.Replace(whole, `"Version":1`, `"Version":2`, 1),
 		"another account": strings.ReplaceAll(whole, "123456789012", "000000000000"),
 		"another region":  strings.ReplaceAll(whole, "us-east-1", "eu-west-1"),
@@ -296,7 +310,8 @@ func TestRestore_WakesWhoWaits(t *testing.T) {
 func TestChanged_TellsOfEveryChangeAndOfNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes atomic.Int32
-		c, _ := startWith(t, local.Options{Region: "us-east-1", Account: "123456789012", Changed: func([]byte) { changes.Add(1) }})
+		c, _ := startWith(t, local.Options{Region: "us-east-1", Account: "123456789012",
+			Changed: func([]byte) { changes.Add(1) }})
 		want := func(n int32, what string) {
 			t.Helper()
 			if got := changes.Swap(0); got != n {
@@ -322,7 +337,8 @@ func TestChanged_TellsOfEveryChangeAndOfNothingElse(t *testing.T) {
 		want(1, "receive")
 		c.delete(fifo, m)
 		want(1, "delete")
-		slowly := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1)}
+		slowly := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(
+			1)}
 		task := c.move(slowly)
 		want(1, "start to move")
 		_, err = c.CancelMessageMoveTask(t.Context(), &sqs.CancelMessageMoveTaskInput{TaskHandle: task})

@@ -26,8 +26,8 @@ const (
 	soakConsumers        = 16
 )
 
-// TestFIFO_OrderSurvivesConsumersThatDie sends 10,000 messages, each twice, to consumers that die, dawdle and give back.
-// SOAK=n does so n times, each with other random choices.
+// TestFIFO_OrderSurvivesConsumersThatDie sends 10,000 messages, each twice, to consumers that die, dawdle and give
+// back. SOAK=n does so n times, each with other random choices.
 func TestFIFO_OrderSurvivesConsumersThatDie(t *testing.T) {
 	rounds := 1
 	if n := os.Getenv("SOAK"); n != "" {
@@ -56,9 +56,9 @@ type ledger struct {
 	left   int // messages that are not deleted
 }
 
-// received checks that the messages of each group in one receive are its next ones, whole: the first that nobody has deleted,
-// and those that follow it without a gap. The SDK's client returns within the instant of the receive, and a group that is in
-// flight is closed, so that receives come here in the order that the queue made them.
+// received checks that the messages of each group in one receive are its next ones, whole: the first that nobody has
+// deleted, and those that follow it without a gap. The SDK's client returns within the instant of the receive, and a
+// group that is in flight is closed, so that receives come here in the order that the queue made them.
 func (l *ledger) received(messages []types.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,14 +140,16 @@ func soak(t *testing.T, seed uint64) {
 		g := &book.groups[group]
 		for number := range soakEach {
 			if g.receives[number] == 0 || !g.deleted[number] {
-				t.Errorf("message %d of group %d: received %d times, deleted: %v", number, group, g.receives[number], g.deleted[number])
+				t.Errorf("message %d of group %d: received %d times, deleted: %v", number, group, g.receives[number],
+					g.deleted[number])
 			}
 			if g.receives[number] > 1 {
 				twice++
 			}
 		}
 	}
-	t.Logf("%d consumers; %d of %d messages received again; %d handles expired", lives.Load(), twice, soakGroups*soakEach, late.Load())
+	t.Logf("%d consumers; %d of %d messages received again; %d handles expired", lives.Load(), twice, soakGroups*soakEach,
+		late.Load())
 	if lives.Load() <= soakConsumers || late.Load() == 0 || twice < soakGroups {
 		t.Error("nothing was put to the test")
 	}
@@ -160,8 +162,10 @@ func soakSend(t *testing.T, c cloud, queue *string, producer int, random *rand.R
 		for i := range 10 {
 			group := producer*10 + i
 			body := fmt.Sprintf("%d %d", group, number)
-			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), MessageBody: &body,
-				MessageGroupId: aws.String(strconv.Itoa(group)), MessageDeduplicationId: aws.String(strings.ReplaceAll(body, " ", "-"))})
+			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)),
+				MessageBody:    &body,
+				MessageGroupId: aws.String(strconv.Itoa(group)), MessageDeduplicationId: aws.String(strings.ReplaceAll(body, " ",
+					"-"))})
 		}
 		var first []string
 		for again := range 2 {
@@ -184,11 +188,15 @@ func soakSend(t *testing.T, c cloud, queue *string, producer int, random *rand.R
 	}
 }
 
-// soakConsume is the life of a consumer: it receives, works and deletes until it dies, with messages in flight, or ctx ends.
-func soakConsume(ctx context.Context, c cloud, queue *string, book *ledger, random *rand.Rand, done func(), late *atomic.Int32) error {
+// soakConsume is the life of a consumer: it receives, works and deletes until it dies, with messages in flight, or ctx
+// ends.
+func soakConsume(
+	ctx context.Context, c cloud, queue *string, book *ledger, random *rand.Rand, done func(), late *atomic.Int32,
+) error {
 	for {
-		out, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queue, MaxNumberOfMessages: int32(1 + random.IntN(10)),
-			WaitTimeSeconds: 20, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
+		out, err := c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: queue,
+			MaxNumberOfMessages: int32(1 + random.IntN(10)),
+			WaitTimeSeconds:     20, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -218,7 +226,8 @@ func soakConsume(ctx context.Context, c cloud, queue *string, book *ledger, rand
 				return err
 			}
 			book.deleting(group, number)
-			_, err = c.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: m.ReceiptHandle})
+			_, err = c.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: queue,
+				ReceiptHandle: m.ReceiptHandle})
 			switch {
 			case err == nil:
 				if book.answered(group, number, true) == 0 {

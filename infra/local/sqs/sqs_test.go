@@ -83,7 +83,8 @@ func (c cloud) send(queue *string, body string) *sqs.SendMessageOutput {
 func (c cloud) sendFIFO(queue *string, group, body string) *sqs.SendMessageOutput {
 	c.t.Helper()
 	out, err := c.SendMessage(c.t.Context(), &sqs.SendMessageInput{
-		QueueUrl: queue, MessageBody: aws.String(body), MessageGroupId: aws.String(group), MessageDeduplicationId: aws.String(body),
+		QueueUrl: queue, MessageBody: aws.String(body), MessageGroupId: aws.String(group), MessageDeduplicationId: aws.String(
+			body),
 	})
 	c.must(err)
 	return out
@@ -160,7 +161,8 @@ func (c cloud) attributes(queue *string) map[string]string {
 func (c cloud) wantDepth(queue *string, visible, inFlight, delayed int) {
 	c.t.Helper()
 	a := c.attributes(queue)
-	got := a["ApproximateNumberOfMessages"] + " " + a["ApproximateNumberOfMessagesNotVisible"] + " " + a["ApproximateNumberOfMessagesDelayed"]
+	got := a["ApproximateNumberOfMessages"] + " " + a["ApproximateNumberOfMessagesNotVisible"] + " " +
+		a["ApproximateNumberOfMessagesDelayed"]
 	if want := fmt.Sprint(visible, inFlight, delayed); got != want {
 		c.t.Fatalf("visible, in flight, delayed: %s, want %s", got, want)
 	}
@@ -233,13 +235,15 @@ func TestMessageAttributes_ComeBackWithAWSChecksums(t *testing.T) {
 		// The first two are known answers of AWS.
 		{number("Number"), "235c5c510d26fb653d073faed50ae77c"},
 		{number("Number.java.lang.Long"), "2e2e4876d8e0bd6b8c2c8f556831c349"},
-		{map[string]types.MessageAttributeValue{"b": text("x"), "a": {DataType: aws.String("Binary"), BinaryValue: []byte{0, 255}}},
+		{map[string]types.MessageAttributeValue{"b": text("x"), "a": {DataType: aws.String("Binary"),
+			BinaryValue: []byte{0, 255}}},
 			hex.EncodeToString(sum[:])},
 	} {
 		sent, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{
 			QueueUrl: queue, MessageBody: aws.String("body"), MessageAttributes: test.attributes,
 			MessageSystemAttributes: map[string]types.MessageSystemAttributeValue{
-				"AWSTraceHeader": {DataType: aws.String("String"), StringValue: aws.String("Root=1-5759e988-bd862e3fe1be46a994272793")},
+				"AWSTraceHeader": {DataType: aws.String("String"),
+					StringValue: aws.String("Root=1-5759e988-bd862e3fe1be46a994272793")},
 			},
 		})
 		c.must(err)
@@ -265,7 +269,8 @@ func TestReceive_ReturnsTheAttributesThatAreAskedFor(t *testing.T) {
 	c := start(t)
 	queue := c.create("jobs", nil)
 	for _, test := range []struct{ ask, want []string }{
-		{nil, nil}, {[]string{"a.x"}, []string{"a.x"}}, {[]string{"a.*"}, []string{"a.x", "a.y"}}, {[]string{".*"}, []string{"a.x", "a.y", "b"}},
+		{nil, nil}, {[]string{"a.x"}, []string{"a.x"}}, {[]string{"a.*"}, []string{"a.x", "a.y"}}, {[]string{".*"},
+			[]string{"a.x", "a.y", "b"}},
 	} {
 		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{
 			QueueUrl: queue, MessageBody: aws.String("body"),
@@ -304,12 +309,15 @@ func TestSend_RefusesBadMessages(t *testing.T) {
 		in   *sqs.SendMessageInput
 		code string
 	}{
-		"empty body":        {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("")}, "MissingParameter"},
-		"control character": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("a\x01")}, "InvalidMessageContents"},
-		"noncharacter":      {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("\uFFFE")}, "InvalidMessageContents"},
+		"empty body": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("")}, "MissingParameter"},
+		"control character": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("a\x01")},
+			"InvalidMessageContents"},
+		"noncharacter": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("\uFFFE")},
+			"InvalidMessageContents"},
 		"too long for queue": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String(strings.Repeat("a", 1025))},
 			"InvalidParameterValue"},
-		"too long with attribute": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String(strings.Repeat("a", 1015)),
+		"too long with attribute": {&sqs.SendMessageInput{QueueUrl: standard,
+			MessageBody:       aws.String(strings.Repeat("a", 1015)),
 			MessageAttributes: map[string]types.MessageAttributeValue{"abc": text("v")}}, "InvalidParameterValue"},
 		"too long": {&sqs.SendMessageInput{QueueUrl: large, MessageBody: aws.String(strings.Repeat("a", 1<<20+1))},
 			"InvalidParameterValue"},
@@ -326,15 +334,19 @@ func TestSend_RefusesBadMessages(t *testing.T) {
 		"39 digits":          {with("a", typed("Number", strings.Repeat("1", 39))), "InvalidParameterValue"},
 		"large number":       {with("a", typed("Number.x", "1e127")), "InvalidParameterValue"},
 		"attribute contents": {with("a", text("\x02")), "InvalidParameterValue"},
-		"list value": {with("a", types.MessageAttributeValue{DataType: aws.String("String"), StringListValues: []string{"v"}}),
+		"list value": {with("a", types.MessageAttributeValue{DataType: aws.String("String"),
+			StringListValues: []string{"v"}}),
 			"AWS.SimpleQueueService.UnsupportedOperation"},
-		"dedup id of standard": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("b"), MessageDeduplicationId: aws.String("d")},
+		"dedup id of standard": {&sqs.SendMessageInput{QueueUrl: standard, MessageBody: aws.String("b"),
+			MessageDeduplicationId: aws.String("d")},
 			"InvalidParameterValue"},
-		"no group": {&sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("b"), MessageDeduplicationId: aws.String("d")},
+		"no group": {&sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("b"),
+			MessageDeduplicationId: aws.String("d")},
 			"MissingParameter"},
 		"no dedup id": {&sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("b"), MessageGroupId: aws.String("g")},
 			"InvalidParameterValue"},
-		"group's characters": {&sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("b"), MessageGroupId: aws.String("g h"),
+		"group's characters": {&sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("b"),
+			MessageGroupId:         aws.String("g h"),
 			MessageDeduplicationId: aws.String("d")}, "InvalidParameterValue"},
 		"delay of fifo": {&sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("b"), MessageGroupId: aws.String("g"),
 			MessageDeduplicationId: aws.String("d"), DelaySeconds: 1}, "InvalidParameterValue"},
@@ -408,7 +420,8 @@ func TestDelayAndRetention(t *testing.T) {
 		c := start(t)
 		queue := c.create("jobs", map[string]string{"DelaySeconds": "5", "MessageRetentionPeriod": "60"})
 		c.send(queue, "queue's delay")
-		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("its own"), DelaySeconds: 2})
+		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("its own"),
+			DelaySeconds: 2})
 		c.must(err)
 		c.wantDepth(queue, 0, 0, 2)
 		time.Sleep(2 * time.Second)
@@ -458,7 +471,8 @@ func TestRedrive_WakesWhoWaitsAtTheDeadLetterQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t)
 		dead := c.create("dead.fifo", nil)
-		queue := c.create("jobs.fifo", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arn + `dead.fifo","maxReceiveCount":1}`})
+		queue := c.create("jobs.fifo", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + arn +
+			`dead.fifo","maxReceiveCount":1}`})
 		c.sendFIFO(queue, "g", "1")
 		c.sendFIFO(queue, "g", "2")
 		for _, m := range c.wantBodies(queue, "1", "2") {
@@ -520,7 +534,8 @@ func TestRedrivePolicy_IsChecked(t *testing.T) {
 	}
 	set := func(policy string) {
 		_, err := c.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
-			QueueUrl: queue, Attributes: map[string]string{"RedrivePolicy": policy, "RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`},
+			QueueUrl: queue, Attributes: map[string]string{"RedrivePolicy": policy,
+				"RedriveAllowPolicy": `{"redrivePermission":"denyAll"}`},
 		})
 		c.must(err)
 	}
@@ -569,7 +584,8 @@ func TestLongPoll(t *testing.T) {
 		got, after = waits(20, func() { c.must(c.hide(queue, m, 2)) }) // sooner than the receiver thought
 		check(got, after, []string{"a"}, 2*time.Second)
 		got, after = waits(20, func() {
-			_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("late"), DelaySeconds: 4})
+			_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("late"),
+				DelaySeconds: 4})
 			c.must(err)
 		})
 		check(got, after, []string{"late"}, 4*time.Second)
@@ -645,12 +661,14 @@ func TestLongPoll_EachMessageWakesOneOfMany(t *testing.T) {
 func TestBatches_FailInPart(t *testing.T) {
 	c := start(t)
 	queue := c.create("jobs", map[string]string{"MaximumMessageSize": "1024"})
-	sent, err := c.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: queue, Entries: []types.SendMessageBatchRequestEntry{
-		{Id: aws.String("good"), MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{"n": text("v")}},
-		{Id: aws.String("bad"), MessageBody: aws.String("\x00")},
-		{Id: aws.String("long"), MessageBody: aws.String(strings.Repeat("a", 1025))},
-		{Id: aws.String("good-2"), MessageBody: aws.String("b")},
-	}})
+	sent, err := c.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: queue,
+		Entries: []types.SendMessageBatchRequestEntry{
+			{Id: aws.String("good"), MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
+				"n": text("v")}},
+			{Id: aws.String("bad"), MessageBody: aws.String("\x00")},
+			{Id: aws.String("long"), MessageBody: aws.String(strings.Repeat("a", 1025))},
+			{Id: aws.String("good-2"), MessageBody: aws.String("b")},
+		}})
 	c.must(err)
 	if len(sent.Successful) != 2 || *sent.Successful[0].Id != "good" || *sent.Successful[1].Id != "good-2" ||
 		sent.Successful[0].MD5OfMessageAttributes == nil {
@@ -675,7 +693,8 @@ func TestBatches_FailInPart(t *testing.T) {
 	c.wantDepth(queue, 1, 1, 0)
 	deleted, err := c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: queue,
 		Entries: []types.DeleteMessageBatchRequestEntry{
-			{Id: aws.String("0"), ReceiptHandle: aws.String("nonsense")}, {Id: aws.String("1"), ReceiptHandle: m[1].ReceiptHandle},
+			{Id: aws.String("0"), ReceiptHandle: aws.String("nonsense")}, {Id: aws.String("1"),
+				ReceiptHandle: m[1].ReceiptHandle},
 		}})
 	c.must(err)
 	if len(deleted.Successful) != 1 || *deleted.Successful[0].Id != "1" || len(deleted.Failed) != 1 ||
@@ -691,7 +710,8 @@ func TestBatches_AreRefusedAsAWhole(t *testing.T) {
 	entries := func(size int, ids ...string) []types.SendMessageBatchRequestEntry {
 		all := []types.SendMessageBatchRequestEntry{}
 		for _, id := range ids {
-			all = append(all, types.SendMessageBatchRequestEntry{Id: aws.String(id), MessageBody: aws.String(strings.Repeat("a", size))})
+			all = append(all, types.SendMessageBatchRequestEntry{Id: aws.String(id),
+				MessageBody: aws.String(strings.Repeat("a", size))})
 		}
 		return all
 	}
@@ -742,7 +762,8 @@ func TestFIFO_OrderAndClosedGroups(t *testing.T) {
 			t.Fatalf("sequence numbers %v", numbers)
 		}
 		first := c.wantBodies(queue, "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9")
-		if a := first[0].Attributes; a["MessageGroupId"] != "a" || a["MessageDeduplicationId"] != "a0" || a["SequenceNumber"] != numbers[0] {
+		if a := first[0].Attributes; a["MessageGroupId"] != "a" || a["MessageDeduplicationId"] != "a0" ||
+			a["SequenceNumber"] != numbers[0] {
 			t.Fatalf("attributes %v", a)
 		}
 		c.wantBodies(queue, "b0") // group a is closed
@@ -755,7 +776,8 @@ func TestFIFO_OrderAndClosedGroups(t *testing.T) {
 		again := c.wantBodies(queue, "a9", "a10", "a11") // in the old order
 		time.Sleep(10 * time.Second)
 		c.wantBodies(queue, "a9", "a10", "a11", "b0")
-		_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: again[0].ReceiptHandle})
+		_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue,
+			ReceiptHandle: again[0].ReceiptHandle})
 		c.wantCode(err, "InvalidParameterValue") // the handle has expired
 		time.Sleep(10 * time.Second)
 		for _, m := range c.wantBodies(queue, "a9", "a10", "a11", "b0") {
@@ -847,7 +869,8 @@ func TestFIFO_Deduplication(t *testing.T) {
 		byContent("g", "same")
 		c.wantDepth(queue, 1, 0, 0)
 
-		perGroup := c.create("groups.fifo", map[string]string{"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"})
+		perGroup := c.create("groups.fifo", map[string]string{"DeduplicationScope": "messageGroup",
+			"FifoThroughputLimit": "perMessageGroupId"})
 		c.sendFIFO(perGroup, "g", "1")
 		c.sendFIFO(perGroup, "g", "1")
 		c.sendFIFO(perGroup, "h", "1")
@@ -889,7 +912,8 @@ func TestReceive_RefusesParametersOutOfRange(t *testing.T) {
 	if !errors.As(err, &unknown) {
 		t.Fatal(err)
 	}
-	_, err = c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, ReceiveRequestAttemptId: aws.String("a")})
+	_, err = c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue,
+		ReceiveRequestAttemptId: aws.String("a")})
 	var unsupported *types.UnsupportedOperation
 	if !errors.As(err, &unsupported) {
 		t.Fatal(err)
@@ -919,15 +943,18 @@ func TestCreateQueue(t *testing.T) {
 		c.wantCode(try("x", map[string]string{"QueueArn": "a"}), "InvalidAttributeName")
 		c.wantCode(try("x", map[string]string{"ContentBasedDeduplication": "true"}), "InvalidAttributeName")
 		for _, bad := range []map[string]string{
-			{"DelaySeconds": "901"}, {"DelaySeconds": "one"}, {"MaximumMessageSize": "1048577"}, {"MessageRetentionPeriod": "59"},
-			{"ReceiveMessageWaitTimeSeconds": "21"}, {"VisibilityTimeout": "-1"}, {"Policy": "{"}, {"SqsManagedSseEnabled": "yes"},
+			{"DelaySeconds": "901"}, {"DelaySeconds": "one"}, {"MaximumMessageSize": "1048577"},
+			{"MessageRetentionPeriod": "59"},
+			{"ReceiveMessageWaitTimeSeconds": "21"}, {"VisibilityTimeout": "-1"}, {"Policy": "{"},
+			{"SqsManagedSseEnabled": "yes"},
 		} {
 			var value *types.InvalidAttributeValue
 			if err := try("x", bad); !errors.As(err, &value) {
 				t.Errorf("%v: %v", bad, err)
 			}
 		}
-		c.wantCode(try("x.fifo", map[string]string{"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"}), "InvalidAttributeValue")
+		c.wantCode(try("x.fifo", map[string]string{"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"}),
+			"InvalidAttributeValue")
 
 		_, err := c.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: queue})
 		c.must(err)
@@ -953,9 +980,11 @@ func TestQueueAttributes(t *testing.T) {
 			Attributes: map[string]string{"DelaySeconds": "3"}})
 		c.must(err)
 		want := map[string]string{
-			"QueueArn": arn + "jobs", "CreatedTimestamp": created, "LastModifiedTimestamp": strconv.FormatInt(time.Now().Unix(), 10),
-			"DelaySeconds": "3", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600", "ReceiveMessageWaitTimeSeconds": "0",
-			"VisibilityTimeout": "30", "SqsManagedSseEnabled": "true", "ApproximateNumberOfMessages": "0",
+			"QueueArn": arn + "jobs", "CreatedTimestamp": created, "LastModifiedTimestamp": strconv.FormatInt(time.Now().Unix(),
+				10),
+			"DelaySeconds": "3", "MaximumMessageSize": "1048576", "MessageRetentionPeriod": "345600",
+			"ReceiveMessageWaitTimeSeconds": "0",
+			"VisibilityTimeout":             "30", "SqsManagedSseEnabled": "true", "ApproximateNumberOfMessages": "0",
 			"ApproximateNumberOfMessagesNotVisible": "0", "ApproximateNumberOfMessagesDelayed": "0",
 		}
 		if got := c.attributes(queue); !maps.Equal(got, want) {
@@ -1024,7 +1053,8 @@ func TestListQueues_InPages(t *testing.T) {
 		c.create(name, nil)
 	}
 	var pages [][]string
-	p := sqs.NewListQueuesPaginator(c.Client, &sqs.ListQueuesInput{QueueNamePrefix: aws.String("b-"), MaxResults: aws.Int32(2)})
+	p := sqs.NewListQueuesPaginator(c.Client, &sqs.ListQueuesInput{QueueNamePrefix: aws.String("b-"),
+		MaxResults: aws.Int32(2)})
 	for p.HasMorePages() {
 		out, err := p.NextPage(t.Context())
 		c.must(err)
@@ -1042,7 +1072,8 @@ func TestListQueues_InPages(t *testing.T) {
 	if len(all.QueueUrls) != 4 || all.NextToken != nil {
 		t.Fatalf("all queues: %v", all)
 	}
-	for _, in := range []*sqs.ListQueuesInput{{MaxResults: aws.Int32(0)}, {MaxResults: aws.Int32(1001)}, {NextToken: aws.String("!")}} {
+	for _, in := range []*sqs.ListQueuesInput{{MaxResults: aws.Int32(0)}, {MaxResults: aws.Int32(1001)},
+		{NextToken: aws.String("!")}} {
 		_, err := c.ListQueues(t.Context(), in)
 		c.wantCode(err, "InvalidParameterValue")
 	}
@@ -1055,9 +1086,11 @@ func TestListQueues_InPages(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	c := start(t)
-	out, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs"), Tags: map[string]string{"a": "1", "b": "2"}})
+	out, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs"),
+		Tags: map[string]string{"a": "1", "b": "2"}})
 	c.must(err)
-	_, err = c.TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: out.QueueUrl, Tags: map[string]string{"b": "3", "c": ""}})
+	_, err = c.TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: out.QueueUrl, Tags: map[string]string{"b": "3",
+		"c": ""}})
 	c.must(err)
 	_, err = c.UntagQueue(t.Context(), &sqs.UntagQueueInput{QueueUrl: out.QueueUrl, TagKeys: []string{"a"}})
 	c.must(err)
@@ -1078,7 +1111,8 @@ func TestErrors_AreTyped(t *testing.T) {
 	_, found := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("nowhere")})
 	for _, err := range []error{sent, received, found} {
 		var gone *types.QueueDoesNotExist
-		if !errors.As(err, &gone) || gone.ErrorCode() != "AWS.SimpleQueueService.NonExistentQueue" || gone.ErrorMessage() == "" {
+		if !errors.As(err, &gone) || gone.ErrorCode() != "AWS.SimpleQueueService.NonExistentQueue" ||
+			gone.ErrorMessage() == "" {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -1101,11 +1135,15 @@ func post(engine http.Handler, operation, body string) *httptest.ResponseRecorde
 
 func TestWire_Errors(t *testing.T) {
 	for _, test := range []struct{ operation, body, shape, query string }{
-		{"GetQueueUrl", `{"QueueName":"x"}`, "com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue;Sender"},
+		{"GetQueueUrl", `{"QueueName":"x"}`, "com.amazonaws.sqs#QueueDoesNotExist",
+			"AWS.SimpleQueueService.NonExistentQueue;Sender"},
 		{"DeleteQueue", `{}`, "com.amazon.coral.service#MissingRequiredParameterException", "MissingParameter;Sender"},
-		{"AddPermission", `{}`, "com.amazonaws.sqs#UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation;Sender"},
-		{"ListQueues", `{"MaxResults":"many"}`, "com.amazon.coral.service#SerializationException", "SerializationException;Sender"},
-		{"ListQueues", "{\"QueueNamePrefix\":\"\xff\"}", "com.amazon.coral.service#SerializationException", "SerializationException;Sender"},
+		{"AddPermission", `{}`, "com.amazonaws.sqs#UnsupportedOperation",
+			"AWS.SimpleQueueService.UnsupportedOperation;Sender"},
+		{"ListQueues", `{"MaxResults":"many"}`, "com.amazon.coral.service#SerializationException",
+			"SerializationException;Sender"},
+		{"ListQueues", "{\"QueueNamePrefix\":\"\xff\"}", "com.amazon.coral.service#SerializationException",
+			"SerializationException;Sender"},
 		{"ListQueues", `{`, "com.amazon.coral.service#SerializationException", "SerializationException;Sender"},
 	} {
 		w := post(newEngine(), test.operation, test.body)
@@ -1136,7 +1174,8 @@ func fillInFlight(t *testing.T, name string) {
 	if fifo {
 		attributes = `{"FifoQueue":"true"}`
 		body = func(i, j int) string {
-			return fmt.Sprintf(`{"Id":"%d","MessageBody":"m","MessageGroupId":"%d","MessageDeduplicationId":"%d-%d"}`, j, i, i, j)
+			return fmt.Sprintf(`{"Id":"%d","MessageBody":"m","MessageGroupId":"%d","MessageDeduplicationId":"%d-%d"}`, j, i, i,
+				j)
 		}
 	}
 	do := func(operation, in string) string {
@@ -1176,7 +1215,8 @@ func fillInFlight(t *testing.T, name string) {
 	}
 	next := make(chan string, 1)
 	go func() {
-		next <- post(engine, "ReceiveMessage", `{"QueueUrl":"`+name+`","MaxNumberOfMessages":10,"WaitTimeSeconds":20}`).Body.String()
+		next <- post(engine, "ReceiveMessage", `{"QueueUrl":"`+name+
+			`","MaxNumberOfMessages":10,"WaitTimeSeconds":20}`).Body.String()
 	}()
 	synctest.Wait()
 	began := time.Now()

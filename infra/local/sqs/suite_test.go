@@ -18,8 +18,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// The tests named TestSuite_ ask the same of two engines: this one, or the one at AWS_ENDPOINT_URL_SQS (ElasticMQ in CI). What
-// they ask holds for both, except in the table of differences.
+// The tests named TestSuite_ ask the same of two engines: this one, or the one at AWS_ENDPOINT_URL_SQS (ElasticMQ in
+// CI). What they ask holds for both, except in the table of differences.
 
 // engineCloud is a client of the engine that the suite runs on.
 type engineCloud struct {
@@ -86,7 +86,8 @@ func differences() map[string]difference {
 		"ReceiveMessage for a.*":                       {"a.x a.y", "", api + "API_ReceiveMessage.html"},
 		"DeleteMessage, twice":                         {"none", "ReceiptHandleIsInvalid", api + "API_DeleteMessage.html"},
 		"DeleteMessage with an older handle":           {"none", "ReceiptHandleIsInvalid", api + "API_DeleteMessage.html"},
-		"DeleteMessage with an older handle, FIFO":     {"InvalidParameterValue", "ReceiptHandleIsInvalid", api + "API_DeleteMessage.html"},
+		"DeleteMessage with an older handle, FIFO": {"InvalidParameterValue", "ReceiptHandleIsInvalid",
+			api + "API_DeleteMessage.html"},
 		"ChangeMessageVisibility of what is deleted": {"InvalidParameterValue", "ReceiptHandleIsInvalid",
 			guide + "sqs-visibility-timeout.html"},
 		"a batch without entries":       {"EmptyBatchRequest", "none", api + "API_SendMessageBatch.html"},
@@ -96,8 +97,9 @@ func differences() map[string]difference {
 		"MaxNumberOfMessages 11":        {"InvalidParameterValue", "InvalidAttributeValue", api + "API_ReceiveMessage.html"},
 		"WaitTimeSeconds 21":            {"InvalidParameterValue", "InvalidAttributeValue", api + "API_ReceiveMessage.html"},
 		"VisibilityTimeout 43201":       {"InvalidParameterValue", "none", api + "API_ReceiveMessage.html"},
-		"ApproximateNumberOfMessagesToMove, when three were moved": {"3", "0", api + "API_ListMessageMoveTasksResultEntry.html"},
-		"DeduplicationScope messageGroup":                          {"2", "1", api + "API_SetQueueAttributes.html"},
+		"ApproximateNumberOfMessagesToMove, when three were moved": {"3", "0",
+			api + "API_ListMessageMoveTasksResultEntry.html"},
+		"DeduplicationScope messageGroup": {"2", "1", api + "API_SetQueueAttributes.html"},
 	}
 }
 
@@ -135,7 +137,8 @@ func TestSuite_SendReceiveDelete(t *testing.T) {
 		}
 		sentAt, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
 		first, err2 := strconv.ParseInt(m.Attributes["ApproximateFirstReceiveTimestamp"], 10, 64)
-		if err != nil || err2 != nil || sentAt < before.UnixMilli() || first < sentAt || m.Attributes["ApproximateReceiveCount"] != "1" ||
+		if err != nil || err2 != nil || sentAt < before.UnixMilli() || first < sentAt ||
+			m.Attributes["ApproximateReceiveCount"] != "1" ||
 			m.Attributes["SenderId"] == "" {
 			t.Errorf("system attributes %v", m.Attributes)
 		}
@@ -152,12 +155,14 @@ func TestSuite_AttributesThatAreAskedFor(t *testing.T) {
 	suite(t, func(t *testing.T, c engineCloud) {
 		queue, _ := c.queue("", nil)
 		for _, test := range []struct{ ask, want []string }{
-			{nil, nil}, {[]string{"a.x"}, []string{"a.x"}}, {[]string{"a.x", "b"}, []string{"a.x", "b"}}, {[]string{"a.*"}, nil}, {[]string{"All"}, []string{"a.x", "a.y", "b"}},
+			{nil, nil}, {[]string{"a.x"}, []string{"a.x"}}, {[]string{"a.x", "b"}, []string{"a.x", "b"}}, {[]string{"a.*"}, nil},
+			{[]string{"All"}, []string{"a.x", "a.y", "b"}},
 		} {
 			_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("body"),
 				MessageAttributes: map[string]types.MessageAttributeValue{"a.x": text("1"), "a.y": text("2"), "b": text("3")}})
 			c.must(err)
-			out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, MessageAttributeNames: test.ask, WaitTimeSeconds: 20})
+			out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, MessageAttributeNames: test.ask,
+				WaitTimeSeconds: 20})
 			c.must(err)
 			var got []string
 			for _, name := range []string{"a.x", "a.y", "b"} {
@@ -183,7 +188,8 @@ func TestSuite_QueueAttributes(t *testing.T) {
 		c.must(err)
 		all := c.attributes(queue)
 		for name, want := range map[string]string{
-			"VisibilityTimeout": "7", "DelaySeconds": "3", "ReceiveMessageWaitTimeSeconds": "2", "ApproximateNumberOfMessages": "0",
+			"VisibilityTimeout": "7", "DelaySeconds": "3", "ReceiveMessageWaitTimeSeconds": "2",
+			"ApproximateNumberOfMessages":        "0",
 			"ApproximateNumberOfMessagesDelayed": "0", "ApproximateNumberOfMessagesNotVisible": "0",
 		} {
 			if all[name] != want {
@@ -192,18 +198,21 @@ func TestSuite_QueueAttributes(t *testing.T) {
 		}
 		c.differs("attribute MessageRetentionPeriod, unless set", all["MessageRetentionPeriod"])
 		c.differs("attribute MaximumMessageSize, unless set", all["MaximumMessageSize"])
-		if !strings.HasPrefix(arn, "arn:aws:sqs:us-east-1:") || !strings.HasSuffix(*queue, arn[strings.LastIndexByte(arn, ':')+1:]) {
+		if !strings.HasPrefix(arn, "arn:aws:sqs:us-east-1:") ||
+			!strings.HasSuffix(*queue, arn[strings.LastIndexByte(arn, ':')+1:]) {
 			t.Errorf("ARN %s of %s", arn, *queue)
 		}
 		name := arn[strings.LastIndexByte(arn, ':')+1:]
-		again, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": "7"}})
+		again, err := c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name,
+			Attributes: map[string]string{"VisibilityTimeout": "7"}})
 		c.must(err)
 		found, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: &name})
 		c.must(err)
 		if *again.QueueUrl != *queue || *found.QueueUrl != *queue {
 			t.Errorf("the same queue is %s, %s and %s", *queue, *again.QueueUrl, *found.QueueUrl)
 		}
-		_, err = c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": "8"}})
+		_, err = c.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name,
+			Attributes: map[string]string{"VisibilityTimeout": "8"}})
 		c.refuses("CreateQueue with another attribute", err, "QueueNameExists")
 		listed, err := c.ListQueues(t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: &name})
 		c.must(err)
@@ -254,13 +263,15 @@ func TestSuite_Visibility(t *testing.T) {
 		c.delete(queue, third)
 
 		c.send(queue, "b")
-		out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, VisibilityTimeout: 1, WaitTimeSeconds: 20})
+		out, err := c.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue, VisibilityTimeout: 1,
+			WaitTimeSeconds: 20})
 		c.must(err)
 		if len(out.Messages) != 1 {
 			t.Fatalf("received %q", bodies(out.Messages))
 		}
 		last := c.one(queue, 20) // for one receive; by the queue's own it would take thirty seconds
-		_, err = c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: out.Messages[0].ReceiptHandle})
+		_, err = c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue,
+			ReceiptHandle: out.Messages[0].ReceiptHandle})
 		c.differs("DeleteMessage with an older handle", code(err))
 		c.wantDepth(queue, 0, 1, 0) // either way it deletes nothing
 		c.must(c.hide(queue, last, 0))
@@ -272,7 +283,8 @@ func TestSuite_Delay(t *testing.T) {
 	suite(t, func(t *testing.T, c engineCloud) {
 		queue, _ := c.queue("", map[string]string{"DelaySeconds": "900"})
 		c.send(queue, "queue's delay")
-		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("its own"), DelaySeconds: 2})
+		_, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("its own"),
+			DelaySeconds: 2})
 		c.must(err)
 		c.wantBodies(queue)
 		c.wantDepth(queue, 0, 0, 2)
@@ -308,14 +320,17 @@ func TestSuite_LongPoll(t *testing.T) {
 func TestSuite_BatchesFailInPart(t *testing.T) {
 	suite(t, func(t *testing.T, c engineCloud) {
 		queue, _ := c.queue("", nil)
-		sent, err := c.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: queue, Entries: []types.SendMessageBatchRequestEntry{
-			{Id: aws.String("good"), MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{"n": text("v")}},
-			{Id: aws.String("bad"), MessageBody: aws.String("\x01")},
-			{Id: aws.String("good-2"), MessageBody: aws.String("b")},
-		}})
+		sent, err := c.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{QueueUrl: queue,
+			Entries: []types.SendMessageBatchRequestEntry{
+				{Id: aws.String("good"), MessageBody: aws.String("a"), MessageAttributes: map[string]types.MessageAttributeValue{
+					"n": text("v")}},
+				{Id: aws.String("bad"), MessageBody: aws.String("\x01")},
+				{Id: aws.String("good-2"), MessageBody: aws.String("b")},
+			}})
 		c.must(err)
 		if len(sent.Successful) != 2 || *sent.Successful[0].Id != "good" || *sent.Successful[1].Id != "good-2" ||
-			sent.Successful[0].MD5OfMessageAttributes == nil || len(sent.Failed) != 1 || *sent.Failed[0].Id != "bad" || !sent.Failed[0].SenderFault {
+			sent.Successful[0].MD5OfMessageAttributes == nil || len(sent.Failed) != 1 || *sent.Failed[0].Id != "bad" ||
+			!sent.Failed[0].SenderFault {
 			t.Fatalf("sent %+v, failed %+v", sent.Successful, sent.Failed)
 		}
 		c.differs("a control character", *sent.Failed[0].Code)
@@ -327,16 +342,19 @@ func TestSuite_BatchesFailInPart(t *testing.T) {
 			},
 		})
 		c.must(err)
-		if len(changed.Successful) != 1 || *changed.Successful[0].Id != "0" || len(changed.Failed) != 1 || *changed.Failed[0].Id != "1" {
+		if len(changed.Successful) != 1 || *changed.Successful[0].Id != "0" || len(changed.Failed) != 1 ||
+			*changed.Failed[0].Id != "1" {
 			t.Fatalf("changed %+v, failed %+v", changed.Successful, changed.Failed)
 		}
 		c.wantDepth(queue, 1, 1, 0)
 		deleted, err := c.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: queue,
 			Entries: []types.DeleteMessageBatchRequestEntry{
-				{Id: aws.String("0"), ReceiptHandle: aws.String("nonsense")}, {Id: aws.String("1"), ReceiptHandle: m[1].ReceiptHandle},
+				{Id: aws.String("0"), ReceiptHandle: aws.String("nonsense")}, {Id: aws.String("1"),
+					ReceiptHandle: m[1].ReceiptHandle},
 			}})
 		c.must(err)
-		if len(deleted.Successful) != 1 || *deleted.Successful[0].Id != "1" || len(deleted.Failed) != 1 || *deleted.Failed[0].Id != "0" {
+		if len(deleted.Successful) != 1 || *deleted.Successful[0].Id != "1" || len(deleted.Failed) != 1 ||
+			*deleted.Failed[0].Id != "0" {
 			t.Fatalf("deleted %+v, failed %+v", deleted.Successful, deleted.Failed)
 		}
 		c.wantDepth(queue, 1, 0, 0)
@@ -367,7 +385,8 @@ func TestSuite_Redrive(t *testing.T) {
 		t.Run("queue"+suffix, func(t *testing.T) {
 			suite(t, func(t *testing.T, c engineCloud) {
 				dead, deadARN := c.queue(suffix, nil)
-				queue, queueARN := c.queue(suffix, map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + deadARN + `","maxReceiveCount":2}`})
+				queue, queueARN := c.queue(suffix, map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + deadARN +
+					`","maxReceiveCount":2}`})
 				send := func(body string) *sqs.SendMessageOutput {
 					if suffix == "" {
 						return c.send(queue, body)
@@ -382,7 +401,8 @@ func TestSuite_Redrive(t *testing.T) {
 				c.wantBodies(queue, "sound") // and buries the other
 				m := c.one(dead, 20)
 				if *m.MessageId != *sent.MessageId || *m.Body != "poison" || m.Attributes["DeadLetterQueueSourceArn"] != queueARN ||
-					m.Attributes["ApproximateReceiveCount"] != "3" || suffix != "" && m.Attributes["MessageDeduplicationId"] != *m.MessageId {
+					m.Attributes["ApproximateReceiveCount"] != "3" || suffix != "" &&
+					m.Attributes["MessageDeduplicationId"] != *m.MessageId {
 					t.Errorf("in the dead letter queue: %+v", m)
 				}
 				sources, err := c.ListDeadLetterSourceQueues(t.Context(), &sqs.ListDeadLetterSourceQueuesInput{QueueUrl: dead})
@@ -398,7 +418,8 @@ func TestSuite_Redrive(t *testing.T) {
 func TestSuite_Move(t *testing.T) {
 	suite(t, func(t *testing.T, c engineCloud) {
 		dead, deadARN := c.queue("", nil)
-		queue, _ := c.queue("", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + deadARN + `","maxReceiveCount":1}`})
+		queue, _ := c.queue("", map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + deadARN +
+			`","maxReceiveCount":1}`})
 		for i := range 3 {
 			c.send(queue, strconv.Itoa(i))
 		}
@@ -423,7 +444,8 @@ func TestSuite_Move(t *testing.T) {
 		c.wantDepth(dead, 0, 0, 0)
 		tasks, err := c.ListMessageMoveTasks(t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: &deadARN})
 		c.must(err)
-		if len(tasks.Results) != 1 || *tasks.Results[0].SourceArn != deadARN || tasks.Results[0].ApproximateNumberOfMessagesMoved != 3 {
+		if len(tasks.Results) != 1 || *tasks.Results[0].SourceArn != deadARN ||
+			tasks.Results[0].ApproximateNumberOfMessagesMoved != 3 {
 			t.Fatalf("tasks %+v", tasks.Results)
 		}
 		c.differs("ApproximateNumberOfMessagesToMove, when three were moved",
@@ -443,7 +465,8 @@ func TestSuite_FIFO(t *testing.T) {
 			t.Fatalf("sequence numbers %v", numbers)
 		}
 		first := c.wantBodies(queue, "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9") // ten of a group
-		if a := first[0].Attributes; a["MessageGroupId"] != "a" || a["MessageDeduplicationId"] != "a0" || a["SequenceNumber"] != numbers[0] {
+		if a := first[0].Attributes; a["MessageGroupId"] != "a" || a["MessageDeduplicationId"] != "a0" ||
+			a["SequenceNumber"] != numbers[0] {
 			t.Fatalf("attributes %v", a)
 		}
 		c.wantBodies(queue, "b0") // group a is closed
@@ -459,7 +482,8 @@ func TestSuite_FIFO(t *testing.T) {
 		if got := c.receive(queue, 20); !slices.Equal(bodies(got), []string{"a9", "a10", "a11"}) {
 			t.Fatalf("received %q after their visibility", bodies(got))
 		}
-		_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: again[0].ReceiptHandle})
+		_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue,
+			ReceiptHandle: again[0].ReceiptHandle})
 		c.differs("DeleteMessage with an older handle, FIFO", code(err))
 	})
 }
@@ -493,7 +517,8 @@ func TestSuite_FIFODeduplication(t *testing.T) {
 		queue, _ := c.queue(".fifo", map[string]string{"ContentBasedDeduplication": "true"})
 		byContent := func(group, body string) string {
 			t.Helper()
-			out, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String(body), MessageGroupId: &group})
+			out, err := c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String(body),
+				MessageGroupId: &group})
 			c.must(err)
 			return *out.MessageId
 		}
@@ -516,11 +541,13 @@ func TestSuite_FIFODeduplication(t *testing.T) {
 			_, err := c.SendMessage(t.Context(), in)
 			return err
 		}
-		c.refuses("no deduplication identifier", send(&sqs.SendMessageInput{MessageGroupId: aws.String("g")}), "InvalidParameterValue")
+		c.refuses("no deduplication identifier", send(&sqs.SendMessageInput{MessageGroupId: aws.String("g")}),
+			"InvalidParameterValue")
 		c.refuses("no group", send(&sqs.SendMessageInput{MessageDeduplicationId: aws.String("d")}), "MissingParameter")
 		c.wantDepth(strict, 0, 0, 0)
 
-		perGroup, _ := c.queue(".fifo", map[string]string{"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"})
+		perGroup, _ := c.queue(".fifo", map[string]string{"DeduplicationScope": "messageGroup",
+			"FifoThroughputLimit": "perMessageGroupId"})
 		for _, group := range []string{"g", "g", "h"} {
 			c.sendFIFO(perGroup, group, "1")
 		}
@@ -531,25 +558,30 @@ func TestSuite_FIFODeduplication(t *testing.T) {
 func TestSuite_WrongHandlesAndParameters(t *testing.T) {
 	suite(t, func(t *testing.T, c engineCloud) {
 		queue, _ := c.queue("", nil)
-		_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue, ReceiptHandle: aws.String("nonsense")})
+		_, err := c.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: queue,
+			ReceiptHandle: aws.String("nonsense")})
 		c.refuses("DeleteMessage with nonsense", err, "ReceiptHandleIsInvalid")
-		c.refuses("ChangeMessageVisibility with nonsense", c.hide(queue, types.Message{ReceiptHandle: aws.String("nonsense")}, 1), "ReceiptHandleIsInvalid")
+		c.refuses("ChangeMessageVisibility with nonsense", c.hide(queue, types.Message{ReceiptHandle: aws.String("nonsense")},
+			1), "ReceiptHandleIsInvalid")
 		c.send(queue, "a")
 		m := c.one(queue, 20)
 		c.delete(queue, m)
 		c.differs("ChangeMessageVisibility of what is deleted", code(c.hide(queue, m, 1)))
 		for name, in := range map[string]*sqs.ReceiveMessageInput{
-			"MaxNumberOfMessages 11": {MaxNumberOfMessages: 11}, "WaitTimeSeconds 21": {WaitTimeSeconds: 21}, "VisibilityTimeout 43201": {VisibilityTimeout: 43_201},
+			"MaxNumberOfMessages 11": {MaxNumberOfMessages: 11}, "WaitTimeSeconds 21": {WaitTimeSeconds: 21},
+			"VisibilityTimeout 43201": {VisibilityTimeout: 43_201},
 		} {
 			in.QueueUrl = queue
 			_, err := c.ReceiveMessage(t.Context(), in)
 			c.differs(name, code(err))
 		}
-		_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("a"), DelaySeconds: 901})
+		_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("a"),
+			DelaySeconds: 901})
 		c.refuses("DelaySeconds 901", err, "InvalidParameterValue")
 		_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String("\x01")})
 		c.differs("a control character", code(err))
-		_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue, MessageBody: aws.String(strings.Repeat("a", 1<<20+1))})
+		_, err = c.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: queue,
+			MessageBody: aws.String(strings.Repeat("a", 1<<20+1))})
 		c.differs("more than a MiB", code(err))
 	})
 }

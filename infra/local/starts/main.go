@@ -1,11 +1,11 @@
-// Command starts is `make bench-start`: it starts two builds of one function in turn, under the local Lambda Runtime API, and
-// prints how long each takes from exec to its first request for an event, and the ratio. With -most it fails when the ratio is
-// above that for certain.
+// Command starts is `make bench-start`: it starts two builds of one function in turn, under the local Lambda Runtime
+// API, and prints how long each takes from exec to its first request for an event, and the ratio. With -most it fails
+// when the ratio is above that for certain.
 //
-// Only the ratio means something on another machine, and only of starts in turn on one that does other things meanwhile. Each
-// pair gives a ratio; told are their median and what the median is between with 95 % confidence (by order statistics). Where in
-// memory a file's pages lie makes a difference of some percent, as two copies of one binary show: so both are copied again and
-// again.
+// Only the ratio means something on another machine, and only of starts in turn on one that does other things
+// meanwhile. Each pair gives a ratio; told are their median and what the median is between with 95 % confidence (by
+// order statistics). Where in memory a file's pages lie makes a difference of some percent, as two copies of one binary
+// show: so both are copied again and again.
 package main
 
 import (
@@ -63,8 +63,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	f := functions.All()[at]
 	const nowhere = "http://127.0.0.1:9" // nobody is asked before an event comes
 	c, err := cloud.Open(ctx, cloud.Options{
-		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), APIAddress: nowhere, DynamoDBAddress: nowhere, SQSAddress: nowhere,
-		S3Address: nowhere, SESAddress: nowhere,
+		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), APIAddress: nowhere, DynamoDBAddress: nowhere,
+		SQSAddress: nowhere,
+		S3Address:  nowhere, SESAddress: nowhere,
 	})
 	if err != nil {
 		return err
@@ -122,11 +123,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		}
 		const kilobyte, quarter = 1024, 4
 		fmt.Fprintf(out, "  %s  %6d KB   median %6.2f ms   quartiles %6.2f to %6.2f ms\n", of.name, about.Size()/kilobyte,
-			milliseconds(of.took[o.pairs/2]), milliseconds(of.took[o.pairs/quarter]), milliseconds(of.took[o.pairs-1-o.pairs/quarter]))
+			milliseconds(of.took[o.pairs/2]), milliseconds(of.took[o.pairs/quarter]), milliseconds(
+				of.took[o.pairs-1-o.pairs/quarter]))
 	}
 	fmt.Fprintf(out, "  ratio %.3f (between %.3f and %.3f)\n", ratios[o.pairs/2], ratios[low], ratios[high])
 	if o.most > 0 && ratios[low] > o.most {
-		return fmt.Errorf("the start of %s takes more than %.2f times what it took: what was added to %s?", f.Name, o.most, filepath.Dir(o.head))
+		return fmt.Errorf("the start of %s takes more than %.2f times what it took: what was added to %s?", f.Name, o.most,
+			filepath.Dir(o.head))
 	}
 	return nil
 }
@@ -140,8 +143,8 @@ func duplicate(from, to string) error {
 	return errors.Join(os.RemoveAll(to), os.WriteFile(to, binary, executable))
 }
 
-// interval gives the places, among so many sorted values, that their median is between with 95 % confidence: the binomial's
-// two-sided quantiles, by the normal distribution.
+// interval gives the places, among so many sorted values, that their median is between with 95 % confidence: the
+// binomial's two-sided quantiles, by the normal distribution.
 func interval(n int) (low, high int) {
 	const z = 1.96
 	half := z * math.Sqrt(float64(n)) / 2

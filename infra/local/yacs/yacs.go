@@ -80,8 +80,8 @@ func (s Schedule) Title() string {
 	return s.Season[:1] + strings.ToLower(s.Season[1:]) + " " + strconv.Itoa(s.Year)
 }
 
-// Years says by how many years the schedule is to be moved: none while its term goes on or is still to come, else as few
-// as bring its first day after now.
+// Years says by how many years the schedule is to be moved: none while its term goes on or is still to come, else as
+// few as bring its first day after now.
 func (s Schedule) Years(now time.Time) int {
 	if !now.After(s.End.AddDate(0, 0, 1)) {
 		return 0
@@ -137,8 +137,8 @@ func (s Schedule) Write(out io.Writer, path string) error {
 
 type columns struct{ semester, start, end int }
 
-// each gives every record of a file as it stands there, the header too, and split into fields. Row is nil for the header,
-// and for one that cannot be split or is of another length than the header.
+// each gives every record of a file as it stands there, the header too, and split into fields. Row is nil for the
+// header, and for one that cannot be split or is of another length than the header.
 func each(text []byte, do func(raw []byte, row []string, at columns)) error {
 	reader := csv.NewReader(bytes.NewReader(text))
 	reader.FieldsPerRecord = -1

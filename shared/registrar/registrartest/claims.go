@@ -44,7 +44,8 @@ func claiming(t *testing.T, u *University) {
 	u.must(u.Release(ctx, "mail", "e2", "first"))
 	u.must(u.Claim(ctx, "mail", "e2", "second", later))
 
-	u.must(u.Claim(ctx, "mail", "e3", "killed", earlier)) // its function's time is over, whether or not the item is still there
+	// its function's time is over, whether or not the item is still there
+	u.must(u.Claim(ctx, "mail", "e3", "killed", earlier))
 	u.must(u.Claim(ctx, "mail", "e3", "next", later))
 	u.must(u.Complete(ctx, "mail", "e3", "killed")) // it was not killed after all, but it is not its claim any more
 	claimed("a claim that was taken over", u.Claim(ctx, "mail", "e3", "another", later))

@@ -39,7 +39,8 @@ func typesOf(events []registrar.Event) []registrar.EventType {
 
 func events(t *testing.T, u *University) {
 	ctx := request.With(t.Context(), request.Info{
-		ID: "req-1", Correlation: "cor-1", Trace: "Root=1-67288e44-0123456789abcdef01234567", Principal: "anonymous", OnBehalfOf: "s",
+		ID: "req-1", Correlation: "cor-1", Trace: "Root=1-67288e44-0123456789abcdef01234567", Principal: "anonymous",
+		OnBehalfOf: "s",
 	})
 	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
 	section := u.NewSection(term, course, "100", 5)
@@ -67,25 +68,30 @@ func events(t *testing.T, u *University) {
 	}
 	enrolled := find(registrar.RegistrationEnrolled)
 	same(t, "an enrolment's event", enrolled, registrar.Event{
-		ID: enrolled.ID, Type: registrar.RegistrationEnrolled, Schema: 1, At: u.at.Add(time.Minute), Actor: "anonymous", OnBehalfOf: "s", Request: "req-1",
+		ID: enrolled.ID, Type: registrar.RegistrationEnrolled, Schema: 1, At: u.at.Add(time.Minute), Actor: "anonymous",
+		OnBehalfOf: "s", Request: "req-1",
 		Correlation: "cor-1", Trace: "Root=1-67288e44-0123456789abcdef01234567",
 		Record: registrar.Record{Kind: registrar.KindSection, ID: string(section.ID)}, Student: student.ID, Version: 1,
 		Facts: registrar.Facts{
-			"term": string(term.ID), "course": string(course.ID), "crn": "100", "state": "ENROLLED", "attempt": int64(1), "credits": int64(400),
+			"term": string(term.ID), "course": string(course.ID), "crn": "100", "state": "ENROLLED", "attempt": int64(1),
+			"credits": int64(400),
 		},
 	})
 	facts, err := find(registrar.RegistrationDropped).Registration()
 	u.must(err)
 	same(t, "a drop's facts", facts, registrar.RegistrationFacts{
-		Section: section.ID, Student: student.ID, Term: term.ID, Course: course.ID, CRN: "100", State: registrar.Dropped, Attempt: 1, Credits: 400,
+		Section: section.ID, Student: student.ID, Term: term.ID, Course: course.ID, CRN: "100", State: registrar.Dropped,
+		Attempt: 1, Credits: 400,
 	})
 	updated := find(registrar.KindStudent.Updated())
 	same(t, "what changed of a student", updated.Texts("changed"), []string{"email", "familyName"})
-	if text := fmt.Sprint(ofStudent); strings.Contains(text, "Baker") || strings.Contains(text, "ann@") || strings.Contains(text, "U1") {
+	if text := fmt.Sprint(ofStudent); strings.Contains(text, "Baker") || strings.Contains(text, "ann@") ||
+		strings.Contains(text, "U1") {
 		t.Errorf("events tell who the student is: %s", text)
 	}
 
-	same(t, "published in the span of one moment", published(t, u, enrolled.At, enrolled.At.Add(time.Millisecond)), []registrar.Event{enrolled})
+	same(t, "published in the span of one moment", published(t, u, enrolled.At, enrolled.At.Add(time.Millisecond)),
+		[]registrar.Event{enrolled})
 	for _, e := range published(t, u, enrolled.At.Add(-24*time.Hour), enrolled.At) {
 		if e.ID == enrolled.ID {
 			t.Error("a span holds its end")
@@ -118,7 +124,8 @@ func audits(t *testing.T, u *University) {
 	var refused []registrar.Event
 	for n := range attempts {
 		e := registrar.RefusedEvent("enrol", "t", "hot", registrar.StudentID(fmt.Sprint("p", n%3)), registrar.Anonymous(),
-			u.at.Add(time.Duration(n)*7*time.Hour), registrar.Refusals{registrar.Full("hot"), registrar.Refuse(registrar.CreditsOver, "", "")}, u.NewID)
+			u.at.Add(time.Duration(n)*7*time.Hour), registrar.Refusals{registrar.Full("hot"),
+				registrar.Refuse(registrar.CreditsOver, "", "")}, u.NewID)
 		e.Request, e.Correlation = "req", "cor"
 		refused = append(refused, e)
 	}
@@ -132,19 +139,24 @@ func audits(t *testing.T, u *University) {
 		}
 	}
 	equal("by record", told(t, u, registrar.EventFilter{Record: section}), refused)
-	equal("by record, from and to", told(t, u, registrar.EventFilter{Record: section, From: refused[4].At, To: refused[9].At}), refused[4:9])
+	equal("by record, from and to", told(t, u, registrar.EventFilter{Record: section, From: refused[4].At,
+		To: refused[9].At}), refused[4:9])
 	var third []registrar.Event
 	for n := 1; n < attempts; n += 3 {
 		third = append(third, refused[n])
 	}
 	equal("by student", told(t, u, registrar.EventFilter{Student: "p1"}), third)
-	equal("by time", told(t, u, registrar.EventFilter{From: refused[3].At, To: refused[30].At.Add(time.Millisecond)}), refused[3:31])
+	equal("by time", told(t, u, registrar.EventFilter{From: refused[3].At, To: refused[30].At.Add(time.Millisecond)}),
+		refused[3:31])
 	instant := refused[3].At.Add(200 * time.Microsecond)
 	equal("within a millisecond", told(t, u, registrar.EventFilter{From: instant, To: instant.Add(time.Microsecond)}), nil)
-	equal("to the middle of a millisecond", told(t, u, registrar.EventFilter{Record: section, From: refused[3].At, To: instant}), refused[3:4])
-	equal("from a far day", told(t, u, registrar.EventFilter{Record: section, From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}), nil)
+	equal("to the middle of a millisecond", told(t, u, registrar.EventFilter{Record: section, From: refused[3].At,
+		To: instant}), refused[3:4])
+	equal("from a far day",
+		told(t, u, registrar.EventFilter{Record: section, From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}), nil)
 	equal("what was refused is not published", published(t, u, refused[0].At, refused[30].At), nil)
-	if _, err := u.Events(t.Context(), registrar.EventFilter{Record: section}, registrar.PageRequest{Limit: 1, Cursor: "forged"}); err == nil {
+	if _, err := u.Events(t.Context(), registrar.EventFilter{Record: section}, registrar.PageRequest{Limit: 1,
+		Cursor: "forged"}); err == nil {
 		t.Error("a forged cursor was taken")
 	}
 }

@@ -40,7 +40,8 @@ func (u *University) office(c registrar.Carrier, at time.Time) registrar.PostOff
 
 // deliver delivers as a worker would.
 func (u *University) deliver(o registrar.PostOffice, m registrar.Mail) (registrar.Mail, error) {
-	done, _, err := o.Deliver(u.T.Context(), m, address, func() (registrar.Letter, error) { return registrar.Letter{To: address, Mail: m.ID}, nil })
+	done, _, err := o.Deliver(u.T.Context(), m, address,
+		func() (registrar.Letter, error) { return registrar.Letter{To: address, Mail: m.ID}, nil })
 	return done, err
 }
 
@@ -53,7 +54,8 @@ func (u *University) open(state registrar.MailState, at time.Time) []registrar.M
 }
 
 func mailOf(n int) registrar.Mail {
-	m := registrar.MailOf(registrar.EventID(fmt.Sprint("event-", n)), registrar.OfStudent("s1"), registrar.MailRegistrationMade)
+	m := registrar.MailOf(registrar.EventID(fmt.Sprint("event-", n)), registrar.OfStudent("s1"),
+		registrar.MailRegistrationMade)
 	m.Section, m.Import, m.Correlation = "section", "import", "correlation"
 	m.At = time.Date(2024, 11, 4, 8, 0, 0, 123e6, time.UTC)
 	return m
@@ -85,7 +87,8 @@ func manyDeliveries(t *testing.T, u *University) {
 		t.Errorf("%d letters of one event; the mail is %s", n, m.State)
 	}
 	want := mailOf(1)
-	want.State, want.Message, want.Claims, want.Stamp = registrar.MailSent, "message-1", 1, registrar.Stamp{}.Next(u.at).Next(u.at)
+	want.State, want.Message, want.Claims, want.Stamp = registrar.MailSent, "message-1", 1, registrar.Stamp{}.Next(
+		u.at).Next(u.at)
 	stored, err := u.Mail(t.Context(), want.ID, registrar.IdempotencyKey{})
 	u.must(err)
 	same(t, "the record of a mail", stored, want)
@@ -93,7 +96,8 @@ func manyDeliveries(t *testing.T, u *University) {
 	refused(t, "a mail that is not there", err, registrar.NotFound)
 }
 
-// outcomes tells what becomes of a mail by what its carrier says, and whether the event, delivered again, sends it again.
+// outcomes tells what becomes of a mail by what its carrier says, and whether the event, delivered again, sends it
+// again.
 func outcomes(t *testing.T, u *University) {
 	handover := func(outcome registrar.MailState) func() (string, error) {
 		return func() (string, error) { return "", &registrar.HandoverError{Outcome: outcome, Reason: "Code"} }
@@ -110,7 +114,8 @@ func outcomes(t *testing.T, u *University) {
 		{"refused", handover(registrar.MailRefused), registrar.MailRefused, "Code", nil, 1},
 		{"not sent", handover(registrar.MailReleased), registrar.MailReleased, "Code", registrar.ErrNotSent, 2},
 		{"of unknown outcome", handover(registrar.MailUnknown), registrar.MailUnknown, "Code", nil, 1},
-		{"lost in any other way", func() (string, error) { return "", errors.New("boom") }, registrar.MailUnknown, "no answer", nil, 1},
+		{"lost in any other way", func() (string, error) { return "", errors.New("boom") }, registrar.MailUnknown,
+			"no answer", nil, 1},
 	} {
 		carrier := &carrier{answer: c.answer}
 		office := u.office(carrier, u.at.Add(time.Duration(n)*time.Second))
@@ -136,8 +141,8 @@ func outcomes(t *testing.T, u *University) {
 	}
 }
 
-// crashes ends the process between the claim and the outcome. Nobody can know whether the mail went out, so nobody sends it
-// again; it lies open from the very moment in which the claim is over.
+// crashes ends the process between the claim and the outcome. Nobody can know whether the mail went out, so nobody
+// sends it again; it lies open from the very moment in which the claim is over.
 func crashes(t *testing.T, u *University) {
 	for n, where := range []func() (string, error){
 		func() (string, error) { panic("killed while it sends") },
@@ -155,7 +160,8 @@ func crashes(t *testing.T, u *University) {
 			_, _ = u.deliver(office, mailOf(n)) // it does not return
 		}()
 		ends := u.at.Add(claimTime)
-		if _, err := u.deliver(u.office(carrier, ends.Add(-time.Millisecond)), mailOf(n)); !errors.Is(err, registrar.ErrMailClaimed) {
+		if _, err := u.deliver(u.office(carrier, ends.Add(-time.Millisecond)), mailOf(n)); !errors.Is(err,
+			registrar.ErrMailClaimed) {
 			t.Errorf("delivered again within the claim's time: %v", err)
 		}
 		isIt := func(m registrar.Mail) bool { return m.ID == mailOf(n).ID && m.StateAt(ends) == registrar.MailUnknown }
@@ -225,7 +231,8 @@ func unwanted(t *testing.T, u *University) {
 	if err != nil || m.State != registrar.MailSuppressed || m.Reason != "preferences" {
 		t.Errorf("a mail of a kind that is switched off: %+v, %v", m, err)
 	}
-	if m, err := u.deliver(office, mail(1, registrar.MailRegistrationDropped)); err != nil || m.State != registrar.MailSent {
+	if m, err := u.deliver(office, mail(1, registrar.MailRegistrationDropped)); err != nil ||
+		m.State != registrar.MailSent {
 		t.Errorf("a mail of another kind: %+v, %v", m, err)
 	}
 	on, err := save(got.With(registrar.MailRegistrationMade, true))
@@ -233,7 +240,8 @@ func unwanted(t *testing.T, u *University) {
 	if len(on.Off) != 0 || on.Version != 3 {
 		t.Errorf("preferences switched on again: %+v", on)
 	}
-	if m, err := u.deliver(office, mail(1, registrar.MailRegistrationMade)); err != nil || m.State != registrar.MailSuppressed {
+	if m, err := u.deliver(office, mail(1, registrar.MailRegistrationMade)); err != nil ||
+		m.State != registrar.MailSuppressed {
 		t.Errorf("a mail that was not wanted when it was time: %+v, %v", m, err)
 	}
 
@@ -242,14 +250,16 @@ func unwanted(t *testing.T, u *University) {
 			Address: registrar.HashAddress(" ann@example.EDU"), Reason: registrar.SuppressedForBounce, Feedback: "f", At: u.at,
 		}))
 	}
-	if m, err := u.deliver(office, mail(2, registrar.MailRegistrationMade)); err != nil || m.State != registrar.MailSuppressed || m.Reason != "bounce" {
+	if m, err := u.deliver(office, mail(2, registrar.MailRegistrationMade)); err != nil ||
+		m.State != registrar.MailSuppressed || m.Reason != "bounce" {
 		t.Errorf("a mail to an address that bounced: %+v, %v", m, err)
 	}
 	if n := carrier.letters.Load(); n != 1 {
 		t.Errorf("%d letters", n)
 	}
 
-	told := told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindRecipient, ID: string(recipient)}})
+	told := told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindRecipient,
+		ID: string(recipient)}})
 	if len(told) != 2 || told[0].Type != registrar.MailPreferencesChanged || told[0].Student != ann.ID {
 		t.Errorf("events of the preferences: %+v", told)
 	}
@@ -321,7 +331,8 @@ func resolutions(t *testing.T, u *University) {
 	again := &carrier{}
 	for range 3 {
 		for n := range 2 {
-			if m, err := u.deliver(u.office(again, u.at), mailOf(n)); err != nil || m.State != registrar.MailSent || n == 1 && m.Claims != 2 {
+			if m, err := u.deliver(u.office(again, u.at), mailOf(n)); err != nil || m.State != registrar.MailSent ||
+				n == 1 && m.Claims != 2 {
 				t.Errorf("after the resolution: %+v, %v", m, err)
 			}
 		}
@@ -332,8 +343,10 @@ func resolutions(t *testing.T, u *University) {
 	if open := u.open(registrar.MailUnknown, u.at.Add(time.Hour)); len(open) != 0 {
 		t.Errorf("still open: %+v", open)
 	}
-	events := told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindMail, ID: string(mailOf(1).ID)}})
-	if len(events) != 1 || events[0].Type != registrar.MailResolved || events[0].Actor != "operator" || events[0].Student != "s1" {
+	events := told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindMail,
+		ID: string(mailOf(1).ID)}})
+	if len(events) != 1 || events[0].Type != registrar.MailResolved || events[0].Actor != "operator" ||
+		events[0].Student != "s1" {
 		t.Errorf("events of the mail: %+v", events)
 	}
 }

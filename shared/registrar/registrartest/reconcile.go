@@ -17,7 +17,8 @@ func openImports(t *testing.T, u *University) {
 	var all []registrar.Import
 	for n := range 4 {
 		im := registrar.Import{
-			ID: registrar.ImportID(fmt.Sprint("m", n)), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, State: registrar.ImportWaiting,
+			ID: registrar.ImportID(fmt.Sprint("m", n)), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID,
+			State: registrar.ImportWaiting,
 			Stamp: registrar.Stamp{}.Next(u.at.Add(time.Duration(n) * time.Minute)),
 		}
 		u.must(u.CreateImport(ctx, im, registrar.Answer{}))
@@ -122,9 +123,11 @@ func accounts(t *testing.T, u *University) {
 			section         registrar.Section
 			enrolled, taken int
 		}{{first, 2, 2}, {second, 0, 0}, {third, 0, 0}, {late, 1, 1}} {
-			a, err := u.SeatAccount(ctx, registrar.SectionRef{Term: c.section.Term, Course: c.section.Course, Section: c.section.ID}, consistent)
+			a, err := u.SeatAccount(ctx, registrar.SectionRef{Term: c.section.Term, Course: c.section.Course,
+				Section: c.section.ID}, consistent)
 			u.must(err)
-			if a.Enrolled != c.enrolled || a.Seats.Taken != c.taken || a.Section.CRN != c.section.CRN || !a.Listed || !a.Offered {
+			if a.Enrolled != c.enrolled || a.Seats.Taken != c.taken || a.Section.CRN != c.section.CRN || !a.Listed ||
+				!a.Offered {
 				t.Errorf("section %s: %+v", c.section.CRN, a)
 			}
 			agrees(t, "differences of a section", a.Differences())
@@ -133,12 +136,14 @@ func accounts(t *testing.T, u *University) {
 		offerings, err := u.OfferingAccounts(ctx, course, consistent)
 		u.must(err)
 		same(t, "offerings of a course", offerings, []registrar.OfferingAccount{
-			{Course: course.ID, Term: spring.ID, Sections: 2, Listed: 2, Present: 2}, {Course: course.ID, Term: summer.ID, Sections: 1, Listed: 1, Present: 1},
+			{Course: course.ID, Term: spring.ID, Sections: 2, Listed: 2, Present: 2}, {Course: course.ID, Term: summer.ID,
+				Sections: 1, Listed: 1, Present: 1},
 		})
 		for n, want := range []struct{ terms, registrations int }{{2, 3}, {1, 1}, {0, 0}} {
 			a, err := u.StudentAccount(ctx, students[n].ID, consistent)
 			u.must(err)
-			if !a.Present || a.Terms != want.terms || len(a.Records) != want.terms || len(a.Registrations) != want.registrations || a.Misplaced != nil || a.Unreadable != nil {
+			if !a.Present || a.Terms != want.terms || len(a.Records) != want.terms ||
+				len(a.Registrations) != want.registrations || a.Misplaced != nil || a.Unreadable != nil {
 				t.Errorf("student %d: %+v", n, a)
 			}
 			agrees(t, "differences of a student", a.Differences())
@@ -170,7 +175,8 @@ func reconciliations(t *testing.T, u *University) {
 	var found []registrar.Difference
 	for n := range 30 {
 		found = append(found, registrar.Difference{
-			Record: registrar.Record{Kind: registrar.KindSection, ID: fmt.Sprintf("s%02d", n)}, Count: registrar.CountSeatsTaken, Kept: "1", Derived: fmt.Sprint(n),
+			Record: registrar.Record{Kind: registrar.KindSection, ID: fmt.Sprintf("s%02d", n)}, Count: registrar.CountSeatsTaken,
+			Kept: "1", Derived: fmt.Sprint(n),
 		})
 	}
 	u.must(u.SaveReconciliation(ctx, r, found))
@@ -180,11 +186,14 @@ func reconciliations(t *testing.T, u *University) {
 	}
 	next := r
 	next.Position, next.EndedAt = registrar.Position{}, u.at.Add(time.Hour)
-	next.Checked, next.Differences, next.Stamp = registrar.Checked{Sections: 500, Courses: 9, Students: 7, Imports: 2}, 31, r.Next(u.at)
+	next.Checked, next.Differences, next.Stamp = registrar.Checked{Sections: 500, Courses: 9, Students: 7, Imports: 2}, 31,
+		r.Next(u.at)
 	held := registrar.Difference{
-		Record: registrar.Record{Kind: registrar.KindStudent, ID: "p"}, Count: registrar.CountHoldings, Of: "s01", Kept: "none", Derived: "4 credits of t.c",
+		Record: registrar.Record{Kind: registrar.KindStudent, ID: "p"}, Count: registrar.CountHoldings, Of: "s01",
+		Kept: "none", Derived: "4 credits of t.c",
 	}
-	u.must(u.SaveReconciliation(ctx, next, append(found[28:], held))) // two of them again: the answer to the first time was lost
+	// two of them again: the answer to the first time was lost
+	u.must(u.SaveReconciliation(ctx, next, append(found[28:], held)))
 	same(t, "the reconciliation at its end", latest(), next)
 	list := func(id registrar.ReconciliationID) []registrar.Difference {
 		return All(t, 7, func(p registrar.PageRequest) (registrar.Page[registrar.Difference], error) {

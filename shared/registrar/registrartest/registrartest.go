@@ -1,8 +1,9 @@
-// Package registrartest is the conformance suite for anything that claims to be Registrar's store: what it keeps, what it
-// refuses, and what holds when many write at once. It knows the domain and nothing of a database; counts are re-derived
-// from the records, never taken from the counters that they check.
+// Package registrartest is the conformance suite for anything that claims to be Registrar's store: what it keeps, what
+// it refuses, and what holds when many write at once. It knows the domain and nothing of a database; counts are
+// re-derived from the records, never taken from the counters that they check.
 //
-// Start with [Run]; shared/dynamo runs it against the embedded engine, and against any other that the environment names.
+// Start with [Run]; shared/dynamo runs it against the embedded engine, and against any other that the environment
+// names.
 package registrartest
 
 import (
@@ -31,14 +32,16 @@ type Store interface {
 
 	CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error
 	Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error)
-	Courses(ctx context.Context, filter registrar.CourseFilter, page registrar.PageRequest) (registrar.Page[registrar.Course], error)
+	Courses(ctx context.Context, filter registrar.CourseFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.Course], error)
 	CoursesByCode(ctx context.Context, codes []string) (map[string]registrar.Course, error)
 	UpdateCourse(ctx context.Context, before, after registrar.Course) error
 	DeleteCourse(ctx context.Context, id registrar.CourseID, version registrar.Version) error
 
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
 	Section(ctx context.Context, id registrar.SectionID) (registrar.SectionView, error)
-	Sections(ctx context.Context, filter registrar.SectionFilter, page registrar.PageRequest) (registrar.Page[registrar.SectionView], error)
+	Sections(ctx context.Context, filter registrar.SectionFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.SectionView], error)
 	SectionsByCRN(ctx context.Context, term registrar.TermID, crns []string) (map[string]registrar.Section, error)
 	UpdateSection(ctx context.Context, before, after registrar.Section) error
 	DeleteSection(ctx context.Context, id registrar.SectionID, version registrar.Version) error
@@ -46,7 +49,8 @@ type Store interface {
 
 	CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error
 	Student(ctx context.Context, id registrar.StudentID) (registrar.Student, error)
-	Students(ctx context.Context, filter registrar.StudentFilter, page registrar.PageRequest) (registrar.Page[registrar.Student], error)
+	Students(ctx context.Context, filter registrar.StudentFilter,
+		page registrar.PageRequest) (registrar.Page[registrar.Student], error)
 	StudentsByNumber(ctx context.Context, numbers []string) (map[string]registrar.Student, error)
 	UpdateStudent(ctx context.Context, before, after registrar.Student) error
 	DeleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error
@@ -62,8 +66,10 @@ type Store interface {
 	UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error
 	DeleteInstructor(ctx context.Context, id registrar.InstructorID, version registrar.Version) error
 
-	Registration(ctx context.Context, section registrar.SectionID, student registrar.StudentID) (registrar.Registration, error)
-	Roster(ctx context.Context, section registrar.SectionID, page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
+	Registration(ctx context.Context, section registrar.SectionID, student registrar.StudentID) (registrar.Registration,
+		error)
+	Roster(ctx context.Context, section registrar.SectionID,
+		page registrar.PageRequest) (registrar.Page[registrar.Registration], error)
 	registrar.RefreshStore
 	registrar.TitleStore
 	CourseTerms(ctx context.Context, course registrar.CourseID) ([]registrar.TermID, error)
@@ -73,7 +79,8 @@ type Store interface {
 	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
 	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
 	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
-	ImportProblems(ctx context.Context, im registrar.Import, page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
+	ImportProblems(ctx context.Context, im registrar.Import,
+		page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
 
 	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
 	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
@@ -88,29 +95,34 @@ type Store interface {
 	Job(ctx context.Context, name string) (registrar.Job, error)
 	SaveJob(ctx context.Context, j registrar.Job) error
 
-	TermSections(ctx context.Context, term registrar.TermID, page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
+	TermSections(ctx context.Context, term registrar.TermID,
+		page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
 	SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error)
 	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error)
 	StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error)
 	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error)
 	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
 	SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error
-	Differences(ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
+	Differences(ctx context.Context, id registrar.ReconciliationID,
+		page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
 
-	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
+	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event],
+		error)
 	Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
 	KeepRefused(ctx context.Context, events []registrar.Event) error
 
 	registrar.MailStore
 	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
-	OpenMails(ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
+	OpenMails(ctx context.Context, state registrar.MailState, at time.Time,
+		page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
 	ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error
 	MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error)
 	SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error
 	Suppress(ctx context.Context, p registrar.Suppression) error
 }
 
-// University makes records for tests: a store and ids that count upwards, so that a failing test reads the same each time.
+// University makes records for tests: a store and ids that count upwards, so that a failing test reads the same each
+// time.
 type University struct {
 	Store
 	T       testing.TB
@@ -184,7 +196,8 @@ func (u *University) NewSection(t registrar.Term, c registrar.Course, crn string
 func (u *University) NewStudent(number, given, family string) registrar.Student {
 	u.T.Helper()
 	p := registrar.Student{
-		ID: registrar.StudentID(u.NewID()), Number: registrar.Personal(number), GivenName: registrar.Personal(given), FamilyName: registrar.Personal(family), Active: true,
+		ID: registrar.StudentID(u.NewID()), Number: registrar.Personal(number), GivenName: registrar.Personal(given),
+		FamilyName: registrar.Personal(family), Active: true,
 		Stamp: registrar.Stamp{}.Next(u.at),
 	}
 	u.must(u.CreateStudent(u.T.Context(), p, registrar.Answer{}))
@@ -251,8 +264,8 @@ func All[T any](t testing.TB, limit int, list func(registrar.PageRequest) (regis
 	}
 }
 
-// CheckSeats re-derives a section's counters from its registrations and compares: taken equals the roster, capacity equals
-// taken plus free, nobody stands twice, and nobody holds a seat that does not exist.
+// CheckSeats re-derives a section's counters from its registrations and compares: taken equals the roster, capacity
+// equals taken plus free, nobody stands twice, and nobody holds a seat that does not exist.
 func CheckSeats(t testing.TB, store Store, section registrar.SectionID) (taken int) {
 	t.Helper()
 	view, err := store.Section(t.Context(), section)
@@ -273,7 +286,8 @@ func CheckSeats(t testing.TB, store Store, section registrar.SectionID) (taken i
 			t.Errorf("section %s: student %s stands on the roster, the record says %s (%v)", section, r.Student, reg.State, err)
 		}
 	}
-	if n := len(roster); view.Seats.Taken != n || view.Seats.Free != view.Seats.Capacity-n || view.Seats.Capacity != view.Capacity {
+	if n := len(roster); view.Seats.Taken != n || view.Seats.Free != view.Seats.Capacity-n ||
+		view.Seats.Capacity != view.Capacity {
 		t.Errorf("section %s: %d registrations, seats say capacity %d, taken %d, free %d", section, n,
 			view.Seats.Capacity, view.Seats.Taken, view.Seats.Free)
 	}

@@ -97,7 +97,8 @@ func readAsWritten(t *testing.T, u *University) {
 	term := registrar.Term{
 		ID: "t1", Code: "2025-SPRING", Title: "Spring", Start: "2025-01-13", End: "2025-05-10", TimeZone: "America/New_York",
 		Registration: registrar.Window{Open: u.at.Add(-time.Hour), Close: u.at.Add(time.Hour)}, CreditLimit: 2100,
-		Deadlines: registrar.Deadlines{LastAdd: u.at.Add(time.Minute), LastDrop: u.at.Add(2 * time.Minute)}, Stamp: registrar.Stamp{}.Next(u.at),
+		Deadlines: registrar.Deadlines{LastAdd: u.at.Add(time.Minute), LastDrop: u.at.Add(2 * time.Minute)},
+		Stamp:     registrar.Stamp{}.Next(u.at),
 	}
 	u.must(u.CreateTerm(ctx, term, registrar.Answer{}))
 	gotTerm, err := u.Store.Term(ctx, "t1")
@@ -106,14 +107,16 @@ func readAsWritten(t *testing.T, u *University) {
 
 	course := registrar.Course{
 		ID: "c1", Subject: "CSCI", Number: "1200", Title: "Data Structures", Description: "Lists, trees.", School: "Science",
-		Credits: registrar.CreditRange{Min: 100, Max: 450}, Prerequisites: "CSCI 1100", Requires: []string{"CSCI 1100"}, Stamp: registrar.Stamp{}.Next(u.at),
+		Credits: registrar.CreditRange{Min: 100, Max: 450}, Prerequisites: "CSCI 1100", Requires: []string{"CSCI 1100"},
+		Stamp: registrar.Stamp{}.Next(u.at),
 	}
 	u.must(u.CreateCourse(ctx, course, registrar.Answer{}))
 	gotCourse, err := u.Store.Course(ctx, "c1")
 	u.must(err)
 	same(t, "course", gotCourse, course)
 
-	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Email: "ada@example.edu", Stamp: registrar.Stamp{}.Next(u.at)}
+	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Email: "ada@example.edu",
+		Stamp: registrar.Stamp{}.Next(u.at)}
 	u.must(u.CreateInstructor(ctx, teacher, registrar.Answer{}))
 	gotTeacher, err := u.Store.Instructor(ctx, "i1")
 	u.must(err)
@@ -133,7 +136,8 @@ func readAsWritten(t *testing.T, u *University) {
 		Section: section.ID, Capacity: 30, Free: 30, Status: registrar.SectionOpen, SectionVersion: 1,
 	}})
 
-	student := registrar.Student{ID: "s1", Number: "U1", GivenName: "Grace", FamilyName: "Hopper", Email: "g@example.edu", Stamp: registrar.Stamp{}.Next(u.at)}
+	student := registrar.Student{ID: "s1", Number: "U1", GivenName: "Grace", FamilyName: "Hopper", Email: "g@example.edu",
+		Stamp: registrar.Stamp{}.Next(u.at)}
 	u.must(u.CreateStudent(ctx, student, registrar.Answer{}))
 	gotStudent, err := u.Store.Student(ctx, "s1")
 	u.must(err)
@@ -301,9 +305,11 @@ func lists(t *testing.T, u *University) {
 	page, err := u.Students(ctx, registrar.StudentFilter{NamePrefix: "ho"}, registrar.PageRequest{Limit: 1})
 	u.must(err)
 	for what, cursor := range map[string]string{
-		"forged": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "no base64": "***", "of another list": page.Next, "cut": page.Next[:len(page.Next)-2],
+		"forged": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "no base64": "***", "of another list": page.Next,
+		"cut": page.Next[:len(page.Next)-2],
 	} {
-		if _, err := u.Students(ctx, registrar.StudentFilter{}, registrar.PageRequest{Limit: 1, Cursor: cursor}); !errors.Is(err, registrar.ErrBadCursor) {
+		if _, err := u.Students(ctx, registrar.StudentFilter{}, registrar.PageRequest{Limit: 1, Cursor: cursor}); !errors.Is(
+			err, registrar.ErrBadCursor) {
 			t.Errorf("a cursor that is %s: %v, want ErrBadCursor", what, err)
 		}
 	}
@@ -312,7 +318,8 @@ func lists(t *testing.T, u *University) {
 func dependents(t *testing.T, u *University) {
 	ctx := t.Context()
 	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
-	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Email: "a@example.edu", Stamp: registrar.Stamp{}.Next(u.at)}
+	teacher := registrar.Instructor{ID: "i1", Name: "Ada King", Email: "a@example.edu",
+		Stamp: registrar.Stamp{}.Next(u.at)}
 	u.must(u.CreateInstructor(ctx, teacher, registrar.Answer{}))
 	section := u.SectionOf(term, course, "100", 1)
 	section.Instructors = []registrar.InstructorID{"i1"}
@@ -353,7 +360,8 @@ func offerings(t *testing.T, u *University) {
 		t.Errorf("offering of two sections: %+v", offering)
 	}
 	changed := second
-	changed.CRN, changed.Capacity, changed.Instructors, changed.Stamp = "3", 5, []registrar.InstructorID{"i1"}, second.Next(u.at)
+	changed.CRN, changed.Capacity, changed.Instructors, changed.Stamp = "3", 5, []registrar.InstructorID{"i1"},
+		second.Next(u.at)
 	u.must(u.UpdateSection(ctx, second, changed))
 	view, err := u.Store.Section(ctx, second.ID)
 	u.must(err)
@@ -451,8 +459,10 @@ func idempotency(t *testing.T, u *University) {
 	other.Request = [32]byte{2}
 	refused(t, "the key with another request", enrol(other), registrar.IdempotencyMismatch)
 
-	answer := registrar.Answer{Key: registrar.IdempotencyKey{Principal: "p", Key: "term", Request: [32]byte{1}}, Reply: []byte("made")}
-	made := registrar.Term{ID: "t9", Code: "X", Title: "X", Start: "2025-01-01", End: "2025-02-01", TimeZone: "UTC", Stamp: registrar.Stamp{}.Next(u.at)}
+	answer := registrar.Answer{Key: registrar.IdempotencyKey{Principal: "p", Key: "term", Request: [32]byte{1}},
+		Reply: []byte("made")}
+	made := registrar.Term{ID: "t9", Code: "X", Title: "X", Start: "2025-01-01", End: "2025-02-01", TimeZone: "UTC",
+		Stamp: registrar.Stamp{}.Next(u.at)}
 	u.must(u.CreateTerm(ctx, made, answer))
 	made.ID = "t10"
 	var before *registrar.AnsweredBefore
@@ -465,15 +475,18 @@ func imports(t *testing.T, u *University) {
 	ctx := t.Context()
 	term := u.NewTerm("2025-SPRING")
 	im := registrar.Import{
-		ID: "m1", Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.at),
+		ID: "m1", Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, State: registrar.ImportWaiting,
+		Stamp: registrar.Stamp{}.Next(u.at),
 	}
 	u.must(u.CreateImport(ctx, im, registrar.Answer{}))
 	next := im
-	next.State, next.Rows, next.StartedAt, next.Stamp = registrar.ImportRunning, registrar.ImportRows{Read: 9, Applied: 8, Refused: 1}, u.at, im.Next(u.at)
+	next.State, next.Rows, next.StartedAt, next.Stamp = registrar.ImportRunning, registrar.ImportRows{Read: 9, Applied: 8,
+		Refused: 1}, u.at, im.Next(u.at)
 	next.Run, next.Problems = 1, 60
 	var problems []registrar.ImportProblem
 	for n := range 60 {
-		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1), Refused: n%2 == 0})
+		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1),
+			Refused: n%2 == 0})
 	}
 	u.must(u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems}))
 	err := u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems})
@@ -492,7 +505,8 @@ func imports(t *testing.T, u *University) {
 
 	again := next
 	again.Run, again.Stamp = 2, next.Next(u.at)
-	row := []registrar.ImportProblem{{Row: 9, Field: "crn", Reason: "one"}, {Row: 9, Field: "crn", Reason: "another", Refused: true}}
+	row := []registrar.ImportProblem{{Row: 9, Field: "crn", Reason: "one"}, {Row: 9, Field: "crn", Reason: "another",
+		Refused: true}}
 	u.must(u.SaveImport(ctx, again, registrar.ImportReport{Problems: row}))
 	twentieth := again
 	twentieth.Run, twentieth.Stamp = 20, again.Next(u.at)
@@ -501,7 +515,8 @@ func imports(t *testing.T, u *University) {
 	same(t, "problems of the twentieth run", problemsOf(twentieth), problems[:1])
 	first, err := u.ImportProblems(ctx, next, registrar.PageRequest{Limit: 7})
 	u.must(err)
-	if _, err := u.ImportProblems(ctx, again, registrar.PageRequest{Limit: 7, Cursor: first.Next}); !errors.Is(err, registrar.ErrBadCursor) {
+	if _, err := u.ImportProblems(ctx, again, registrar.PageRequest{Limit: 7, Cursor: first.Next}); !errors.Is(err,
+		registrar.ErrBadCursor) {
 		t.Errorf("a cursor of another run: %v", err)
 	}
 }
@@ -586,7 +601,8 @@ func overtaken(t *testing.T, u *University) {
 // overtakenDrop decides on a drop before its last day is set into the past.
 func overtakenDrop(t *testing.T, u *University) {
 	ctx := t.Context()
-	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent("U1", "Ann", "Able")
+	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent(
+		"U1", "Ann", "Able")
 	_, err := u.Enrol(section.ID, student.ID)
 	u.must(err)
 	facts, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
@@ -612,7 +628,8 @@ func refreshed(t *testing.T, u *University) {
 	at := func(start registrar.ClockTime) []registrar.Meeting {
 		return []registrar.Meeting{{Days: 1, Start: start, End: start + 60, From: "2025-01-13", To: "2025-05-09"}}
 	}
-	early, late := u.SectionOf(term, u.NewCourse("CSCI", "1", "X"), "100", 5), u.SectionOf(term, u.NewCourse("CSCI", "2", "X"), "200", 5)
+	early, late := u.SectionOf(term, u.NewCourse("CSCI", "1", "X"), "100", 5), u.SectionOf(term,
+		u.NewCourse("CSCI", "2", "X"), "200", 5)
 	early.Meetings, late.Meetings = at(600), at(900)
 	u.must(u.CreateSection(ctx, early, registrar.Answer{}))
 	u.must(u.CreateSection(ctx, late, registrar.Answer{}))
@@ -627,7 +644,8 @@ func refreshed(t *testing.T, u *University) {
 	u.must(u.UpdateStudent(ctx, student, renamed))
 	before, err := u.RegistrationFacts(ctx, late.ID, student.ID, registrar.IdempotencyKey{})
 	u.must(err)
-	decided, err := registrar.DecideEnrol(registrar.EnrolRequest{Section: late.ID, Student: student.ID, At: u.at}, before, u.NewID)
+	decided, err := registrar.DecideEnrol(registrar.EnrolRequest{Section: late.ID, Student: student.ID, At: u.at}, before,
+		u.NewID)
 	u.must(err)
 	facts, err := u.RegistrationFacts(ctx, early.ID, student.ID, registrar.IdempotencyKey{})
 	u.must(err)
@@ -732,7 +750,8 @@ func droppedCopies(t *testing.T, u *University, student registrar.Student, secti
 func overtakenByStudent(t *testing.T, u *University) {
 	ctx := t.Context()
 	course := u.NewCourse("CSCI", "1100", "One")
-	held, next := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("MATH", "1010", "Two"), "100", 5), u.NewSection(u.NewTerm("2025-FALL"), course, "200", 5)
+	held, next := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("MATH", "1010", "Two"), "100", 5), u.NewSection(
+		u.NewTerm("2025-FALL"), course, "200", 5)
 	beside := u.SectionOf(registrar.Term{ID: held.Term}, course, "300", 5)
 	u.must(u.CreateSection(ctx, beside, registrar.Answer{}))
 	for n := range 4 {
@@ -746,7 +765,8 @@ func overtakenByStudent(t *testing.T, u *University) {
 		for _, section := range []registrar.Section{beside, next} {
 			facts, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
 			u.must(err)
-			change, err := registrar.DecideEnrol(registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at}, facts, u.NewID)
+			change, err := registrar.DecideEnrol(registrar.EnrolRequest{Section: section.ID, Student: student.ID, At: u.at},
+				facts, u.NewID)
 			u.must(err)
 			changes = append(changes, change)
 		}
@@ -758,7 +778,8 @@ func overtakenByStudent(t *testing.T, u *University) {
 		u.must(u.UpdateStudent(ctx, student, now))
 		for _, change := range changes {
 			if err := u.CommitRegistration(ctx, change, registrar.Answer{}); !errors.Is(err, registrar.ErrStale) {
-				t.Errorf("commit for a student who changed meanwhile (who held something: %t, left: %t): %v, want ErrStale", holds, leaves, err)
+				t.Errorf("commit for a student who changed meanwhile (who held something: %t, left: %t): %v, want ErrStale", holds,
+					leaves, err)
 			}
 		}
 		reg, err := u.Enrol(next.ID, student.ID)
@@ -941,7 +962,8 @@ func deletionRace(t *testing.T, u *University) {
 		wg.Wait()
 		_, termErr := u.Store.Term(ctx, term.ID)
 		_, sectionErr := u.Store.Section(ctx, section.ID)
-		if (deleted == nil) != (termErr != nil) || (created == nil) != (sectionErr == nil) || deleted == nil && created == nil {
+		if (deleted == nil) != (termErr != nil) || (created == nil) != (sectionErr == nil) || deleted == nil &&
+			created == nil {
 			t.Errorf("created: %v, deleted: %v, then term: %v, section: %v", created, deleted, termErr, sectionErr)
 		}
 	}

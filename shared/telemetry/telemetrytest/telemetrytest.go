@@ -1,6 +1,7 @@
-// Package telemetrytest holds lines to CloudWatch's Embedded Metric Format, for tests of whatever writes such lines. It is
-// the JSON schema of the "Specification: Embedded metric format" (CloudWatch user guide) with what the specification says
-// beside it, and what MetricDatum and Dimension (CloudWatch API reference) ask of names and values. Start with [Check].
+// Package telemetrytest holds lines to CloudWatch's Embedded Metric Format, for tests of whatever writes such lines. It
+// is the JSON schema of the "Specification: Embedded metric format" (CloudWatch user guide) with what the specification
+// says beside it, and what MetricDatum and Dimension (CloudWatch API reference) ask of names and values. Start with
+// [Check].
 package telemetrytest
 
 import (
@@ -30,8 +31,10 @@ const (
 )
 
 // units are those of MetricDatum.
-const units = " Seconds Microseconds Milliseconds Bytes Kilobytes Megabytes Gigabytes Terabytes Bits Kilobits Megabits Gigabits Terabits " +
-	"Percent Count Bytes/Second Kilobytes/Second Megabytes/Second Gigabytes/Second Terabytes/Second Bits/Second Kilobits/Second " +
+const units = " Seconds Microseconds Milliseconds Bytes Kilobytes Megabytes Gigabytes Terabytes Bits Kilobits " +
+	"Megabits Gigabits Terabits " +
+	"Percent Count Bytes/Second Kilobytes/Second Megabytes/Second Gigabytes/Second Terabytes/Second Bits/Second " +
+	"Kilobits/Second " +
 	"Megabits/Second Gigabits/Second Terabits/Second Count/Second None "
 
 type metadata struct {
@@ -47,8 +50,8 @@ type metadata struct {
 	}
 }
 
-// Check reads a log line. It gives no metrics and no error for one without the member "_aws", and else the metrics, or what is
-// wrong. A line that is not a JSON object, or has a member twice, is wrong either way.
+// Check reads a log line. It gives no metrics and no error for one without the member "_aws", and else the metrics, or
+// what is wrong. A line that is not a JSON object, or has a member twice, is wrong either way.
 func Check(line []byte) ([]Metric, error) {
 	if len(line) > maxLine {
 		return nil, fmt.Errorf("the line has %d bytes and may have %d", len(line), maxLine)
@@ -194,7 +197,8 @@ func valuesOf(root map[string]json.RawMessage, metric string) ([]float64, error)
 // name holds a name to what CloudWatch takes: ASCII without control characters, not of space alone.
 func name(what, text string, longest int) error {
 	control := func(r rune) bool { return r < ' ' || r >= 0x7f }
-	if n := utf8.RuneCountInString(text); strings.TrimSpace(text) == "" || n > longest || strings.ContainsFunc(text, control) {
+	if n := utf8.RuneCountInString(text); strings.TrimSpace(text) == "" || n > longest ||
+		strings.ContainsFunc(text, control) {
 		return fmt.Errorf("%s: %q is not 1 to %d printable ASCII characters", what, text, longest)
 	}
 	return nil

@@ -9,8 +9,10 @@ import (
 )
 
 // example is the specification's own.
-const example = `{"_aws":{"Timestamp":1574109732004,"CloudWatchMetrics":[{"Namespace":"lambda-function-metrics","Dimensions":[["functionVersion"]],` +
-	`"Metrics":[{"Name":"time","Unit":"Milliseconds","StorageResolution":60}]}]},"functionVersion":"$LATEST","time":100,"requestId":"989ffbf8"}`
+const example = `{"_aws":{"Timestamp":1574109732004,"CloudWatchMetrics":[{"Namespace":"lambda-function-metrics",` +
+	`"Dimensions":[["functionVersion"]],` +
+	`"Metrics":[{"Name":"time","Unit":"Milliseconds","StorageResolution":60}]}]},"functionVersion":"$LATEST","time":100,` +
+	`"requestId":"989ffbf8"}`
 
 func TestCheck_TakesWhatTheSpecificationShows(t *testing.T) {
 	got, err := telemetrytest.Check([]byte(example))
@@ -21,8 +23,10 @@ func TestCheck_TakesWhatTheSpecificationShows(t *testing.T) {
 	if err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, got))
 	}
-	several := strings.NewReplacer(`"time":100`, `"time":[1,2.5]`, `[["functionVersion"]]`, `[[],["functionVersion"]]`, `,"Unit":"Milliseconds"`, "").Replace(example)
-	if got, err = telemetrytest.Check([]byte(several)); err != nil || len(got) != 2 || len(got[1].Values) != 2 || got[0].Unit != "None" {
+	several := strings.NewReplacer(`"time":100`, `"time":[1,2.5]`, `[["functionVersion"]]`, `[[],["functionVersion"]]`,
+		`,"Unit":"Milliseconds"`, "").Replace(example)
+	if got, err = telemetrytest.Check([]byte(several)); err != nil || len(got) != 2 || len(got[1].Values) != 2 ||
+		got[0].Unit != "None" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err = telemetrytest.Check([]byte(`{"level":"INFO"}`)); err != nil || got != nil {

@@ -1,5 +1,5 @@
-// Package attr holds DynamoDB's attribute values: exact numbers of 38 digits, the wire form, sizes by AWS's rules, and an
-// encoding of keys whose bytes sort as the values do.
+// Package attr holds DynamoDB's attribute values: exact numbers of 38 digits, the wire form, sizes by AWS's rules, and
+// an encoding of keys whose bytes sort as the values do.
 //
 // It knows nothing of tables or requests. Start with [Value]. The rules are those of the developer guide's pages
 // "Supported data types and naming rules" and "Constraints in Amazon DynamoDB".
@@ -33,7 +33,8 @@ const (
 	BinarySet
 )
 
-var kindNames = [...]string{String: "S", Number: "N", Binary: "B", Bool: "BOOL", Null: "NULL", Map: "M", List: "L", StringSet: "SS", NumberSet: "NS", BinarySet: "BS"}
+var kindNames = [...]string{String: "S", Number: "N", Binary: "B", Bool: "BOOL", Null: "NULL", Map: "M", List: "L",
+	StringSet: "SS", NumberSet: "NS", BinarySet: "BS"}
 
 // String is the type's name on the wire, for example "S".
 func (k Kind) String() string {
@@ -361,7 +362,8 @@ func readBinary(s *wire.Scanner) (string, error) {
 }
 
 func tooDeep() error {
-	return Invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
+	return Invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond " +
+		"supported limit")
 }
 
 func (v *Value) readSet(kind Kind, s *wire.Scanner) error {
@@ -521,8 +523,8 @@ func Compare(a, b Value) (int, bool) {
 	}
 }
 
-// AppendKey appends an encoding of a string, number or binary whose bytes sort as the values do. It ends itself, so that
-// encodings of a partition and a sort key can follow each other without two pairs becoming one.
+// AppendKey appends an encoding of a string, number or binary whose bytes sort as the values do. It ends itself, so
+// that encodings of a partition and a sort key can follow each other without two pairs becoming one.
 func (v Value) AppendKey(dst []byte) []byte {
 	if v.Kind == Number {
 		return v.number().appendKey(dst)

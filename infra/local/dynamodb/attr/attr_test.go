@@ -30,7 +30,8 @@ func TestNewNumber_IsCanonical(t *testing.T) {
 			t.Errorf("NewNumber(%q) = %s, want %s", text, got.Str, want)
 		}
 	}
-	for _, bad := range []string{"", "-", "x", "1e", "1e+-1", "e5", "1.2.3", "0x1", " 1", "1e126", "1e-131", strings.Repeat("9", 39), "NaN", "Infinity"} {
+	for _, bad := range []string{"", "-", "x", "1e", "1e+-1", "e5", "1.2.3", "0x1", " 1", "1e126", "1e-131",
+		strings.Repeat("9", 39), "NaN", "Infinity"} {
 		if v, err := attr.NewNumber(bad); err == nil {
 			t.Errorf("NewNumber(%q) = %s, want an error", bad, v.Str)
 		}
@@ -45,7 +46,8 @@ func decimals() *rapid.Generator[string] {
 // At the ends of the range, where one byte holds the exponent.
 func TestNumber_KeysKeepTheirOrderAtTheEndsOfTheRange(t *testing.T) {
 	const largest = "99999999999999999999999999999999999999E+88"
-	ordered := []string{"-" + largest, "-1E+125", "-1", "-1E-130", "0", "1E-130", "1.1E-130", "1E-129", "1", "1E+125", largest}
+	ordered := []string{"-" + largest, "-1E+125", "-1", "-1E-130", "0", "1E-130", "1.1E-130", "1E-129", "1", "1E+125",
+		largest}
 	for i := 1; i < len(ordered); i++ {
 		a, b := number(t, ordered[i-1]), number(t, ordered[i])
 		if got := bytes.Compare(a.AppendKey(nil), b.AppendKey(nil)); got != -1 {
@@ -101,7 +103,8 @@ func TestAppendKey_PairsStayApart(t *testing.T) {
 }
 
 func TestValue_RoundTrip(t *testing.T) {
-	for _, text := range []string{`{"L":[{"S":"x"},{"N":"1.5"}]}`, `{"M":{"a":{"S":"\"é"},"b":{"NULL":true}}}`, `{"NS":["1","10","2"]}`, `{"B":"AAEC"}`,
+	for _, text := range []string{`{"L":[{"S":"x"},{"N":"1.5"}]}`, `{"M":{"a":{"S":"\"é"},"b":{"NULL":true}}}`,
+		`{"NS":["1","10","2"]}`, `{"B":"AAEC"}`,
 		`{"BOOL":true}`, `{"BS":["AQ==","Ag=="]}`, `{"N":"-0.1"}`, `{"S":""}`, `{"SS":["a","b"]}`} {
 		var v attr.Value
 		if err := json.Unmarshal([]byte(text), &v); err != nil {
@@ -112,7 +115,8 @@ func TestValue_RoundTrip(t *testing.T) {
 			t.Errorf("%s is written back as %s, %v", text, back, err)
 		}
 	}
-	for _, bad := range []string{`{}`, `{"S":"a","N":"1"}`, `{"S":1}`, `{"N":1}`, `{"SS":[]}`, `{"SS":["a","a"]}`, `{"NS":["1","1.0"]}`, `{"NULL":false}`, `{"X":"a"}`, `{"B":"?"}`,
+	for _, bad := range []string{`{}`, `{"S":"a","N":"1"}`, `{"S":1}`, `{"N":1}`, `{"SS":[]}`, `{"SS":["a","a"]}`,
+		`{"NS":["1","1.0"]}`, `{"NULL":false}`, `{"X":"a"}`, `{"B":"?"}`,
 		strings.Repeat(`{"L":[`, 33) + `{"S":"x"}` + strings.Repeat(`]}`, 33)} {
 		var v attr.Value
 		if err := json.Unmarshal([]byte(bad), &v); err == nil {

@@ -66,7 +66,8 @@ func (d decimal) checked() (decimal, error) {
 	case d.exponent > maxExponent:
 		return decimal{}, Invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
 	case d.exponent < minExponent:
-		return decimal{}, Invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+		return decimal{},
+			Invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
 	}
 	return d, nil
 }
@@ -161,8 +162,8 @@ func (d decimal) scaled(place int) *big.Int {
 	return n
 }
 
-// appendKey: a byte for the sign, one for the exponent, the digits and an end. For negative numbers exponent, digits and
-// end are turned round, so that the larger magnitude comes first.
+// appendKey: a byte for the sign, one for the exponent, the digits and an end. For negative numbers exponent, digits
+// and end are turned round, so that the larger magnitude comes first.
 func (d decimal) appendKey(dst []byte) []byte {
 	const zero = 0x80
 	switch d.sign() {

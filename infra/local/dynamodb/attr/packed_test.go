@@ -96,7 +96,8 @@ func TestPacked(t *testing.T) {
 // What is packed takes little more than its content.
 func TestPacked_IsSmall(t *testing.T) {
 	item := attr.Item{
-		"PK": attr.Str("SECTION#1"), "SK": attr.Str("STUDENT#2"), "count": number(t, "12345"), "on": {Kind: attr.Bool, Bool: true},
+		"PK": attr.Str("SECTION#1"), "SK": attr.Str("STUDENT#2"), "count": number(t, "12345"), "on": {Kind: attr.Bool,
+			Bool: true},
 		"list": {Kind: attr.List, List: []attr.Value{attr.Str("ab"), number(t, "1")}},
 	}
 	if got, most := len(item.Pack()), item.Size()+4*len(item); got > most {

@@ -64,7 +64,9 @@ func (c *conditionParser) and() (test, error) {
 	})
 }
 
-func (c *conditionParser) chain(operator string, operand func() (test, error), join func(a, b test) test) (test, error) {
+func (c *conditionParser) chain(
+	operator string, operand func() (test, error), join func(a, b test) test,
+) (test, error) {
 	left, err := operand()
 	if err != nil {
 		return nil, err
@@ -172,17 +174,20 @@ func (c *conditionParser) arguments(name string, want int) ([]operand, error) {
 		}
 	}
 	if len(operands) != want {
-		return nil, c.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", name, len(operands))
+		return nil, c.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of "+
+			"operands: %d", name, len(operands))
 	}
 	return operands, c.expect(")")
 }
 
 func (c *conditionParser) predicate(name string) (test, error) {
-	counts := map[string]int{"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2}
+	counts := map[string]int{"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2,
+		"contains": 2}
 	want, ok := counts[name]
 	if !ok {
 		if name == "if_not_exists" || name == "list_append" {
-			return nil, c.wrong("The function is not allowed in a %s; function: %s", strings.ToLower(strings.TrimSuffix(c.kind, "Expression"))+" expression", name)
+			return nil, c.wrong("The function is not allowed in a %s; function: %s",
+				strings.ToLower(strings.TrimSuffix(c.kind, "Expression"))+" expression", name)
 		}
 		return nil, c.wrong("Invalid function name; function: %s", name)
 	}
@@ -211,11 +216,13 @@ func (c *conditionParser) predicate(name string) (test, error) {
 			}
 		}
 		return both(a, b, func(v, prefix attr.Value) bool {
-			return v.Kind == prefix.Kind && (v.Kind == attr.String || v.Kind == attr.Binary) && strings.HasPrefix(v.Str, prefix.Str)
+			return v.Kind == prefix.Kind && (v.Kind == attr.String || v.Kind == attr.Binary) &&
+				strings.HasPrefix(v.Str, prefix.Str)
 		}), nil
 	default:
 		if a.path != nil && a.text == args[1].text {
-			return nil, c.wrong("The first operand must be distinct from the remaining operands for this operator or function; operator: contains, first operand: %s", a.text)
+			return nil, c.wrong("The first operand must be distinct from the remaining operands for this operator or "+
+				"function; operator: contains, first operand: %s", a.text)
 		}
 		return both(a, args[1], contains), nil
 	}
@@ -223,11 +230,13 @@ func (c *conditionParser) predicate(name string) (test, error) {
 
 func (c *conditionParser) typeTest(a, b operand) (test, error) {
 	if b.value == nil || b.value.Kind != attr.String {
-		return nil, c.wrong("Incorrect operand type for operator or function; operator or function: attribute_type, operand type: %s", kindOf(b))
+		return nil, c.wrong("Incorrect operand type for operator or function; operator or function: attribute_type, "+
+			"operand type: %s", kindOf(b))
 	}
 	kind, ok := attr.KindOf(b.value.Str)
 	if !ok {
-		return nil, c.wrong("Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}", b.value.Str)
+		return nil, c.wrong("Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
+			b.value.Str)
 	}
 	return func(i attr.Attributes) bool {
 		v, ok := a.get(i)
@@ -243,7 +252,8 @@ func kindOf(o operand) string {
 }
 
 func (c *conditionParser) operandType(operator string, kind attr.Kind) error {
-	return c.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, kind)
+	return c.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator,
+		kind)
 }
 
 func contains(v, part attr.Value) bool {
@@ -356,7 +366,8 @@ func (c *conditionParser) comparison() (test, error) {
 		return nil, err
 	}
 	if left.path != nil && left.text == right.text {
-		return nil, c.wrong("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", operator, left.text)
+		return nil, c.wrong("The first operand must be distinct from the remaining operands for this operator or function; "+
+			"operator: %s, first operand: %s", operator, left.text)
 	}
 	switch operator {
 	case "=":
@@ -452,10 +463,12 @@ func (c *conditionParser) between(v operand) (test, error) {
 func checkBounds(p *parser, low, high attr.Value) error {
 	order, ok := attr.Compare(low, high)
 	if !ok {
-		return p.wrong("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {%s}, upper bound operand: AttributeValue: {%s}", wire(low), wire(high))
+		return p.wrong("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: "+
+			"AttributeValue: {%s}, upper bound operand: AttributeValue: {%s}", wire(low), wire(high))
 	}
 	if order > 0 {
-		return p.wrong("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {%s}, upper bound operand: AttributeValue: {%s}", wire(low), wire(high))
+		return p.wrong("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound "+
+			"operand: AttributeValue: {%s}, upper bound operand: AttributeValue: {%s}", wire(low), wire(high))
 	}
 	return nil
 }

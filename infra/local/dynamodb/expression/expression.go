@@ -1,6 +1,6 @@
-// Package expression is DynamoDB's expression language: conditions, filters, updates, projections and key conditions. One
-// lexer and one parser serve them all, and what they make is compiled once, before any lock is taken, and can then be
-// applied to any number of items.
+// Package expression is DynamoDB's expression language: conditions, filters, updates, projections and key conditions.
+// One lexer and one parser serve them all, and what they make is compiled once, before any lock is taken, and can then
+// be applied to any number of items.
 //
 // It knows attribute values and nothing of tables. Start with [ParseCondition]; the rules are those of the developer
 // guide's chapter "Using expressions in DynamoDB". What is wrong is told by an [attr.ValidationError].
@@ -73,10 +73,12 @@ func wellFormed(name string, mark byte) bool {
 // CheckAllUsed refuses placeholders that no expression of the request used.
 func (p *Placeholders) CheckAllUsed() error {
 	if unused := missing(p.values, p.usedValues); len(unused) > 0 {
-		return attr.Invalid("Value provided in ExpressionAttributeValues unused in expressions: keys: {%s}", strings.Join(unused, ", "))
+		return attr.Invalid("Value provided in ExpressionAttributeValues unused in expressions: keys: {%s}",
+			strings.Join(unused, ", "))
 	}
 	if unused := missing(p.names, p.usedNames); len(unused) > 0 {
-		return attr.Invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}", strings.Join(unused, ", "))
+		return attr.Invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}",
+			strings.Join(unused, ", "))
 	}
 	return nil
 }
@@ -137,8 +139,8 @@ func (p path) find(item attr.Attributes) (attr.Value, bool) {
 	return v, ok
 }
 
-// clash tells whether two paths cannot stand in one expression: one leads to or into the other (overlap), or they need one
-// value to be both a map and a list (conflict).
+// clash tells whether two paths cannot stand in one expression: one leads to or into the other (overlap), or they need
+// one value to be both a map and a list (conflict).
 func (p path) clash(o path) (overlap, conflict bool) {
 	for i := range min(len(p), len(o)) {
 		if p[i] != o[i] {
@@ -154,9 +156,11 @@ func checkPaths(kind string, paths []path) error {
 		for _, o := range paths[:i] {
 			switch overlap, conflict := o.clash(p); {
 			case overlap:
-				return attr.Invalid("Invalid %s: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", kind, o, p)
+				return attr.Invalid("Invalid %s: Two document paths overlap with each other; must remove or rewrite one of these "+
+					"paths; path one: %s, path two: %s", kind, o, p)
 			case conflict:
-				return attr.Invalid("Invalid %s: Two document paths conflict with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", kind, o, p)
+				return attr.Invalid("Invalid %s: Two document paths conflict with each other; must remove or rewrite one of "+
+					"these paths; path one: %s, path two: %s", kind, o, p)
 			}
 		}
 	}

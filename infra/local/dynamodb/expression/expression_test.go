@@ -32,7 +32,8 @@ func TestCondition(t *testing.T) {
 		"NOT a = :hello AND n = :ten":                                    false,
 		"NOT (a = :hello AND n = :nine)":                                 true,
 		"a = :hello OR n = :nine AND n = :nine":                          true,
-		"m.k = :v":                                                       true, "m.ls[0] < :nine": true, "l[0] = :x": true, "l[5] = :x": false, "gone.k = :v": false,
+		"m.k = :v":                                                       true, "m.ls[0] < :nine": true, "l[0] = :x": true,
+		"l[5] = :x": false, "gone.k = :v": false,
 		"begins_with(a, :he)": true, "begins_with(n, :he)": false, "contains(a, :he)": true, "contains(ss, :p)": true,
 		"contains(ns, :two)": true, "contains(l, :x)": true, "contains(gone, :x)": false,
 		"attribute_type(a, :s)": true, "attribute_type(n, :s)": false,
@@ -56,17 +57,21 @@ func TestCondition(t *testing.T) {
 
 func TestUpdate(t *testing.T) {
 	for src, want := range map[string]string{
-		"SET a = n, n = a":                               `{"a":{"N":"10"},"n":{"S":"hello"}}`,
-		"SET n = n + :nine":                              `{"a":{"S":"hello"},"n":{"N":"19"}}`,
-		"SET n = :nine - n":                              `{"a":{"S":"hello"},"n":{"N":"-1"}}`,
-		"SET c = if_not_exists(c, :nine) + :nine":        `{"a":{"S":"hello"},"n":{"N":"10"},"c":{"N":"18"}}`,
-		"SET l = list_append(:list, l), l2 = l REMOVE a": `{"n":{"N":"10"},"l":{"L":[{"S":"y"},{"S":"w"},{"S":"x"}]},"l2":{"L":[{"S":"w"},{"S":"x"}]}}`,
-		"REMOVE l[0], l[7]":                              `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"}]}}`,
-		"SET l[9] = :v":                                  `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"w"},{"S":"x"},{"S":"v"}]}}`,
-		"SET m.k.d = :v":                                 `{"a":{"S":"hello"},"n":{"N":"10"},"m":{"M":{"k":{"M":{"d":{"S":"v"}}}}}}`,
-		"ADD n :nine, c :nine, ss :set":                  `{"a":{"S":"hello"},"n":{"N":"19"},"c":{"N":"9"},"ss":{"SS":["p","q"]}}`,
-		"DELETE ss :set":                                 `{"a":{"S":"hello"},"n":{"N":"10"}}`,
-		"REMOVE gone, a":                                 `{"n":{"N":"10"}}`,
+		"SET a = n, n = a":                        `{"a":{"N":"10"},"n":{"S":"hello"}}`,
+		"SET n = n + :nine":                       `{"a":{"S":"hello"},"n":{"N":"19"}}`,
+		"SET n = :nine - n":                       `{"a":{"S":"hello"},"n":{"N":"-1"}}`,
+		"SET c = if_not_exists(c, :nine) + :nine": `{"a":{"S":"hello"},"n":{"N":"10"},"c":{"N":"18"}}`,
+		"SET l = list_append(:list, l), l2 = l REMOVE a": `{"n":{"N":"10"},"l":{"L":[{"S":"y"},{"S":"w"},{"S":"x"}]},"l2":{` +
+			`"L":[{"S":"w"},{"S":"x"}]}}`,
+		"REMOVE l[0], l[7]": `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"}]}}`,
+		"SET l[9] = :v": `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"w"},{"S":"x"},` +
+			`{"S":"v"}]}}`,
+		"SET m.k.d = :v": `{"a":{"S":"hello"},"n":{"N":"10"},"m":{"M":{"k":{"M":{"d":{` +
+			`"S":"v"}}}}}}`,
+		"ADD n :nine, c :nine, ss :set": `{"a":{"S":"hello"},"n":{"N":"19"},"c":{"N":"9"},"ss":{"SS":["p",` +
+			`"q"]}}`,
+		"DELETE ss :set": `{"a":{"S":"hello"},"n":{"N":"10"}}`,
+		"REMOVE gone, a": `{"n":{"N":"10"}}`,
 	} {
 		old := item(t, `{"a":{"S":"hello"},"n":{"N":"10"}}`)
 		switch {
@@ -105,7 +110,8 @@ func TestUpdate(t *testing.T) {
 
 func TestProjection(t *testing.T) {
 	for src, want := range map[string]string{
-		"a, gone": `{"a":{"S":"hello"}}`, "m.k": `{"m":{"M":{"k":{"S":"v"}}}}`, "l[1], m.ls[0]": `{"l":{"L":[{"N":"2"}]},"m":{"M":{"ls":{"L":[{"N":"1"}]}}}}`,
+		"a, gone": `{"a":{"S":"hello"}}`, "m.k": `{"m":{"M":{"k":{"S":"v"}}}}`,
+		"l[1], m.ls[0]": `{"l":{"L":[{"N":"2"}]},"m":{"M":{"ls":{"L":[{"N":"1"}]}}}}`,
 	} {
 		p, err := expression.ParseProjection(src, expression.NewPlaceholders(nil, nil))
 		if err != nil {
@@ -120,7 +126,9 @@ func TestProjection(t *testing.T) {
 
 // No text makes a parser panic, and what parses can be applied.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"a = :v", "SET a.b[1] = if_not_exists(c, :v) + :v REMOVE d ADD e :v", "((a))", "a BETWEEN :v AND :v", "NOT NOT size(a) > :v", "begins_with(a, :v) AND b = :v", "#", ":", "a[", "a[99999999999999999999]", "\xff"} {
+	for _, seed := range []string{"a = :v", "SET a.b[1] = if_not_exists(c, :v) + :v REMOVE d ADD e :v", "((a))",
+		"a BETWEEN :v AND :v", "NOT NOT size(a) > :v", "begins_with(a, :v) AND b = :v", "#", ":", "a[",
+		"a[99999999999999999999]", "\xff"} {
 		f.Add(seed)
 	}
 	i := item(f, subject)

@@ -168,7 +168,8 @@ func (k *keyParser) beginsWith(function string) error {
 		return err
 	}
 	if prefix.Kind != attr.String && prefix.Kind != attr.Binary {
-		return k.wrong("Incorrect operand type for operator or function; operator or function: begins_with, operand type: %s", prefix.Kind)
+		return k.wrong("Incorrect operand type for operator or function; operator or function: begins_with, operand type: %s",
+			prefix.Kind)
 	}
 	if err := k.expect(")"); err != nil {
 		return err

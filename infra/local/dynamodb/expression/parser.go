@@ -47,7 +47,8 @@ func newParser(kind, src string, holders *Placeholders) (*parser, error) {
 		return nil, attr.Invalid("Invalid %s: The expression can not be empty;", kind)
 	}
 	if len(src) > MaxBytes {
-		return nil, attr.Invalid("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", kind, len(src))
+		return nil, attr.Invalid("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d",
+			kind, len(src))
 	}
 	p := &parser{kind: kind, src: src, holders: holders}
 	return p, p.next()
@@ -178,7 +179,8 @@ func (p *parser) name() (string, error) {
 	case hash:
 		name, ok := p.holders.names[p.tok.text]
 		if !ok {
-			return "", p.wrong("An expression attribute name used in the document path is not defined; attribute name: %s", p.tok.text)
+			return "", p.wrong("An expression attribute name used in the document path is not defined; attribute name: %s",
+				p.tok.text)
 		}
 		p.holders.usedNames[p.tok.text] = true
 		return name, p.next()

@@ -58,8 +58,8 @@ func (t *tree) add(p path) {
 	}
 }
 
-// project keeps what the paths lead to, inside the maps and lists around it; the elements kept of a list close up in the
-// order in which they stood.
+// project keeps what the paths lead to, inside the maps and lists around it; the elements kept of a list close up in
+// the order in which they stood.
 func project(item attr.Attributes, paths []path) attr.Item {
 	root := &tree{}
 	for _, p := range paths {

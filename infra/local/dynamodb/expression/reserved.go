@@ -2,8 +2,8 @@ package expression
 
 import "strings"
 
-// reservedWords are the names that may stand in an expression only behind a placeholder (developer guide, "Reserved words
-// in DynamoDB"), each between two spaces.
+// reservedWords are the names that may stand in an expression only behind a placeholder (developer guide, "Reserved
+// words in DynamoDB"), each between two spaces.
 const reservedWords = ` ABORT ABSOLUTE ACTION ADD AFTER AGENT AGGREGATE ALL ALLOCATE ALTER ANALYZE AND ANY ARCHIVE ARE ARRAY
  AS ASC ASCII ASENSITIVE ASSERTION ASYMMETRIC AT ATOMIC ATTACH ATTRIBUTE AUTH AUTHORIZATION AUTHORIZE AUTO AVG BACK BACKUP
  BASE BATCH BEFORE BEGIN BETWEEN BIGINT BINARY BIT BLOB BLOCK BOOLEAN BOTH BREADTH BUCKET BULK BY BYTE CALL CALLED CALLING

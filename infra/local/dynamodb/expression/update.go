@@ -111,7 +111,8 @@ func (p *parser) sum() (source, error) {
 	}
 	if fixed.kind == colon {
 		if v := p.holders.values[fixed.text]; v.Kind != attr.Number {
-			return nil, p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", operator, longKind(v.Kind))
+			return nil, p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s",
+				operator, longKind(v.Kind))
 		}
 	}
 	return func(old attr.Item) (attr.Value, error) {
@@ -136,7 +137,8 @@ func (p *parser) sum() (source, error) {
 func longKind(k attr.Kind) string {
 	names := map[attr.Kind]string{
 		attr.String: "STRING", attr.Number: "NUMBER", attr.Binary: "BINARY", attr.Bool: "BOOLEAN", attr.Null: "NULL",
-		attr.Map: "MAP", attr.List: "LIST", attr.StringSet: "STRING_SET", attr.NumberSet: "NUMBER_SET", attr.BinarySet: "BINARY_SET",
+		attr.Map: "MAP", attr.List: "LIST", attr.StringSet: "STRING_SET", attr.NumberSet: "NUMBER_SET",
+		attr.BinarySet: "BINARY_SET",
 	}
 	return names[k]
 }
@@ -230,7 +232,8 @@ func (p *parser) setFunction(name string) (source, error) {
 		}
 		if fixed.kind == colon {
 			if v := p.holders.values[fixed.text]; v.Kind != attr.List {
-				return nil, p.wrong("Incorrect operand type for operator or function; operator or function: list_append, operand type: %s", v.Kind)
+				return nil, p.wrong("Incorrect operand type for operator or function; operator or function: list_append, operand "+
+					"type: %s", v.Kind)
 			}
 		}
 		parts[i] = part
@@ -274,7 +277,8 @@ func (p *parser) delta(v verb, name string, kinds ...attr.Kind) (action, error) 
 	}
 	value, err := p.value()
 	if err == nil && !slices.Contains(kinds, value.Kind) {
-		err = p.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s, typeSet: ALLOWED_FOR_%s_OPERAND", name, longKind(value.Kind), name)
+		err = p.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s, typeSet: "+
+			"ALLOWED_FOR_%s_OPERAND", name, longKind(value.Kind), name)
 	}
 	return action{verb: v, path: target, delta: value}, err
 }

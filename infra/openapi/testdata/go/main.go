@@ -1,5 +1,5 @@
-// Command client walks through README with a client that oapi-codegen generated from the OpenAPI document: its argument is the
-// API's address. Each answer is asserted; the first that is not as it should be ends it.
+// Command client walks through README with a client that oapi-codegen generated from the OpenAPI document: its argument
+// is the API's address. Each answer is asserted; the first that is not as it should be ends it.
 package main
 
 import (
@@ -39,7 +39,8 @@ func walk(ctx context.Context, api string) error {
 	opens, closes := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2028, 1, 25, 5, 0, 0, 0, time.UTC)
 	limit := 21.0
 	term, err := c.TermsCreateWithResponse(ctx, nil, registrar.NewTerm{
-		Code: "2028-SPRING-GO", Title: "Spring 2028", Start: day(2028, 1, 10), End: day(2028, 5, 6), TimeZone: "America/New_York",
+		Code: "2028-SPRING-GO", Title: "Spring 2028", Start: day(2028, 1, 10), End: day(2028, 5, 6),
+		TimeZone:    "America/New_York",
 		CreditLimit: &limit, Registration: &registrar.NewWindow{Open: &opens, Close: &closes},
 	})
 	if err != nil {
@@ -63,24 +64,28 @@ func walk(ctx context.Context, api string) error {
 	}
 	open, room := registrar.NewSectionStatusOpen, "Observatory 1"
 	section, err := c.SectionsCreateWithResponse(ctx, nil, registrar.NewSection{
-		Term: term.JSON201.Id, Course: course.JSON201.Id, Crn: "70001", Capacity: 1, Status: &open, Meetings: &[]registrar.Meeting{{
+		Term: term.JSON201.Id, Course: course.JSON201.Id, Crn: "70001", Capacity: 1, Status: &open,
+		Meetings: &[]registrar.Meeting{{
 			Days: "MR", Start: "10:00", End: "11:50", From: day(2028, 1, 10), To: day(2028, 4, 28), Room: &room,
 		}},
 	})
 	if err != nil {
 		return err
 	}
-	if err := want("create a section", section.HTTPResponse, section.Body, http.StatusCreated, section.JSON201); err != nil {
+	if err := want("create a section", section.HTTPResponse, section.Body, http.StatusCreated,
+		section.JSON201); err != nil {
 		return err
 	}
 	var students []types.UUID
 	for _, number := range []string{"U9000001G", "U9000002G"} {
 		given, family := "Vera", "Rubin"
-		student, err := c.StudentsCreateWithResponse(ctx, nil, registrar.NewStudent{Number: number, GivenName: &given, FamilyName: &family})
+		student, err := c.StudentsCreateWithResponse(ctx, nil, registrar.NewStudent{Number: number, GivenName: &given,
+			FamilyName: &family})
 		if err != nil {
 			return err
 		}
-		if err := want("create a student", student.HTTPResponse, student.Body, http.StatusCreated, student.JSON201); err != nil {
+		if err := want("create a student", student.HTTPResponse, student.Body, http.StatusCreated,
+			student.JSON201); err != nil {
 			return err
 		}
 		students = append(students, student.JSON201.Id)
@@ -88,7 +93,8 @@ func walk(ctx context.Context, api string) error {
 
 	// Enrol, again with the same key, be refused twice, see the seats, drop.
 	enrol := func(student types.UUID, key string) (*registrar.RegistrationsCreateResponse, error) {
-		return c.RegistrationsCreateWithResponse(ctx, section.JSON201.Id, &registrar.RegistrationsCreateParams{IdempotencyKey: &key},
+		return c.RegistrationsCreateWithResponse(ctx, section.JSON201.Id,
+			&registrar.RegistrationsCreateParams{IdempotencyKey: &key},
 			registrar.NewRegistration{Student: student})
 	}
 	for range 2 {
@@ -108,7 +114,8 @@ func walk(ctx context.Context, api string) error {
 		if err != nil {
 			return err
 		}
-		if err := want("enrol once more", refused.HTTPResponse, refused.Body, http.StatusConflict, refused.ApplicationproblemJSON409); err != nil {
+		if err := want("enrol once more", refused.HTTPResponse, refused.Body, http.StatusConflict,
+			refused.ApplicationproblemJSON409); err != nil {
 			return err
 		}
 		if p := refused.ApplicationproblemJSON409; p.Code != code || p.Refusals == nil || len(*p.Refusals) == 0 {
@@ -154,7 +161,8 @@ func walk(ctx context.Context, api string) error {
 			return err
 		case changed.StatusCode() != status:
 			return fmt.Errorf("change the section of version %s: %s, want %d\n%s", tag, changed.Status(), status, changed.Body)
-		case status == http.StatusOK && (changed.JSON200.Seats.Capacity != capacity || changed.HTTPResponse.Header.Get("ETag") == tag):
+		case status == http.StatusOK && (changed.JSON200.Seats.Capacity != capacity ||
+			changed.HTTPResponse.Header.Get("ETag") == tag):
 			return fmt.Errorf("changed is %+v, of version %s", changed.JSON200, changed.HTTPResponse.Header.Get("ETag"))
 		case status == http.StatusPreconditionFailed && changed.ApplicationproblemJSON412 == nil:
 			return fmt.Errorf("no problem: %s", changed.Body)

@@ -139,14 +139,14 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			continue // [TestEveryFunctionHasItsParts] tells
 		}
 		for link, may := range map[string]bool{
-			sdk + "dynamodb":           f.Table != functions.No || f.Stream != nil,
-			sdk + "s3":                 f.Bucket != functions.No,
-			sdk + "sqs":                f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
-			module + "/shared/queue":   f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
-			module + "/shared/dynamo":  f.Table != functions.No || f.Stream != nil,
-			module + "/shared/stream":  f.Stream != nil,
-			module + "/shared/objects": f.Bucket != functions.No,
-			module + "/shared/intake":  f.Resource() == "imports",
+			sdk + "dynamodb":                 f.Table != functions.No || f.Stream != nil,
+			sdk + "s3":                       f.Bucket != functions.No,
+			sdk + "sqs":                      f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
+			module + "/shared/queue":         f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
+			module + "/shared/dynamo":        f.Table != functions.No || f.Stream != nil,
+			module + "/shared/dynamo/stream": f.Stream != nil,
+			module + "/shared/objects":       f.Bucket != functions.No,
+			module + "/shared/intake":        f.Resource() == "imports",
 			// A consumer or a task may share a package with operations, and so their library; its start-up makes nobody wait.
 			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil || f.Schedule != nil,
 			"github.com/johannesboyne/gofakes3": false, // the local cloud's

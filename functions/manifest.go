@@ -31,17 +31,17 @@ import (
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/dynamo/stream"
 	"example.com/registrar/shared/lambdahost"
-	"example.com/registrar/shared/letters"
-	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/mail/carrier"
+	"example.com/registrar/shared/mail/letters"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/objects"
 	"example.com/registrar/shared/queue"
 	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/schedule"
-	"example.com/registrar/shared/stream"
 	"example.com/registrar/shared/telemetry"
-	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
@@ -52,7 +52,7 @@ type Adapters struct {
 	Queues   func(name string) *queue.Queue // those that functions send to; see [Adapters.Queue]
 	Operator *queue.Operator                // of all queues
 	// Carrier, Letters and Links are for mail.
-	Carrier *mail.Carrier
+	Carrier *carrier.Carrier
 	Letters *letters.Writer
 	Links   unsubscribe.Links
 	System  api.System

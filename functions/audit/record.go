@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/registrar"
 )
 

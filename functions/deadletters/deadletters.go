@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/feedback"
+	"example.com/registrar/shared/consumer/cloudevents"
+	"example.com/registrar/shared/mail/feedback"
 )
 
 // Queue is a queue as operators see it.

@@ -10,7 +10,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // Store is what applying a file needs of the store.

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/feedback"
+	"example.com/registrar/shared/mail/feedback"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // FeedbackStore is what hearing of mail needs of the store.

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/letters"
+	"example.com/registrar/shared/mail/letters"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
-	"example.com/registrar/shared/unsubscribe"
 )
 
 // Timeout is that of the function that sends. The manifest takes it from here, because a mail's claim rests on it: when

@@ -15,14 +15,14 @@ import (
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/ses"
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/dynamo"
-	"example.com/registrar/shared/letters"
-	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/mail/carrier"
+	"example.com/registrar/shared/mail/letters"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
-	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -72,7 +72,7 @@ func openMailroom(t *testing.T) *mailroom {
 			return nil
 		},
 	})
-	carrier := mail.New(sesv2.New(sesv2.Options{
+	ses := carrier.New(sesv2.New(sesv2.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		BaseEndpoint: aws.String("http://ses.local"),
 		HTTPClient: inprocess.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +82,7 @@ func openMailroom(t *testing.T) *mailroom {
 			}
 			m.engine.ServeHTTP(w, r)
 		})),
-	}), mail.Config{Sender: "registrar@example.edu", ConfigurationSet: "set"})
+	}), carrier.Config{Sender: "registrar@example.edu", ConfigurationSet: "set"})
 	writer, err := letters.New()
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func openMailroom(t *testing.T) *mailroom {
 		Queue: m, Claims: m.store, Receives: 3, Visibility: time.Hour, Clock: m.clock, NewID: m.NewID, Log: slog.New(
 			slog.NewTextHandler(m, nil)),
 	}
-	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: carrier, Letters: writer,
+	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: ses, Letters: writer,
 		Links: m.links})
 	m.feedback = notifications.Feedback(settings, m.store)
 	return m

@@ -1,5 +1,5 @@
 // Package preferences has the HTTP operations on what mail people want: a student's preferences, and unsubscribing by
-// the address that every mail carries. It knows the domain, shared/api, shared/unsubscribe and what it needs of a
+// the address that every mail carries. It knows the domain, shared/api, shared/mail/unsubscribe and what it needs of a
 // store, as small interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda.
 package preferences
 

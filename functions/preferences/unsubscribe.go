@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/unsubscribe"
 )
 
 // page is HTML with its words in double brackets: all of them ours, so that nothing has to be escaped, and no template

@@ -8,8 +8,8 @@ import (
 
 	"example.com/registrar/functions/preferences"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/unsubscribe"
 )
 
 // What the operation takes for a token fits every token that there is.

@@ -9,7 +9,7 @@ import (
 
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // Registration is one student in one section as clients see it.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // maxAnswer bounds an answer's body, in bytes as it stands in Lambda's response: a JSON text, or base64. Lambda takes 6

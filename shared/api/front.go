@@ -20,9 +20,9 @@ import (
 	"unicode/utf8"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/registrar/words"
 	"example.com/registrar/shared/telemetry"
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/danielgtaylor/huma/v2"
 )
 

@@ -9,7 +9,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 )
 
 // canonical writes valid JSON as operations read it: its text in Unicode's form NFC, and as integers the numbers that

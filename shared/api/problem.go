@@ -12,7 +12,7 @@ import (
 	"sync"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/danielgtaylor/huma/v2"
 )
 

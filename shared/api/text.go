@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 	"github.com/danielgtaylor/huma/v2"
 )
 

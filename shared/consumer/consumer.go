@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // Message is one message of a queue, as Lambda hands it over.

@@ -14,11 +14,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // queue remembers what was done with its messages.

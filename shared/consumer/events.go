@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // EventWork is what a consumer does with events.

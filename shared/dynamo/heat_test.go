@@ -15,7 +15,7 @@ import (
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"

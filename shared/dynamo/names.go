@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 )
 
 // The kinds of natural keys. All but a CRN are unique everywhere; a CRN is in its term.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/sent"
+	"example.com/registrar/shared/sdk/sent"
 	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"

@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 )
 
 // MaxMappingBytes bounds a mapping, as JSON: it is stored with the import, and written again with its progress.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 )
 
 // Formats of files of people, as the header shows them.

@@ -12,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	utf "golang.org/x/text/encoding/unicode"

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"

@@ -20,8 +20,8 @@ import (
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/lambdahost"
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 	"example.com/registrar/shared/telemetry/telemetrytest"
 	"github.com/aws/aws-lambda-go/events"
 )

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )

@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/aws/aws-lambda-go/events"
 	"go.opentelemetry.io/otel/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"

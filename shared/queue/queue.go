@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"

@@ -14,11 +14,11 @@ import (
 
 	"example.com/registrar/infra/local/inprocess"
 	local "example.com/registrar/infra/local/sqs"
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/queue"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"

@@ -11,7 +11,7 @@ import (
 // What the parts of records may look like. Each rule stands here once: the records' Validate methods hold everyone to
 // it, a client of the API as well as a file that is imported, and the API shows it as a pattern (shared/api, text.go).
 //
-// Text comes here in Unicode's form NFC and without space around it: the edge sees to both (shared/words).
+// Text comes here in Unicode's form NFC and without space around it: the edge sees to both (shared/registrar/words).
 const (
 	// MaxCode bounds the natural keys: subjects and numbers of courses, codes of terms, CRNs, student numbers. The longest
 	// that is known is a sourcedId of OneRoster, which often is a UUID of 36 characters.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // DebugLines says what becomes of log lines below Info.

@@ -3,7 +3,7 @@ package telemetry
 import (
 	"context"
 
-	"example.com/registrar/shared/request"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 // Kind is what an invocation or a span is.

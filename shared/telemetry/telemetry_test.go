@@ -13,8 +13,8 @@ import (
 	"testing/slogtest"
 	"time"
 
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 	"example.com/registrar/shared/telemetry/telemetrytest"
 	"github.com/google/go-cmp/cmp"
 )

@@ -5,10 +5,10 @@ import (
 	"context"
 
 	"example.com/registrar/functions/events"
+	"example.com/registrar/shared/dynamo/stream"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/queue"
 	"example.com/registrar/shared/sdk"
-	"example.com/registrar/shared/stream"
 )
 
 func main() {

@@ -8,11 +8,11 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
-	"example.com/registrar/shared/letters"
-	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/mail/carrier"
+	"example.com/registrar/shared/mail/letters"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/queue"
 	"example.com/registrar/shared/sdk"
-	"example.com/registrar/shared/unsubscribe"
 )
 
 func main() {
@@ -25,7 +25,7 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		carrier, err := mail.Open(config, host.Getenv)
+		ses, err := carrier.Open(config, host.Getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +41,7 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return notifications.Send(settings, notifications.Sender{Store: store, Carrier: carrier, Letters: writer,
+		return notifications.Send(settings, notifications.Sender{Store: store, Carrier: ses, Letters: writer,
 			Links: links}), nil
 	})
 }

@@ -9,8 +9,8 @@ import (
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/sdk"
-	"example.com/registrar/shared/unsubscribe"
 )
 
 func main() {

@@ -32,12 +32,12 @@ import (
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
-	"example.com/registrar/shared/letters"
-	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/mail/carrier"
+	"example.com/registrar/shared/mail/letters"
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/objects"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
-	"example.com/registrar/shared/unsubscribe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -137,7 +137,7 @@ type Cloud struct {
 	S3        http.Handler
 	SES       http.Handler // and the mailbox page
 	Engines   Engines
-	carrier   *mail.Carrier
+	carrier   *carrier.Carrier
 	letters   *letters.Writer
 	links     unsubscribe.Links
 	sqs       *sdksqs.Client
@@ -190,7 +190,7 @@ func (c *Cloud) open(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	c.carrier = mail.New(clients.ses, mail.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
+	c.carrier = carrier.New(clients.ses, carrier.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
 	c.links = unsubscribe.Links{Tokens: unsubscribe.New(UnsubscribeKey), API: o.APIAddress}
 	if c.letters, err = letters.New(); err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/api"
-	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-lambda-go/events"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
@@ -101,7 +101,7 @@ func waiting(t *testing.T, c *cloud.Cloud, is func(functions.Queue) bool) string
 }
 
 // sender is a function that sends a mail which bounces.
-type sender struct{ *mail.Carrier }
+type sender struct{ *carrier.Carrier }
 
 // Invoke implements [lambda.Function].
 func (s sender) Invoke(ctx context.Context, _ []byte) ([]byte, error) {

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"example.com/registrar/infra/local/logs"
-	"example.com/registrar/shared/request"
 	"example.com/registrar/shared/telemetry"
+	"example.com/registrar/shared/telemetry/request"
 )
 
 func TestText(t *testing.T) {

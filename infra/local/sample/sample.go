@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"example.com/registrar/shared/cloudevents"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/registrar"
 )
 

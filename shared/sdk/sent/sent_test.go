@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"example.com/registrar/shared/sent"
+	"example.com/registrar/shared/sdk/sent"
 )
 
 func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/registrar/shared/words"
+	"example.com/registrar/shared/registrar/words"
 	"pgregory.net/rapid"
 )
 

@@ -1,4 +1,4 @@
-package mail_test
+package carrier_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/ses"
-	"example.com/registrar/shared/mail"
+	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -26,12 +26,12 @@ import (
 
 const sender = "Registrar <registrar@example.edu>"
 
-// carrier speaks to whatever answers HTTP. Its client would try again by itself, as the SDK's defaults are.
-func carrier(client aws.HTTPClient, address string) *mail.Carrier {
-	return mail.New(sesv2.New(sesv2.Options{
+// newCarrier speaks to whatever answers HTTP. Its client would try again by itself, as the SDK's defaults are.
+func newCarrier(client aws.HTTPClient, address string) *carrier.Carrier {
+	return carrier.New(sesv2.New(sesv2.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		BaseEndpoint: aws.String(address), HTTPClient: client, RetryMaxAttempts: 5,
-	}), mail.Config{Sender: sender, ConfigurationSet: "registrar"})
+	}), carrier.Config{Sender: sender, ConfigurationSet: "registrar"})
 }
 
 func letter() registrar.Letter {
@@ -45,7 +45,7 @@ func letter() registrar.Letter {
 
 func TestALetterArrivesWhole(t *testing.T) {
 	engine := ses.New(ses.Options{ConfigurationSets: []string{"registrar"}, Identities: []string{"example.edu"}})
-	id, err := carrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), letter())
+	id, err := newCarrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), letter())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestALetterToNoAddressIsRefused(t *testing.T) {
 		"jürgen@example.edu", "ann@example..edu", "ann@localhost"} {
 		engine := &answers{status: http.StatusServiceUnavailable}
 		to := letterTo(to)
-		_, err := carrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), to)
+		_, err := newCarrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), to)
 		var failed *registrar.HandoverError
 		if !errors.As(err, &failed) || failed.Outcome != registrar.MailRefused || engine.requests.Load() != 0 ||
 			strings.Contains(err.Error(), "ann") {
@@ -138,7 +138,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &answers{status: c.status, code: c.code}
-			_, err := carrier(inprocess.Client(server), "http://ses.local").Send(t.Context(), letter())
+			_, err := newCarrier(inprocess.Client(server), "http://ses.local").Send(t.Context(), letter())
 			judged(t, fmt.Sprintf("%d %s", c.status, c.code), err, c.outcome)
 			if got := server.requests.Load(); got != c.requests {
 				t.Errorf("%d %s: %d requests, want %d", c.status, c.code, got, c.requests)
@@ -162,7 +162,7 @@ func judged(t *testing.T, what string, err error, outcome registrar.MailState) {
 // A yes that cannot be read is still a yes, perhaps.
 func TestAGarbledYesIsUnknown(t *testing.T) {
 	requests := 0
-	_, err := carrier(inprocess.Client(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	_, err := newCarrier(inprocess.Client(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests++
 		fmt.Fprint(w, `{"MessageId": `)
 	})), "http://ses.local").Send(t.Context(), letter())
@@ -186,7 +186,7 @@ func TestALostReplyIsUnknownAndNotAskedAgain(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	_, err := carrier(server.Client(), server.URL).Send(t.Context(), letter())
+	_, err := newCarrier(server.Client(), server.URL).Send(t.Context(), letter())
 	judged(t, "a connection that broke after the request", err, registrar.MailUnknown)
 	if n := requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
@@ -197,12 +197,12 @@ func TestATimeoutIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var requests atomic.Int64
 		began := time.Now()
-		_, err := carrier(inprocess.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := newCarrier(inprocess.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			requests.Add(1)
 			<-r.Context().Done()
 		})), "http://ses.local").Send(t.Context(), letter())
 		judged(t, "a timeout", err, registrar.MailUnknown)
-		if took := time.Since(began); requests.Load() != 1 || took != mail.SendTime {
+		if took := time.Since(began); requests.Load() != 1 || took != carrier.SendTime {
 			t.Errorf("%d requests in %v", requests.Load(), took)
 		}
 	})
@@ -217,20 +217,20 @@ func TestWhatNeverLeftMayBeTriedAgain(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = carrier(&http.Client{}, "http://"+address).Send(t.Context(), letter())
+	_, err = newCarrier(&http.Client{}, "http://"+address).Send(t.Context(), letter())
 	judged(t, "a refused connection", err, registrar.MailReleased)
-	_, err = carrier(&http.Client{}, "http://ses.invalid").Send(t.Context(), letter())
+	_, err = newCarrier(&http.Client{}, "http://ses.invalid").Send(t.Context(), letter())
 	judged(t, "a name that is none", err, registrar.MailReleased)
 
 	called := false
-	without := mail.New(sesv2.New(sesv2.Options{
+	without := carrier.New(sesv2.New(sesv2.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String("http://ses.local"),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{},
 				errors.New("none")
 		}),
 		HTTPClient: inprocess.Client(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })),
-	}), mail.Config{Sender: sender, ConfigurationSet: "registrar"})
+	}), carrier.Config{Sender: sender, ConfigurationSet: "registrar"})
 	_, err = without.Send(t.Context(), letter())
 	judged(t, "no credentials", err, registrar.MailReleased)
 	if called {
@@ -242,7 +242,7 @@ func TestWhatNeverLeftMayBeTriedAgain(t *testing.T) {
 func TestABurstIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := ses.New(ses.Options{ConfigurationSets: []string{"registrar"}, Rate: 2})
-		c := carrier(inprocess.Client(engine), "http://ses.local")
+		c := newCarrier(inprocess.Client(engine), "http://ses.local")
 		for range 6 {
 			if _, err := c.Send(t.Context(), letter()); err != nil && !isReleased(err) {
 				t.Error(err)
@@ -260,12 +260,12 @@ func isReleased(err error) bool {
 }
 
 func TestConfiguration(t *testing.T) {
-	_, err := mail.ConfigFrom(func(string) string { return "" })
+	_, err := carrier.ConfigFrom(func(string) string { return "" })
 	if err == nil || !strings.Contains(err.Error(), "MAIL_SENDER") ||
 		!strings.Contains(err.Error(), "MAIL_CONFIGURATION_SET") {
 		t.Errorf("an empty environment: %v", err)
 	}
-	c, err := mail.ConfigFrom(func(name string) string {
+	c, err := carrier.ConfigFrom(func(name string) string {
 		return map[string]string{"MAIL_SENDER": sender, "MAIL_CONFIGURATION_SET": "registrar"}[name]
 	})
 	if err != nil || c.Sender != sender || c.ConfigurationSet != "registrar" {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/registrar/shared/feedback"
+	"example.com/registrar/shared/mail/feedback"
 	"example.com/registrar/shared/registrar"
 )
 

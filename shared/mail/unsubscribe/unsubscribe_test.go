@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/unsubscribe"
 )
 
 const secret = "0123456789abcdef"

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/registrar/shared/letters"
+	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
 )
@@ -77,7 +77,7 @@ func all(
 	return texts
 }
 
-// Every letter is in testdata to be read: go test ./shared/letters -update writes them.
+// Every letter is in testdata to be read: go test ./shared/mail/letters -update writes them.
 func TestLetters(t *testing.T) {
 	for name, text := range all(t, letters.English, section(), term(), "the file is no CSV") {
 		for file, got := range map[string]string{

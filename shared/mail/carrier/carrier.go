@@ -1,10 +1,10 @@
-// Package mail hands letters over to Amazon SES (API v2), one at a time and each at most once: it tells what was
+// Package carrier hands letters over to Amazon SES (API v2), one at a time and each at most once: it tells what was
 // refused for certain, what was not sent and may be tried again, and what nobody can know, from each other. The SDK's
 // own retries would send a mail again whose answer was lost, so they are off.
 //
 // It knows the domain's letters and the AWS SDK, nothing of what letters say. Start with [Open]; outcome.go is the
 // judgement.
-package mail
+package carrier
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/sent"
+	"example.com/registrar/shared/sdk/sent"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"

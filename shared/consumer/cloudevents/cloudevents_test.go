@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/registrar/shared/cloudevents"
+	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
 )

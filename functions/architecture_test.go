@@ -151,7 +151,14 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil || f.Schedule != nil,
 			"github.com/johannesboyne/gofakes3": false, // the local cloud's
 			"testing":                           false,
-			"go.opentelemetry.io":               false, // only with the build tag otel: see TestOpenTelemetryIsOptIn
+			// Profiles, single sign-on, EC2's metadata: a function has none, see shared/sdk.
+			awsCode + "/aws-sdk-go-v2/config":           false,
+			awsCode + "/aws-sdk-go-v2/feature/ec2/imds": false,
+			sdk + "sso":           false,
+			sdk + "ssooidc":       false,
+			sdk + "signin":        false,
+			sdk + "sts":           false,
+			"go.opentelemetry.io": false, // only with the build tag otel: see TestOpenTelemetryIsOptIn
 		} {
 			if got := firstBelow(p.Deps, link); got != "" && !may {
 				t.Errorf("%s links %s, which its line of the manifest gives it no use for", f.Name, got)

@@ -16,8 +16,8 @@ import (
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
-	"example.com/registrar/shared/sdk"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -58,13 +58,13 @@ func Open(ctx context.Context, stack string, getenv func(string) string) (*Deplo
 		d.Resources = Local{d.SQS}
 		return d, nil
 	}
-	config, err := sdk.Load(ctx)
+	sdk, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
 	return &Deployment{
-		SQS: sqs.NewFromConfig(config), DynamoDB: dynamodb.NewFromConfig(config),
-		Resources: &Stack{Client: cloudformation.NewFromConfig(config), Name: stack},
+		SQS: sqs.NewFromConfig(sdk), DynamoDB: dynamodb.NewFromConfig(sdk),
+		Resources: &Stack{Client: cloudformation.NewFromConfig(sdk), Name: stack},
 	}, nil
 }
 

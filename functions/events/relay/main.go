@@ -12,8 +12,8 @@ import (
 )
 
 func main() {
-	lambdahost.StartStream(func(ctx context.Context, host lambdahost.Host) (lambdahost.Images, error) {
-		config, err := sdk.Load(ctx)
+	lambdahost.StartStream(func(_ context.Context, host lambdahost.Host) (lambdahost.Images, error) {
+		config, err := sdk.FromEnvironment(host.Getenv)
 		if err != nil {
 			return nil, err
 		}

@@ -15,8 +15,8 @@ import (
 )
 
 func main() {
-	lambdahost.StartSQS(func(ctx context.Context, host lambdahost.Host) (consumer.Handler, error) {
-		config, err := sdk.Load(ctx)
+	lambdahost.StartSQS(func(_ context.Context, host lambdahost.Host) (consumer.Handler, error) {
+		config, err := sdk.FromEnvironment(host.Getenv)
 		if err != nil {
 			return nil, err
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 func main() {
-	lambdahost.StartSchedule(func(ctx context.Context, host lambdahost.Host) (lambdahost.Task, error) {
-		config, err := sdk.Load(ctx)
+	lambdahost.StartSchedule(func(_ context.Context, host lambdahost.Host) (lambdahost.Task, error) {
+		config, err := sdk.FromEnvironment(host.Getenv)
 		if err != nil {
 			return nil, err
 		}

@@ -13,8 +13,8 @@ import (
 )
 
 func main() {
-	lambdahost.StartHTTP(func(ctx context.Context, host lambdahost.Host) (http.Handler, error) {
-		config, err := sdk.Load(ctx)
+	lambdahost.StartHTTP(func(_ context.Context, host lambdahost.Host) (http.Handler, error) {
+		config, err := sdk.FromEnvironment(host.Getenv)
 		if err != nil {
 			return nil, err
 		}

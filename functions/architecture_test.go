@@ -146,7 +146,7 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			module + "/shared/dynamo":        f.Table != functions.No || f.Stream != nil,
 			module + "/shared/dynamo/stream": f.Stream != nil,
 			module + "/shared/objects":       f.Bucket != functions.No,
-			module + "/shared/intake":        f.Resource() == "imports",
+			module + "/shared/intake/files":  f.Resource() == "imports",
 			// A consumer or a task may share a package with operations, and so their library; its start-up makes nobody wait.
 			"github.com/danielgtaylor/huma/v2":  f.Operations != nil || f.Queue != nil || f.Schedule != nil,
 			"github.com/johannesboyne/gofakes3": false, // the local cloud's

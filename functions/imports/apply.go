@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry/request"
 )
@@ -100,7 +100,7 @@ type Applier struct {
 // Registrations then go on after the last row that is known to be decided, because a seat goes to whom the file names
 // first: see [registrar.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the
 // import then tells: rows that were applied before change nothing. An error means that the message should come back;
-// what is wrong with the file itself, an [*intake.FileError], is told in the import, and is no error.
+// what is wrong with the file itself, an [*files.FileError], is told in the import, and is no error.
 //
 // A dry run reads and decides as any other, over a store that only remembers what it was asked to write. So does the
 // first of the two runs of an import that allows so many refused rows and no more.
@@ -157,7 +157,7 @@ func (a Applier) run(ctx context.Context, im *registrar.Import) error {
 	if err = errTooLarge; size <= registrar.MaxImportBytes {
 		err = apply(ctx, im, &bounded{file: file, left: registrar.MaxImportBytes})
 	}
-	var broken *intake.FileError
+	var broken *files.FileError
 	if errors.As(err, &broken) {
 		if dry(*im) {
 			im.Rows.Applied, im.Changed = 0, registrar.ImportChanges{}
@@ -190,7 +190,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errTooLarge error = &intake.FileError{Reason: "the file is larger than 64 MiB"}
+var errTooLarge error = &files.FileError{Reason: "the file is larger than 64 MiB"}
 
 // formatOf names how files of a kind are read.
 func formatOf(kind registrar.ImportKind) string {
@@ -198,7 +198,7 @@ func formatOf(kind registrar.ImportKind) string {
 	case registrar.ImportRegistrations:
 		return "registrations-csv"
 	case registrar.ImportStudents, registrar.ImportInstructors:
-		return intake.PeopleCSV // until the header says otherwise
+		return files.PeopleCSV // until the header says otherwise
 	case registrar.ImportSections:
 	}
 	return "yacs-csv"
@@ -274,7 +274,7 @@ func (o *outcome) tally(im *registrar.Import, row int) []registrar.ImportChange 
 }
 
 // refuse keeps what is wrong with the entry by the file's own name of the column.
-func (o *outcome) refuse(p intake.Problem) {
+func (o *outcome) refuse(p files.Problem) {
 	o.field, o.refusal = p.Field, errors.New(p.Reason)
 }
 

@@ -13,7 +13,7 @@ import (
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/dynamo"
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -157,13 +157,13 @@ func TestApply_NoCellStopsAnImport(t *testing.T) {
 }
 
 // sloppy is a reader that does not ask the domain.
-type sloppy struct{ entries []intake.Entry }
+type sloppy struct{ entries []files.Entry }
 
 func (*sloppy) Close() error { return nil }
 
-func (s *sloppy) Next() (intake.Entry, error) {
+func (s *sloppy) Next() (files.Entry, error) {
 	if len(s.entries) == 0 {
-		return intake.Entry{}, io.EOF
+		return files.Entry{}, io.EOF
 	}
 	e := s.entries[0]
 	s.entries = s.entries[1:]
@@ -173,8 +173,8 @@ func (s *sloppy) Next() (intake.Entry, error) {
 // Nothing that the domain refuses is stored, whatever a reader makes of a file.
 func TestApply_StoresNothingThatTheDomainRefuses(t *testing.T) {
 	o := openOffice(t)
-	entry := func(row int, title, component string) intake.Entry {
-		e := intake.Entry{
+	entry := func(row int, title, component string) files.Entry {
+		e := files.Entry{
 			Row: row, Rows: 1,
 			Course: registrar.Course{
 				Subject: "CSCI",
@@ -195,8 +195,8 @@ func TestApply_StoresNothingThatTheDomainRefuses(t *testing.T) {
 		return e
 	}
 	o.Formats = map[string]imports.Format{
-		"yacs-csv": func(io.Reader, registrar.Import, registrar.Term) (intake.Reader, error) {
-			return &sloppy{[]intake.Entry{entry(2, "Title", ""), entry(3, "", "lecture"), entry(4, "Title", "lecture")}}, nil
+		"yacs-csv": func(io.Reader, registrar.Import, registrar.Term) (files.Reader, error) {
+			return &sloppy{[]files.Entry{entry(2, "Title", ""), entry(3, "", "lecture"), entry(4, "Title", "lecture")}}, nil
 		},
 	}
 	im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(""))

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -13,9 +13,9 @@ type NewImport struct {
 	Kind string `json:"kind" enum:"sections,students,instructors,registrations" doc:"What the file holds" example:"sections"`
 	Term api.ID `json:"term,omitempty" doc:"Id of the term that it is about: for sections and registrations. People belong to no term"`
 	// How a file of sections is read.
-	Format   string          `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
-	Mapping  *intake.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`
-	Complete bool            `json:"complete,omitempty" doc:"The file of sections is the whole truth about each section and course that it names: an empty cell empties what is there. Absent or false: an empty cell keeps it. What the file does not name stays, either way"`
+	Format   string         `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
+	Mapping  *files.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`
+	Complete bool           `json:"complete,omitempty" doc:"The file of sections is the whole truth about each section and course that it names: an empty cell empties what is there. Absent or false: an empty cell keeps it. What the file does not name stays, either way"`
 	// DryRun and MaxRefusedPercent ask for a look before the leap.
 	DryRun            bool `json:"dryRun,omitempty" doc:"Only tell what would change: nothing else is written. GET /v1/imports/{id}?show=changes lists it" example:"true"`
 	MaxRefusedPercent *int `json:"maxRefusedPercent,omitempty" minimum:"0" maximum:"100" doc:"When more than so many rows of a hundred would be refused, change nothing, and fail; absent: any number may be refused" example:"5"`

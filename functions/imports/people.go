@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -19,7 +19,7 @@ type personList struct {
 	Applier
 
 	im     *registrar.Import
-	people *intake.People
+	people *files.People
 	seed   maphash.Seed
 	seen   map[uint64]int // the row that had a key
 	// namesakes counts who goes by a name: rows of the file, and instructors of whom we know who they are.
@@ -31,18 +31,18 @@ const maxInstructorRows = 500_000
 
 // personBatch is a batch of rows with what became of each.
 type personBatch struct {
-	rows     []intake.PersonRow
+	rows     []files.PersonRow
 	outcomes []outcome
 	problems []*registrar.ImportProblem // of each row; one that is not refused is a note
 }
 
 // people applies a file of students or instructors.
 func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reader) error {
-	role, apply := intake.RoleInstructor, personList.instructors
+	role, apply := files.RoleInstructor, personList.instructors
 	if im.Kind == registrar.ImportStudents {
-		role, apply = intake.RoleStudent, personList.students
+		role, apply = files.RoleStudent, personList.students
 	}
-	reader, err := intake.NewPeople(file, role)
+	reader, err := files.NewPeople(file, role)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		}
 	}
 	var report registrar.ImportReport
-	if !reader.SaysRole() && reader.Format != intake.PeopleCSV {
+	if !reader.SaysRole() && reader.Format != files.PeopleCSV {
 		report.Problems = append(
 			report.Problems,
 			registrar.ImportProblem{Row: 1, Reason: "the file does not say what people are: " +
@@ -72,7 +72,7 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		var b personBatch
 		var readErr error
 		for len(b.rows) < batch && readErr == nil {
-			var row intake.PersonRow
+			var row files.PersonRow
 			if row, readErr = reader.Next(); readErr == nil {
 				b.rows = append(b.rows, row)
 			}
@@ -137,7 +137,7 @@ func (l personList) look(b *personBatch) {
 func (b *personBatch) open(i int) bool { return b.problems[i] == nil && !b.rows[i].Others }
 
 // problem is why a row is refused.
-func (l personList) problem(row intake.PersonRow, field, reason string) *registrar.ImportProblem {
+func (l personList) problem(row files.PersonRow, field, reason string) *registrar.ImportProblem {
 	return &registrar.ImportProblem{Row: row.Row, Field: l.people.Column(field), Reason: reason, Refused: true}
 }
 
@@ -217,7 +217,7 @@ func (l personList) applyStudent(
 	ctx context.Context,
 	before registrar.Student,
 	known bool,
-	row intake.PersonRow,
+	row files.PersonRow,
 	o *outcome,
 ) error {
 	stated := before
@@ -271,7 +271,7 @@ func (l personList) countNames(ctx context.Context) error {
 		return fmt.Errorf("open the upload: %w", err)
 	}
 	defer file.Close()
-	reader, err := intake.NewPeople(&bounded{file: file, left: registrar.MaxImportBytes}, intake.RoleInstructor)
+	reader, err := files.NewPeople(&bounded{file: file, left: registrar.MaxImportBytes}, files.RoleInstructor)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (l personList) countNames(ctx context.Context) error {
 			break
 		}
 		if err == nil && rows == maxInstructorRows {
-			err = &intake.FileError{Reason: "the file has more than 500,000 rows: divide it"}
+			err = &files.FileError{Reason: "the file has more than 500,000 rows: divide it"}
 		}
 		if err != nil {
 			return fmt.Errorf("read the file: %w", err)
@@ -311,7 +311,7 @@ func (l personList) countNames(ctx context.Context) error {
 			if at := strings.LastIndexByte(name, ' '); at >= 0 {
 				given, family = name[:at], name[at+1:]
 			}
-			for _, name := range spellings(intake.PersonRow{Given: given, Family: family, Full: name}) {
+			for _, name := range spellings(files.PersonRow{Given: given, Family: family, Full: name}) {
 				l.namesakes[l.hash("name", name)]++
 			}
 		}
@@ -322,7 +322,7 @@ func (l personList) countNames(ctx context.Context) error {
 }
 
 // spellings are the ways in which a schedule may name a person: "Ada King", "King, Ada", "A. King", "King", each once.
-func spellings(row intake.PersonRow) []string {
+func spellings(row files.PersonRow) []string {
 	all := []string{row.Full}
 	if row.Given != "" && row.Family != "" {
 		initial := string([]rune(row.Given)[:1])
@@ -408,7 +408,7 @@ func (l personList) instructors(ctx context.Context, b *personBatch) error {
 // provisional finds the record that imports made of a name by which the row's person goes, and nobody else. The note
 // says when there is one that may be somebody else's. Who is known by nothing but a name is whoever has it.
 func (l personList) provisional(
-	row intake.PersonRow,
+	row files.PersonRow,
 	byName map[string]registrar.Instructor,
 ) (p registrar.Instructor, known bool, note string) {
 	if row.Number == "" && row.Email == "" {
@@ -440,7 +440,7 @@ func (l personList) applyInstructor(
 	ctx context.Context,
 	before registrar.Instructor,
 	known bool,
-	row intake.PersonRow,
+	row files.PersonRow,
 	o *outcome,
 ) error {
 	if row.Active != nil && !*row.Active && !known {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -18,7 +18,7 @@ import (
 // worker stopped, it decides none again: a seat that was given is found by the row's idempotency key, and a refusal by
 // its decision.
 func (a Applier) registrations(ctx context.Context, im *registrar.Import, file io.Reader) error {
-	reader, err := intake.NewRegistrations(file)
+	reader, err := files.NewRegistrations(file)
 	if err != nil {
 		return err
 	}
@@ -33,10 +33,10 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 		}
 	}
 	for {
-		var rows []intake.RegistrationRow
+		var rows []files.RegistrationRow
 		var readErr error
 		for len(rows) < batch && readErr == nil {
-			var row intake.RegistrationRow
+			var row files.RegistrationRow
 			if row, readErr = reader.Next(); readErr == nil {
 				rows = append(rows, row)
 			}
@@ -60,7 +60,7 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 }
 
 // notesOf makes a report's of what is to be told of a file as a whole.
-func notesOf(told []intake.Problem) []registrar.ImportProblem {
+func notesOf(told []files.Problem) []registrar.ImportProblem {
 	notes := make([]registrar.ImportProblem, len(told))
 	for i, p := range told {
 		notes[i] = registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
@@ -78,12 +78,12 @@ type registrationList struct {
 }
 
 // resume skips the rows that the import has counted, and reads what was decided on those after them.
-func (l registrationList) resume(ctx context.Context, reader *intake.Registrations) error {
+func (l registrationList) resume(ctx context.Context, reader *files.Registrations) error {
 	last := 0
 	for range l.im.Rows.Read {
 		row, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return &intake.FileError{Reason: "the file is not the one that the import began with: it has fewer rows"}
+			return &files.FileError{Reason: "the file is not the one that the import began with: it has fewer rows"}
 		}
 		if err != nil {
 			return fmt.Errorf("read the file: %w", err)
@@ -99,7 +99,7 @@ func (l registrationList) resume(ctx context.Context, reader *intake.Registratio
 }
 
 // apply enrols in the order of the rows: a seat goes to whom the file names first.
-func (l registrationList) apply(ctx context.Context, rows []intake.RegistrationRow) (registrar.ImportReport, error) {
+func (l registrationList) apply(ctx context.Context, rows []files.RegistrationRow) (registrar.ImportReport, error) {
 	var report registrar.ImportReport
 	var numbers, crns []string
 	for _, row := range rows {
@@ -156,7 +156,7 @@ func (l registrationList) apply(ctx context.Context, rows []intake.RegistrationR
 // enrol decides one row. Only failures are errors.
 func (l registrationList) enrol(
 	ctx context.Context,
-	row intake.RegistrationRow,
+	row files.RegistrationRow,
 	section registrar.SectionID,
 	student registrar.StudentID,
 	o *outcome,

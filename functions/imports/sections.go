@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -17,31 +17,31 @@ import (
 const batch = 50
 
 // Format opens a file of sections, which is read as its import says.
-type Format func(file io.Reader, im registrar.Import, term registrar.Term) (intake.Reader, error)
+type Format func(file io.Reader, im registrar.Import, term registrar.Term) (files.Reader, error)
 
 // Formats are the formats that files of sections can have: those of which a mapping is built in, and any by a mapping
 // that came with the import.
 func Formats() map[string]Format {
-	schedule := func(file io.Reader, mapping intake.Mapping, term registrar.Term) (intake.Reader, error) {
-		reader, err := intake.NewSchedule(file, intake.Options{Mapping: mapping, Term: term})
+	schedule := func(file io.Reader, mapping files.Mapping, term registrar.Term) (files.Reader, error) {
+		reader, err := files.NewSchedule(file, files.Options{Mapping: mapping, Term: term})
 		if err != nil {
 			return nil, err
 		}
 		return reader, nil
 	}
-	builtIn := func(file io.Reader, im registrar.Import, term registrar.Term) (intake.Reader, error) {
-		mapping, ok, err := intake.BuiltIn(im.Format)
+	builtIn := func(file io.Reader, im registrar.Import, term registrar.Term) (files.Reader, error) {
+		mapping, ok, err := files.BuiltIn(im.Format)
 		if err != nil || !ok {
-			return nil, errors.Join(err, &intake.FileError{Reason: "the format is not known"})
+			return nil, errors.Join(err, &files.FileError{Reason: "the format is not known"})
 		}
 		return schedule(file, mapping, term)
 	}
 	return map[string]Format{
 		"yacs-csv": builtIn,
-		registrar.FormatMapping: func(file io.Reader, im registrar.Import, term registrar.Term) (intake.Reader, error) {
-			mapping, err := intake.ParseMapping([]byte(im.Mapping))
+		registrar.FormatMapping: func(file io.Reader, im registrar.Import, term registrar.Term) (files.Reader, error) {
+			mapping, err := files.ParseMapping([]byte(im.Mapping))
 			if err != nil { // it was checked when the import was asked for; the rules have changed since
-				return nil, &intake.FileError{Reason: "the mapping cannot be read any more: ask for another import"}
+				return nil, &files.FileError{Reason: "the mapping cannot be read any more: ask for another import"}
 			}
 			return schedule(file, mapping, term)
 		},
@@ -52,11 +52,11 @@ func Formats() map[string]Format {
 func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Reader) (err error) {
 	open, ok := a.Formats[im.Format]
 	if !ok {
-		return &intake.FileError{Reason: "the format is not known"}
+		return &files.FileError{Reason: "the format is not known"}
 	}
 	term, err := a.Store.Term(ctx, im.Term)
 	if registrar.IsRefusal(err, registrar.NotFound) {
-		return &intake.FileError{Reason: "the term does not exist any more"}
+		return &files.FileError{Reason: "the term does not exist any more"}
 	}
 	if err != nil {
 		return fmt.Errorf("term: %w", err)
@@ -85,8 +85,8 @@ func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Rea
 	}
 }
 
-func nextBatch(reader intake.Reader) ([]intake.Entry, error) {
-	var entries []intake.Entry
+func nextBatch(reader files.Reader) ([]files.Entry, error) {
+	var entries []files.Entry
 	for len(entries) < batch {
 		e, err := reader.Next()
 		if err != nil {
@@ -114,7 +114,7 @@ func (a Applier) applyBatch(
 	ctx context.Context,
 	im *registrar.Import,
 	last *courseInFile,
-	entries []intake.Entry,
+	entries []files.Entry,
 ) (registrar.ImportReport, error) {
 	var none registrar.ImportReport
 	var codes, crns []string
@@ -218,7 +218,7 @@ func (a Applier) applyBatch(
 
 // refuseOtherCourse refuses a section that stands under another course than the one with its CRN in the term, before
 // anything of that course or of its instructors is written.
-func refuseOtherCourse(e *intake.Entry, known map[string]registrar.Course, sections map[string]registrar.Section) {
+func refuseOtherCourse(e *files.Entry, known map[string]registrar.Course, sections map[string]registrar.Section) {
 	if e.Empty() {
 		return
 	}
@@ -227,14 +227,14 @@ func refuseOtherCourse(e *intake.Entry, known map[string]registrar.Course, secti
 		return
 	}
 	e.Refused = e.Rows
-	e.Problems = append(e.Problems, intake.Problem{Row: e.Row, Field: e.SectionField, Refused: true,
+	e.Problems = append(e.Problems, files.Problem{Row: e.Row, Field: e.SectionField, Refused: true,
 		Reason: "the CRN belongs to a section of another course in this term"})
 }
 
 // coursesOf takes together what the entries say of their courses; of gives each entry's. A course stands on the rows of
 // all its sections, and not always in the same words: of each fact the first row of the file that states it stands, so
 // that the same file states the same twice.
-func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (courses []courseInFile, of []int) {
+func coursesOf(entries []files.Entry, last courseInFile, outcomes []outcome) (courses []courseInFile, of []int) {
 	of = make([]int, len(entries))
 	place := make(map[string]int, len(entries))
 	for i, e := range entries {
@@ -312,9 +312,9 @@ func coursesOf(entries []intake.Entry, last courseInFile, outcomes []outcome) (c
 }
 
 // missingOfCourse is what a course needs that is to be made, and its rows do not state.
-func missingOfCourse(c courseInFile, e intake.Entry) *intake.Problem {
+func missingOfCourse(c courseInFile, e files.Entry) *files.Problem {
 	for _, p := range e.Missing {
-		if p.Fact == intake.FactTitle && c.stated.Title == "" || p.Fact == intake.FactCredits && !c.credits {
+		if p.Fact == files.FactTitle && c.stated.Title == "" || p.Fact == files.FactCredits && !c.credits {
 			return &p.Problem
 		}
 	}
@@ -322,9 +322,9 @@ func missingOfCourse(c courseInFile, e intake.Entry) *intake.Problem {
 }
 
 // missingOfSection is what a section needs that is to be made, and its rows do not state; its title is its course's.
-func missingOfSection(e intake.Entry) *intake.Problem {
+func missingOfSection(e files.Entry) *files.Problem {
 	for _, p := range e.Missing {
-		if p.Fact != intake.FactTitle {
+		if p.Fact != files.FactTitle {
 			return &p.Problem
 		}
 	}
@@ -367,7 +367,7 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 
 // sectionFrom is the section as it is to be stored, but for its instructors. What the file does not state stays as it
 // was, unless the file is complete; what a section cannot be without stays either way.
-func sectionFrom(e intake.Entry, c courseInFile, before registrar.Section, known, complete bool) registrar.Section {
+func sectionFrom(e files.Entry, c courseInFile, before registrar.Section, known, complete bool) registrar.Section {
 	section, course := e.Section, c.stored
 	section.Course, section.Subject, section.Number = course.ID, course.Subject, course.Number
 	section.Title, section.TitleFollows = course.Title, true
@@ -507,7 +507,7 @@ func (a Applier) applySection(
 
 func count(
 	im *registrar.Import,
-	entries []intake.Entry,
+	entries []files.Entry,
 	outcomes []outcome,
 	courses []courseInFile,
 	of []int,

@@ -50,7 +50,7 @@ type Import struct {
 	ID     ImportID
 	Kind   ImportKind
 	Format string // which reader takes the file, for example "yacs-csv"
-	// Mapping is how a file of sections is read whose format is [FormatMapping]: JSON, as package intake has it.
+	// Mapping is how a file of sections is read whose format is [FormatMapping]: JSON, as package files has it.
 	Mapping string
 	// Complete: the file is the whole truth about each section and course that it names, so an empty cell empties.
 	// Otherwise an empty cell keeps what is there.

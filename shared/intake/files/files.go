@@ -1,11 +1,11 @@
-// Package intake reads the files in which other systems hand over a term: one adapter for each format, each a reader
+// Package files reads the files in which other systems hand over a term: one adapter for each format, each a reader
 // that turns a stream into courses, sections and instructors in the domain's words, and says of every row that it could
 // not use which field was wrong and why.
 //
 // It knows the formats and shared/registrar, and nothing of where a file comes from or where its records go. Start with
 // [Reader]; schedule.go reads a schedule by a [Mapping], which says what a university calls its columns, and table.go
 // is what readers of CSV files share.
-package intake
+package files
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package intake_test
+package files_test
 
 import (
 	"errors"
@@ -6,17 +6,17 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 )
 
 // readers read a file to its end, and return what ended it.
 var readers = map[string]func(io.Reader) error{
 	"YACS": func(file io.Reader) error {
-		mapping, _, err := intake.BuiltIn("yacs-csv")
+		mapping, _, err := files.BuiltIn("yacs-csv")
 		if err != nil {
 			return err
 		}
-		r, err := intake.NewSchedule(file, intake.Options{Mapping: mapping, Term: fall2024()})
+		r, err := files.NewSchedule(file, files.Options{Mapping: mapping, Term: fall2024()})
 		if err == nil {
 			defer r.Close()
 		}
@@ -26,7 +26,7 @@ var readers = map[string]func(io.Reader) error{
 		return err
 	},
 	"registrations": func(file io.Reader) error {
-		r, err := intake.NewRegistrations(file)
+		r, err := files.NewRegistrations(file)
 		for err == nil {
 			_, err = r.Next()
 		}
@@ -59,7 +59,7 @@ func TestReaders_TellFilesFromWhatTheyAreReadFrom(t *testing.T) {
 		"cut in a row":           {both + row + row[:5], io.ErrUnexpectedEOF, io.ErrUnexpectedEOF},
 	} {
 		for reader, read := range readers {
-			var file *intake.FileError
+			var file *files.FileError
 			got := read(io.MultiReader(strings.NewReader(c.content), &once{err: c.end}))
 			if c.want != nil && (!errors.Is(got, c.want) || errors.As(got, &file)) || c.want == nil && !errors.As(got, &file) {
 				t.Errorf("%s, %s: ended with %v, want %v", reader, name, got, c.want)

@@ -1,4 +1,4 @@
-package intake_test
+package files_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 )
 
 func TestRegistrations_ReadsRowsAndTellsWhatIsWrong(t *testing.T) {
@@ -15,7 +15,7 @@ func TestRegistrations_ReadsRowsAndTellsWhatIsWrong(t *testing.T) {
 		"100,2025-SPRING\n" +
 		",2025-SPRING,U2\n" +
 		"100,2025-SPRING,\"U3\n" // never closed
-	reader, err := intake.NewRegistrations(strings.NewReader(file))
+	reader, err := files.NewRegistrations(strings.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestHeadersOfSpreadsheets(t *testing.T) {
 		"a byte order mark before a quote":  {"\ufeff" + `"student_number","term","crn"`, ""},
 		"spaces, and a column not asked of": {"student_number , term,crn,note", ",x"},
 	} {
-		reader, err := intake.NewRegistrations(strings.NewReader(c.header + "\nU1,2025-SPRING,100" + c.end + "\n"))
+		reader, err := files.NewRegistrations(strings.NewReader(c.header + "\nU1,2025-SPRING,100" + c.end + "\n"))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -83,7 +83,7 @@ func TestHeadersOfSpreadsheets(t *testing.T) {
 // A row with several faults is told by the first of them, each time.
 func TestRegistrations_TellsTheSameFaultEachTime(t *testing.T) {
 	for range 50 {
-		reader, err := intake.NewRegistrations(strings.NewReader("crn,term,student_number\n1,,\n"))
+		reader, err := files.NewRegistrations(strings.NewReader("crn,term,student_number\n1,,\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestRegistrations_TellsTheSameFaultEachTime(t *testing.T) {
 }
 
 func TestRegistrations_NamesMissingColumns(t *testing.T) {
-	_, err := intake.NewRegistrations(strings.NewReader("crn,who\n"))
+	_, err := files.NewRegistrations(strings.NewReader("crn,who\n"))
 	if err == nil || !strings.Contains(err.Error(), "student_number, term") {
 		t.Errorf("got %v", err)
 	}

@@ -1,4 +1,4 @@
-package intake_test
+package files_test
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
 )
@@ -32,9 +32,9 @@ func fall2024() registrar.Term {
 	}
 }
 
-func builtIn(t *testing.T, format string) intake.Mapping {
+func builtIn(t *testing.T, format string) files.Mapping {
 	t.Helper()
-	m, ok, err := intake.BuiltIn(format)
+	m, ok, err := files.BuiltIn(format)
 	if err != nil || !ok {
 		t.Fatalf("%s: %t, %v", format, ok, err)
 	}
@@ -42,16 +42,16 @@ func builtIn(t *testing.T, format string) intake.Mapping {
 }
 
 // open reads a file by the mapping of YACS, for the term of the real data.
-func open(t *testing.T, file io.Reader) (*intake.Schedule, error) {
+func open(t *testing.T, file io.Reader) (*files.Schedule, error) {
 	t.Helper()
-	s, err := intake.NewSchedule(file, intake.Options{Mapping: builtIn(t, "yacs-csv"), Term: fall2024()})
+	s, err := files.NewSchedule(file, files.Options{Mapping: builtIn(t, "yacs-csv"), Term: fall2024()})
 	if err == nil {
 		t.Cleanup(func() { _ = s.Close() })
 	}
 	return s, err
 }
 
-func readAll(t *testing.T, file io.Reader) []intake.Entry {
+func readAll(t *testing.T, file io.Reader) []files.Entry {
 	t.Helper()
 	r, err := open(t, file)
 	if err != nil {
@@ -60,7 +60,7 @@ func readAll(t *testing.T, file io.Reader) []intake.Entry {
 	return rest(t, r)
 }
 
-func rest(t *testing.T, r intake.Reader) (entries []intake.Entry) {
+func rest(t *testing.T, r files.Reader) (entries []files.Entry) {
 	t.Helper()
 	for {
 		e, err := r.Next()
@@ -83,7 +83,7 @@ func TestSchedule_SeveralRowsMakeOneSection(t *testing.T) {
 	if len(entries) != 1 {
 		t.Fatalf("%d entries, want 1", len(entries))
 	}
-	want := intake.Entry{
+	want := files.Entry{
 		Row: 2, Rows: 2,
 		Course: registrar.Course{Subject: "BIOL", Number: "2120", Title: "Cells", Description: "About cells",
 			Credits: registrar.CreditRange{Min: 100, Max: 400}, School: "Science", Prerequisites: `Prerequisite: "BIOL 1010".`,
@@ -104,7 +104,7 @@ func TestSchedule_SeveralRowsMakeOneSection(t *testing.T) {
 			},
 		},
 		Instructors: []string{"Ada King", "Bo Li"},
-		Assumed:     intake.Assumed{Status: true},
+		Assumed:     files.Assumed{Status: true},
 		CourseField: "short_name", SectionField: "course_crn",
 	}
 	if diff := cmp.Diff(want, entries[0]); diff != "" {
@@ -113,7 +113,7 @@ func TestSchedule_SeveralRowsMakeOneSection(t *testing.T) {
 }
 
 // sum takes entries together: those with a section, and what became of all rows.
-func sum(entries []intake.Entry) (sections []intake.Entry, problems []intake.Problem, read, refused int) {
+func sum(entries []files.Entry) (sections []files.Entry, problems []files.Problem, read, refused int) {
 	for _, e := range entries {
 		if !e.Empty() {
 			sections = append(sections, e)
@@ -125,7 +125,7 @@ func sum(entries []intake.Entry) (sections []intake.Entry, problems []intake.Pro
 	return sections, problems, read, refused
 }
 
-func crns(sections []intake.Entry) (crns []string) {
+func crns(sections []files.Entry) (crns []string) {
 	for _, e := range sections {
 		crns = append(crns, e.Section.CRN)
 	}
@@ -222,7 +222,7 @@ func TestSchedule_IsNeverHalfUnderstood(t *testing.T) {
 		}
 		told := slices.ContainsFunc(
 			problems,
-			func(p intake.Problem) bool { return p.Field == field && p.Refused && p.Reason != "" },
+			func(p files.Problem) bool { return p.Field == field && p.Refused && p.Reason != "" },
 		)
 		if !told && field != "-" {
 			t.Errorf("%s: problems %+.300v", name, problems)
@@ -411,7 +411,7 @@ func TestFilesAreToldWhatTheyLookLike(t *testing.T) {
 		"the header cannot be read": "crn,te\"rm\n",
 	} {
 		_, err := open(t, strings.NewReader(file))
-		var told *intake.FileError
+		var told *files.FileError
 		if !errors.As(err, &told) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q: %v", want, err)
 		}
@@ -492,14 +492,14 @@ func TestEncodingsAndSeparators(t *testing.T) {
 // Each way of writing a cell has one meaning, or is refused.
 func TestSchedule_Cells(t *testing.T) {
 	const refused = "refused"
-	read := func(mapping func(*intake.Mapping), values map[string]string, show func(intake.Entry) string) string {
+	read := func(mapping func(*files.Mapping), values map[string]string, show func(files.Entry) string) string {
 		m := builtIn(t, "yacs-csv")
 		if mapping != nil {
 			mapping(&m)
 		}
-		s, err := intake.NewSchedule(
+		s, err := files.NewSchedule(
 			strings.NewReader(header+line("1", "M", values)),
-			intake.Options{Mapping: m, Term: fall2024()},
+			files.Options{Mapping: m, Term: fall2024()},
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -511,7 +511,7 @@ func TestSchedule_Cells(t *testing.T) {
 		}
 		return show(entries[0])
 	}
-	meeting := func(e intake.Entry) string {
+	meeting := func(e files.Entry) string {
 		if len(e.Section.Meetings) == 0 {
 			return "none"
 		}
@@ -524,7 +524,7 @@ func TestSchedule_Cells(t *testing.T) {
 		"3-Apr": refused, "4-Jan": refused, "Apr-3": refused, "4/1/2024": refused, "2024-01-04": refused, "3/4": refused,
 		"four": refused, "4-1": refused, "200": refused,
 	} {
-		if got := read(nil, map[string]string{"course_credit_hours": `"` + text + `"`}, func(e intake.Entry) string {
+		if got := read(nil, map[string]string{"course_credit_hours": `"` + text + `"`}, func(e files.Entry) string {
 			return e.Section.Credits.Min.String() + "-" + e.Section.Credits.Max.String()
 		}); got != want {
 			t.Errorf("credits %q: %s, want %s", text, got, want)
@@ -545,7 +545,7 @@ func TestSchedule_Cells(t *testing.T) {
 			t.Errorf("times %q: %s, want %s", text, got, want)
 		}
 	}
-	both := func(m *intake.Mapping) {
+	both := func(m *files.Mapping) {
 		m.Columns.Time, m.Columns.Start, m.Columns.End = m.Columns.Start, nil, nil
 	}
 	for text, want := range map[string]string{
@@ -557,29 +557,29 @@ func TestSchedule_Cells(t *testing.T) {
 			t.Errorf("time %q: %s, want %s", text, got, want)
 		}
 	}
-	clock24 := func(m *intake.Mapping) { m.Clock = intake.Clock24 }
+	clock24 := func(m *files.Mapping) { m.Clock = files.Clock24 }
 	if got := read(clock24, map[string]string{"course_start_time": "2:00", "course_end_time": "2:50"},
 		meeting); got != "M 02:00-02:50" {
 		t.Errorf("by a clock of 24 hours: %s", got)
 	}
-	clock12 := func(m *intake.Mapping) { m.Clock = intake.Clock12 }
+	clock12 := func(m *files.Mapping) { m.Clock = files.Clock12 }
 	if got := read(clock12, map[string]string{"course_start_time": "10:00", "course_end_time": "11:50"},
 		meeting); got != refused {
 		t.Errorf("by a clock of 12 hours: %s", got)
 	}
-	for notation, cases := range map[intake.Notation]map[string]string{
-		intake.NotationLetters: {"MTWRFSU": "MTWRFSU", "MWF": "MWF", "M-W-F": "MWF", "M W F": "MWF", "mw": "MW",
+	for notation, cases := range map[files.Notation]map[string]string{
+		files.NotationLetters: {"MTWRFSU": "MTWRFSU", "MWF": "MWF", "M-W-F": "MWF", "M W F": "MWF", "mw": "MW",
 			"TTh": refused, "MM": refused, "M-F": refused, "TR": "TR"},
-		intake.NotationNames: {"MoWeFr": "MWF", "Mon/Wed": "MW", "TTh": "TR", "TuTh": "TR",
+		files.NotationNames: {"MoWeFr": "MWF", "Mon/Wed": "MW", "TTh": "TR", "TuTh": "TR",
 			"Tuesday, Thursday": "TR", "Sa Su": "SU", "MWTh": "MWR", "Mon-Fri": refused, "Xyz": refused, "Thurs.": "R"},
-		intake.NotationNumbers:           {"135": "MWF", "1,3,5": "MWF", "7": "U", "8": refused, "11": refused},
-		intake.NotationNumbersFromSunday: {"246": "MWF", "1": "U", "7": "S"},
-		"tokens":                         {"Lu Me": "MW", "lume": "MW", "M": refused},
+		files.NotationNumbers:           {"135": "MWF", "1,3,5": "MWF", "7": "U", "8": refused, "11": refused},
+		files.NotationNumbersFromSunday: {"246": "MWF", "1": "U", "7": "S"},
+		"tokens":                        {"Lu Me": "MW", "lume": "MW", "M": refused},
 	} {
 		for text, want := range cases {
-			got := read(func(m *intake.Mapping) {
+			got := read(func(m *files.Mapping) {
 				if m.Days.Notation = notation; notation == "tokens" {
-					m.Days = intake.DayNotation{Tokens: map[string]string{"Lu": "M", "Me": "W"}}
+					m.Days = files.DayNotation{Tokens: map[string]string{"Lu": "M", "Me": "W"}}
 				}
 			}, map[string]string{"course_days_of_the_week": `"` + text + `"`}, meeting)
 			if got, _, _ = strings.Cut(got, " "); got != want {
@@ -596,15 +596,15 @@ func TestSchedule_Cells(t *testing.T) {
 		"soon": refused,
 	} {
 		from := map[string]string{"course_start_date": `"` + text + `"`, "course_days_of_the_week": "MTWRFSU"}
-		show := func(e intake.Entry) string { return string(e.Section.Meetings[0].From) }
+		show := func(e files.Entry) string { return string(e.Section.Meetings[0].From) }
 		if got := read(nil, from, show); got != want {
 			t.Errorf("date %q: %s, want %s", text, got, want)
 		}
 		if text == "9/10/2024" || text == "9.10.2024" {
-			if got := read(func(m *intake.Mapping) { m.Dates = intake.MonthFirst }, from, show); got != "2024-09-10" {
+			if got := read(func(m *files.Mapping) { m.Dates = files.MonthFirst }, from, show); got != "2024-09-10" {
 				t.Errorf("date %q, the month first: %s", text, got)
 			}
-			if got := read(func(m *intake.Mapping) { m.Dates = intake.DayFirst }, from, show); got != "2024-10-09" {
+			if got := read(func(m *files.Mapping) { m.Dates = files.DayFirst }, from, show); got != "2024-10-09" {
 				t.Errorf("date %q, the day first: %s", text, got)
 			}
 			from["course_end_date"] = "12/20/2024" // which shows the order
@@ -617,15 +617,15 @@ func TestSchedule_Cells(t *testing.T) {
 		"CHC/LAT-101": "CHC/LAT 101", "I&C SCI-10A": "I&C SCI 10A", "S&DS-100": "S&DS 100",
 	} {
 		if got := read(nil, map[string]string{"short_name": text},
-			func(e intake.Entry) string { return e.Course.Code() }); got != want {
+			func(e files.Entry) string { return e.Course.Code() }); got != want {
 			t.Errorf("course %q: %s, want %s", text, got, want)
 		}
 	}
-	free := func(m *intake.Mapping) { m.CourseSeparator = "" }
+	free := func(m *files.Mapping) { m.CourseSeparator = "" }
 	for text, want := range map[string]string{"I&C SCI 10A": "I&C SCI 10A", "CSCI-1100": "CSCI 1100",
 		"CSCI1100": "CSCI 1100", "CSCI": refused, "1100": refused} {
 		if got := read(free, map[string]string{"short_name": text},
-			func(e intake.Entry) string { return e.Course.Code() }); got != want {
+			func(e files.Entry) string { return e.Course.Code() }); got != want {
 			t.Errorf("course %q without a separator: %s, want %s", text, got, want)
 		}
 	}
@@ -649,11 +649,11 @@ func TestMapping_IsReadStrictly(t *testing.T) {
 		`{"columns": {"crn": ["a"], "title": ["b"], "course": ["c"]}} {}`:                                        "follows",
 		`{"columns": {"crn": ["a"], "title": ["b"], "course": ["c"]}, "instructors": {"separators": ["", "/"]}}`: "instructors.separators",
 	} {
-		if _, err := intake.ParseMapping([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := files.ParseMapping([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.100s: %v, want %s", text, err, want)
 		}
 	}
-	if _, ok, err := intake.BuiltIn("../yacs-csv2"); ok || err != nil {
+	if _, ok, err := files.BuiltIn("../yacs-csv2"); ok || err != nil {
 		t.Errorf("%t, %v", ok, err)
 	}
 }
@@ -686,13 +686,13 @@ func TestTheMappingOfTheDocumentation(t *testing.T) {
 	if err := json.Unmarshal([]byte(example), &request); err != nil {
 		t.Fatal(err)
 	}
-	m, err := intake.ParseMapping(request.Mapping)
+	m, err := files.ParseMapping(request.Mapping)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := "Class Nbr,Subject,Catalog,Long Title,Descr,Units,Component,Pat,Mtg Time,Instructor\n" +
 		`20871,I&C SCI,10A,,How Computers Work,4.00,DIS,MoWe,2:00 - 2:50 PM,"Li, Bo; Staff"` + "\n"
-	s, err := intake.NewSchedule(strings.NewReader(file), intake.Options{Mapping: m, Term: fall2024()})
+	s, err := files.NewSchedule(strings.NewReader(file), files.Options{Mapping: m, Term: fall2024()})
 	if err != nil {
 		t.Fatal(err)
 	}

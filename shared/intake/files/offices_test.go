@@ -1,4 +1,4 @@
-package intake_test
+package files_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/files"
 )
 
 // told is what became of a file: its sections with their meetings, and the rows that were refused.
@@ -62,7 +62,7 @@ func TestSchedule_AQuoteThatIsNotClosed(t *testing.T) {
 
 // The same holds for other files: nobody is passed over.
 func TestRegistrations_AQuoteThatIsNotClosed(t *testing.T) {
-	r, err := intake.NewRegistrations(strings.NewReader("student_number,term,crn\n1,T,1\n\"2,T,1\n3,T,1\n4,T,1\n"))
+	r, err := files.NewRegistrations(strings.NewReader("student_number,term,crn\n1,T,1\n\"2,T,1\n3,T,1\n4,T,1\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestSchedule_AShortTitleWithoutALongOne(t *testing.T) {
 
 // A column for each day, as Banner has them, is read whole; days that two columns state otherwise are refused.
 func TestSchedule_AColumnForEachDay(t *testing.T) {
-	m, err := intake.ParseMapping([]byte(`{"columns": {"crn": ["CRN"], "course": ["Course"], "title": ["Title"],
+	m, err := files.ParseMapping([]byte(`{"columns": {"crn": ["CRN"], "course": ["Course"], "title": ["Title"],
 		"days": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], "start": ["Begin"], "end": ["End"]},
 		"defaults": {"credits": "3", "capacity": 30}}`))
 	if err != nil {
@@ -184,7 +184,7 @@ func TestSchedule_AColumnForEachDay(t *testing.T) {
 		"1,CSCI 1100,Title,MWF,,,,F,,,1000,1050": "",
 	} {
 		file := "CRN,Course,Title,Mon,Tue,Wed,Thu,Fri,Sat,Sun,Begin,End\n" + row + "\n"
-		s, err := intake.NewSchedule(strings.NewReader(file), intake.Options{Mapping: m, Term: fall2024()})
+		s, err := files.NewSchedule(strings.NewReader(file), files.Options{Mapping: m, Term: fall2024()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,11 +215,11 @@ func TestMapping_IsUnderstoodWhole(t *testing.T) {
 		`"defaults": {"subject": "A\u0000"}}`:                           "defaults.subject",
 		`"defaults": {"component": "` + strings.Repeat("a", 33) + `"}}`: "defaults.component",
 	} {
-		if _, err := intake.ParseMapping([]byte(columns + text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := files.ParseMapping([]byte(columns + text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := intake.ParseMapping(
+	if _, err := files.ParseMapping(
 		[]byte(columns +
 			`"statuses": {"A": "open", "a": "open"}, "defaults": {"credits": "3-4", "subject": "CSCI"}}`)); err != nil {
 		t.Error(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/schedule"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -14,24 +15,24 @@ import (
 func jobKey(name string) item { return key("JOB#"+name, "JOB") }
 
 // Job reads what is kept of a job; of one that never ran, only its name.
-func (s *Store) Job(ctx context.Context, name string) (registrar.Job, error) {
+func (s *Store) Job(ctx context.Context, name string) (schedule.Job, error) {
 	i, err := s.getItem(ctx, jobKey(name), "job", name)
 	switch {
 	case registrar.IsRefusal(err, registrar.NotFound):
-		return registrar.Job{Name: name}, nil
+		return schedule.Job{Name: name}, nil
 	case err != nil:
-		return registrar.Job{}, err
+		return schedule.Job{}, err
 	}
 	r := read("job", i)
 	r.id = name
-	return record(&r, registrar.Job{
+	return record(&r, schedule.Job{
 		Name: name, Done: r.instant("doneDue"), Version: r.version(),
-		Run: registrar.JobRun{Due: r.instant("due"), Token: r.text("token"), Until: r.instant("until")},
+		Run: schedule.JobRun{Due: r.instant("due"), Token: r.text("token"), Until: r.instant("until")},
 	})
 }
 
 // SaveJob writes a job over the version before, or returns [registrar.ErrVersionMismatch]: another run was quicker.
-func (s *Store) SaveJob(ctx context.Context, j registrar.Job) error {
+func (s *Store) SaveJob(ctx context.Context, j schedule.Job) error {
 	i := jobKey(j.Name)
 	putInstant(i, "doneDue", j.Done)
 	putInstant(i, "due", j.Run.Due)

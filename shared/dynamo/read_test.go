@@ -12,6 +12,7 @@ import (
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
+	"example.com/registrar/shared/schedule"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -231,7 +232,7 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 	refused := registrar.RefusedEvent("enrol", term.ID, section.ID, student.ID, actor, u.Now(), nil, u.NewID)
 	must(s.KeepDecision(ctx, im.ID, registrar.ImportDecision{Row: 3, Reason: "x", Event: refused}))
 
-	must(s.SaveJob(ctx, registrar.Job{Name: "j", Done: u.Now(), Version: 1, Run: registrar.JobRun{Due: later, Token: "t",
+	must(s.SaveJob(ctx, schedule.Job{Name: "j", Done: u.Now(), Version: 1, Run: schedule.JobRun{Due: later, Token: "t",
 		Until: later}}))
 	reconciliation := registrar.Reconciliation{
 		ID: "r1", StartedAt: u.Now(), EndedAt: later, Position: registrar.Position{Kind: registrar.KindSection, Term: term.ID,

@@ -18,6 +18,7 @@ import (
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
+	"example.com/registrar/shared/schedule"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -563,7 +564,7 @@ func TestWhatIsNeverSentIsAFailureAndNoUnknownOutcome(t *testing.T) {
 			defer cancel()
 			for asked, err := range map[string]error{
 				"a transaction": store.UpdateTerm(ctx, term, after), "a read": reading,
-				"a deletion": store.DeleteTerm(ctx, term.ID, 0), "a job": store.SaveJob(ctx, registrar.Job{Name: "j", Version: 1}),
+				"a deletion": store.DeleteTerm(ctx, term.ID, 0), "a job": store.SaveJob(ctx, schedule.Job{Name: "j", Version: 1}),
 			} {
 				if err == nil || errors.Is(err, registrar.ErrOutcomeUnknown) || errors.Is(err, registrar.ErrBusy) != c.busy ||
 					ctx.Err() != nil {

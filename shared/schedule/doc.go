@@ -3,7 +3,7 @@
 //
 // A schedule starts its function at least once for each due time, and Lambda starts it again when it fails: two may run
 // at once, and one that is killed leaves its work undone. So each run asks the registry, which is in the table, before
-// it works, and tells it afterwards; the rules are the domain's, see [registrar.Job].
+// it works, and tells it afterwards; what decides between two runs is [Job].
 //
 // # After a pause
 //

@@ -13,9 +13,9 @@ import (
 // Registry keeps jobs.
 type Registry interface {
 	// Job reads what is kept of a job; of one that never ran, only its name.
-	Job(ctx context.Context, name string) (registrar.Job, error)
+	Job(ctx context.Context, name string) (Job, error)
 	// SaveJob writes a job over the version before, or returns [registrar.ErrVersionMismatch].
-	SaveJob(ctx context.Context, j registrar.Job) error
+	SaveJob(ctx context.Context, j Job) error
 }
 
 // Settings are what the kit needs to know of the function.
@@ -66,9 +66,9 @@ func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Co
 	return func(ctx context.Context, due time.Time) error {
 		log := s.Log.With("job", s.Name, "due", due)
 		before, job, err := s.begin(ctx, due)
-		var taken *registrar.JobTakenError
+		var taken *JobTakenError
 		switch {
-		case errors.Is(err, registrar.ErrJobDone):
+		case errors.Is(err, ErrJobDone):
 			log.InfoContext(ctx, "the work of this due time is done")
 			return nil
 		case errors.As(err, &taken):
@@ -104,8 +104,8 @@ func left(ctx context.Context) time.Duration {
 }
 
 // begin gets the work for a run, until the function's own time is over.
-func (s Settings) begin(ctx context.Context, due time.Time) (before, job registrar.Job, err error) {
-	run := registrar.JobRun{Due: due, Token: s.NewID(), Until: s.Clock().Add(left(ctx) + grace)}
+func (s Settings) begin(ctx context.Context, due time.Time) (before, job Job, err error) {
+	run := JobRun{Due: due, Token: s.NewID(), Until: s.Clock().Add(left(ctx) + grace)}
 	for {
 		if before, err = s.Registry.Job(ctx, s.Name); err != nil {
 			return before, job, err
@@ -123,7 +123,7 @@ func (s Settings) begin(ctx context.Context, due time.Time) (before, job registr
 }
 
 // end tells the registry how a run ended. That another run has the work by now means that this one outlived its time.
-func (s Settings) end(ctx context.Context, log *slog.Logger, job registrar.Job) error {
+func (s Settings) end(ctx context.Context, log *slog.Logger, job Job) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(forTheEnd, left(ctx)))
 	defer cancel()
 	err := s.Registry.SaveJob(ctx, job)

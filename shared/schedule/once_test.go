@@ -139,7 +139,7 @@ func TestWorkThatFailedIsTriedAgainAtOnce(t *testing.T) {
 			!runs[0].ByHand || runs[0].Missed != 0 {
 			t.Errorf("by hand: %+v, %v", runs, err)
 		}
-		if _, err := s.once(t.Context(), due.Add(24*time.Hour), nil); !errors.Is(err, registrar.ErrJobNotDue) {
+		if _, err := s.once(t.Context(), due.Add(24*time.Hour), nil); !errors.Is(err, schedule.ErrJobNotDue) {
 			t.Errorf("tomorrow's: %v", err)
 		}
 	})

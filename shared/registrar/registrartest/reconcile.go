@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/schedule"
 )
 
 func openImports(t *testing.T, u *University) {
@@ -47,14 +48,14 @@ func jobs(t *testing.T, u *University) {
 	ctx := t.Context()
 	job, err := u.Job(ctx, "things-sweep")
 	u.must(err)
-	same(t, "a job that never ran", job, registrar.Job{Name: "things-sweep"})
+	same(t, "a job that never ran", job, schedule.Job{Name: "things-sweep"})
 
 	const runs = 12
 	var wg sync.WaitGroup
 	var begun atomic.Int32
 	for n := range runs {
 		wg.Go(func() {
-			j, err := job.Begin(registrar.JobRun{Due: u.at, Token: fmt.Sprint("run ", n), Until: u.at.Add(time.Minute)}, u.at)
+			j, err := job.Begin(schedule.JobRun{Due: u.at, Token: fmt.Sprint("run ", n), Until: u.at.Add(time.Minute)}, u.at)
 			if err != nil {
 				t.Error(err)
 				return
@@ -83,7 +84,7 @@ func jobs(t *testing.T, u *University) {
 	same(t, "job", got, done)
 	other, err := u.Job(ctx, "others-sweep")
 	u.must(err)
-	same(t, "another job", other, registrar.Job{Name: "others-sweep"})
+	same(t, "another job", other, schedule.Job{Name: "others-sweep"})
 }
 
 func accounts(t *testing.T, u *University) {

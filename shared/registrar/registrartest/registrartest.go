@@ -17,6 +17,7 @@ import (
 
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/schedule"
 )
 
 // Store is all that the operations and workers ask of a store.
@@ -92,8 +93,8 @@ type Store interface {
 	) (registrar.Page[registrar.Import], error)
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
 
-	Job(ctx context.Context, name string) (registrar.Job, error)
-	SaveJob(ctx context.Context, j registrar.Job) error
+	Job(ctx context.Context, name string) (schedule.Job, error)
+	SaveJob(ctx context.Context, j schedule.Job) error
 
 	TermSections(ctx context.Context, term registrar.TermID,
 		page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)

@@ -1,9 +1,11 @@
-package registrar
+package schedule
 
 import (
 	"errors"
 	"fmt"
 	"time"
+
+	"example.com/registrar/shared/registrar"
 )
 
 // Job is what is kept of work that a schedule starts: up to when it is done, and who is at it. A schedule starts a run
@@ -11,10 +13,10 @@ import (
 // ([Job.Begin]), and tells when its work is done ([Job.Finish]); what it keeps in between is written over the version
 // that it read.
 type Job struct {
-	Name    string    // the function's, for example "imports-sweep"
-	Done    time.Time // the newest due time whose work is done; zero: none is
-	Run     JobRun    // the newest that began; zero: none did
-	Version Version   // 0: not stored yet
+	Name    string            // the function's, for example "imports-sweep"
+	Done    time.Time         // the newest due time whose work is done; zero: none is
+	Run     JobRun            // the newest that began; zero: none did
+	Version registrar.Version // 0: not stored yet
 }
 
 // JobRun is one run of a job.
@@ -56,7 +58,7 @@ func (j Job) Begin(r JobRun, now time.Time) (Job, error) {
 	case j.Run.Token != r.Token && j.Run.Until.After(now):
 		return j, &JobTakenError{Until: j.Run.Until}
 	}
-	j.Run, j.Version = JobRun{Due: Instant(r.Due), Token: r.Token, Until: Instant(r.Until)}, j.Version+1
+	j.Run, j.Version = JobRun{Due: registrar.Instant(r.Due), Token: r.Token, Until: registrar.Instant(r.Until)}, j.Version+1
 	return j, nil
 }
 
@@ -68,6 +70,6 @@ func (j Job) Finish(now time.Time) Job {
 
 // Abandon ends the run that the job has without its work being done, so that the next need not wait.
 func (j Job) Abandon(now time.Time) Job {
-	j.Run.Until, j.Version = Instant(now), j.Version+1
+	j.Run.Until, j.Version = registrar.Instant(now), j.Version+1
 	return j
 }

@@ -32,6 +32,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/dynamo/stream"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/lambdahost"
 	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/mail/letters"
@@ -477,7 +478,7 @@ func All() []Function {
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler {
 				return imports.Worker(s, a.Store, a.Bucket, a.Queue("audit"), a.System)
 			},
-			Memory: 1024, Timeout: registrar.ImportWorkTime, Table: Write, Bucket: Read,
+			Memory: 1024, Timeout: intake.WorkTime, Table: Write, Bucket: Read,
 		},
 		{
 			Name: "imports-sweep", Schedule: &Schedule{"rate(15 minutes)"}, Sends: []string{"imports"},

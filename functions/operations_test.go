@@ -26,6 +26,7 @@ import (
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -333,8 +334,8 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 		im, err := a.Store.Import(t.Context(), registrar.ImportID(sample.ID(sample.KindImport, 2)))
 		// the sample waits for its file since long ago
 		swept := functionNamed(all, "imports-sweep") < functionNamed(all, "imports-apply")
-		if err != nil || swept && im.State != registrar.ImportFailed ||
-			!swept && (im.State != registrar.ImportFinished || im.Rows.Applied != 1 || im.Rows.Refused != 0) {
+		if err != nil || swept && im.State != intake.Failed ||
+			!swept && (im.State != intake.Finished || im.Rows.Applied != 1 || im.Rows.Refused != 0) {
 			t.Errorf("round %d: the sample's import: %+v, %v", round, im, err)
 		}
 		if changed := c.restore(); len(changed) == 0 {

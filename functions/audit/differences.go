@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 )
 
 // DifferencesStore is what [Differences] needs of the store.
 type DifferencesStore interface {
-	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
-	Differences(ctx context.Context, id registrar.ReconciliationID,
-		page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
+	LatestReconciliation(ctx context.Context) (reconcile.Reconciliation, error)
+	Differences(ctx context.Context, id reconcile.ReconciliationID,
+		page registrar.PageRequest) (registrar.Page[reconcile.Difference], error)
 }
 
 // Reconciliation is one pass over all records.
@@ -71,7 +72,7 @@ func Differences(store DifferencesStore) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		list := api.ListOf(ctx, page, func(d registrar.Difference) Difference {
+		list := api.ListOf(ctx, page, func(d reconcile.Difference) Difference {
 			shown := Difference{
 				Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: api.ValueOf(d.Kept), Derived: api.ValueOf(
 					d.Derived),

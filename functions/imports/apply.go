@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry/request"
@@ -22,14 +23,14 @@ type Store interface {
 
 // Reports keeps where imports stand, and what is told of them. A dry run writes here and nowhere else.
 type Reports interface {
-	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
+	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 	// SaveImport writes progress if the import's version is still the one before, and adds to its report.
-	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
+	SaveImport(ctx context.Context, im intake.Import, report intake.Report) error
 	// KeepDecision keeps that a row was refused until progress is saved, so that an import that goes on does not decide
 	// again.
-	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
+	KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error
 	// Decisions reads those of rows after a row, in their order.
-	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
+	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]intake.Decision, error)
 }
 
 // Reads looks up what rows are about.
@@ -98,7 +99,7 @@ type Applier struct {
 
 // Apply reads the import's file to its end. It may be called again for the same import, after a crash too.
 // Registrations then go on after the last row that is known to be decided, because a seat goes to whom the file names
-// first: see [registrar.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the
+// first: see [intake.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the
 // import then tells: rows that were applied before change nothing. An error means that the message should come back;
 // what is wrong with the file itself, an [*files.FileError], is told in the import, and is no error.
 //
@@ -128,21 +129,21 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 }
 
 // dry reports whether the import's next run changes nothing but the import.
-func dry(im registrar.Import) bool { return im.DryRun || im.MaxRefusedPercent != nil && !im.Checked }
+func dry(im intake.Import) bool { return im.DryRun || im.MaxRefusedPercent != nil && !im.Checked }
 
 // principal is who acts in what an import does.
 func principal(id registrar.ImportID) string { return "import:" + string(id) }
 
 // run reads the file once.
-func (a Applier) run(ctx context.Context, im *registrar.Import) error {
-	resumed := im.State == registrar.ImportRunning && im.Resumes()
-	if im.State = registrar.ImportRunning; im.StartedAt.IsZero() {
+func (a Applier) run(ctx context.Context, im *intake.Import) error {
+	resumed := im.State == intake.Running && im.Resumes()
+	if im.State = intake.Running; im.StartedAt.IsZero() {
 		im.StartedAt = registrar.Instant(a.Clock())
 	}
 	if !resumed {
 		begin(im)
 	}
-	if err := a.save(ctx, im, registrar.ImportReport{}); err != nil {
+	if err := a.save(ctx, im, intake.Report{}); err != nil {
 		return err
 	}
 	file, size, err := a.Objects.Open(ctx, ObjectKey(im.ID))
@@ -150,20 +151,20 @@ func (a Applier) run(ctx context.Context, im *registrar.Import) error {
 		return fmt.Errorf("import %s: open the upload: %w", im.ID, err)
 	}
 	defer file.Close()
-	apply := map[registrar.ImportKind]func(context.Context, *registrar.Import, io.Reader) error{
-		registrar.ImportSections: a.sections, registrar.ImportStudents: a.people, registrar.ImportInstructors: a.people,
-		registrar.ImportRegistrations: a.registrations,
+	apply := map[intake.Kind]func(context.Context, *intake.Import, io.Reader) error{
+		intake.KindSections: a.sections, intake.KindStudents: a.people, intake.KindInstructors: a.people,
+		intake.KindRegistrations: a.registrations,
 	}[im.Kind]
-	if err = errTooLarge; size <= registrar.MaxImportBytes {
-		err = apply(ctx, im, &bounded{file: file, left: registrar.MaxImportBytes})
+	if err = errTooLarge; size <= intake.MaxBytes {
+		err = apply(ctx, im, &bounded{file: file, left: intake.MaxBytes})
 	}
 	var broken *files.FileError
 	if errors.As(err, &broken) {
 		if dry(*im) {
-			im.Rows.Applied, im.Changed = 0, registrar.ImportChanges{}
+			im.Rows.Applied, im.Changed = 0, intake.Changes{}
 		}
-		im.State, im.Reason, im.EndedAt = registrar.ImportFailed, broken.Reason, registrar.Instant(a.Clock())
-		return a.save(ctx, im, registrar.ImportReport{})
+		im.State, im.Reason, im.EndedAt = intake.Failed, broken.Reason, registrar.Instant(a.Clock())
+		return a.save(ctx, im, intake.Report{})
 	}
 	if err != nil {
 		return fmt.Errorf("import %s: %w", im.ID, err)
@@ -193,13 +194,13 @@ func (b *bounded) Read(p []byte) (int, error) {
 var errTooLarge error = &files.FileError{Reason: "the file is larger than 64 MiB"}
 
 // formatOf names how files of a kind are read.
-func formatOf(kind registrar.ImportKind) string {
+func formatOf(kind intake.Kind) string {
 	switch kind {
-	case registrar.ImportRegistrations:
+	case intake.KindRegistrations:
 		return "registrations-csv"
-	case registrar.ImportStudents, registrar.ImportInstructors:
+	case intake.KindStudents, intake.KindInstructors:
 		return files.PeopleCSV // until the header says otherwise
-	case registrar.ImportSections:
+	case intake.KindSections:
 	}
 	return "yacs-csv"
 }
@@ -211,12 +212,12 @@ const objectPrefix = "imports/"
 func ObjectKey(id registrar.ImportID) string { return objectPrefix + string(id) }
 
 // save writes progress, and as much of the report as there is room for. Only a dry run lists what it changes.
-func (a Applier) save(ctx context.Context, im *registrar.Import, report registrar.ImportReport) error {
-	report.Problems = report.Problems[:min(len(report.Problems), registrar.MaxImportProblems-im.Problems)]
+func (a Applier) save(ctx context.Context, im *intake.Import, report intake.Report) error {
+	report.Problems = report.Problems[:min(len(report.Problems), intake.MaxProblems-im.Problems)]
 	if !im.DryRun {
 		report.Changes = nil
 	}
-	report.Changes = report.Changes[:min(len(report.Changes), registrar.MaxImportProblems-im.Listed)]
+	report.Changes = report.Changes[:min(len(report.Changes), intake.MaxProblems-im.Listed)]
 	im.Problems, im.Listed = im.Problems+len(report.Problems), im.Listed+len(report.Changes)
 	im.Stamp = im.Next(a.Clock())
 	if err := a.Store.SaveImport(ctx, *im, report); err != nil {
@@ -226,25 +227,25 @@ func (a Applier) save(ctx context.Context, im *registrar.Import, report registra
 }
 
 // finish saves the end of a run: the import is over, unless it is the run before the one that changes something.
-func (a Applier) finish(ctx context.Context, im *registrar.Import, report registrar.ImportReport) error {
-	if concluded := im.Conclude(a.Clock()); im.DryRun || !dry(*im) || concluded.State == registrar.ImportFailed {
+func (a Applier) finish(ctx context.Context, im *intake.Import, report intake.Report) error {
+	if concluded := im.Conclude(a.Clock()); im.DryRun || !dry(*im) || concluded.State == intake.Failed {
 		*im = concluded
 		return a.save(ctx, im, report)
 	}
 	im.Checked = true
 	begin(im)
-	return a.save(ctx, im, registrar.ImportReport{})
+	return a.save(ctx, im, intake.Report{})
 }
 
 // begin counts another run, from the first row on.
-func begin(im *registrar.Import) {
+func begin(im *intake.Import) {
 	im.Run++
-	im.Rows, im.Changed, im.Problems, im.Listed = registrar.ImportRows{}, registrar.ImportChanges{}, 0, 0
+	im.Rows, im.Changed, im.Problems, im.Listed = intake.Rows{}, intake.Changes{}, 0, 0
 }
 
 // outcome is what became of one entry. It belongs to one writer until all have finished.
 type outcome struct {
-	changes   []registrar.ImportChange // what was created and updated, still without the row
+	changes   []intake.Change // what was created and updated, still without the row
 	unchanged int
 	refusal   error    // the domain or the store refused the record
 	field     string   // of the file, that the refusal is about; empty: the record as a whole
@@ -252,19 +253,19 @@ type outcome struct {
 }
 
 func (o *outcome) created(record string) {
-	o.changes = append(o.changes, registrar.ImportChange{Record: record, Effect: registrar.EffectCreated})
+	o.changes = append(o.changes, intake.Change{Record: record, Effect: intake.EffectCreated})
 }
 
 func (o *outcome) updated(record string, fields []string) {
-	o.changes = append(o.changes, registrar.ImportChange{Record: record, Effect: registrar.EffectUpdated, Fields: fields})
+	o.changes = append(o.changes, intake.Change{Record: record, Effect: intake.EffectUpdated, Fields: fields})
 }
 
 // tally counts what became of a row's records, and gives the list of it.
-func (o *outcome) tally(im *registrar.Import, row int) []registrar.ImportChange {
+func (o *outcome) tally(im *intake.Import, row int) []intake.Change {
 	im.Changed.Unchanged += o.unchanged
 	for n := range o.changes {
 		o.changes[n].Row = row
-		if o.changes[n].Effect == registrar.EffectCreated {
+		if o.changes[n].Effect == intake.EffectCreated {
 			im.Changed.Created++
 		} else {
 			im.Changed.Updated++

@@ -13,6 +13,7 @@ import (
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
@@ -59,11 +60,11 @@ func openOffice(t *testing.T) *office {
 }
 
 // asked makes an import that waits for its file.
-func (o *office) asked(kind registrar.ImportKind, with ...func(*registrar.Import)) registrar.ImportID {
+func (o *office) asked(kind intake.Kind, with ...func(*intake.Import)) registrar.ImportID {
 	o.T.Helper()
-	im := registrar.Import{
+	im := intake.Import{
 		ID:   registrar.ImportID(o.University.NewID()),
-		Kind: kind, Format: "yacs-csv", Term: o.term.ID, State: registrar.ImportWaiting,
+		Kind: kind, Format: "yacs-csv", Term: o.term.ID, State: intake.Waiting,
 		Stamp: registrar.Stamp{}.Next(o.Now()),
 	}
 	for _, set := range with {
@@ -76,7 +77,7 @@ func (o *office) asked(kind registrar.ImportKind, with ...func(*registrar.Import
 }
 
 // applies delivers the announcement of the file, and gives the import as it is afterwards.
-func (o *office) applies(id registrar.ImportID, file io.Reader) (registrar.Import, error) {
+func (o *office) applies(id registrar.ImportID, file io.Reader) (intake.Import, error) {
 	o.T.Helper()
 	o.file = file
 	applied := o.Apply(o.T.Context(), id)
@@ -87,9 +88,9 @@ func (o *office) applies(id registrar.ImportID, file io.Reader) (registrar.Impor
 	return im, applied
 }
 
-func (o *office) problems(im registrar.Import) []registrar.ImportProblem {
+func (o *office) problems(im intake.Import) []intake.Problem {
 	o.T.Helper()
-	return registrartest.All(o.T, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+	return registrartest.All(o.T, 7, func(p registrar.PageRequest) (registrar.Page[intake.Problem], error) {
 		return o.ImportProblems(o.T.Context(), im, p)
 	})
 }
@@ -135,14 +136,14 @@ func TestApply_NoCellStopsAnImport(t *testing.T) {
 	} {
 		o := openOffice(t)
 		im, err := o.applies(
-			o.asked(registrar.ImportSections),
+			o.asked(intake.KindSections),
 			strings.NewReader(header+row("1", c.room, c.instructors)+row("2", "R", "TBA")),
 		)
-		want, sections := registrar.ImportRows{Read: 2, Applied: 2}, o.sections()
+		want, sections := intake.Rows{Read: 2, Applied: 2}, o.sections()
 		if c.want < 0 {
-			want = registrar.ImportRows{Read: 2, Applied: 1, Refused: 1}
+			want = intake.Rows{Read: 2, Applied: 1, Refused: 1}
 		}
-		if err != nil || im.State != registrar.ImportFinished || im.Rows != want || len(sections) != want.Applied {
+		if err != nil || im.State != intake.Finished || im.Rows != want || len(sections) != want.Applied {
 			t.Errorf("%s: %v, the import is %s, %+v; %d sections", name, err, im.State, im.Rows, len(sections))
 		}
 		for _, s := range sections {
@@ -195,13 +196,13 @@ func TestApply_StoresNothingThatTheDomainRefuses(t *testing.T) {
 		return e
 	}
 	o.Formats = map[string]imports.Format{
-		"yacs-csv": func(io.Reader, registrar.Import, registrar.Term) (files.Reader, error) {
+		"yacs-csv": func(io.Reader, intake.Import, registrar.Term) (files.Reader, error) {
 			return &sloppy{[]files.Entry{entry(2, "Title", ""), entry(3, "", "lecture"), entry(4, "Title", "lecture")}}, nil
 		},
 	}
-	im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(""))
-	if want := (registrar.ImportRows{Read: 3, Applied: 1, Refused: 2}); err != nil ||
-		im.State != registrar.ImportFinished ||
+	im, err := o.applies(o.asked(intake.KindSections), strings.NewReader(""))
+	if want := (intake.Rows{Read: 3, Applied: 1, Refused: 2}); err != nil ||
+		im.State != intake.Finished ||
 		im.Rows != want {
 		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
 	}
@@ -227,9 +228,9 @@ func (r readerOf) Read(p []byte) (int, error) { return r(p) }
 // A file that cannot be read now may be read later. Only what is wrong with the file itself ends its import.
 func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 	const registrations = "student_number,term,crn\nU1,2025-SPRING,100\n"
-	files := map[registrar.ImportKind]string{
-		registrar.ImportSections:      header + row("1", "R", "TBA"),
-		registrar.ImportRegistrations: registrations,
+	files := map[intake.Kind]string{
+		intake.KindSections:      header + row("1", "R", "TBA"),
+		intake.KindRegistrations: registrations,
 	}
 	for kind, file := range files {
 		for name, read := range map[string]string{"at once": "", "in the header": file[:10], "later": file} {
@@ -239,11 +240,11 @@ func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 				o.NewStudent("U1", "Ann", "Able")
 				id := o.asked(kind)
 				im, err := o.applies(id, failing(read, passing))
-				if !errors.Is(err, passing) || im.State != registrar.ImportRunning || im.Reason != "" {
+				if !errors.Is(err, passing) || im.State != intake.Running || im.Reason != "" {
 					t.Errorf("%s, %s: returned %v, the import is %s (%s)", kind, name, err, im.State, im.Reason)
 					continue
 				}
-				if im, err = o.applies(id, strings.NewReader(file)); err != nil || im.State != registrar.ImportFinished {
+				if im, err = o.applies(id, strings.NewReader(file)); err != nil || im.State != intake.Finished {
 					t.Errorf("%s, %s, again: %v, the import is %s (%s)", kind, name, err, im.State, im.Reason)
 				}
 			}
@@ -258,7 +259,7 @@ func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 		} {
 			o := openOffice(t)
 			im, err := o.applies(o.asked(kind), file)
-			if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, reason) {
+			if err != nil || im.State != intake.Failed || !strings.Contains(im.Reason, reason) {
 				t.Errorf("%s: %v, the import is %s (%s), want it FAILED because of %q", kind, err, im.State, im.Reason, reason)
 			}
 		}
@@ -268,12 +269,12 @@ func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 // An object that is too large is not read at all.
 func TestApply_LooksAtTheSizeFirst(t *testing.T) {
 	o := openOffice(t)
-	o.size = registrar.MaxImportBytes + 1
-	im, err := o.applies(o.asked(registrar.ImportSections), readerOf(func([]byte) (int, error) {
+	o.size = intake.MaxBytes + 1
+	im, err := o.applies(o.asked(intake.KindSections), readerOf(func([]byte) (int, error) {
 		t.Error("the file was read")
 		return 0, io.EOF
 	}))
-	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "64 MiB") {
+	if err != nil || im.State != intake.Failed || !strings.Contains(im.Reason, "64 MiB") {
 		t.Errorf("%v, the import is %s (%s)", err, im.State, im.Reason)
 	}
 }
@@ -303,7 +304,7 @@ func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
 	for n := range 60 {
 		lines += row(fmt.Sprint(100+n), "R", "TBA")
 	}
-	id := o.asked(registrar.ImportSections)
+	id := o.asked(intake.KindSections)
 	passing := errors.New("connection reset")
 	whole := o.Applier.Store
 	o.Applier.Store = &failsLater{Store: whole, err: passing}
@@ -317,8 +318,8 @@ func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
 		t.Fatalf("%v, %+v", err, first)
 	}
 	im, err = o.applies(id, strings.NewReader(lines))
-	if want := (registrar.ImportRows{Read: 62, Applied: 60, Refused: 2}); err != nil ||
-		im.State != registrar.ImportFinished ||
+	if want := (intake.Rows{Read: 62, Applied: 60, Refused: 2}); err != nil ||
+		im.State != intake.Finished ||
 		im.Rows != want ||
 		im.Run != 2 {
 		t.Errorf("%v, the import is %s, run %d, %+v", err, im.State, im.Run, im.Rows)
@@ -337,24 +338,24 @@ func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
 // Of a file in which nothing is right, the first problems are kept, and all rows are counted.
 func TestApply_KeepsSoManyProblems(t *testing.T) {
 	o := openOffice(t)
-	const rows = registrar.MaxImportProblems + 120
+	const rows = intake.MaxProblems + 120
 	im, err := o.applies(
-		o.asked(registrar.ImportRegistrations),
+		o.asked(intake.KindRegistrations),
 		strings.NewReader("student_number,term,crn\n"+strings.Repeat(",,x\n", rows)),
 	)
-	if want := (registrar.ImportRows{Read: rows, Refused: rows}); err != nil || im.State != registrar.ImportFailed ||
+	if want := (intake.Rows{Read: rows, Refused: rows}); err != nil || im.State != intake.Failed ||
 		im.Rows != want {
 		t.Errorf("%v, the import is %s, %+v", err, im.State, im.Rows)
 	}
 	problems := registrartest.All(
 		t,
 		registrar.MaxPage,
-		func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+		func(p registrar.PageRequest) (registrar.Page[intake.Problem], error) {
 			return o.ImportProblems(t.Context(), im, p)
 		},
 	)
-	if n := len(problems); n != registrar.MaxImportProblems || problems[0].Row != 2 || problems[n-1].Row != n+1 {
-		t.Errorf("%d problems are kept, want the first %d", n, registrar.MaxImportProblems)
+	if n := len(problems); n != intake.MaxProblems || problems[0].Row != 2 || problems[n-1].Row != n+1 {
+		t.Errorf("%d problems are kept, want the first %d", n, intake.MaxProblems)
 	}
 }
 
@@ -371,7 +372,7 @@ func (a again) Open(context.Context, string) (io.ReadCloser, int64, error) {
 func TestApply_ASectionWithATitleOfItsOwnKeepsIt(t *testing.T) {
 	o := openOffice(t)
 	file := header + row("100", "", "") + strings.Replace(row("200", "", ""), ",Title,", ",Title: Compilers,", 1)
-	if im, err := o.applies(o.asked(registrar.ImportSections), strings.NewReader(file)); err != nil ||
+	if im, err := o.applies(o.asked(intake.KindSections), strings.NewReader(file)); err != nil ||
 		im.Rows.Applied != 2 {
 		t.Fatalf("%+v, %v", im, err)
 	}

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
 // CreateStore is what [Create] needs of the store.
 type CreateStore interface {
-	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
+	CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error
 	// Import is asked when a key had been answered before.
-	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
+	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 }
 
 // Upload is where and how a client uploads the file.
@@ -28,7 +29,7 @@ type Upload struct {
 
 // Uploads gives addresses to upload to.
 type Uploads interface {
-	PresignUpload(ctx context.Context, key string) (registrar.Upload, error)
+	PresignUpload(ctx context.Context, key string) (intake.Upload, error)
 }
 
 // Asked is an import that waits for its file.
@@ -56,7 +57,7 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		Access: api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NotFound, registrar.IdempotencyMismatch},
 	}, func(ctx context.Context, in *createInput) (*api.Created[Asked], error) {
-		kind := registrar.ImportKind(in.Body.Kind)
+		kind := intake.Kind(in.Body.Kind)
 		switch {
 		case kind.OfTerm() && in.Body.Term == "":
 			return nil, registrar.FieldErrors{
@@ -73,10 +74,10 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		}
 		notify := ""
 		api.SetText(&notify, in.Body.Notify)
-		im := registrar.Import{
+		im := intake.Import{
 			ID: registrar.ImportID(system.NewID()), Kind: kind, Format: format, Mapping: mapping, Complete: in.Body.Complete,
 			DryRun: in.Body.DryRun, MaxRefusedPercent: in.Body.MaxRefusedPercent,
-			Term: registrar.TermID(in.Body.Term), Notify: registrar.Personal(notify), State: registrar.ImportWaiting,
+			Term: registrar.TermID(in.Body.Term), Notify: registrar.Personal(notify), State: intake.Waiting,
 		}
 		if err := registrar.ValidateAddress("notify", notify); err != nil {
 			return nil, err
@@ -120,23 +121,23 @@ func sign(ctx context.Context, uploads Uploads, id registrar.ImportID) (*Upload,
 // signAgain gives a new address for an import that was asked for before, while it waits for its file; nil afterwards.
 func signAgain(ctx context.Context, store CreateStore, uploads Uploads, id registrar.ImportID) (*Upload, error) {
 	im, err := store.Import(ctx, id)
-	if err != nil || im.State != registrar.ImportWaiting {
+	if err != nil || im.State != intake.Waiting {
 		return nil, err
 	}
 	return sign(ctx, uploads, id)
 }
 
-// reading is how the file is to be read: the name of a format, and the mapping of [registrar.FormatMapping].
-func (n NewImport) reading(kind registrar.ImportKind) (format, mapping string, err error) {
+// reading is how the file is to be read: the name of a format, and the mapping of [intake.FormatMapping].
+func (n NewImport) reading(kind intake.Kind) (format, mapping string, err error) {
 	wrong := func(field, detail string) (string, string, error) {
 		return "", "", registrar.FieldErrors{{Field: field, Code: registrar.FieldFormat, Detail: detail}}
 	}
 	switch {
-	case kind != registrar.ImportSections && n.Mapping != nil:
+	case kind != intake.KindSections && n.Mapping != nil:
 		return wrong("mapping", "is for files of sections")
-	case kind != registrar.ImportSections && n.Format != "":
+	case kind != intake.KindSections && n.Format != "":
 		return wrong("format", "is for files of sections")
-	case kind != registrar.ImportSections && n.Complete:
+	case kind != intake.KindSections && n.Complete:
 		return wrong("complete", "is for files of sections")
 	case n.Mapping != nil && n.Format != "":
 		return wrong("mapping", "give either a format or a mapping")
@@ -153,5 +154,5 @@ func (n NewImport) reading(kind registrar.ImportKind) (format, mapping string, e
 		return "", "", fields
 	}
 	mapping, err = n.Mapping.Text()
-	return registrar.FormatMapping, mapping, err
+	return intake.FormatMapping, mapping, err
 }

@@ -13,16 +13,17 @@ import (
 
 	"example.com/registrar/functions/imports"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
 // signer signs uploads that are good for a quarter of an hour.
 type signer struct{ now *time.Time }
 
-func (s signer) PresignUpload(_ context.Context, key string) (registrar.Upload, error) {
-	return registrar.Upload{
+func (s signer) PresignUpload(_ context.Context, key string) (intake.Upload, error) {
+	return intake.Upload{
 		Method: http.MethodPut, URL: fmt.Sprint("https://bucket.example/", key, "?signed=", s.now.Unix()), Until: s.now.Add(
-			registrar.UploadTime),
+			intake.UploadTime),
 	}, nil
 }
 
@@ -59,7 +60,7 @@ func TestCreate_AnAnswerGivenAgainHasAnAddressThatIsGood(t *testing.T) {
 	for _, later := range []time.Duration{time.Minute, 2 * time.Hour} {
 		now = now.Add(later)
 		again := ask()
-		if again.ID != first.ID || again.Upload == nil || !again.Upload.Until.Equal(now.Add(registrar.UploadTime)) ||
+		if again.ID != first.ID || again.Upload == nil || !again.Upload.Until.Equal(now.Add(intake.UploadTime)) ||
 			again.Upload.URL != fmt.Sprint("https://bucket.example/imports/", first.ID, "?signed=", now.Unix()) {
 			t.Errorf("after %s: %+v %+v", later, again, again.Upload)
 		}

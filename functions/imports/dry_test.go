@@ -8,19 +8,20 @@ import (
 	"testing"
 
 	"example.com/registrar/functions/imports"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 )
 
-func dryRun(im *registrar.Import) { im.DryRun = true }
+func dryRun(im *intake.Import) { im.DryRun = true }
 
-func atMost(percent int) func(*registrar.Import) {
-	return func(im *registrar.Import) { im.MaxRefusedPercent = &percent }
+func atMost(percent int) func(*intake.Import) {
+	return func(im *intake.Import) { im.MaxRefusedPercent = &percent }
 }
 
-func (o *office) changes(im registrar.Import) []registrar.ImportChange {
+func (o *office) changes(im intake.Import) []intake.Change {
 	o.T.Helper()
-	return registrartest.All(o.T, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
+	return registrartest.All(o.T, 7, func(p registrar.PageRequest) (registrar.Page[intake.Change], error) {
 		return o.ImportChanges(o.T.Context(), im, p)
 	})
 }
@@ -54,13 +55,13 @@ func (r readOnly) InstructorsByName(context.Context, []string) (map[string]regis
 func (r readOnly) CommitRegistration(context.Context, registrar.RegistrationChange, registrar.Answer) error {
 	return r.wrote("a registration")
 }
-func (r readOnly) KeepDecision(context.Context, registrar.ImportID, registrar.ImportDecision) error {
+func (r readOnly) KeepDecision(context.Context, registrar.ImportID, intake.Decision) error {
 	return r.wrote("a decision")
 }
 func (r readOnly) Refused(context.Context, registrar.Event) error { return r.wrote("a refusal") }
 
 // foretells applies a file dry, and then for good: what the first says is what the second does.
-func (o *office) foretells(kind registrar.ImportKind, file string) (dry registrar.Import) {
+func (o *office) foretells(kind intake.Kind, file string) (dry intake.Import) {
 	t := o.T.(*testing.T)
 	t.Helper()
 	store, audit := o.Applier.Store, o.Audit
@@ -114,8 +115,8 @@ func TestDryRun_ForetellsSections(t *testing.T) {
 			),
 		)
 	}
-	first := o.foretells(registrar.ImportSections, file.String())
-	if want := (registrar.ImportChanges{Created: 70 + 35 + 21}); first.Changed != want {
+	first := o.foretells(intake.KindSections, file.String())
+	if want := (intake.Changes{Created: 70 + 35 + 21}); first.Changed != want {
 		t.Errorf("%+v, want %+v", first.Changed, want)
 	}
 	changed := strings.Replace(
@@ -124,7 +125,7 @@ func TestDryRun_ForetellsSections(t *testing.T) {
 		"Other",
 		1,
 	)
-	second := o.foretells(registrar.ImportSections, changed+"x,,,,,,,,,,,,,,,,,\n")
+	second := o.foretells(intake.KindSections, changed+"x,,,,,,,,,,,,,,,,,\n")
 	var listed []string
 	for _, c := range o.changes(second) {
 		listed = append(listed, fmt.Sprintf("%d %s %s %s", c.Row, c.Record, c.Effect, c.Fields))
@@ -168,11 +169,11 @@ func TestDryRun_ForetellsRegistrations(t *testing.T) {
 		student, crn, _ := strings.Cut(r, " ")
 		lines = append(lines, student+",2025-SPRING,"+crn)
 	}
-	dry := o.foretells(registrar.ImportRegistrations, strings.Join(lines, "\n")+"\n")
-	if want := (registrar.ImportRows{Read: 10, Applied: 5, Refused: 5}); dry.Rows != want {
+	dry := o.foretells(intake.KindRegistrations, strings.Join(lines, "\n")+"\n")
+	if want := (intake.Rows{Read: 10, Applied: 5, Refused: 5}); dry.Rows != want {
 		t.Errorf("%+v, want %+v: %+v", dry.Rows, want, o.problems(dry))
 	}
-	if want := (registrar.ImportChanges{Created: 3, Unchanged: 2}); dry.Changed != want {
+	if want := (intake.Changes{Created: 3, Unchanged: 2}); dry.Changed != want {
 		t.Errorf("%+v, want %+v", dry.Changed, want)
 	}
 }
@@ -194,25 +195,25 @@ func TestThreshold_ChangesAllOrNothing(t *testing.T) {
 		return view.Seats.Taken
 	}
 	im, err := o.applies(
-		o.asked(registrar.ImportRegistrations, atMost(16)),
+		o.asked(intake.KindRegistrations, atMost(16)),
 		strings.NewReader(file),
 	) // ten of sixty are too many
-	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "nothing was changed") ||
-		im.Rows != (registrar.ImportRows{Read: 60, Refused: 10}) || im.Changed != (registrar.ImportChanges{}) ||
+	if err != nil || im.State != intake.Failed || !strings.Contains(im.Reason, "nothing was changed") ||
+		im.Rows != (intake.Rows{Read: 60, Refused: 10}) || im.Changed != (intake.Changes{}) ||
 		len(o.problems(im)) != 10 {
 		t.Errorf("%v, the import is %s (%s), %+v, %+v", err, im.State, im.Reason, im.Rows, im.Changed)
 	}
 	if n := seats(); n != 0 || len(o.Refused.Events()) != 0 {
 		t.Errorf("%d seats are taken, and the audit has heard of %d refusals", n, len(o.Refused.Events()))
 	}
-	id := o.asked(registrar.ImportRegistrations, atMost(17))
+	id := o.asked(intake.KindRegistrations, atMost(17))
 	o.Objects = again{file}
 	if err := o.Apply(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	im, err = o.Import(t.Context(), id)
-	if err != nil || im.State != registrar.ImportFinished ||
-		im.Rows != (registrar.ImportRows{Read: 60, Applied: 50, Refused: 10}) ||
+	if err != nil || im.State != intake.Finished ||
+		im.Rows != (intake.Rows{Read: 60, Applied: 50, Refused: 10}) ||
 		im.Changed.Created != 50 ||
 		len(o.problems(im)) != 10 {
 		t.Errorf("%v, the import is %s (%s), %+v, %+v", err, im.State, im.Reason, im.Rows, im.Changed)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/registrar/functions/imports"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
 )
@@ -55,9 +56,9 @@ func fall2030(o *office) *office {
 }
 
 // imports applies a file of sections.
-func (o *office) imports(file io.Reader, options ...func(*registrar.Import)) registrar.Import {
+func (o *office) imports(file io.Reader, options ...func(*intake.Import)) intake.Import {
 	o.T.Helper()
-	im, err := o.applies(o.asked(registrar.ImportSections, options...), file)
+	im, err := o.applies(o.asked(intake.KindSections, options...), file)
 	if err != nil {
 		o.T.Fatal(err)
 	}
@@ -132,78 +133,78 @@ func TestFilesOfOffices(t *testing.T) {
 	}
 	for _, c := range []struct {
 		files    []string // into one term
-		rows     registrar.ImportRows
-		changed  registrar.ImportChanges // of the last
+		rows     intake.Rows
+		changed  intake.Changes // of the last
 		want     map[string]string
 		problems []problem
 		failed   string // part of the reason
 	}{
-		{files: []string{"01-no-full-name"}, rows: registrar.ImportRows{Read: 1, Applied: 1},
-			changed: registrar.ImportChanges{Created: 3},
+		{files: []string{"01-no-full-name"}, rows: intake.Rows{Read: 1, Applied: 1},
+			changed: intake.Changes{Created: 3},
 			want: map[string]string{"90001": strings.Replace(kites, "Introduction to Kites", "INTRO TO KITES", 1) + mr +
 				ada}},
-		{files: []string{"02-type-sem"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
+		{files: []string{"02-type-sem"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Created: 5}, want: map[string]string{
 				"90001": strings.Replace(kites, "lecture", "seminar", 1) + mr + ada, "90002": strings.Replace(kites, "lecture",
 					"unknown", 1) + mr + ada,
 				"90003": strings.Replace(kites, "lecture", "unknown", 1) + mr + ada}},
-		{files: []string{"03-first-row-test-block"}, rows: registrar.ImportRows{Read: 2, Applied: 2},
-			changed: registrar.ImportChanges{Created: 3},
+		{files: []string{"03-first-row-test-block"}, rows: intake.Rows{Read: 2, Applied: 2},
+			changed: intake.Changes{Created: 3},
 			want:    map[string]string{"90001": kites + w + "," + mr + ada}},
-		{files: []string{"05a-good"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Created: 7}, want: three},
-		{files: []string{"05a-good", "05b-same-saved-by-excel"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Unchanged: 4}, want: three},
-		{files: []string{"08-semester-of-another-term"}, rows: registrar.ImportRows{Read: 1, Refused: 1},
+		{files: []string{"05a-good"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Created: 7}, want: three},
+		{files: []string{"05a-good", "05b-same-saved-by-excel"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Unchanged: 4}, want: three},
+		{files: []string{"08-semester-of-another-term"}, rows: intake.Rows{Read: 1, Refused: 1},
 			want: map[string]string{}, failed: "refused",
 			problems: []problem{{2, "course_start_date", "day of the term", true}, {2, "course_end_date", "day of the term",
 				true}, {2, "semester", "another term than the import's, 2030-FALL", true}}},
-		{files: []string{"09-blank-lines"}, rows: registrar.ImportRows{Read: 2, Applied: 1, Refused: 1},
-			changed:  registrar.ImportChanges{Created: 3},
+		{files: []string{"09-blank-lines"}, rows: intake.Rows{Read: 2, Applied: 1, Refused: 1},
+			changed:  intake.Changes{Created: 3},
 			want:     map[string]string{"90001": kites + mr + ada},
 			problems: []problem{{5, "course_max_enroll", "whole number", true}}},
-		{files: []string{"11-header-wider-than-rows"}, rows: registrar.ImportRows{Read: 1, Applied: 1},
-			changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
-		{files: []string{"13-comma-rows-at-end"}, rows: registrar.ImportRows{Read: 1, Applied: 1},
-			changed: registrar.ImportChanges{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
-		{files: []string{"14-semicolons"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Created: 7}, want: three},
+		{files: []string{"11-header-wider-than-rows"}, rows: intake.Rows{Read: 1, Applied: 1},
+			changed: intake.Changes{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
+		{files: []string{"13-comma-rows-at-end"}, rows: intake.Rows{Read: 1, Applied: 1},
+			changed: intake.Changes{Created: 3}, want: map[string]string{"90001": kites + mr + ada}},
+		{files: []string{"14-semicolons"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Created: 7}, want: three},
 		{files: []string{"18-xlsx"}, want: map[string]string{}, failed: "Excel workbook (xlsx), not CSV: open it, choose"},
-		{files: []string{"20-header-upper-case"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Created: 7}, want: three},
-		{files: []string{"21-times-with-space"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed:  registrar.ImportChanges{Created: 5},
+		{files: []string{"20-header-upper-case"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Created: 7}, want: three},
+		{files: []string{"21-times-with-space"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed:  intake.Changes{Created: 5},
 			want:     map[string]string{"90001": kites + mr + ada, "90002": kites + mr + ada, "90003": kites + mr + ada},
 			problems: []problem{{4, "course_start_time", "neither AM nor PM", false}}},
-		{files: []string{"22-credits"}, rows: registrar.ImportRows{Read: 4, Applied: 3, Refused: 1},
-			changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
+		{files: []string{"22-credits"}, rows: intake.Rows{Read: 4, Applied: 3, Refused: 1},
+			changed: intake.Changes{Created: 5}, want: map[string]string{
 				"90001": kites + mr + ada, "90002": strings.Replace(kites, "4-4", "3-4", 1) + mr + ada, "90003": strings.Replace(
 					kites, "4-4", "1-4", 1) + mr + ada},
 			problems: []problem{{3, "short_name", "credits", false}, {4, "short_name", "credits", false},
 				{5, "course_credit_hours", "is a date: a spreadsheet made it", true}}},
-		{files: []string{"23-staff"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Created: 4},
+		{files: []string{"23-staff"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Created: 4},
 			want:    map[string]string{"90001": kites + mr + "|", "90002": kites + mr + "|", "90003": kites + mr + "|"}},
-		{files: []string{"25-conflicting-rows"}, rows: registrar.ImportRows{Read: 2, Applied: 2},
-			changed: registrar.ImportChanges{Created: 3},
+		{files: []string{"25-conflicting-rows"}, rows: intake.Rows{Read: 2, Applied: 2},
+			changed: intake.Changes{Created: 3},
 			want:    map[string]string{"90001": kites + w + "," + mr + ada}, problems: []problem{
 				{3, "full_name", "disagree: what row 2 says stands", false}, {3, "course_section", "disagree", false},
 				{3, "course_credit_hours", "disagree", false}, {3, "course_max_enroll", "disagree", false}}},
-		{files: []string{"27-not-together"}, rows: registrar.ImportRows{Read: 3, Applied: 3},
-			changed: registrar.ImportChanges{Created: 5}, want: map[string]string{
+		{files: []string{"27-not-together"}, rows: intake.Rows{Read: 3, Applied: 3},
+			changed: intake.Changes{Created: 5}, want: map[string]string{
 				"90001": kites + w + "," + mr + ada, "90002": strings.Replace(kites, "1010", "1020", 1) + mr + ada}},
 	} {
 		name := strings.Join(c.files, ", then ")
 		t.Run(name, func(t *testing.T) {
 			o := fall2030(openOffice(t))
-			var im registrar.Import
+			var im intake.Import
 			for _, file := range c.files {
 				im = o.imports(dataFile(t, "imports/"+file+".csv"))
 			}
 			if im.Rows != c.rows || im.Changed != c.changed {
 				t.Errorf("%+v, %+v; want %+v, %+v", im.Rows, im.Changed, c.rows, c.changed)
 			}
-			if (im.State == registrar.ImportFailed) != (c.failed != "") || !strings.Contains(im.Reason, c.failed) {
+			if (im.State == intake.Failed) != (c.failed != "") || !strings.Contains(im.Reason, c.failed) {
 				t.Errorf("%s (%s), want %q", im.State, im.Reason, c.failed)
 			}
 			if diff := cmp.Diff(c.want, o.seen()); diff != "" {
@@ -214,14 +215,14 @@ func TestFilesOfOffices(t *testing.T) {
 				t.Errorf("problems %+v, want %+v", told, c.problems)
 			}
 			for _, p := range c.problems {
-				if !slices.ContainsFunc(told, func(got registrar.ImportProblem) bool {
+				if !slices.ContainsFunc(told, func(got intake.Problem) bool {
 					return got.Row == p.row && got.Field == p.field && got.Refused == p.refused &&
 						strings.Contains(got.Reason, p.reason)
 				}) {
 					t.Errorf("want %+v among the problems %+v", p, told)
 				}
 			}
-			if im.State == registrar.ImportFailed {
+			if im.State == intake.Failed {
 				return
 			}
 			again := o.imports(dataFile(t, "imports/"+c.files[len(c.files)-1]+".csv"))
@@ -261,7 +262,7 @@ func TestAnEmptyCellDeletesNothing(t *testing.T) {
 		noRoom = "1,KITE-1010,,,,M,10:00AM,11:50AM,2030-08-28,2030-12-20,TBA,,,,,,,\n"
 		moved  = "1,KITE-1010,,,,F,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 2,,,,,,,\n"
 	)
-	complete := func(im *registrar.Import) { im.Complete = true }
+	complete := func(im *intake.Import) { im.Complete = true }
 	const was = "M 10:00-11:50 2030-08-28 2030-12-20 Hall 1,W 10:00-11:50 2030-08-28 2030-12-20 Hall 1"
 	for name, c := range map[string]struct {
 		then     string
@@ -282,7 +283,7 @@ func TestAnEmptyCellDeletesNothing(t *testing.T) {
 		o := fall2030(openOffice(t))
 		o.imports(strings.NewReader(full + stated + another))
 		before, course := o.seen()["1"], o.course("KITE 1010")
-		var options []func(*registrar.Import)
+		var options []func(*intake.Import)
 		if c.complete {
 			options = append(options, complete)
 		}
@@ -428,7 +429,7 @@ func TestACapacityBelowWhatIsTaken(t *testing.T) {
 
 func (o *office) imports2(registrations string) {
 	o.T.Helper()
-	if im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader(registrations)); err != nil ||
+	if im, err := o.applies(o.asked(intake.KindRegistrations), strings.NewReader(registrations)); err != nil ||
 		im.Rows.Refused > 0 {
 		o.T.Fatalf("%v, %+v", err, im.Rows)
 	}
@@ -445,7 +446,7 @@ func TestAnotherUniversityIsAMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := fall2030(openOffice(t))
-	byMapping := func(im *registrar.Import) { im.Format, im.Mapping = registrar.FormatMapping, string(mapping) }
+	byMapping := func(im *intake.Import) { im.Format, im.Mapping = intake.FormatMapping, string(mapping) }
 	im := o.imports(strings.NewReader(string(file)), byMapping)
 	want := map[string]string{
 		"4711": "CHC/LAT 61 A|Latin American Studies|lecture|4-4|25|open|F 09:00-09:50 2030-09-02 2030-12-12 Hall 6,MW " +
@@ -461,14 +462,14 @@ func TestAnotherUniversityIsAMapping(t *testing.T) {
 		parts[6] = strings.Join(meetings, ",")
 		got[crn] = strings.Join(parts, "|")
 	}
-	if diff := cmp.Diff(want, got); diff != "" || im.Rows != (registrar.ImportRows{Read: 4, Applied: 4}) ||
+	if diff := cmp.Diff(want, got); diff != "" || im.Rows != (intake.Rows{Read: 4, Applied: 4}) ||
 		len(o.problems(im)) != 0 {
 		t.Errorf("%+v, %+v (-want +got):\n%s", im.Rows, o.problems(im), diff)
 	}
 	if again := o.imports(strings.NewReader(string(file)), byMapping); again.Changed.Created+again.Changed.Updated != 0 {
 		t.Errorf("again: %+v", again.Changed)
 	}
-	if wrong := o.imports(strings.NewReader(string(file))); wrong.State != registrar.ImportFailed ||
+	if wrong := o.imports(strings.NewReader(string(file))); wrong.State != intake.Failed ||
 		!strings.Contains(wrong.Reason, "lacks the columns") {
 		t.Errorf("without the mapping: %s (%s)", wrong.State, wrong.Reason)
 	}
@@ -582,19 +583,19 @@ func TestRealTerms(t *testing.T) {
 // forgetful is a store that keeps nothing but the import, and measures what the worker holds.
 type forgetful struct {
 	imports.Store
-	im      registrar.Import
+	im      intake.Import
 	term    registrar.Term
 	saved   int
 	measure func(saved int)
 }
 
-func (f *forgetful) Import(context.Context, registrar.ImportID) (registrar.Import, error) {
+func (f *forgetful) Import(context.Context, registrar.ImportID) (intake.Import, error) {
 	return f.im, nil
 }
 func (f *forgetful) Term(context.Context, registrar.TermID) (registrar.Term, error) {
 	return f.term, nil
 }
-func (f *forgetful) SaveImport(_ context.Context, im registrar.Import, _ registrar.ImportReport) error {
+func (f *forgetful) SaveImport(_ context.Context, im intake.Import, _ intake.Report) error {
 	f.im = im
 	f.saved++
 	f.measure(f.saved)
@@ -635,12 +636,12 @@ func TestApply_MemoryStaysFlat(t *testing.T) {
 		b.Reset()
 		var held uint64
 		store := &forgetful{
-			im: registrar.Import{
+			im: intake.Import{
 				ID:     "im",
-				Kind:   registrar.ImportSections,
+				Kind:   intake.KindSections,
 				Format: "yacs-csv",
 				Term:   o.term.ID,
-				State:  registrar.ImportWaiting,
+				State:  intake.Waiting,
 			},
 			term: o.term,
 		}
@@ -656,7 +657,7 @@ func TestApply_MemoryStaysFlat(t *testing.T) {
 		applier := o.Applier
 		applier.Store = store
 		o.file = strings.NewReader(file)
-		if err := applier.Apply(t.Context(), "im"); err != nil || store.im.State != registrar.ImportFinished ||
+		if err := applier.Apply(t.Context(), "im"); err != nil || store.im.State != intake.Finished ||
 			store.im.Rows.Applied != sections {
 			t.Fatalf("%v, %+v", err, store.im)
 		}

@@ -5,22 +5,23 @@ import (
 	"net/http"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
 // GetStore is what [Get] needs of the store.
 type GetStore interface {
-	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
+	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 	ImportProblems(
 		ctx context.Context,
-		im registrar.Import,
+		im intake.Import,
 		page registrar.PageRequest,
-	) (registrar.Page[registrar.ImportProblem], error)
+	) (registrar.Page[intake.Problem], error)
 	ImportChanges(
 		ctx context.Context,
-		im registrar.Import,
+		im intake.Import,
 		page registrar.PageRequest,
-	) (registrar.Page[registrar.ImportChange], error)
+	) (registrar.Page[intake.Change], error)
 }
 
 type getInput struct {
@@ -68,7 +69,7 @@ func Get(store GetStore) api.Operation {
 			if err != nil {
 				return nil, err
 			}
-			list := api.ListOf(ctx, page, func(c registrar.ImportChange) RowChange {
+			list := api.ListOf(ctx, page, func(c intake.Change) RowChange {
 				return RowChange{Row: c.Row, Record: c.Record, Effect: string(c.Effect), Fields: append([]string{}, c.Fields...)}
 			})
 			out.Link, out.Body.Changes, out.Body.Next = list.Link, list.Body.Items, list.Body.Next
@@ -78,7 +79,7 @@ func Get(store GetStore) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		list := api.ListOf(ctx, page, func(p registrar.ImportProblem) RowProblem {
+		list := api.ListOf(ctx, page, func(p intake.Problem) RowProblem {
 			return RowProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
 		})
 		out.Link, out.Body.Problems, out.Body.Next = list.Link, list.Body.Items, list.Body.Next

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/intake/files"
-	"example.com/registrar/shared/registrar"
 )
 
 // NewImport is what a client wants to import.
@@ -73,7 +73,7 @@ type RowChange struct {
 	Fields []string `json:"fields" doc:"Fields that would change; none when the record would be created" example:"[\"capacity\"]"`
 }
 
-func show(im registrar.Import) Import {
+func show(im intake.Import) Import {
 	return Import{
 		ID:   string(im.ID),
 		Kind: string(im.Kind), Format: im.Format, Complete: im.Complete, Term: string(im.Term), DryRun: im.DryRun,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -13,9 +14,9 @@ import (
 type ListStore interface {
 	NewestImports(
 		ctx context.Context,
-		filter registrar.ImportFilter,
+		filter intake.Filter,
 		page registrar.PageRequest,
-	) (registrar.Page[registrar.Import], error)
+	) (registrar.Page[intake.Import], error)
 }
 
 type listInput struct {
@@ -34,9 +35,9 @@ func List(store ListStore) api.Operation {
 			"go on while there is a cursor. The list may lag behind by a moment.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Import], error) {
-		page, err := store.NewestImports(ctx, registrar.ImportFilter{
-			State: registrar.ImportState(strings.ToUpper(in.State)),
-			Kind:  registrar.ImportKind(in.Kind), Term: registrar.TermID(in.Term),
+		page, err := store.NewestImports(ctx, intake.Filter{
+			State: intake.State(strings.ToUpper(in.State)),
+			Kind:  intake.Kind(in.Kind), Term: registrar.TermID(in.Term),
 		}, in.Request())
 		if err != nil {
 			return nil, err

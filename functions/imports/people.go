@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
@@ -18,7 +19,7 @@ import (
 type personList struct {
 	Applier
 
-	im     *registrar.Import
+	im     *intake.Import
 	people *files.People
 	seed   maphash.Seed
 	seen   map[uint64]int // the row that had a key
@@ -33,13 +34,13 @@ const maxInstructorRows = 500_000
 type personBatch struct {
 	rows     []files.PersonRow
 	outcomes []outcome
-	problems []*registrar.ImportProblem // of each row; one that is not refused is a note
+	problems []*intake.Problem // of each row; one that is not refused is a note
 }
 
 // people applies a file of students or instructors.
-func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reader) error {
+func (a Applier) people(ctx context.Context, im *intake.Import, file io.Reader) error {
 	role, apply := files.RoleInstructor, personList.instructors
-	if im.Kind == registrar.ImportStudents {
+	if im.Kind == intake.KindStudents {
 		role, apply = files.RoleStudent, personList.students
 	}
 	reader, err := files.NewPeople(file, role)
@@ -55,16 +56,16 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		seen:      map[uint64]int{},
 		namesakes: map[uint64]int{},
 	}
-	if im.Kind == registrar.ImportInstructors {
+	if im.Kind == intake.KindInstructors {
 		if err := l.countNames(ctx); err != nil {
 			return err
 		}
 	}
-	var report registrar.ImportReport
+	var report intake.Report
 	if !reader.SaysRole() && reader.Format != files.PeopleCSV {
 		report.Problems = append(
 			report.Problems,
-			registrar.ImportProblem{Row: 1, Reason: "the file does not say what people are: " +
+			intake.Problem{Row: 1, Reason: "the file does not say what people are: " +
 				"each row is taken for one of the " + string(im.Kind)},
 		)
 	}
@@ -80,7 +81,7 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
 			return fmt.Errorf("read the file: %w", readErr)
 		}
-		b.outcomes, b.problems = make([]outcome, len(b.rows)), make([]*registrar.ImportProblem, len(b.rows))
+		b.outcomes, b.problems = make([]outcome, len(b.rows)), make([]*intake.Problem, len(b.rows))
 		l.look(&b)
 		if err := apply(l, ctx, &b); err != nil {
 			return err
@@ -93,7 +94,7 @@ func (a Applier) people(ctx context.Context, im *registrar.Import, file io.Reade
 		if err := a.save(ctx, im, report); err != nil {
 			return err
 		}
-		report = registrar.ImportReport{}
+		report = intake.Report{}
 	}
 }
 
@@ -105,7 +106,7 @@ func (l personList) hash(kind, key string) uint64 {
 func (l personList) look(b *personBatch) {
 	for i, row := range b.rows {
 		if row.Problem != nil {
-			b.problems[i] = &registrar.ImportProblem{
+			b.problems[i] = &intake.Problem{
 				Row:     row.Row,
 				Field:   row.Problem.Field,
 				Reason:  row.Problem.Reason,
@@ -137,12 +138,12 @@ func (l personList) look(b *personBatch) {
 func (b *personBatch) open(i int) bool { return b.problems[i] == nil && !b.rows[i].Others }
 
 // problem is why a row is refused.
-func (l personList) problem(row files.PersonRow, field, reason string) *registrar.ImportProblem {
-	return &registrar.ImportProblem{Row: row.Row, Field: l.people.Column(field), Reason: reason, Refused: true}
+func (l personList) problem(row files.PersonRow, field, reason string) *intake.Problem {
+	return &intake.Problem{Row: row.Row, Field: l.people.Column(field), Reason: reason, Refused: true}
 }
 
 // tell counts a batch, and adds to the report.
-func (l personList) tell(b *personBatch, report *registrar.ImportReport) {
+func (l personList) tell(b *personBatch, report *intake.Report) {
 	for i, row := range b.rows {
 		l.im.Rows.Read++
 		o := &b.outcomes[i]
@@ -271,7 +272,7 @@ func (l personList) countNames(ctx context.Context) error {
 		return fmt.Errorf("open the upload: %w", err)
 	}
 	defer file.Close()
-	reader, err := files.NewPeople(&bounded{file: file, left: registrar.MaxImportBytes}, files.RoleInstructor)
+	reader, err := files.NewPeople(&bounded{file: file, left: intake.MaxBytes}, files.RoleInstructor)
 	if err != nil {
 		return err
 	}

@@ -6,14 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 )
 
-func ofNoTerm(im *registrar.Import) { im.Term = "" }
+func ofNoTerm(im *intake.Import) { im.Term = "" }
 
 // brings applies a file of people for good, which comes from a bucket that can be read again.
-func (o *office) brings(kind registrar.ImportKind, file string, with ...func(*registrar.Import)) registrar.Import {
+func (o *office) brings(kind intake.Kind, file string, with ...func(*intake.Import)) intake.Import {
 	o.T.Helper()
 	id := o.asked(kind, append(with, ofNoTerm)...)
 	objects := o.Objects
@@ -31,7 +32,7 @@ func (o *office) brings(kind registrar.ImportKind, file string, with ...func(*re
 
 // twice applies a file dry, for good and once more: the second says what the first foretold, and the third changes
 // nothing.
-func (o *office) twice(kind registrar.ImportKind, file string) registrar.Import {
+func (o *office) twice(kind intake.Kind, file string) intake.Import {
 	o.T.Helper()
 	dry := o.brings(kind, file, dryRun)
 	if n := len(o.changes(dry)); n != dry.Changed.Created+dry.Changed.Updated {
@@ -79,7 +80,7 @@ func (o *office) peopleEvents() (n int) {
 }
 
 // told gives the problems as text: row, column, whether it is refused.
-func (o *office) told(im registrar.Import) string {
+func (o *office) told(im intake.Import) string {
 	o.T.Helper()
 	var all []string
 	for _, p := range o.problems(im) {
@@ -100,9 +101,9 @@ func TestApply_Students(t *testing.T) {
 		"S200,,Suharto,,active\nS201,A,B,not an " +
 			"address,\nS000,A,B,,\nS202,A,B,S1@example.edu,\n,A,B,,\nS203,,,,\nS204,A,B,,deleted\nS205,A,B,,perhaps\nbroken\n",
 	)
-	im := o.twice(registrar.ImportStudents, file.String())
-	if want := (registrar.ImportRows{Read: 129, Applied: 121, Refused: 7,
-		Skipped: 1}); im.State != registrar.ImportFinished ||
+	im := o.twice(intake.KindStudents, file.String())
+	if want := (intake.Rows{Read: 129, Applied: 121, Refused: 7,
+		Skipped: 1}); im.State != intake.Finished ||
 		im.Rows != want ||
 		im.Changed.Created != 121 ||
 		im.Format != "people-csv" {
@@ -116,8 +117,8 @@ func TestApply_Students(t *testing.T) {
 	}
 	changed := "EMAIL,Status,number,given " +
 		"name\n,,s001,Other\nnew@example.edu,inactive,S002,\n,,S003,\n,tobedeleted,S999,X\ns4@example.edu,,S005,\n"
-	im = o.twice(registrar.ImportStudents, changed)
-	if want := (registrar.ImportChanges{Updated: 2, Unchanged: 1}); im.Changed != want || im.Rows.Refused != 1 ||
+	im = o.twice(intake.KindStudents, changed)
+	if want := (intake.Changes{Updated: 2, Unchanged: 1}); im.Changed != want || im.Rows.Refused != 1 ||
 		im.Rows.Skipped != 1 {
 		t.Errorf("%+v, %+v, %s", im.Rows, im.Changed, o.told(im))
 	}
@@ -144,16 +145,16 @@ func TestApply_StudentsOfOtherSystems(t *testing.T) {
 		"canvas-users-csv":    "user_id,login_id,password,first_name,last_name,email,status,declared_user_type\nU1,g,hunter2,Grace,Hopper,g@example.edu,active,student\nE1,a,hunter2,Ada,King,,active,teacher\n",
 	} {
 		o := openOffice(t)
-		im := o.twice(registrar.ImportStudents, file)
-		if im.Format != format || im.Rows != (registrar.ImportRows{Read: 2, Applied: 1, Skipped: 1}) {
+		im := o.twice(intake.KindStudents, file)
+		if im.Format != format || im.Rows != (intake.Rows{Read: 2, Applied: 1, Skipped: 1}) {
 			t.Errorf("%s: %s, %+v", format, im.Format, im.Rows)
 		}
 		p, err := o.StudentsByNumber(t.Context(), []string{"U1"})
 		if err != nil || p["U1"].FamilyName != "Hopper" || p["U1"].Email != "g@example.edu" {
 			t.Errorf("%s: %v, %d students", format, err, len(p))
 		}
-		im = o.twice(registrar.ImportInstructors, file)
-		if im.Rows != (registrar.ImportRows{Read: 2, Applied: 1, Skipped: 1}) || im.Changed.Created != 1 {
+		im = o.twice(intake.KindInstructors, file)
+		if im.Rows != (intake.Rows{Read: 2, Applied: 1, Skipped: 1}) || im.Changed.Created != 1 {
 			t.Errorf("%s, of instructors: %+v, %+v", format, im.Rows, im.Changed)
 		}
 	}
@@ -163,9 +164,9 @@ func TestApply_StudentsOfOtherSystems(t *testing.T) {
 // sections and all; where two may be meant it stays, and the report says so. Placeholders make nobody.
 func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 	o := openOffice(t)
-	if im, err := o.applies(o.asked(registrar.ImportSections),
+	if im, err := o.applies(o.asked(intake.KindSections),
 		strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
-		im.State != registrar.ImportFinished {
+		im.State != intake.Finished {
 		t.Fatalf("%v, %s", err, im.Reason)
 	}
 	named := func(name string) registrar.Instructor {
@@ -188,13 +189,13 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 	if err := o.CreateInstructor(t.Context(), known, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
-	im := o.twice(registrar.ImportInstructors, "number,name,email\n"+
+	im := o.twice(intake.KindInstructors, "number,name,email\n"+
 		"E1,Ada King,ada@example.edu\n"+ // claims King
 		"E2,Bo Li,\nE3,Al Li,\n"+ // may both be Li
 		",Grace Hopper,grace@example.edu\n"+ // claims Grace Hopper
 		"E4,Jane Smith,\n"+ // Kim Smith, who is not in the file, may be Smith too
 		",T.B.A.,\n,Carl Gauss,\n,,x@example.edu\nE5,Emmy Noether,ada@example.edu\n")
-	if want := (registrar.ImportChanges{Created: 4, Updated: 2}); im.Changed != want || im.Rows.Refused != 3 {
+	if want := (intake.Changes{Created: 4, Updated: 2}); im.Changed != want || im.Rows.Refused != 3 {
 		t.Errorf("%+v, %+v: %+v", im.Rows, im.Changed, o.problems(im))
 	}
 	if want := "3 name false, 4 name false, 6 name false, 7 name true, 9 name true, 10 email true"; o.told(im) != want {
@@ -208,7 +209,7 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 		!named("Carl Gauss").Provisional {
 		t.Error("who is known by a name alone is provisional, and nobody else")
 	}
-	if im, err := o.applies(o.asked(registrar.ImportSections),
+	if im, err := o.applies(o.asked(intake.KindSections),
 		strings.NewReader(header+row("1", "R", "King/Li/Grace Hopper/Staff/Smith"))); err != nil ||
 		im.Changed.Created+im.Changed.Updated != 0 {
 		t.Errorf("%v: the schedule again changed %+v", err, im.Changed)
@@ -219,15 +220,15 @@ func TestApply_InstructorsClaimProvisionalRecords(t *testing.T) {
 // nobody's.
 func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 	o := openOffice(t)
-	o.brings(registrar.ImportStudents, "number,given_name,family_name\n77,Ada,King\n78,Bo,Li\n")
-	im := o.brings(registrar.ImportStudents, "number,family_name\n77.0,Lovelace\n'78,Li\n1.23E+11,Ng\n")
+	o.brings(intake.KindStudents, "number,given_name,family_name\n77,Ada,King\n78,Bo,Li\n")
+	im := o.brings(intake.KindStudents, "number,family_name\n77.0,Lovelace\n'78,Li\n1.23E+11,Ng\n")
 	people, err := o.StudentsByNumber(t.Context(), []string{"77", "78"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ada, bo := people["77"], people["78"]
 	if ada.GivenName != "Ada" || ada.FamilyName != "Lovelace" || bo.GivenName != "Bo" ||
-		im.Changed != (registrar.ImportChanges{Updated: 1, Unchanged: 1}) ||
+		im.Changed != (intake.Changes{Updated: 1, Unchanged: 1}) ||
 		im.Rows.Refused != 1 {
 		t.Errorf("%+v, %+v, %+v, %+v", ada, bo, im.Rows, im.Changed)
 	}
@@ -235,14 +236,14 @@ func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 	if told := o.problems(im); len(told) != 1 || told[0].Row != 4 || !strings.Contains(told[0].Reason, short) {
 		t.Errorf("%+v", told)
 	}
-	o.brings(registrar.ImportInstructors, "number,name\nE1,Ada King\n")
-	o.brings(registrar.ImportInstructors, "number,family_name,email\nE1,KING,ada@example.edu\n")
+	o.brings(intake.KindInstructors, "number,name\nE1,Ada King\n")
+	o.brings(intake.KindInstructors, "number,family_name,email\nE1,KING,ada@example.edu\n")
 	instructors, err := o.InstructorsByNumber(t.Context(), []string{"E1"})
 	if err != nil || instructors["E1"].Name != "Ada King" || instructors["E1"].Email != "ada@example.edu" {
 		t.Errorf("%v, %+v", err, instructors)
 	}
 	im, err = o.applies(
-		o.asked(registrar.ImportRegistrations),
+		o.asked(intake.KindRegistrations),
 		strings.NewReader("student_number,term,crn\n1.23E+11,2025-SPRING,100\n"),
 	)
 	if told := o.problems(im); err != nil || len(told) != 1 || !strings.Contains(told[0].Reason, short) {
@@ -253,8 +254,8 @@ func TestApply_PeopleKeepWhatTheFileHasNoColumnFor(t *testing.T) {
 // What is kept of a file of instructors has a bound: their names are counted before anything is done.
 func TestApply_TooManyInstructors(t *testing.T) {
 	o := openOffice(t)
-	im := o.brings(registrar.ImportInstructors, "name\nAda King\n"+strings.Repeat("a\n", 500_000))
-	if im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "more than 500,000 rows") ||
+	im := o.brings(intake.KindInstructors, "name\nAda King\n"+strings.Repeat("a\n", 500_000))
+	if im.State != intake.Failed || !strings.Contains(im.Reason, "more than 500,000 rows") ||
 		im.Changed.Created != 0 {
 		t.Errorf("%s (%s), %+v", im.State, im.Reason, im.Changed)
 	}
@@ -278,8 +279,8 @@ func TestApply_ReadsTheLettersOfAllKinds(t *testing.T) {
 		note bool
 	}{{"decomposed", decomposed, false}, {"Windows-1252", windows, true}, {"composed", func(s string) string { return s },
 		false}} {
-		for kind, file := range map[registrar.ImportKind]string{registrar.ImportStudents: students,
-			registrar.ImportInstructors: instructors} {
+		for kind, file := range map[intake.Kind]string{intake.KindStudents: students,
+			intake.KindInstructors: instructors} {
 			im := o.brings(kind, form.of(file))
 			o.wantLetters(form.name, form.note, im)
 			if form.name != "decomposed" && im.Changed.Created+im.Changed.Updated > 0 {
@@ -287,7 +288,7 @@ func TestApply_ReadsTheLettersOfAllKinds(t *testing.T) {
 			}
 		}
 		o.wantLetters(form.name, form.note, o.imports(strings.NewReader(header+form.of(section))))
-		im, err := o.applies(o.asked(registrar.ImportRegistrations), strings.NewReader(form.of(enrolments)))
+		im, err := o.applies(o.asked(intake.KindRegistrations), strings.NewReader(form.of(enrolments)))
 		if err != nil || im.Rows.Applied != 1 {
 			t.Errorf("%s: %v, %+v", form.name, err, im.Rows)
 		}
@@ -300,7 +301,7 @@ func TestApply_ReadsTheLettersOfAllKinds(t *testing.T) {
 }
 
 // wantLetters wants the note on a file in Windows-1252 once, and nothing that is refused.
-func (o *office) wantLetters(form string, want bool, im registrar.Import) {
+func (o *office) wantLetters(form string, want bool, im intake.Import) {
 	o.T.Helper()
 	notes := 0
 	for _, p := range o.problems(im) {

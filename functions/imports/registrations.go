@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
@@ -17,7 +18,7 @@ import (
 // goes on skips the rows that the import has counted. Of those after them, which belong to the batch in which the last
 // worker stopped, it decides none again: a seat that was given is found by the row's idempotency key, and a refusal by
 // its decision.
-func (a Applier) registrations(ctx context.Context, im *registrar.Import, file io.Reader) error {
+func (a Applier) registrations(ctx context.Context, im *intake.Import, file io.Reader) error {
 	reader, err := files.NewRegistrations(file)
 	if err != nil {
 		return err
@@ -26,7 +27,7 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 	if err != nil {
 		return fmt.Errorf("the import's term: %w", err)
 	}
-	list := registrationList{Applier: a, im: im, term: term, decided: map[int]registrar.ImportDecision{}}
+	list := registrationList{Applier: a, im: im, term: term, decided: map[int]intake.Decision{}}
 	if im.Resumes() {
 		if err := list.resume(ctx, reader); err != nil {
 			return err
@@ -60,10 +61,10 @@ func (a Applier) registrations(ctx context.Context, im *registrar.Import, file i
 }
 
 // notesOf makes a report's of what is to be told of a file as a whole.
-func notesOf(told []files.Problem) []registrar.ImportProblem {
-	notes := make([]registrar.ImportProblem, len(told))
+func notesOf(told []files.Problem) []intake.Problem {
+	notes := make([]intake.Problem, len(told))
 	for i, p := range told {
-		notes[i] = registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
+		notes[i] = intake.Problem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused}
 	}
 	return notes
 }
@@ -72,9 +73,9 @@ func notesOf(told []files.Problem) []registrar.ImportProblem {
 type registrationList struct {
 	Applier
 
-	im      *registrar.Import
+	im      *intake.Import
 	term    registrar.Term
-	decided map[int]registrar.ImportDecision // by row: what the last worker refused and had no time to save
+	decided map[int]intake.Decision // by row: what the last worker refused and had no time to save
 }
 
 // resume skips the rows that the import has counted, and reads what was decided on those after them.
@@ -99,8 +100,8 @@ func (l registrationList) resume(ctx context.Context, reader *files.Registration
 }
 
 // apply enrols in the order of the rows: a seat goes to whom the file names first.
-func (l registrationList) apply(ctx context.Context, rows []files.RegistrationRow) (registrar.ImportReport, error) {
-	var report registrar.ImportReport
+func (l registrationList) apply(ctx context.Context, rows []files.RegistrationRow) (intake.Report, error) {
+	var report intake.Report
 	var numbers, crns []string
 	for _, row := range rows {
 		if row.Problem == nil {
@@ -119,7 +120,7 @@ func (l registrationList) apply(ctx context.Context, rows []files.RegistrationRo
 		l.im.Rows.Read++
 		student, knownStudent := students[row.Student]
 		section, knownSection := sections[row.CRN]
-		problem := registrar.ImportProblem{Row: row.Row, Refused: true}
+		problem := intake.Problem{Row: row.Row, Refused: true}
 		switch decision, decided := l.decided[row.Row]; {
 		case decided:
 			problem.Field, problem.Reason = "crn", decision.Reason
@@ -182,13 +183,13 @@ func (l registrationList) enrol(
 		return nil
 	case errors.As(err, &refusals), errors.As(err, &one):
 		o.refusal = err
-		return l.refuse(ctx, registrar.ImportDecision{Row: row.Row, Reason: err.Error(), Event: registrar.Event(heard)})
+		return l.refuse(ctx, intake.Decision{Row: row.Row, Reason: err.Error(), Event: registrar.Event(heard)})
 	}
 	return err
 }
 
 // refuse keeps the decision before anybody hears of it: a row of which the audit has heard stays refused.
-func (l registrationList) refuse(ctx context.Context, d registrar.ImportDecision) error {
+func (l registrationList) refuse(ctx context.Context, d intake.Decision) error {
 	if dry(*l.im) {
 		return nil // no attempt
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"example.com/registrar/functions/imports"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -36,16 +37,16 @@ func (m *mortal) do(call func() error) error {
 	return call()
 }
 
-func (m *mortal) Import(ctx context.Context, id registrar.ImportID) (im registrar.Import, err error) {
+func (m *mortal) Import(ctx context.Context, id registrar.ImportID) (im intake.Import, err error) {
 	err = m.do(func() error { im, err = m.Store.Import(ctx, id); return err })
 	return im, err
 }
 
-func (m *mortal) SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error {
+func (m *mortal) SaveImport(ctx context.Context, im intake.Import, report intake.Report) error {
 	return m.do(func() error { return m.Store.SaveImport(ctx, im, report) })
 }
 
-func (m *mortal) KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error {
+func (m *mortal) KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error {
 	return m.do(func() error { return m.Store.KeepDecision(ctx, id, d) })
 }
 
@@ -101,7 +102,7 @@ func TestApply_GoesOnWhereAWorkerWasKilled(t *testing.T) {
 		if _, err := o.Enrol(large.ID, held.ID); err != nil {
 			t.Fatal(err)
 		}
-		id := o.asked(registrar.ImportRegistrations)
+		id := o.asked(intake.KindRegistrations)
 		store := o.Applier.Store
 		m := &mortal{Store: store, audit: &o.Refused, left: call, after: after}
 		o.Applier.Store, o.Audit = m, m
@@ -160,9 +161,9 @@ func TestApply_GoesOnWhereAWorkerWasKilled(t *testing.T) {
 			t.Errorf("%s: %d events of %d refusals", what, len(events), refused)
 		}
 		applied := 10 - refused
-		want := registrar.ImportRows{Read: before + 10, Applied: applied, Refused: before + refused}
-		changed := registrar.ImportChanges{Created: applied - 1, Unchanged: 1} // held's
-		if im.State != registrar.ImportFinished || im.Rows != want || im.Changed != changed || im.Run != 1 {
+		want := intake.Rows{Read: before + 10, Applied: applied, Refused: before + refused}
+		changed := intake.Changes{Created: applied - 1, Unchanged: 1} // held's
+		if im.State != intake.Finished || im.Rows != want || im.Changed != changed || im.Run != 1 {
 			t.Errorf(
 				"%s: the import is %s, run %d: %+v, %+v; want %+v, %+v",
 				what,
@@ -204,7 +205,7 @@ func TestApply_GoesOnWithTheSameFileAlone(t *testing.T) {
 	o := openOffice(t)
 	o.NewSection(o.term, o.NewCourse("CSCI", "1100", "One"), "100", 20)
 	o.NewStudent("U1", "Ann", "Able")
-	id := o.asked(registrar.ImportRegistrations)
+	id := o.asked(intake.KindRegistrations)
 	passing := errors.New("connection reset")
 	if im, err := o.applies(id, failing("student_number,term,crn\nU1,2025-SPRING,100\n"+strings.Repeat(",,x\n", 60),
 		passing)); !errors.Is(
@@ -215,7 +216,7 @@ func TestApply_GoesOnWithTheSameFileAlone(t *testing.T) {
 		t.Fatalf("%v, %+v", err, im.Rows)
 	}
 	im, err := o.applies(id, strings.NewReader("student_number,term,crn\nU1,2025-SPRING,100\n"))
-	if err != nil || im.State != registrar.ImportFailed || !strings.Contains(im.Reason, "fewer rows") {
+	if err != nil || im.State != intake.Failed || !strings.Contains(im.Reason, "fewer rows") {
 		t.Errorf("%v, the import is %s (%s)", err, im.State, im.Reason)
 	}
 }
@@ -223,9 +224,9 @@ func TestApply_GoesOnWithTheSameFileAlone(t *testing.T) {
 // What a row was refused for is read back whole, and only of the rows asked for.
 func TestDecisionsAreReadAsKept(t *testing.T) {
 	o := openOffice(t)
-	var kept []registrar.ImportDecision
+	var kept []intake.Decision
 	for _, row := range []int{2, 51, 1000} {
-		d := registrar.ImportDecision{
+		d := intake.Decision{
 			Row:    row,
 			Reason: "full",
 			Event: registrar.RefusedEvent("enrol", o.term.ID, "s", "p", registrar.Actor{Principal: "import:m"}, o.Now(),

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/intake/files"
 	"example.com/registrar/shared/registrar"
 )
@@ -17,7 +18,7 @@ import (
 const batch = 50
 
 // Format opens a file of sections, which is read as its import says.
-type Format func(file io.Reader, im registrar.Import, term registrar.Term) (files.Reader, error)
+type Format func(file io.Reader, im intake.Import, term registrar.Term) (files.Reader, error)
 
 // Formats are the formats that files of sections can have: those of which a mapping is built in, and any by a mapping
 // that came with the import.
@@ -29,7 +30,7 @@ func Formats() map[string]Format {
 		}
 		return reader, nil
 	}
-	builtIn := func(file io.Reader, im registrar.Import, term registrar.Term) (files.Reader, error) {
+	builtIn := func(file io.Reader, im intake.Import, term registrar.Term) (files.Reader, error) {
 		mapping, ok, err := files.BuiltIn(im.Format)
 		if err != nil || !ok {
 			return nil, errors.Join(err, &files.FileError{Reason: "the format is not known"})
@@ -38,7 +39,7 @@ func Formats() map[string]Format {
 	}
 	return map[string]Format{
 		"yacs-csv": builtIn,
-		registrar.FormatMapping: func(file io.Reader, im registrar.Import, term registrar.Term) (files.Reader, error) {
+		intake.FormatMapping: func(file io.Reader, im intake.Import, term registrar.Term) (files.Reader, error) {
 			mapping, err := files.ParseMapping([]byte(im.Mapping))
 			if err != nil { // it was checked when the import was asked for; the rules have changed since
 				return nil, &files.FileError{Reason: "the mapping cannot be read any more: ask for another import"}
@@ -49,7 +50,7 @@ func Formats() map[string]Format {
 }
 
 // sections applies a file of courses, sections, meetings and instructors.
-func (a Applier) sections(ctx context.Context, im *registrar.Import, file io.Reader) (err error) {
+func (a Applier) sections(ctx context.Context, im *intake.Import, file io.Reader) (err error) {
 	open, ok := a.Formats[im.Format]
 	if !ok {
 		return &files.FileError{Reason: "the format is not known"}
@@ -112,11 +113,11 @@ type courseInFile struct {
 // applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors.
 func (a Applier) applyBatch(
 	ctx context.Context,
-	im *registrar.Import,
+	im *intake.Import,
 	last *courseInFile,
 	entries []files.Entry,
-) (registrar.ImportReport, error) {
-	var none registrar.ImportReport
+) (intake.Report, error) {
+	var none intake.Report
 	var codes, crns []string
 	for _, e := range entries {
 		if !e.Empty() {
@@ -506,13 +507,13 @@ func (a Applier) applySection(
 }
 
 func count(
-	im *registrar.Import,
+	im *intake.Import,
 	entries []files.Entry,
 	outcomes []outcome,
 	courses []courseInFile,
 	of []int,
-) registrar.ImportReport {
-	var report registrar.ImportReport
+) intake.Report {
+	var report intake.Report
 	for i, e := range entries {
 		o := outcomes[i]
 		report.Changes = append(report.Changes, o.tally(im, e.Row)...)
@@ -520,14 +521,14 @@ func count(
 		for _, p := range e.Problems {
 			report.Problems = append(
 				report.Problems,
-				registrar.ImportProblem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused},
+				intake.Problem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused},
 			)
 		}
 		if !e.Empty() && courses[of[i]].broken && o.refusal == nil {
 			o.refusal = registrar.Refuse(registrar.NotFound, "", "the section's course could not be imported")
 		}
 		for _, note := range o.notes {
-			report.Problems = append(report.Problems, registrar.ImportProblem{Row: e.Row, Field: e.CourseField, Reason: note})
+			report.Problems = append(report.Problems, intake.Problem{Row: e.Row, Field: e.CourseField, Reason: note})
 		}
 		if o.refusal != nil {
 			refused = e.Rows
@@ -537,7 +538,7 @@ func count(
 			}
 			report.Problems = append(
 				report.Problems,
-				registrar.ImportProblem{Row: e.Row, Field: field, Reason: o.refusal.Error(), Refused: true},
+				intake.Problem{Row: e.Row, Field: field, Reason: o.refusal.Error(), Refused: true},
 			)
 		}
 		im.Rows.Read += e.Rows

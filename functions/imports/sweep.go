@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/schedule"
 )
@@ -13,8 +14,8 @@ import (
 // SweepStore is what [Sweep] needs of the store.
 type SweepStore interface {
 	// Imports lists imports that have ended, or those that have not, and may lag.
-	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
-	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
+	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[intake.Import], error)
+	SaveImport(ctx context.Context, im intake.Import, report intake.Report) error
 }
 
 // Queue is the queue that feeds the workers.
@@ -49,13 +50,13 @@ func sweepOne(
 	settings schedule.Settings,
 	store SweepStore,
 	workers Queue,
-	im registrar.Import,
+	im intake.Import,
 ) error {
 	next, resend := im.Sweep(settings.Clock())
 	if next.Version == im.Version {
 		return nil
 	}
-	err := store.SaveImport(ctx, next, registrar.ImportReport{})
+	err := store.SaveImport(ctx, next, intake.Report{})
 	switch {
 	case errors.Is(err, registrar.ErrVersionMismatch): // it does not stand still
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
@@ -40,7 +41,7 @@ type Store interface {
 	Student(ctx context.Context, id registrar.StudentID) (registrar.Student, error)
 	Section(ctx context.Context, id registrar.SectionID) (registrar.SectionView, error)
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
-	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
+	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 }
 
 // Sender sends the mails of events.
@@ -86,7 +87,7 @@ func (s Sender) registration(ctx context.Context, e registrar.Event) error {
 
 // importEnded tells whoever is named in an import.
 func (s Sender) importEnded(ctx context.Context, e registrar.Event) error {
-	facts, err := e.Import()
+	facts, err := intake.ReadEnd(e)
 	if err != nil {
 		return consumer.Permanent(err)
 	}

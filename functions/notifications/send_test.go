@@ -18,6 +18,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/mail/unsubscribe"
@@ -240,28 +241,28 @@ func TestARegistrationIsTold(t *testing.T) {
 func TestTheEndOfAnImportIsTold(t *testing.T) {
 	m := openMailroom(t)
 	term := m.NewTerm("2025-SPRING")
-	end := func(id string, notify registrar.Personal, state registrar.ImportState) registrar.Event {
-		im := registrar.Import{
-			ID: registrar.ImportID(id), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, Notify: notify,
-			State: registrar.ImportWaiting,
+	end := func(id string, notify registrar.Personal, state intake.State) registrar.Event {
+		im := intake.Import{
+			ID: registrar.ImportID(id), Kind: intake.KindSections, Format: "yacs-csv", Term: term.ID, Notify: notify,
+			State: intake.Waiting,
 			Stamp: registrar.Stamp{}.Next(m.Now()),
 		}
 		if err := m.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
 			t.Fatal(err)
 		}
 		im.State, im.EndedAt, im.Stamp = state, m.Now(), im.Next(m.Now())
-		if state == registrar.ImportFailed {
+		if state == intake.Failed {
 			im.Reason = "the file is no CSV"
 		}
-		if err := m.SaveImport(t.Context(), im, registrar.ImportReport{}); err != nil {
+		if err := m.SaveImport(t.Context(), im, intake.Report{}); err != nil {
 			t.Fatal(err)
 		}
 		return m.told(registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}},
 			registrar.ImportEnded)
 	}
 	for _, e := range []registrar.Event{
-		end("i1", "Desk@example.edu", registrar.ImportFinished), end("i2", "desk@example.edu", registrar.ImportFailed),
-		end("i3", "", registrar.ImportFinished),
+		end("i1", "Desk@example.edu", intake.Finished), end("i2", "desk@example.edu", intake.Failed),
+		end("i3", "", intake.Finished),
 	} {
 		for range 2 {
 			if m.deliver(e) {

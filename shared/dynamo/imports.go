@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,7 +26,7 @@ const (
 func importKey(id registrar.ImportID) item { return key("IMPORT#"+string(id), "IMPORT") }
 
 // CreateImport stores a new import. Its term, if it has one, must exist: else a [registrar.NotFound] refusal.
-func (s *Store) CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error {
+func (s *Store) CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error {
 	actions := []action{s.putAction(importItem(im), isNew, nil),
 		s.created(ctx, recordOf(registrar.KindImport, im.ID), im.Version)}
 	if im.Term != "" {
@@ -35,10 +36,10 @@ func (s *Store) CreateImport(ctx context.Context, im registrar.Import, answer re
 }
 
 // Import reads an import, or a [registrar.NotFound] refusal.
-func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error) {
+func (s *Store) Import(ctx context.Context, id registrar.ImportID) (intake.Import, error) {
 	i, err := s.getItem(ctx, importKey(id), "import", string(id))
 	if err != nil {
-		return registrar.Import{}, err
+		return intake.Import{}, err
 	}
 	return importFrom(i)
 }
@@ -47,13 +48,13 @@ func (s *Store) Import(ctx context.Context, id registrar.ImportID) (registrar.Im
 // has the import. The report is written first, each line under its run, row and place among the others, so that writing
 // it again adds none, and a worker that lost the import adds none to the runs of others. All lines of one row must come
 // at once.
-func (s *Store) SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error {
+func (s *Store) SaveImport(ctx context.Context, im intake.Import, report intake.Report) error {
 	if err := s.putAll(ctx, append(problemItems(im, report.Problems), changeItems(im, report.Changes)...)); err != nil {
 		return fmt.Errorf("write the report of an import: %w", err)
 	}
 	actions := []action{s.overwrite(importItem(im), im.Version, "import", "reason", "startedAt", "endedAt")}
 	if im.State.Ended() {
-		actions = append(actions, s.tell(ctx, registrar.ImportEvent(im, s.newID)))
+		actions = append(actions, s.tell(ctx, intake.EndEvent(im, s.newID)))
 	}
 	return s.act(ctx, actions, registrar.Answer{})
 }
@@ -62,7 +63,7 @@ func (s *Store) SaveImport(ctx context.Context, im registrar.Import, report regi
 // lag.
 func (s *Store) Imports(
 	ctx context.Context, ended bool, page registrar.PageRequest,
-) (registrar.Page[registrar.Import], error) {
+) (registrar.Page[intake.Import], error) {
 	partition := importsOpen
 	if ended {
 		partition = importsEnded
@@ -72,13 +73,13 @@ func (s *Store) Imports(
 
 // NewestImports lists imports, the newest first. It reads an index, so it may lag.
 func (s *Store) NewestImports(
-	ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest,
-) (registrar.Page[registrar.Import], error) {
+	ctx context.Context, filter intake.Filter, page registrar.PageRequest,
+) (registrar.Page[intake.Import], error) {
 	in := s.inIndex("GSI2", importsAll, "")
 	in.ScanIndexForward = aws.Bool(false)
 	list := strings.Join([]string{"imports", string(filter.State), string(filter.Kind), string(filter.Term)}, "#")
-	return collect(ctx, s, list, in, page, func(_ context.Context, items []item) ([]*registrar.Import, error) {
-		records := make([]*registrar.Import, len(items))
+	return collect(ctx, s, list, in, page, func(_ context.Context, items []item) ([]*intake.Import, error) {
+		records := make([]*intake.Import, len(items))
 		for n, i := range items {
 			im, err := importFrom(i)
 			if err != nil {
@@ -95,14 +96,14 @@ func (s *Store) NewestImports(
 // ImportProblems lists what was wrong in the import's run, by row. Problems of earlier runs are not listed: they may
 // have been mended since, and go when their time is over.
 func (s *Store) ImportProblems(
-	ctx context.Context, im registrar.Import, page registrar.PageRequest,
-) (registrar.Page[registrar.ImportProblem], error) {
+	ctx context.Context, im intake.Import, page registrar.PageRequest,
+) (registrar.Page[intake.Problem], error) {
 	run := fmt.Sprintf("PROBLEM#%d#", im.Run)
 	in := s.beginning("IMPORT#"+string(im.ID), run)
-	return listPage(ctx, s, "problems#"+string(im.ID)+"#"+run, in, page, func(i item) (registrar.ImportProblem, error) {
+	return listPage(ctx, s, "problems#"+string(im.ID)+"#"+run, in, page, func(i item) (intake.Problem, error) {
 		r := read("problem of an import", i)
 		r.id = string(im.ID)
-		return record(&r, registrar.ImportProblem{
+		return record(&r, intake.Problem{
 			Row: count[int](&r, "row"), Field: r.must("field"), Reason: r.must("reason"), Refused: r.mustTruth("refused"),
 		})
 	})
@@ -110,16 +111,16 @@ func (s *Store) ImportProblems(
 
 // ImportChanges lists what the import's run, a dry one, foretells, by row.
 func (s *Store) ImportChanges(
-	ctx context.Context, im registrar.Import, page registrar.PageRequest,
-) (registrar.Page[registrar.ImportChange], error) {
+	ctx context.Context, im intake.Import, page registrar.PageRequest,
+) (registrar.Page[intake.Change], error) {
 	run := fmt.Sprintf("CHANGE#%d#", im.Run)
 	in := s.beginning("IMPORT#"+string(im.ID), run)
-	return listPage(ctx, s, "changes#"+string(im.ID)+"#"+run, in, page, func(i item) (registrar.ImportChange, error) {
+	return listPage(ctx, s, "changes#"+string(im.ID)+"#"+run, in, page, func(i item) (intake.Change, error) {
 		r := read("change of an import", i)
 		r.id = string(im.ID)
-		return record(&r, registrar.ImportChange{
-			Row: count[int](&r, "row"), Record: r.must("record"), Effect: oneOf(&r, "effect", registrar.EffectCreated,
-				registrar.EffectUpdated),
+		return record(&r, intake.Change{
+			Row: count[int](&r, "row"), Record: r.must("record"), Effect: oneOf(&r, "effect", intake.EffectCreated,
+				intake.EffectUpdated),
 			Fields: textsOf[string](&r, "fields"),
 		})
 	})
@@ -133,7 +134,7 @@ func decisionKey(id registrar.ImportID, row int) item {
 }
 
 // KeepDecision keeps that a row was refused, with the event that the audit hears.
-func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error {
+func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error {
 	i := decisionKey(id, d.Row)
 	i["row"], i["reason"] = num(d.Row), str(d.Reason)
 	i["event"] = &types.AttributeValueMemberM{Value: eventItem(d.Event, telemetry.Onward(ctx))}
@@ -145,8 +146,8 @@ func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d regis
 }
 
 // Decisions reads what was kept of rows after a row, in their order: those of one batch.
-func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error) {
-	var decisions []registrar.ImportDecision
+func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int) ([]intake.Decision, error) {
+	var decisions []intake.Decision
 	in := &dynamodb.QueryInput{
 		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true),
 		KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :after AND :end"),
@@ -162,7 +163,7 @@ func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int)
 		for _, i := range page.Items {
 			r := read("decision of an import", i)
 			r.id = string(id)
-			d := registrar.ImportDecision{Row: count[int](&r, "row"), Reason: r.must("reason")}
+			d := intake.Decision{Row: count[int](&r, "row"), Reason: r.must("reason")}
 			event := r.mustMap("event")
 			if r.err != nil {
 				return nil, r.err
@@ -176,7 +177,7 @@ func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int)
 	return decisions, nil
 }
 
-func changeItems(im registrar.Import, changes []registrar.ImportChange) []item {
+func changeItems(im intake.Import, changes []intake.Change) []item {
 	items := make([]item, len(changes))
 	for n, c := range changes {
 		items[n] = key("IMPORT#"+string(im.ID), fmt.Sprintf("CHANGE#%d#%09d#%05d", im.Run, c.Row, n))
@@ -189,7 +190,7 @@ func changeItems(im registrar.Import, changes []registrar.ImportChange) []item {
 	return items
 }
 
-func problemItems(im registrar.Import, problems []registrar.ImportProblem) []item {
+func problemItems(im intake.Import, problems []intake.Problem) []item {
 	items := make([]item, len(problems))
 	for n, p := range problems {
 		items[n] = key("IMPORT#"+string(im.ID), fmt.Sprintf("PROBLEM#%d#%09d#%05d", im.Run, p.Row, n))
@@ -235,7 +236,7 @@ func (s *Store) putAll(ctx context.Context, items []item) error {
 	return nil
 }
 
-func importItem(im registrar.Import) item {
+func importItem(im intake.Import) item {
 	i := importKey(im.ID)
 	when := str(im.CreatedAt.UTC().Format(instantFormat) + "#" + string(im.ID))
 	i["GSI1PK"], i["GSI1SK"] = str(importsOpen), when
@@ -267,16 +268,16 @@ func importItem(im registrar.Import) item {
 
 // importFrom reads an import. Those of before there were dry runs lack dryRun, checked, listed, and the count of rows
 // skipped.
-func importFrom(i item) (registrar.Import, error) {
+func importFrom(i item) (intake.Import, error) {
 	r := read("import", i)
-	im := registrar.Import{
+	im := intake.Import{
 		ID: registrar.ImportID(r.key("PK", "IMPORT#")),
-		Kind: oneOf(&r, "kind", registrar.ImportSections, registrar.ImportStudents, registrar.ImportInstructors,
-			registrar.ImportRegistrations),
+		Kind: oneOf(&r, "kind", intake.KindSections, intake.KindStudents, intake.KindInstructors,
+			intake.KindRegistrations),
 		Format: r.must("format"), Mapping: r.text("mapping"), Complete: r.truth("complete"),
 		Term: registrar.TermID(r.text("term")),
-		State: oneOf(&r, "state", registrar.ImportWaiting, registrar.ImportRunning, registrar.ImportFinished,
-			registrar.ImportFailed),
+		State: oneOf(&r, "state", intake.Waiting, intake.Running, intake.Finished,
+			intake.Failed),
 		Notify: registrar.Personal(r.text("notify")), Reason: r.text("reason"),
 		StartedAt: r.instant("startedAt"), EndedAt: r.instant("endedAt"),
 		Run: count[int](&r, "run"), Problems: count[int](&r, "problems"), Listed: countOrNone[int](&r, "listed"),

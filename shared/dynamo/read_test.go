@@ -10,6 +10,8 @@ import (
 
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 	"example.com/registrar/shared/schedule"
@@ -214,32 +216,32 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 	must(err)
 
 	most := 5
-	im := registrar.Import{
-		ID: registrar.ImportID(u.NewID()), Kind: registrar.ImportSections, Format: registrar.FormatMapping, Mapping: "{}",
+	im := intake.Import{
+		ID: registrar.ImportID(u.NewID()), Kind: intake.KindSections, Format: intake.FormatMapping, Mapping: "{}",
 		Complete: true, Term: term.ID, DryRun: true, MaxRefusedPercent: &most, Notify: "n@example.edu",
-		State: registrar.ImportWaiting, Stamp: stamp(),
+		State: intake.Waiting, Stamp: stamp(),
 	}
 	must(s.CreateImport(ctx, im, registrar.Answer{}))
-	im.State, im.Reason, im.Checked, im.Run, im.Stamp = registrar.ImportFailed, "r", true, 1, im.Next(u.Now())
-	im.Rows, im.Changed = registrar.ImportRows{Read: 4, Applied: 2, Refused: 1, Skipped: 1}, registrar.ImportChanges{
+	im.State, im.Reason, im.Checked, im.Run, im.Stamp = intake.Failed, "r", true, 1, im.Next(u.Now())
+	im.Rows, im.Changed = intake.Rows{Read: 4, Applied: 2, Refused: 1, Skipped: 1}, intake.Changes{
 		Created: 1, Updated: 1}
 	im.StartedAt, im.EndedAt = u.Now(), u.Now()
-	must(s.SaveImport(ctx, im, registrar.ImportReport{
-		Problems: []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x", Refused: true}},
-		Changes: []registrar.ImportChange{{Row: 3, Record: "section 100", Effect: registrar.EffectUpdated,
+	must(s.SaveImport(ctx, im, intake.Report{
+		Problems: []intake.Problem{{Row: 2, Field: "crn", Reason: "x", Refused: true}},
+		Changes: []intake.Change{{Row: 3, Record: "section 100", Effect: intake.EffectUpdated,
 			Fields: []string{"title"}}},
 	}))
 	refused := registrar.RefusedEvent("enrol", term.ID, section.ID, student.ID, actor, u.Now(), nil, u.NewID)
-	must(s.KeepDecision(ctx, im.ID, registrar.ImportDecision{Row: 3, Reason: "x", Event: refused}))
+	must(s.KeepDecision(ctx, im.ID, intake.Decision{Row: 3, Reason: "x", Event: refused}))
 
 	must(s.SaveJob(ctx, schedule.Job{Name: "j", Done: u.Now(), Version: 1, Run: schedule.JobRun{Due: later, Token: "t",
 		Until: later}}))
-	reconciliation := registrar.Reconciliation{
-		ID: "r1", StartedAt: u.Now(), EndedAt: later, Position: registrar.Position{Kind: registrar.KindSection, Term: term.ID,
+	reconciliation := reconcile.Reconciliation{
+		ID: "r1", StartedAt: u.Now(), EndedAt: later, Position: reconcile.Position{Kind: registrar.KindSection, Term: term.ID,
 			Cursor: "c"}, Stamp: stamp(),
 	}
-	must(s.SaveReconciliation(ctx, reconciliation, []registrar.Difference{{
-		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: registrar.CountSeatsTaken, Of: "o", Kept: "1",
+	must(s.SaveReconciliation(ctx, reconciliation, []reconcile.Difference{{
+		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: reconcile.CountSeatsTaken, Of: "o", Kept: "1",
 		Derived: "2",
 	}}))
 	recipient, address := registrar.OfStudent(student.ID), registrar.HashAddress("ann@example.edu")
@@ -327,7 +329,7 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 		"STUDENT TERMS": {
 			reads: of(func(s *dynamo.Store) error {
 				a, err := s.StudentAccount(ctx, student.ID, true)
-				if slices.Contains(a.AlsoUnreadable, registrar.UnreadableTerms) {
+				if slices.Contains(a.AlsoUnreadable, reconcile.UnreadableTerms) {
 					return errors.New("terms")
 				}
 				return err
@@ -382,7 +384,7 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 				func(s *dynamo.Store) error { _, err := s.Import(ctx, im.ID); return err },
 				func(s *dynamo.Store) error { _, err := s.Imports(ctx, true, page); return err },
 				func(s *dynamo.Store) error {
-					_, err := s.NewestImports(ctx, registrar.ImportFilter{Term: "another"}, page)
+					_, err := s.NewestImports(ctx, intake.Filter{Term: "another"}, page)
 					return err
 				},
 			},

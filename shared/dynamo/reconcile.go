@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,20 +20,20 @@ import (
 // TermSections lists the sections that a term's list names, by course.
 func (s *Store) TermSections(
 	ctx context.Context, term registrar.TermID, page registrar.PageRequest,
-) (registrar.Page[registrar.SectionRef], error) {
+) (registrar.Page[reconcile.SectionRef], error) {
 	return listPage(ctx, s, "term sections#"+string(term), s.beginning("TERM#"+string(term), "SECTION#"), page,
-		func(i item) (registrar.SectionRef, error) {
+		func(i item) (reconcile.SectionRef, error) {
 			course, section, _ := strings.Cut(strings.TrimPrefix(text(i["SK"]), "SECTION#"), "#")
-			return registrar.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)},
+			return reconcile.SectionRef{Term: term, Course: registrar.CourseID(course), Section: registrar.SectionID(section)},
 				nil
 		})
 }
 
 // SeatAccount reads a section's seats and what they count.
 func (s *Store) SeatAccount(
-	ctx context.Context, ref registrar.SectionRef, consistent bool,
-) (registrar.SeatAccount, error) {
-	a := registrar.SeatAccount{SectionRef: ref}
+	ctx context.Context, ref reconcile.SectionRef, consistent bool,
+) (reconcile.SeatAccount, error) {
+	a := reconcile.SeatAccount{SectionRef: ref}
 	of := registrar.Section{ID: ref.Section, Term: ref.Term, Course: ref.Course}
 	items, err := s.batchRead(ctx, []item{sectionKey(ref.Section), seatsKey(ref.Section), membershipKey(of),
 		offeringKey(of), courseKey(ref.Course)}, consistent)
@@ -50,7 +51,7 @@ func (s *Store) SeatAccount(
 	}
 	if items[4] != nil {
 		course, err := courseFrom(items[4])
-		if a.Unreadable = a.Unreadable || err != nil; s.now().Sub(course.UpdatedAt) > registrar.RefreshTime {
+		if a.Unreadable = a.Unreadable || err != nil; s.now().Sub(course.UpdatedAt) > reconcile.RefreshTime {
 			a.Title = course.Title
 		}
 	}
@@ -92,10 +93,10 @@ func (s *Store) CourseTerms(ctx context.Context, course registrar.CourseID) ([]r
 // OfferingAccounts reads a course's offerings and what they count, for all terms.
 func (s *Store) OfferingAccounts(
 	ctx context.Context, course registrar.Course, consistent bool,
-) ([]registrar.OfferingAccount, error) {
+) ([]reconcile.OfferingAccount, error) {
 	in := s.beginning("COURSE#"+string(course.ID), "OFFERING#")
 	in.ConsistentRead = aws.Bool(consistent)
-	var accounts []registrar.OfferingAccount
+	var accounts []reconcile.OfferingAccount
 	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
@@ -103,7 +104,7 @@ func (s *Store) OfferingAccounts(
 		}
 		for _, i := range out.Items {
 			r := read("offering", i)
-			a := registrar.OfferingAccount{
+			a := reconcile.OfferingAccount{
 				Course: course.ID, Term: registrar.TermID(strings.TrimPrefix(text(i["SK"]), "OFFERING#")),
 				Sections: count[int](&r, "sections"),
 			}
@@ -137,8 +138,8 @@ func (s *Store) StudentIDs(
 // StudentAccount reads all that a student's partition keeps of registrations.
 func (s *Store) StudentAccount(
 	ctx context.Context, id registrar.StudentID, consistent bool,
-) (registrar.StudentAccount, error) {
-	a := registrar.StudentAccount{Student: id}
+) (reconcile.StudentAccount, error) {
+	a := reconcile.StudentAccount{Student: id}
 	for pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
 		TableName: aws.String(s.table), ConsistentRead: aws.Bool(consistent),
 		KeyConditionExpression:    aws.String("PK = :student"),
@@ -155,12 +156,12 @@ func (s *Store) StudentAccount(
 			case sk == "STUDENT":
 				a.Present = true
 				if _, err := studentFrom(i); err != nil {
-					a.AlsoUnreadable = append(a.AlsoUnreadable, registrar.UnreadableStudent)
+					a.AlsoUnreadable = append(a.AlsoUnreadable, reconcile.UnreadableStudent)
 				}
 			case sk == text(termsKey(id)["SK"]):
 				r := read("count of terms", i)
 				if a.Terms = countOrNone[int](&r, "terms"); r.err != nil {
-					a.AlsoUnreadable = append(a.AlsoUnreadable, registrar.UnreadableTerms)
+					a.AlsoUnreadable = append(a.AlsoUnreadable, reconcile.UnreadableTerms)
 				}
 			case isRecord:
 				record, err := termRecordFrom(i, id, registrar.TermID(term))
@@ -204,7 +205,7 @@ func (s *Store) heldSections(
 			switch {
 			case errors.Is(err, registrar.ErrBusy):
 				return nil, fmt.Errorf("read the sections that a student holds: %w", err)
-			case err == nil && s.now().Sub(section.UpdatedAt) > registrar.RefreshTime:
+			case err == nil && s.now().Sub(section.UpdatedAt) > reconcile.RefreshTime:
 				held[h.Section] = section
 			}
 		}
@@ -216,37 +217,37 @@ func (s *Store) heldSections(
 // somebody may ask in the year after.
 const findingsLifetime = 400 * 24 * time.Hour
 
-func reconciliationKey(r registrar.Reconciliation) item {
+func reconciliationKey(r reconcile.Reconciliation) item {
 	return key("RECONCILIATIONS", r.StartedAt.UTC().Format(instantFormat)+"#"+string(r.ID))
 }
 
-func differencesOf(id registrar.ReconciliationID) string { return "RECONCILIATION#" + string(id) }
+func differencesOf(id reconcile.ReconciliationID) string { return "RECONCILIATION#" + string(id) }
 
 // LatestReconciliation reads the one that began last; the zero one when none did.
-func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error) {
+func (s *Store) LatestReconciliation(ctx context.Context) (reconcile.Reconciliation, error) {
 	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
 		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(
 			1),
 		KeyConditionExpression: aws.String("PK = :all"), ExpressionAttributeValues: item{":all": reconciliationKey(
-			registrar.Reconciliation{})["PK"]},
+			reconcile.Reconciliation{})["PK"]},
 	})
 	if err != nil {
-		return registrar.Reconciliation{}, busyOr(ctx, fmt.Errorf("find the latest reconciliation: %w", err))
+		return reconcile.Reconciliation{}, busyOr(ctx, fmt.Errorf("find the latest reconciliation: %w", err))
 	}
 	if len(out.Items) == 0 {
-		return registrar.Reconciliation{}, nil
+		return reconcile.Reconciliation{}, nil
 	}
 	i := out.Items[0]
 	_, id, _ := strings.Cut(text(i["SK"]), "#")
 	r := read("reconciliation", i)
 	r.id = id
-	return record(&r, registrar.Reconciliation{
-		ID: registrar.ReconciliationID(id), StartedAt: r.mustInstant("startedAt"), EndedAt: r.instant("endedAt"),
-		Position: registrar.Position{
+	return record(&r, reconcile.Reconciliation{
+		ID: reconcile.ReconciliationID(id), StartedAt: r.mustInstant("startedAt"), EndedAt: r.instant("endedAt"),
+		Position: reconcile.Position{
 			Kind: oneOfOrNone(&r, "atKind", registrar.Kinds()...), Term: registrar.TermID(r.text("atTerm")),
 			Cursor: r.text("atCursor"),
 		},
-		Checked: registrar.Checked{
+		Checked: reconcile.Checked{
 			Sections: count[int](&r, "sections"), Courses: count[int](&r, "courses"), Students: count[int](&r, "students"),
 			Imports: count[int](&r, "imports"),
 		},
@@ -258,7 +259,7 @@ func (s *Store) LatestReconciliation(ctx context.Context) (registrar.Reconciliat
 // another run has it. The differences that were found since are written first, each under its record and count, so that
 // writing them again adds none.
 func (s *Store) SaveReconciliation(
-	ctx context.Context, r registrar.Reconciliation, found []registrar.Difference,
+	ctx context.Context, r reconcile.Reconciliation, found []reconcile.Difference,
 ) error {
 	expires := num(r.StartedAt.Add(findingsLifetime).Unix())
 	items := make([]item, len(found))
@@ -287,16 +288,16 @@ func (s *Store) SaveReconciliation(
 
 // Differences lists what a reconciliation found, by record.
 func (s *Store) Differences(
-	ctx context.Context, id registrar.ReconciliationID, page registrar.PageRequest,
-) (registrar.Page[registrar.Difference], error) {
+	ctx context.Context, id reconcile.ReconciliationID, page registrar.PageRequest,
+) (registrar.Page[reconcile.Difference], error) {
 	in := s.beginning(differencesOf(id), "DIFFERENCE#")
 	in.ConsistentRead = aws.Bool(true)
-	return listPage(ctx, s, "differences#"+string(id), in, page, func(i item) (registrar.Difference, error) {
+	return listPage(ctx, s, "differences#"+string(id), in, page, func(i item) (reconcile.Difference, error) {
 		r := read("difference", i)
 		r.id = string(id)
-		return record(&r, registrar.Difference{
+		return record(&r, reconcile.Difference{
 			Record: registrar.Record{Kind: registrar.Kind(r.mustSay("kind")), ID: r.must("record")},
-			Count:  registrar.Count(r.mustSay("count")),
+			Count:  reconcile.Count(r.mustSay("count")),
 			Of:     r.text("of"), Kept: r.must("kept"), Derived: r.must("derived"),
 		})
 	})

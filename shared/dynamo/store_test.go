@@ -12,6 +12,7 @@ import (
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 	"example.com/registrar/shared/telemetry/request"
@@ -77,14 +78,14 @@ func TestTheProblemsOfAnImportExpire(t *testing.T) {
 	table := newTable(t, c)
 	u := registrartest.New(t,
 		dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
-	im := registrar.Import{ID: "m1", Term: u.NewTerm("2025-SPRING").ID, State: registrar.ImportWaiting,
+	im := intake.Import{ID: "m1", Term: u.NewTerm("2025-SPRING").ID, State: intake.Waiting,
 		Stamp: registrar.Stamp{}.Next(u.Now())}
 	if err := u.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
-	im.State, im.StartedAt, im.Stamp = registrar.ImportRunning, u.Now(), im.Next(u.Now())
+	im.State, im.StartedAt, im.Stamp = intake.Running, u.Now(), im.Next(u.Now())
 	if err := u.SaveImport(t.Context(), im,
-		registrar.ImportReport{Problems: []registrar.ImportProblem{{Row: 2, Field: "crn", Reason: "x"}}}); err != nil {
+		intake.Report{Problems: []intake.Problem{{Row: 2, Field: "crn", Reason: "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.Query(t.Context(), &dynamodb.QueryInput{

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/intake"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -44,17 +44,17 @@ func Open(config aws.Config, getenv func(string) string) (*Bucket, error) {
 // PresignUpload gives an address for uploading one CSV file under the key. It bounds no length: a presigned PUT can
 // only be signed for one exact Content-Length, and nobody knows the file's yet. Who reads the object looks at its size
 // first.
-func (b *Bucket) PresignUpload(ctx context.Context, key string) (registrar.Upload, error) {
+func (b *Bucket) PresignUpload(ctx context.Context, key string) (intake.Upload, error) {
 	const contentType = "text/csv"
 	signed, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(b.name), Key: aws.String(key), ContentType: aws.String(contentType),
-	}, s3.WithPresignExpires(registrar.UploadTime))
+	}, s3.WithPresignExpires(intake.UploadTime))
 	if err != nil {
-		return registrar.Upload{}, fmt.Errorf("sign an upload: %w", err)
+		return intake.Upload{}, fmt.Errorf("sign an upload: %w", err)
 	}
-	return registrar.Upload{
+	return intake.Upload{
 		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(
-			registrar.UploadTime).UTC(),
+			intake.UploadTime).UTC(),
 	}, nil
 }
 

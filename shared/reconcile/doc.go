@@ -1,6 +1,6 @@
-// Package reconcile goes through all records and derives from them what is counted beside them: seats, offerings, terms
-// and holdings of students, rows of imports. What follows from what is the domain's to say ([registrar.SeatAccount] and
-// its like); here stands how a whole university is gone through while it goes on working:
+// Package reconcile compares all records with what is counted beside them: seats, offerings, terms and holdings of
+// students, rows of imports. account.go says which count follows from which records ([SeatAccount] and its like), and is
+// pure. reconcile.go goes through a whole university while people go on using it:
 //
 //   - A few hundred records at a time, some of them side by side, so that memory and load are bounded whatever its
 //     size.
@@ -11,7 +11,7 @@
 //   - A run ends in time before its function's deadline, and where it stands is kept with what it found: the next run
 //     goes on from there, also after one that was killed.
 //
-// What it cannot see: a section that no list names and nobody offers, and records that come into being behind the
-// position while it goes on. The nightly audit and the simulation use it as it is. It knows the domain and what it
-// needs of a store, neither AWS nor Lambda. Start with [Reconciler.Run].
+// It cannot see a section that no list names and nobody offers, nor a record that is made behind its position while it
+// goes on. The nightly audit and the simulation use it. It knows the domain and what it needs of a store, neither AWS
+// nor Lambda. Start with [Reconciler.Run].
 package reconcile

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"golang.org/x/sync/errgroup"
 )
@@ -18,21 +19,21 @@ import (
 type Store interface {
 	Terms(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.Term], error)
 	TermSections(ctx context.Context, term registrar.TermID,
-		page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
-	SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error)
+		page registrar.PageRequest) (registrar.Page[SectionRef], error)
+	SeatAccount(ctx context.Context, ref SectionRef, consistent bool) (SeatAccount, error)
 	Courses(ctx context.Context, filter registrar.CourseFilter,
 		page registrar.PageRequest) (registrar.Page[registrar.Course], error)
-	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error)
+	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]OfferingAccount, error)
 	StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error)
-	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error)
-	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
-	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
+	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (StudentAccount, error)
+	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[intake.Import], error)
+	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 
 	// LatestReconciliation reads the one that began last; the zero one when none did.
-	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
+	LatestReconciliation(ctx context.Context) (Reconciliation, error)
 	// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch], and
 	// adds the differences.
-	SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error
+	SaveReconciliation(ctx context.Context, r Reconciliation, found []Difference) error
 }
 
 // Reconciler reconciles. Its fields without a word on zero must be set.
@@ -67,20 +68,20 @@ const (
 // an error means that it could not go on, and what it had kept so far stays.
 func (r Reconciler) Run(
 	ctx context.Context, at time.Time, anew bool,
-) (now registrar.Reconciliation, found int, err error) {
+) (now Reconciliation, found int, err error) {
 	now, err = r.Store.LatestReconciliation(ctx)
 	if err != nil || now.Suffices(at) && !anew {
 		return now, 0, err
 	}
 	r.Settle = cmp.Or(r.Settle, settle)
 	if !now.GoesOn(at) {
-		now = registrar.Reconciliation{ID: registrar.ReconciliationID(r.NewID()), StartedAt: registrar.Instant(r.Clock())}
+		now = Reconciliation{ID: ReconciliationID(r.NewID()), StartedAt: registrar.Instant(r.Clock())}
 	}
 	w := walk{store: r.Store, chunk: cmp.Or(r.Chunk, chunk)}
 	for longest := time.Duration(0); !now.Ended() && timeFor(ctx, longest+looks*r.Settle+reserve); {
 		began := time.Now()
 		var checks []check
-		var next registrar.Position
+		var next Position
 		err := patiently(ctx, func() (err error) {
 			checks, next, err = w.next(ctx, now.Position)
 			return err
@@ -121,14 +122,14 @@ func timeFor(ctx context.Context, d time.Duration) bool {
 
 // look looks at records, and again at those that differ until it is certain what is to be said of them. Unsettled are
 // those of which it never is.
-func (r Reconciler) look(ctx context.Context, checks []check) (found []registrar.Difference, unsettled int, err error) {
+func (r Reconciler) look(ctx context.Context, checks []check) (found []Difference, unsettled int, err error) {
 	told, err := sideBySide(ctx, checks, false)
 	if err != nil {
 		return nil, 0, err
 	}
 	for look := 0; ; look++ {
 		var suspects []check
-		var before [][]registrar.Difference
+		var before [][]Difference
 		for i, differences := range told {
 			if len(differences) > 0 {
 				suspects, before = append(suspects, checks[i]), append(before, differences)
@@ -153,8 +154,8 @@ func (r Reconciler) look(ctx context.Context, checks []check) (found []registrar
 }
 
 // sideBySide makes checks, a few at once, and gives what each found.
-func sideBySide(ctx context.Context, checks []check, consistent bool) ([][]registrar.Difference, error) {
-	told := make([][]registrar.Difference, len(checks))
+func sideBySide(ctx context.Context, checks []check, consistent bool) ([][]Difference, error) {
+	told := make([][]Difference, len(checks))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, c := range checks {
@@ -194,7 +195,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // check looks at one record and tells in what its counts differ from it.
-type check func(ctx context.Context, consistent bool) ([]registrar.Difference, error)
+type check func(ctx context.Context, consistent bool) ([]Difference, error)
 
 // walk goes through all lists, one after the other: the sections of each term, the courses, the students, the imports.
 type walk struct {
@@ -208,7 +209,7 @@ func order() []registrar.Kind {
 }
 
 // kindOf is what is looked at from a position on.
-func (w *walk) kindOf(at registrar.Position) registrar.Kind {
+func (w *walk) kindOf(at Position) registrar.Kind {
 	if at.Kind == "" {
 		return order()[0]
 	}
@@ -216,9 +217,9 @@ func (w *walk) kindOf(at registrar.Position) registrar.Kind {
 }
 
 // next gives the checks of the next records, and where they end: the zero position behind the last of all.
-func (w *walk) next(ctx context.Context, at registrar.Position) (checks []check, next registrar.Position, err error) {
+func (w *walk) next(ctx context.Context, at Position) (checks []check, next Position, err error) {
 	at.Kind = w.kindOf(at)
-	list := map[registrar.Kind]func(context.Context, registrar.Position) ([]check, registrar.Position, error){
+	list := map[registrar.Kind]func(context.Context, Position) ([]check, Position, error){
 		registrar.KindSection: w.sections, registrar.KindCourse: w.courses, registrar.KindStudent: w.students,
 		registrar.KindImport: w.imports,
 	}[at.Kind]
@@ -241,16 +242,16 @@ func (w *walk) next(ctx context.Context, at registrar.Position) (checks []check,
 }
 
 // behind is the position behind a page; the zero one behind the last.
-func behind(at registrar.Position, cursor string) registrar.Position {
+func behind(at Position, cursor string) Position {
 	if cursor == "" {
-		return registrar.Position{}
+		return Position{}
 	}
 	at.Cursor = cursor
 	return at
 }
 
 // sections goes from term to term by id.
-func (w *walk) sections(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
+func (w *walk) sections(ctx context.Context, at Position) ([]check, Position, error) {
 	if w.terms == nil {
 		w.terms = []registrar.TermID{}
 		for request := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
@@ -279,7 +280,7 @@ func (w *walk) sections(ctx context.Context, at registrar.Position) ([]check, re
 			return nil, at, err
 		}
 		for _, ref := range page.Items {
-			checks = append(checks, func(ctx context.Context, consistent bool) ([]registrar.Difference, error) {
+			checks = append(checks, func(ctx context.Context, consistent bool) ([]Difference, error) {
 				account, err := w.store.SeatAccount(ctx, ref, consistent)
 				return account.Differences(), err
 			})
@@ -288,19 +289,19 @@ func (w *walk) sections(ctx context.Context, at registrar.Position) ([]check, re
 		case page.Next != "":
 			return checks, behind(at, page.Next), nil
 		case len(checks) > 0 && i+1 < len(w.terms):
-			return checks, registrar.Position{Kind: at.Kind, Term: w.terms[i+1]}, nil
+			return checks, Position{Kind: at.Kind, Term: w.terms[i+1]}, nil
 		}
 		at.Cursor = ""
 	}
-	return checks, registrar.Position{}, nil
+	return checks, Position{}, nil
 }
 
-func (w *walk) courses(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
+func (w *walk) courses(ctx context.Context, at Position) ([]check, Position, error) {
 	page, err := w.store.Courses(ctx, registrar.CourseFilter{}, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
-	return checksOf(page, func(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.Difference,
+	return checksOf(page, func(ctx context.Context, course registrar.Course, consistent bool) ([]Difference,
 		error) {
 		accounts, err := w.store.OfferingAccounts(ctx, course, consistent)
-		var all []registrar.Difference
+		var all []Difference
 		for _, account := range accounts {
 			all = append(all, account.Differences()...)
 		}
@@ -308,32 +309,32 @@ func (w *walk) courses(ctx context.Context, at registrar.Position) ([]check, reg
 	}), behind(at, page.Next), err
 }
 
-func (w *walk) students(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
+func (w *walk) students(ctx context.Context, at Position) ([]check, Position, error) {
 	page, err := w.store.StudentIDs(ctx, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
-	return checksOf(page, func(ctx context.Context, student registrar.StudentID, consistent bool) ([]registrar.Difference,
+	return checksOf(page, func(ctx context.Context, student registrar.StudentID, consistent bool) ([]Difference,
 		error) {
 		account, err := w.store.StudentAccount(ctx, student, consistent)
 		return account.Differences(), err
 	}), behind(at, page.Next), err
 }
 
-func (w *walk) imports(ctx context.Context, at registrar.Position) ([]check, registrar.Position, error) {
+func (w *walk) imports(ctx context.Context, at Position) ([]check, Position, error) {
 	page, err := w.store.Imports(ctx, true, registrar.PageRequest{Limit: w.chunk, Cursor: at.Cursor})
-	return checksOf(page, func(ctx context.Context, im registrar.Import, consistent bool) ([]registrar.Difference, error) {
+	return checksOf(page, func(ctx context.Context, im intake.Import, consistent bool) ([]Difference, error) {
 		var err error
 		if consistent { // the list says what it said a moment ago
 			im, err = w.store.Import(ctx, im.ID)
 		}
-		return im.Differences(), err
+		return ImportDifferences(im), err
 	}), behind(at, page.Next), err
 }
 
 func checksOf[T any](
-	page registrar.Page[T], look func(context.Context, T, bool) ([]registrar.Difference, error),
+	page registrar.Page[T], look func(context.Context, T, bool) ([]Difference, error),
 ) []check {
 	checks := make([]check, len(page.Items))
 	for i, one := range page.Items {
-		checks[i] = func(ctx context.Context, consistent bool) ([]registrar.Difference, error) {
+		checks[i] = func(ctx context.Context, consistent bool) ([]Difference, error) {
 			return look(ctx, one, consistent)
 		}
 	}

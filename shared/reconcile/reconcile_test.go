@@ -132,7 +132,7 @@ func TestNothingIsFoundInAHealthyUniversityThatWorks(t *testing.T) {
 			if err != nil || found != 0 || r.Differences != 0 || !r.Ended() {
 				t.Fatalf("round %d: %+v, %d found, %v\n%s", round, r, found, err, u.log.String())
 			}
-			if want := (registrar.Checked{Sections: 30, Courses: 30, Students: 60}); r.Checked != want {
+			if want := (reconcile.Checked{Sections: 30, Courses: 30, Students: 60}); r.Checked != want {
 				t.Errorf("round %d: looked at %+v, want %+v", round, r.Checked, want)
 			}
 			suspected = suspected || time.Since(began) > 9*time.Second
@@ -142,7 +142,7 @@ func TestNothingIsFoundInAHealthyUniversityThatWorks(t *testing.T) {
 		}
 		u.spoil("SEATS#"+string(u.sections[7].ID), "SEATS", "taken", 1)
 		u.spoil("STUDENT#"+string(u.students[3].ID), "TERMS", "terms", 1)
-		var missing registrar.Reconciliation
+		var missing reconcile.Reconciliation
 		for range 10 { // a section may be busy each time it is looked at
 			var err error
 			if missing, _, err = u.reconciler().Run(t.Context(), time.Now(), true); err != nil || missing.Differences == 2 {
@@ -170,7 +170,7 @@ func TestAReconciliationGoesOn(t *testing.T) {
 		u.spoil("STUDENT#"+string(u.students[119].ID), "TERMS", "terms", 1)  // among the last of all
 		at := time.Now()
 		runs, killed, found := 0, 0, 0
-		var r registrar.Reconciliation
+		var r reconcile.Reconciliation
 		for ; !r.Ended() && runs < 40; runs++ {
 			reconciler := u.reconciler()
 			store := &interrupted{Store: u.store}
@@ -190,7 +190,7 @@ func TestAReconciliationGoesOn(t *testing.T) {
 			}
 			r, found = now, found+n
 		}
-		if want := (registrar.Checked{Sections: 70, Courses: 70, Students: 120}); r.Checked != want || !r.Ended() ||
+		if want := (reconcile.Checked{Sections: 70, Courses: 70, Students: 120}); r.Checked != want || !r.Ended() ||
 			r.Differences != 3 || found != 3 {
 			t.Errorf("after %d runs: %+v, %d found", runs, r, found)
 		}
@@ -201,7 +201,7 @@ func TestAReconciliationGoesOn(t *testing.T) {
 		if err != nil || kept != r {
 			t.Errorf("kept is %+v, %v", kept, err)
 		}
-		differences := registrartest.All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Difference], error) {
+		differences := registrartest.All(t, 2, func(p registrar.PageRequest) (registrar.Page[reconcile.Difference], error) {
 			return u.Differences(t.Context(), r.ID, p)
 		})
 		if len(differences) != 3 || strings.Count(u.log.String(), "a count does not say what the records say") != 3 {
@@ -227,7 +227,7 @@ type interrupted struct {
 }
 
 func (i *interrupted) SaveReconciliation(
-	ctx context.Context, r registrar.Reconciliation, found []registrar.Difference,
+	ctx context.Context, r reconcile.Reconciliation, found []reconcile.Difference,
 ) error {
 	time.Sleep(3 * time.Second)
 	if i.saves++; i.saves == i.after {
@@ -251,7 +251,7 @@ func TestAnotherKeyForCursorsBeginsAListAnew(t *testing.T) {
 		reconciler.Store = dynamo.New(u.client,
 			dynamo.Config{Table: table, CursorKey: registrar.NewSecret("another key of cursors")}, time.Now)
 		r, found, err := reconciler.Run(t.Context(), time.Now(), false)
-		if want := (registrar.Checked{Sections: 10, Courses: 10, Students: 120}); err != nil || found != 0 ||
+		if want := (reconcile.Checked{Sections: 10, Courses: 10, Students: 120}); err != nil || found != 0 ||
 			r.ID != stopped.ID || r.Checked != want {
 			t.Errorf("%+v, %d found, %v", r, found, err)
 		}

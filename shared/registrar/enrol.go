@@ -95,7 +95,7 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	reg.State, reg.Attempt, reg.Credits = Enrolled, reg.Attempt+1, credits
 	reg.EnrolledAt, reg.DroppedAt = Instant(r.At), time.Time{}
 	reg.Stamp = reg.Next(r.At)
-	record := f.Record.with(holdingOf(f.Section, credits))
+	record := f.Record.with(HoldingOf(f.Section, credits))
 	return RegistrationChange{
 		Registration: reg, Record: record, Section: f.Section.Version, SeatDelta: -1, Student: f.Student.Version,
 		Event: registrationEvent(RegistrationEnrolled, reg, r.Actor, r.At, newID),

@@ -141,12 +141,8 @@ const (
 	factCredits   = "credits" // hundredths
 	factCodes     = "codes"
 	factChanged   = "changed"
-	factKind      = "kind"
 	factAttempted = "attempted" // enrol or drop
 	factEvidence  = "evidence"  // of refusals: the code, and what its rule looked at
-	factRead      = "rowsRead"
-	factApplied   = "rowsApplied"
-	factRefused   = "rowsRefused"
 )
 
 // RegistrationFacts are what the events of a registration say; see [Event.Registration].
@@ -167,54 +163,71 @@ func (e Event) Registration() (RegistrationFacts, error) {
 	if e.Type != RegistrationEnrolled && e.Type != RegistrationDropped {
 		return RegistrationFacts{}, fmt.Errorf("event %s of type %s is not of a registration", e.ID, e.Type)
 	}
-	r := factReader{event: e}
+	r := ReadFacts(e)
 	f := RegistrationFacts{
-		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.text(factTerm)), Course: CourseID(
-			r.text(factCourse)),
-		CRN: r.text(factCRN), State: RegistrationState(r.text(factState)),
-		Attempt: int(r.count(factAttempt)), Credits: Credits(r.count(factCredits)),
+		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.Text(factTerm)), Course: CourseID(
+			r.Text(factCourse)),
+		CRN: r.Text(factCRN), State: RegistrationState(r.Text(factState)),
+		Attempt: int(r.Count(factAttempt)), Credits: Credits(r.Count(factCredits)),
 	}
 	if f.Section == "" {
-		r.fail("record")
+		r.Fail("record")
 	}
 	if f.Student == "" {
-		r.fail("student")
+		r.Fail("student")
 	}
 	if f.State != Enrolled && f.State != Dropped {
-		r.fail(factState)
+		r.Fail(factState)
 	}
-	if r.err != nil {
-		return RegistrationFacts{}, r.err
+	if err := r.Err(); err != nil {
+		return RegistrationFacts{}, err
 	}
 	return f, nil
 }
 
-// factReader reads facts that an event must have, and keeps the first that it has not, or not in its form.
-type factReader struct {
+// FactReader reads the facts that an event must have. It keeps the first fact that is missing or not in its form, so
+// that a caller reads all of them and asks once, with [FactReader.Err].
+type FactReader struct {
 	event Event
 	err   error
 }
 
-func (r *factReader) fail(name string) {
+// ReadFacts begins to read an event's facts.
+func ReadFacts(e Event) *FactReader { return &FactReader{event: e} }
+
+// Err is the first fact that could not be read; nil when all could.
+func (r *FactReader) Err() error { return r.err }
+
+// Fail says of a fact that it cannot be read.
+func (r *FactReader) Fail(name string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("event %s of type %s: the fact %s is missing, or cannot be read", r.event.ID, r.event.Type, name)
 	}
 }
 
-// text is a text that says something.
-func (r *factReader) text(name string) string {
-	text, _ := r.event.Facts[name].(string)
+// Text is a text that is not empty.
+func (r *FactReader) Text(name string) string {
+	text := r.OptionalText(name)
 	if text == "" {
-		r.fail(name)
+		r.Fail(name)
 	}
 	return text
 }
 
-// count is a number that is not negative.
-func (r *factReader) count(name string) int64 {
+// OptionalText is a text that may be empty, and must be there.
+func (r *FactReader) OptionalText(name string) string {
+	text, ok := r.event.Facts[name].(string)
+	if !ok {
+		r.Fail(name)
+	}
+	return text
+}
+
+// Count is a number from 0 to [math.MaxInt32].
+func (r *FactReader) Count(name string) int64 {
 	n, ok := r.event.Facts[name].(int64)
 	if !ok || n < 0 || n > math.MaxInt32 {
-		r.fail(name)
+		r.Fail(name)
 		return 0
 	}
 	return n
@@ -283,48 +296,3 @@ func RecordEvent(kind EventType, record Record, version Version, at time.Time, c
 
 // Changed are the names of the fields that the update of a record changed, as they are stored; nil for other events.
 func (e Event) Changed() []string { return e.Texts(factChanged) }
-
-// ImportFacts are what the end of an import tells; see [Event.Import].
-type ImportFacts struct {
-	ID    ImportID
-	Kind  ImportKind
-	Term  TermID
-	State ImportState
-	Rows  ImportRows
-}
-
-// Import reads the facts of the end of an import, with errors as [Event.Registration] has.
-func (e Event) Import() (ImportFacts, error) {
-	if e.Type != ImportEnded || e.Record.ID == "" {
-		return ImportFacts{}, fmt.Errorf("event %s of type %s does not say which import ended", e.ID, e.Type)
-	}
-	r := factReader{event: e}
-	f := ImportFacts{
-		ID: ImportID(e.Record.ID), Kind: ImportKind(r.text(factKind)), State: ImportState(r.text(factState)),
-		Rows: ImportRows{Read: int(r.count(factRead)), Applied: int(r.count(factApplied)),
-			Refused: int(r.count(factRefused))},
-	}
-	term, ok := e.Facts[factTerm].(string) // empty for kinds that belong to no term
-	if f.Term = TermID(term); !ok {
-		r.fail(factTerm)
-	}
-	if !f.State.Ended() {
-		r.fail(factState)
-	}
-	if r.err != nil {
-		return ImportFacts{}, r.err
-	}
-	return f, nil
-}
-
-// ImportEvent is what the end of an import tells.
-func ImportEvent(im Import, newID IDs) Event {
-	return Event{
-		ID: EventID(newID()), Type: ImportEnded, Schema: 1, At: im.UpdatedAt, Record: Record{Kind: KindImport,
-			ID: string(im.ID)}, Version: im.Version,
-		Facts: Facts{
-			factKind: string(im.Kind), factTerm: string(im.Term), factState: string(im.State),
-			factRead: int64(im.Rows.Read), factApplied: int64(im.Rows.Applied), factRefused: int64(im.Rows.Refused),
-		},
-	}
-}

@@ -38,19 +38,6 @@ type StudentFilter struct {
 	NamePrefix Personal // start of the family name, in any case
 }
 
-// ImportFilter chooses imports; empty fields do not restrict.
-type ImportFilter struct {
-	State ImportState
-	Kind  ImportKind
-	Term  TermID
-}
-
-// Has reports whether the filter lets the import through.
-func (f ImportFilter) Has(im Import) bool {
-	return (f.State == "" || f.State == im.State) && (f.Kind == "" || f.Kind == im.Kind) &&
-		(f.Term == "" || f.Term == im.Term)
-}
-
 // SectionView is a section with its seats, as lists and single reads show it.
 type SectionView struct {
 	Section

@@ -174,8 +174,9 @@ const (
 
 // The names of facts of mail.
 const (
-	factAs  = "as"
-	factOff = "off"
+	factKind = "kind"
+	factAs   = "as"
+	factOff  = "off"
 )
 
 // DecideResolution settles a mail of unknown outcome, or one that was refused, and makes the event that tells so. To be

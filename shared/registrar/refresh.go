@@ -66,7 +66,7 @@ func DecideRefresh(f EnrolFacts, now time.Time) (c Copies, stale bool) {
 		if h.Section != f.Section.ID {
 			continue
 		}
-		fresh := holdingOf(f.Section, h.Credits)
+		fresh := HoldingOf(f.Section, h.Credits)
 		c.Held = true
 		c.Record.Holdings[n] = fresh
 		stale = stale || !fresh.equal(h)

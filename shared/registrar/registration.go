@@ -47,7 +47,8 @@ type Holding struct {
 	Meetings  []Meeting
 }
 
-func holdingOf(s Section, credits Credits) Holding {
+// HoldingOf is what a term record keeps of a section that a student takes for so many credits.
+func HoldingOf(s Section, credits Credits) Holding {
 	code := strings.TrimSpace(s.Subject + " " + s.Number)
 	return Holding{Section: s.ID, Course: s.Course, Code: code, CRN: s.CRN, Component: s.Component, Credits: credits,
 		Meetings: s.Meetings}

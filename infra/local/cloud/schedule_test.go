@@ -14,6 +14,7 @@ import (
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -122,14 +123,14 @@ func TestImportsThatStandStill(t *testing.T) {
 		file, size := text(sample.File())
 		c.put(upload.Method, upload.URL, upload.Headers, file, size)
 		time.Sleep(10 * time.Minute) // its announcement finds no import, and dies
-		for id, state := range map[registrar.ImportID]registrar.ImportState{
-			"waiting": registrar.ImportWaiting, "left": registrar.ImportRunning, "hopeless": registrar.ImportRunning,
+		for id, state := range map[registrar.ImportID]intake.State{
+			"waiting": intake.Waiting, "left": intake.Running, "hopeless": intake.Running,
 		} {
-			im := registrar.Import{
-				ID: id, Kind: registrar.ImportSections, Format: "yacs-csv", Term: registrar.TermID(term), State: state,
+			im := intake.Import{
+				ID: id, Kind: intake.KindSections, Format: "yacs-csv", Term: registrar.TermID(term), State: state,
 				Stamp: registrar.Stamp{}.Next(time.Now()),
 			}
-			if state == registrar.ImportWaiting {
+			if state == intake.Waiting {
 				// its file may still come for an hour and a quarter
 				im.Stamp = registrar.Stamp{}.Next(time.Now().Add(-5 * time.Hour))
 			}
@@ -138,7 +139,7 @@ func TestImportsThatStandStill(t *testing.T) {
 			}
 		}
 		begun := time.Now()
-		is := func(after time.Duration, id, state string) registrar.Import {
+		is := func(after time.Duration, id, state string) intake.Import {
 			t.Helper()
 			time.Sleep(time.Until(begun.Add(after)))
 			im, err := c.cloud.Store.Import(t.Context(), registrar.ImportID(id))

@@ -15,6 +15,7 @@ import (
 
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/consumer/cloudevents"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -26,7 +27,7 @@ type Store interface {
 	CreateInstructor(ctx context.Context, p registrar.Instructor, answer registrar.Answer) error
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
 	CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error
-	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
+	CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error
 	KeepRefused(ctx context.Context, events []registrar.Event) error
 	SaveMail(ctx context.Context, m registrar.Mail) error
 }
@@ -207,10 +208,10 @@ func section(n int) registrar.Section {
 	return s
 }
 
-func anImport(n int) registrar.Import {
-	im := registrar.Import{
-		ID: registrar.ImportID(ID(KindImport, n)), Kind: registrar.ImportSections, Format: "yacs-csv",
-		Term: registrar.TermID(ID(KindTerm, 3)), State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(at()),
+func anImport(n int) intake.Import {
+	im := intake.Import{
+		ID: registrar.ImportID(ID(KindImport, n)), Kind: intake.KindSections, Format: "yacs-csv",
+		Term: registrar.TermID(ID(KindTerm, 3)), State: intake.Waiting, Stamp: registrar.Stamp{}.Next(at()),
 	}
 	return im
 }
@@ -316,7 +317,7 @@ func Bury(ctx context.Context, audit Graves) error {
 
 // Uploads gives addresses to upload to.
 type Uploads interface {
-	PresignUpload(ctx context.Context, key string) (registrar.Upload, error)
+	PresignUpload(ctx context.Context, key string) (intake.Upload, error)
 }
 
 // Upload uploads the file of the second import, over HTTP as a client would. The upload's own announcement finds no

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -90,7 +91,7 @@ func (w *world) judge(ctx context.Context, since time.Time) error {
 	if err != nil {
 		return err
 	}
-	if forgotten.State != registrar.ImportFailed {
+	if forgotten.State != intake.Failed {
 		return fmt.Errorf("the import whose file never came is %s, %s after it was asked for", forgotten.State,
 			time.Since(forgotten.CreatedAt))
 	}

@@ -469,7 +469,7 @@ func (w *world) audit(ctx context.Context) (int, error) {
 	wrong := []error{errors.Join(w.oversold...), errors.Join(w.wronged...), w.found(ctx, c.Store, counted),
 		w.never(ctx, c.Store)}
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
-	if all := (registrar.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students),
+	if all := (reconcile.Checked{Sections: len(w.sections), Courses: (len(w.sections) + 1) / 2, Students: len(w.students),
 		Imports: counted.Checked.Imports}); counted.Checked != all {
 		complain("the audit looked at %+v, and there are %+v", counted.Checked, all)
 	}
@@ -520,7 +520,7 @@ func (w *world) audit(ctx context.Context) (int, error) {
 }
 
 // found is an error when a reconciliation found differences, or could not say of a record whether there are any.
-func (w *world) found(ctx context.Context, store *dynamo.Store, r registrar.Reconciliation) error {
+func (w *world) found(ctx context.Context, store *dynamo.Store, r reconcile.Reconciliation) error {
 	page, err := store.Differences(ctx, r.ID, registrar.PageRequest{Limit: registrar.MaxPage})
 	if err != nil {
 		return err

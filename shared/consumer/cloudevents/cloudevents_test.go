@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer/cloudevents"
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
 )
@@ -73,7 +74,7 @@ func TestAFactThatCannotBeReadIsAnError(t *testing.T) {
 		read  func(registrar.Event) error
 	}{
 		{registration, func(e registrar.Event) error { _, err := e.Registration(); return err }},
-		{ended, func(e registrar.Event) error { _, err := e.Import(); return err }},
+		{ended, func(e registrar.Event) error { _, err := intake.ReadEnd(e); return err }},
 	} {
 		text, err := cloudevents.Marshal(c.event)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -28,7 +29,7 @@ func (w *Writer) Registration(
 
 // ImportEnded says that an import was finished, and what came of it, or that it failed, and why. The term is the zero
 // one when the import has none.
-func (w *Writer) ImportEnded(locale Locale, im registrar.Import, t registrar.Term, unsubscribe string) (Text, error) {
+func (w *Writer) ImportEnded(locale Locale, im intake.Import, t registrar.Term, unsubscribe string) (Text, error) {
 	of := t.Title
 	if t.Title == "" { // people belong to no term
 		of = string(im.Kind)
@@ -44,7 +45,7 @@ func (w *Writer) ImportEnded(locale Locale, im registrar.Import, t registrar.Ter
 	}
 	d.fact("at", im.EndedAt.In(campus(t)).Format(d.say("format.time")))
 	kind := "import-finished"
-	if im.State == registrar.ImportFailed {
+	if im.State == intake.Failed {
 		kind = "import-failed"
 		d.fact("reason", im.Reason)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
@@ -50,13 +51,13 @@ func all(
 	t.Helper()
 	w := writer(t)
 	at := time.Date(2024, 11, 4, 14, 5, 6, 0, time.UTC)
-	im := registrar.Import{
-		ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", Kind: registrar.ImportSections, State: registrar.ImportFinished,
+	im := intake.Import{
+		ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", Kind: intake.KindSections, State: intake.Finished,
 		EndedAt: at,
-		Rows:    registrar.ImportRows{Read: 10, Applied: 8, Refused: 2},
+		Rows:    intake.Rows{Read: 10, Applied: 8, Refused: 2},
 	}
 	failed := im
-	failed.State, failed.Reason = registrar.ImportFailed, reason
+	failed.State, failed.Reason = intake.Failed, reason
 	texts := map[string]letters.Text{}
 	for name, write := range map[string]func() (letters.Text, error){
 		"registration-made": func() (letters.Text, error) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/schedule"
 )
@@ -15,33 +17,33 @@ import (
 func openImports(t *testing.T, u *University) {
 	ctx := t.Context()
 	term := u.NewTerm("2025-SPRING")
-	var all []registrar.Import
+	var all []intake.Import
 	for n := range 4 {
-		im := registrar.Import{
-			ID: registrar.ImportID(fmt.Sprint("m", n)), Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID,
-			State: registrar.ImportWaiting,
+		im := intake.Import{
+			ID: registrar.ImportID(fmt.Sprint("m", n)), Kind: intake.KindSections, Format: "yacs-csv", Term: term.ID,
+			State: intake.Waiting,
 			Stamp: registrar.Stamp{}.Next(u.at.Add(time.Duration(n) * time.Minute)),
 		}
 		u.must(u.CreateImport(ctx, im, registrar.Answer{}))
 		all = append(all, im)
 	}
-	save := func(n int, change func(*registrar.Import)) {
+	save := func(n int, change func(*intake.Import)) {
 		change(&all[n])
 		all[n].Stamp = all[n].Next(u.at.Add(time.Hour))
-		u.must(u.SaveImport(ctx, all[n], registrar.ImportReport{}))
+		u.must(u.SaveImport(ctx, all[n], intake.Report{}))
 	}
-	list := func(ended bool) []registrar.Import {
-		return All(t, 2, func(p registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+	list := func(ended bool) []intake.Import {
+		return All(t, 2, func(p registrar.PageRequest) (registrar.Page[intake.Import], error) {
 			return u.Imports(ctx, ended, p)
 		})
 	}
 	same(t, "imports that have not ended", list(false), all)
-	same(t, "imports that have ended", list(true), []registrar.Import(nil))
-	save(0, func(im *registrar.Import) { im.State, im.StartedAt, im.Resent = registrar.ImportRunning, u.at, 2 })
-	save(1, func(im *registrar.Import) { im.State, im.Reason, im.EndedAt = registrar.ImportFailed, "no", u.at })
-	save(3, func(im *registrar.Import) { im.State, im.EndedAt = registrar.ImportFinished, u.at })
-	same(t, "imports that have not ended, now", list(false), []registrar.Import{all[0], all[2]})
-	same(t, "imports that have ended, now", list(true), []registrar.Import{all[1], all[3]})
+	same(t, "imports that have ended", list(true), []intake.Import(nil))
+	save(0, func(im *intake.Import) { im.State, im.StartedAt, im.Resent = intake.Running, u.at, 2 })
+	save(1, func(im *intake.Import) { im.State, im.Reason, im.EndedAt = intake.Failed, "no", u.at })
+	save(3, func(im *intake.Import) { im.State, im.EndedAt = intake.Finished, u.at })
+	same(t, "imports that have not ended, now", list(false), []intake.Import{all[0], all[2]})
+	same(t, "imports that have ended, now", list(true), []intake.Import{all[1], all[3]})
 }
 
 func jobs(t *testing.T, u *University) {
@@ -107,10 +109,10 @@ func accounts(t *testing.T, u *University) {
 	u.must(err)
 
 	for _, limit := range []int{1, 2, 100} {
-		refs := All(t, limit, func(p registrar.PageRequest) (registrar.Page[registrar.SectionRef], error) {
+		refs := All(t, limit, func(p registrar.PageRequest) (registrar.Page[reconcile.SectionRef], error) {
 			return u.TermSections(ctx, spring.ID, p)
 		})
-		same(t, "a term's list of sections", refs, []registrar.SectionRef{
+		same(t, "a term's list of sections", refs, []reconcile.SectionRef{
 			{Term: spring.ID, Course: course.ID, Section: first.ID}, {Term: spring.ID, Course: course.ID, Section: second.ID},
 			{Term: spring.ID, Course: other.ID, Section: third.ID},
 		})
@@ -124,7 +126,7 @@ func accounts(t *testing.T, u *University) {
 			section         registrar.Section
 			enrolled, taken int
 		}{{first, 2, 2}, {second, 0, 0}, {third, 0, 0}, {late, 1, 1}} {
-			a, err := u.SeatAccount(ctx, registrar.SectionRef{Term: c.section.Term, Course: c.section.Course,
+			a, err := u.SeatAccount(ctx, reconcile.SectionRef{Term: c.section.Term, Course: c.section.Course,
 				Section: c.section.ID}, consistent)
 			u.must(err)
 			if a.Enrolled != c.enrolled || a.Seats.Taken != c.taken || a.Section.CRN != c.section.CRN || !a.Listed ||
@@ -136,7 +138,7 @@ func accounts(t *testing.T, u *University) {
 		}
 		offerings, err := u.OfferingAccounts(ctx, course, consistent)
 		u.must(err)
-		same(t, "offerings of a course", offerings, []registrar.OfferingAccount{
+		same(t, "offerings of a course", offerings, []reconcile.OfferingAccount{
 			{Course: course.ID, Term: spring.ID, Sections: 2, Listed: 2, Present: 2}, {Course: course.ID, Term: summer.ID,
 				Sections: 1, Listed: 1, Present: 1},
 		})
@@ -151,32 +153,32 @@ func accounts(t *testing.T, u *University) {
 		}
 	}
 	u.must(u.DeleteSection(ctx, second.ID, 0))
-	gone, err := u.SeatAccount(ctx, registrar.SectionRef{Term: spring.ID, Course: course.ID, Section: second.ID}, true)
+	gone, err := u.SeatAccount(ctx, reconcile.SectionRef{Term: spring.ID, Course: course.ID, Section: second.ID}, true)
 	u.must(err)
 	agrees(t, "a section that was deleted", gone.Differences())
 	u.must(u.DeleteStudent(ctx, students[2].ID, 0))
 	left, err := u.StudentAccount(ctx, students[2].ID, true)
 	u.must(err)
-	same(t, "a student who was deleted", left, registrar.StudentAccount{Student: students[2].ID})
+	same(t, "a student who was deleted", left, reconcile.StudentAccount{Student: students[2].ID})
 }
 
 func reconciliations(t *testing.T, u *University) {
 	ctx := t.Context()
-	latest := func() registrar.Reconciliation {
+	latest := func() reconcile.Reconciliation {
 		t.Helper()
 		r, err := u.LatestReconciliation(ctx)
 		u.must(err)
 		return r
 	}
-	same(t, "before the first reconciliation", latest(), registrar.Reconciliation{})
-	r := registrar.Reconciliation{
-		ID: "r1", StartedAt: u.at, Position: registrar.Position{Kind: registrar.KindSection, Term: "t", Cursor: "c"},
-		Checked: registrar.Checked{Sections: 500}, Differences: 30, Unsettled: 1, Stamp: registrar.Stamp{}.Next(u.at),
+	same(t, "before the first reconciliation", latest(), reconcile.Reconciliation{})
+	r := reconcile.Reconciliation{
+		ID: "r1", StartedAt: u.at, Position: reconcile.Position{Kind: registrar.KindSection, Term: "t", Cursor: "c"},
+		Checked: reconcile.Checked{Sections: 500}, Differences: 30, Unsettled: 1, Stamp: registrar.Stamp{}.Next(u.at),
 	}
-	var found []registrar.Difference
+	var found []reconcile.Difference
 	for n := range 30 {
-		found = append(found, registrar.Difference{
-			Record: registrar.Record{Kind: registrar.KindSection, ID: fmt.Sprintf("s%02d", n)}, Count: registrar.CountSeatsTaken,
+		found = append(found, reconcile.Difference{
+			Record: registrar.Record{Kind: registrar.KindSection, ID: fmt.Sprintf("s%02d", n)}, Count: reconcile.CountSeatsTaken,
 			Kept: "1", Derived: fmt.Sprint(n),
 		})
 	}
@@ -186,29 +188,29 @@ func reconciliations(t *testing.T, u *University) {
 		t.Errorf("saving over a newer version: %v", err)
 	}
 	next := r
-	next.Position, next.EndedAt = registrar.Position{}, u.at.Add(time.Hour)
-	next.Checked, next.Differences, next.Stamp = registrar.Checked{Sections: 500, Courses: 9, Students: 7, Imports: 2}, 31,
+	next.Position, next.EndedAt = reconcile.Position{}, u.at.Add(time.Hour)
+	next.Checked, next.Differences, next.Stamp = reconcile.Checked{Sections: 500, Courses: 9, Students: 7, Imports: 2}, 31,
 		r.Next(u.at)
-	held := registrar.Difference{
-		Record: registrar.Record{Kind: registrar.KindStudent, ID: "p"}, Count: registrar.CountHoldings, Of: "s01",
+	held := reconcile.Difference{
+		Record: registrar.Record{Kind: registrar.KindStudent, ID: "p"}, Count: reconcile.CountHoldings, Of: "s01",
 		Kept: "none", Derived: "4 credits of t.c",
 	}
 	// two of them again: the answer to the first time was lost
 	u.must(u.SaveReconciliation(ctx, next, append(found[28:], held)))
 	same(t, "the reconciliation at its end", latest(), next)
-	list := func(id registrar.ReconciliationID) []registrar.Difference {
-		return All(t, 7, func(p registrar.PageRequest) (registrar.Page[registrar.Difference], error) {
+	list := func(id reconcile.ReconciliationID) []reconcile.Difference {
+		return All(t, 7, func(p registrar.PageRequest) (registrar.Page[reconcile.Difference], error) {
 			return u.Differences(ctx, id, p)
 		})
 	}
 	same(t, "differences", list("r1"), append(found, held))
-	second := registrar.Reconciliation{ID: "r0", StartedAt: u.at.Add(24 * time.Hour), Stamp: registrar.Stamp{}.Next(u.at)}
+	second := reconcile.Reconciliation{ID: "r0", StartedAt: u.at.Add(24 * time.Hour), Stamp: registrar.Stamp{}.Next(u.at)}
 	u.must(u.SaveReconciliation(ctx, second, nil))
 	same(t, "latest reconciliation, a day later", latest(), second)
 	agrees(t, "a day later", list("r0"))
 }
 
-func agrees(t *testing.T, what string, differences []registrar.Difference) {
+func agrees(t *testing.T, what string, differences []reconcile.Difference) {
 	t.Helper()
 	if len(differences) > 0 {
 		t.Errorf("%s: the counts do not say what the records say: %+v", what, differences)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/schedule"
 )
@@ -77,35 +79,35 @@ type Store interface {
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 	Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error)
 
-	CreateImport(ctx context.Context, im registrar.Import, answer registrar.Answer) error
-	Import(ctx context.Context, id registrar.ImportID) (registrar.Import, error)
-	SaveImport(ctx context.Context, im registrar.Import, report registrar.ImportReport) error
-	ImportProblems(ctx context.Context, im registrar.Import,
-		page registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error)
+	CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error
+	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
+	SaveImport(ctx context.Context, im intake.Import, report intake.Report) error
+	ImportProblems(ctx context.Context, im intake.Import,
+		page registrar.PageRequest) (registrar.Page[intake.Problem], error)
 
-	KeepDecision(ctx context.Context, id registrar.ImportID, d registrar.ImportDecision) error
-	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]registrar.ImportDecision, error)
+	KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error
+	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]intake.Decision, error)
 	ImportChanges(
-		ctx context.Context, im registrar.Import, page registrar.PageRequest,
-	) (registrar.Page[registrar.ImportChange], error)
+		ctx context.Context, im intake.Import, page registrar.PageRequest,
+	) (registrar.Page[intake.Change], error)
 	NewestImports(
-		ctx context.Context, filter registrar.ImportFilter, page registrar.PageRequest,
-	) (registrar.Page[registrar.Import], error)
-	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[registrar.Import], error)
+		ctx context.Context, filter intake.Filter, page registrar.PageRequest,
+	) (registrar.Page[intake.Import], error)
+	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[intake.Import], error)
 
 	Job(ctx context.Context, name string) (schedule.Job, error)
 	SaveJob(ctx context.Context, j schedule.Job) error
 
 	TermSections(ctx context.Context, term registrar.TermID,
-		page registrar.PageRequest) (registrar.Page[registrar.SectionRef], error)
-	SeatAccount(ctx context.Context, ref registrar.SectionRef, consistent bool) (registrar.SeatAccount, error)
-	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]registrar.OfferingAccount, error)
+		page registrar.PageRequest) (registrar.Page[reconcile.SectionRef], error)
+	SeatAccount(ctx context.Context, ref reconcile.SectionRef, consistent bool) (reconcile.SeatAccount, error)
+	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]reconcile.OfferingAccount, error)
 	StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error)
-	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (registrar.StudentAccount, error)
-	LatestReconciliation(ctx context.Context) (registrar.Reconciliation, error)
-	SaveReconciliation(ctx context.Context, r registrar.Reconciliation, found []registrar.Difference) error
-	Differences(ctx context.Context, id registrar.ReconciliationID,
-		page registrar.PageRequest) (registrar.Page[registrar.Difference], error)
+	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (reconcile.StudentAccount, error)
+	LatestReconciliation(ctx context.Context) (reconcile.Reconciliation, error)
+	SaveReconciliation(ctx context.Context, r reconcile.Reconciliation, found []reconcile.Difference) error
+	Differences(ctx context.Context, id reconcile.ReconciliationID,
+		page registrar.PageRequest) (registrar.Page[reconcile.Difference], error)
 
 	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event],
 		error)

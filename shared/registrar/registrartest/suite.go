@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/registrar/shared/intake"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -474,30 +475,30 @@ func idempotency(t *testing.T, u *University) {
 func imports(t *testing.T, u *University) {
 	ctx := t.Context()
 	term := u.NewTerm("2025-SPRING")
-	im := registrar.Import{
-		ID: "m1", Kind: registrar.ImportSections, Format: "yacs-csv", Term: term.ID, State: registrar.ImportWaiting,
+	im := intake.Import{
+		ID: "m1", Kind: intake.KindSections, Format: "yacs-csv", Term: term.ID, State: intake.Waiting,
 		Stamp: registrar.Stamp{}.Next(u.at),
 	}
 	u.must(u.CreateImport(ctx, im, registrar.Answer{}))
 	next := im
-	next.State, next.Rows, next.StartedAt, next.Stamp = registrar.ImportRunning, registrar.ImportRows{Read: 9, Applied: 8,
+	next.State, next.Rows, next.StartedAt, next.Stamp = intake.Running, intake.Rows{Read: 9, Applied: 8,
 		Refused: 1}, u.at, im.Next(u.at)
 	next.Run, next.Problems = 1, 60
-	var problems []registrar.ImportProblem
+	var problems []intake.Problem
 	for n := range 60 {
-		problems = append(problems, registrar.ImportProblem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1),
+		problems = append(problems, intake.Problem{Row: n + 2, Field: "crn", Reason: strings.Repeat("x", n+1),
 			Refused: n%2 == 0})
 	}
-	u.must(u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems}))
-	err := u.SaveImport(ctx, next, registrar.ImportReport{Problems: problems})
+	u.must(u.SaveImport(ctx, next, intake.Report{Problems: problems}))
+	err := u.SaveImport(ctx, next, intake.Report{Problems: problems})
 	if !errors.Is(err, registrar.ErrVersionMismatch) {
 		t.Errorf("saving over a newer version: %v", err)
 	}
 	got, err := u.Import(ctx, "m1")
 	u.must(err)
 	same(t, "import", got, next)
-	problemsOf := func(im registrar.Import) []registrar.ImportProblem {
-		return All(t, 7, func(p registrar.PageRequest) (registrar.Page[registrar.ImportProblem], error) {
+	problemsOf := func(im intake.Import) []intake.Problem {
+		return All(t, 7, func(p registrar.PageRequest) (registrar.Page[intake.Problem], error) {
 			return u.ImportProblems(ctx, im, p)
 		})
 	}
@@ -505,12 +506,12 @@ func imports(t *testing.T, u *University) {
 
 	again := next
 	again.Run, again.Stamp = 2, next.Next(u.at)
-	row := []registrar.ImportProblem{{Row: 9, Field: "crn", Reason: "one"}, {Row: 9, Field: "crn", Reason: "another",
+	row := []intake.Problem{{Row: 9, Field: "crn", Reason: "one"}, {Row: 9, Field: "crn", Reason: "another",
 		Refused: true}}
-	u.must(u.SaveImport(ctx, again, registrar.ImportReport{Problems: row}))
+	u.must(u.SaveImport(ctx, again, intake.Report{Problems: row}))
 	twentieth := again
 	twentieth.Run, twentieth.Stamp = 20, again.Next(u.at)
-	u.must(u.SaveImport(ctx, twentieth, registrar.ImportReport{Problems: problems[:1]}))
+	u.must(u.SaveImport(ctx, twentieth, intake.Report{Problems: problems[:1]}))
 	same(t, "problems of the second run", problemsOf(again), row)
 	same(t, "problems of the twentieth run", problemsOf(twentieth), problems[:1])
 	first, err := u.ImportProblems(ctx, next, registrar.PageRequest{Limit: 7})
@@ -526,48 +527,48 @@ func imports(t *testing.T, u *University) {
 func importLists(t *testing.T, u *University) {
 	ctx := t.Context()
 	term, percent := u.NewTerm("2025-SPRING"), 5
-	var all []registrar.Import // the newest first
+	var all []intake.Import // the newest first
 	for n := range 9 {
-		im := registrar.Import{
-			ID: registrar.ImportID(fmt.Sprintf("m%d", n)), Kind: registrar.ImportRegistrations, Format: "registrations-csv",
+		im := intake.Import{
+			ID: registrar.ImportID(fmt.Sprintf("m%d", n)), Kind: intake.KindRegistrations, Format: "registrations-csv",
 			Term:  term.ID,
-			State: registrar.ImportWaiting, Stamp: registrar.Stamp{}.Next(u.at.Add(time.Duration(n) * time.Second)),
+			State: intake.Waiting, Stamp: registrar.Stamp{}.Next(u.at.Add(time.Duration(n) * time.Second)),
 		}
 		if n%3 == 0 {
-			im.Kind, im.Term, im.DryRun, im.MaxRefusedPercent = registrar.ImportStudents, "", true, &percent
+			im.Kind, im.Term, im.DryRun, im.MaxRefusedPercent = intake.KindStudents, "", true, &percent
 		}
 		u.must(u.CreateImport(ctx, im, registrar.Answer{}))
 		if n%2 == 0 {
-			im.State, im.Checked, im.Rows.Skipped, im.Stamp = registrar.ImportFinished, true, 4, im.Next(u.at.Add(time.Minute))
-			u.must(u.SaveImport(ctx, im, registrar.ImportReport{}))
+			im.State, im.Checked, im.Rows.Skipped, im.Stamp = intake.Finished, true, 4, im.Next(u.at.Add(time.Minute))
+			u.must(u.SaveImport(ctx, im, intake.Report{}))
 		}
 		all = slices.Insert(all, 0, im)
 	}
-	for _, filter := range []registrar.ImportFilter{
-		{}, {State: registrar.ImportFinished}, {Kind: registrar.ImportStudents}, {Term: term.ID},
-		{State: registrar.ImportWaiting, Kind: registrar.ImportStudents}, {Term: "another"},
+	for _, filter := range []intake.Filter{
+		{}, {State: intake.Finished}, {Kind: intake.KindStudents}, {Term: term.ID},
+		{State: intake.Waiting, Kind: intake.KindStudents}, {Term: "another"},
 	} {
-		var want []registrar.Import
+		var want []intake.Import
 		for _, im := range all {
 			if filter.Has(im) {
 				want = append(want, im)
 			}
 		}
 		same(t, fmt.Sprintf("imports with %+v", filter), All(t, 2,
-			func(p registrar.PageRequest) (registrar.Page[registrar.Import], error) {
+			func(p registrar.PageRequest) (registrar.Page[intake.Import], error) {
 				return u.NewestImports(ctx, filter, p)
 			}), want)
 	}
 	dry := all[0] // the ninth, of students, and finished
 	dry.Run, dry.Listed, dry.Stamp = 1, 3, dry.Next(u.at.Add(2*time.Minute))
-	changes := []registrar.ImportChange{
-		{Row: 2, Record: "student", Effect: registrar.EffectCreated},
-		{Row: 3, Record: "student", Effect: registrar.EffectUpdated, Fields: []string{"email", "givenName"}},
-		{Row: 11, Record: "student", Effect: registrar.EffectCreated},
+	changes := []intake.Change{
+		{Row: 2, Record: "student", Effect: intake.EffectCreated},
+		{Row: 3, Record: "student", Effect: intake.EffectUpdated, Fields: []string{"email", "givenName"}},
+		{Row: 11, Record: "student", Effect: intake.EffectCreated},
 	}
-	u.must(u.SaveImport(ctx, dry, registrar.ImportReport{Changes: changes}))
+	u.must(u.SaveImport(ctx, dry, intake.Report{Changes: changes}))
 	same(t, "changes that a dry run foretells", All(t, 2,
-		func(p registrar.PageRequest) (registrar.Page[registrar.ImportChange], error) {
+		func(p registrar.PageRequest) (registrar.Page[intake.Change], error) {
 			return u.ImportChanges(ctx, dry, p)
 		}), changes)
 	later := dry
@@ -886,7 +887,7 @@ func twiceAtOnce(t *testing.T, u *University) {
 			return u.CreateCourse(t.Context(), c, registrar.Answer{Key: key, Reply: []byte("yes")})
 		})
 		twice(n, "ask to import", func(key registrar.IdempotencyKey) error {
-			im := registrar.Import{ID: registrar.ImportID(u.NewID()), Term: term.ID, State: registrar.ImportWaiting,
+			im := intake.Import{ID: registrar.ImportID(u.NewID()), Term: term.ID, State: intake.Waiting,
 				Stamp: course.Stamp}
 			return u.CreateImport(t.Context(), im, registrar.Answer{Key: key, Reply: []byte("yes")})
 		})

@@ -1,71 +1,73 @@
-package registrar
+package intake
 
 import (
 	"strconv"
 	"time"
+
+	"example.com/registrar/shared/registrar"
 )
 
-// ImportKind is what a file holds.
-type ImportKind string
+// Kind is what a file holds.
+type Kind string
 
 // What can be imported.
 const (
-	ImportSections      ImportKind = "sections"      // courses, sections, meetings and instructors of a term
-	ImportStudents      ImportKind = "students"      // people who register, by student number; of no term
-	ImportInstructors   ImportKind = "instructors"   // people who teach, by number, e-mail or name; of no term
-	ImportRegistrations ImportKind = "registrations" // who takes what, by student number and CRN
+	KindSections      Kind = "sections"      // courses, sections, meetings and instructors of a term
+	KindStudents      Kind = "students"      // people who register, by student number; of no term
+	KindInstructors   Kind = "instructors"   // people who teach, by number, e-mail or name; of no term
+	KindRegistrations Kind = "registrations" // who takes what, by student number and CRN
 )
 
 // OfTerm reports whether files of the kind belong to a term.
-func (k ImportKind) OfTerm() bool { return k == ImportSections || k == ImportRegistrations }
+func (k Kind) OfTerm() bool { return k == KindSections || k == KindRegistrations }
 
-// ImportState is where an import stands.
-type ImportState string
+// State is where an import stands.
+type State string
 
 // The states of an import. It ends FINISHED when the file was read to its end and at least one row was applied. It ends
 // FAILED when the file could not be read, when no row could be applied, or when more rows were refused than the import
 // allows.
 const (
-	ImportWaiting  ImportState = "WAITING" // for the upload
-	ImportRunning  ImportState = "RUNNING"
-	ImportFinished ImportState = "FINISHED"
-	ImportFailed   ImportState = "FAILED"
+	Waiting  State = "WAITING" // for the upload
+	Running  State = "RUNNING"
+	Finished State = "FINISHED"
+	Failed   State = "FAILED"
 )
 
 // Ended tells whether the import is over, either way.
-func (s ImportState) Ended() bool { return s == ImportFinished || s == ImportFailed }
+func (s State) Ended() bool { return s == Finished || s == Failed }
 
 // FormatMapping is the format of a file that is read by the import's own mapping.
 const FormatMapping = "mapping"
 
-// MaxImportBytes bounds an uploaded file.
-const MaxImportBytes = 64 << 20
+// MaxBytes bounds an uploaded file.
+const MaxBytes = 64 << 20
 
-// MaxImportProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is
+// MaxProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is
 // right.
-const MaxImportProblems = 10_000
+const MaxProblems = 10_000
 
 // Import is one upload and what came of it.
 type Import struct {
-	ID     ImportID
-	Kind   ImportKind
+	ID     registrar.ImportID
+	Kind   Kind
 	Format string // which reader takes the file, for example "yacs-csv"
 	// Mapping is how a file of sections is read whose format is [FormatMapping]: JSON, as package files has it.
 	Mapping string
 	// Complete: the file is the whole truth about each section and course that it names, so an empty cell empties.
 	// Otherwise an empty cell keeps what is there.
 	Complete bool
-	Term     TermID // empty for kinds that belong to no term
+	Term     registrar.TermID // empty for kinds that belong to no term
 	// DryRun: the file is read and decided on, and nothing but this import is written.
 	DryRun bool
 	// MaxRefusedPercent is the most rows, 0 to 100 in a hundred, that may be refused: when there are more, nothing is
 	// changed and the import fails. Nil: any number may be.
 	MaxRefusedPercent *int
-	Notify            Personal // e-mail address that is told of its end; may be empty
-	State             ImportState
+	Notify            registrar.Personal // e-mail address that is told of its end; may be empty
+	State             State
 	Reason            string // why it failed; empty otherwise
-	Rows              ImportRows
-	Changed           ImportChanges
+	Rows              Rows
+	Changed           Changes
 	// StartedAt and EndedAt are zero until then.
 	StartedAt, EndedAt time.Time
 	// Run counts how often its file was begun to be read. Rows, Changed and Problems are of the last run. An import of
@@ -74,83 +76,96 @@ type Import struct {
 	// Checked: of an import with MaxRefusedPercent, the file was read once without a change, and few enough rows were
 	// refused.
 	Checked bool
-	// Listed is how many changes are kept of a dry run, at most [MaxImportProblems]. Changed counts them all.
+	// Listed is how many changes are kept of a dry run, at most [MaxProblems]. Changed counts them all.
 	Listed int
-	// Problems is how many problems are kept, at most [MaxImportProblems]. Rows counts all that were refused.
+	// Problems is how many problems are kept, at most [MaxProblems]. Rows counts all that were refused.
 	Problems int
 	// Resent is how often its file was announced again because nobody was working on it any more.
 	Resent int
-	Stamp
+	registrar.Stamp
 }
 
-// ImportRows counts rows of the file, without its header. Read = Applied + Refused + Skipped once the import has
+// Rows counts rows of the file, without its header. Read = Applied + Refused + Skipped once the import has
 // finished. A row is skipped when it is about somebody whom the import does not concern, such as a teacher in an import
 // of students.
-type ImportRows struct {
+type Rows struct {
 	Read, Applied, Refused, Skipped int
 }
 
-// ImportChanges counts records. A file that is imported again changes nothing.
-type ImportChanges struct {
+// Changes counts records. A file that is imported again changes nothing.
+type Changes struct {
 	Created, Updated, Unchanged int
 }
 
-// ImportProblem is what was wrong in one row. A row that is not refused was
+// Filter chooses imports; empty fields do not restrict.
+type Filter struct {
+	State State
+	Kind  Kind
+	Term  registrar.TermID
+}
+
+// Has reports whether the filter lets the import through.
+func (f Filter) Has(im Import) bool {
+	return (f.State == "" || f.State == im.State) && (f.Kind == "" || f.Kind == im.Kind) &&
+		(f.Term == "" || f.Term == im.Term)
+}
+
+// Problem is what was wrong in one row. A row that is not refused was
 // applied: then it is a note.
-type ImportProblem struct {
+type Problem struct {
 	Row     int // the header is row 1
 	Field   string
 	Reason  string
 	Refused bool
 }
 
-// ImportEffect is what a row would do to a record.
-type ImportEffect string
+// Effect is what a row would do to a record.
+type Effect string
 
 // What a row would do.
 const (
-	EffectCreated ImportEffect = "created"
-	EffectUpdated ImportEffect = "updated"
+	EffectCreated Effect = "created"
+	EffectUpdated Effect = "updated"
 )
 
-// ImportChange is what a dry run foretells of one row and one record.
-type ImportChange struct {
+// Change is what a dry run foretells of one row and one record.
+type Change struct {
 	Row    int    // the header is row 1
 	Record string // kind of the record: course, section, instructor, student or registration
-	Effect ImportEffect
+	Effect Effect
 	Fields []string // names of the fields that would change, in order; none when the record would be created
 }
 
-// ImportReport is what a run adds to what is kept of an import.
-type ImportReport struct {
-	Problems []ImportProblem
-	Changes  []ImportChange
+// Report is what a run adds to what is kept of an import.
+type Report struct {
+	Problems []Problem
+	Changes  []Change
 }
 
-// ImportDecision is that a row was refused by the rules, kept until the progress of its batch is saved: the row stays
+// Decision is that a row was refused by the rules, kept until the progress of its batch is saved: the row stays
 // refused when the import is interrupted and goes on, and the audit hears of it once.
-type ImportDecision struct {
+type Decision struct {
 	Row    int
 	Reason string
-	Event  Event // for the audit
+	Event  registrar.Event // for the audit
 }
 
 // Conclude ends a run that read the file to its end. The import fails when no row was applied, or when more rows were
 // refused than it allows; of the second the counts say that nothing was changed.
 func (im Import) Conclude(now time.Time) Import {
-	im.State, im.EndedAt = ImportFinished, Instant(now)
+	im.State, im.EndedAt = Finished, registrar.Instant(now)
 	rows := im.Rows
 	switch {
 	case im.TooManyRefused():
-		im.State, im.Reason = ImportFailed, strconv.Itoa(rows.Refused)+" of "+strconv.Itoa(rows.Read)+
+		im.State, im.Reason = Failed, strconv.Itoa(rows.Refused)+" of "+strconv.Itoa(rows.Read)+
 			" rows were refused, which is more than "+strconv.Itoa(*im.MaxRefusedPercent)+" percent: nothing was changed"
-		im.Rows.Applied, im.Changed = 0, ImportChanges{}
+		im.Rows.Applied, im.Changed = 0, Changes{}
 	case rows.Read == 0:
-		im.State, im.Reason = ImportFailed, "the file has no rows"
+		im.State, im.Reason = Failed, "the file has no rows"
 	case rows.Refused == rows.Read:
-		im.State, im.Reason = ImportFailed, "every row was refused: nothing was applied"
+		im.State, im.Reason = Failed, "every row was refused: nothing was applied"
 	case rows.Applied == 0:
-		im.State, im.Reason = ImportFailed, "no row was applied: those that were not refused do not concern this import"
+		im.State, im.Reason = Failed, "no row was applied: those that were not refused do not concern this import"
 	}
 	return im
 }
@@ -164,15 +179,15 @@ func (im Import) TooManyRefused() bool {
 // Resumes reports whether an import that was interrupted goes on after the rows that it has counted, instead of reading
 // the file anew. That is so where the order of rows decides: a seat goes to whom the file names first.
 func (im Import) Resumes() bool {
-	return im.Kind == ImportRegistrations && !im.DryRun && im.Run > 0 && (im.MaxRefusedPercent == nil || im.Checked)
+	return im.Kind == KindRegistrations && !im.DryRun && im.Run > 0 && (im.MaxRefusedPercent == nil || im.Checked)
 }
 
 const (
 	// UploadTime is how long a client has to begin an upload.
 	UploadTime = 15 * time.Minute
-	// ImportWorkTime is how long a worker may work on an import: the longest that Lambda lets a function run (Lambda
+	// WorkTime is how long a worker may work on an import: the longest that Lambda lets a function run (Lambda
 	// quotas).
-	ImportWorkTime = 15 * time.Minute
+	WorkTime = 15 * time.Minute
 
 	// uploadPatience is how much later a file may still begin to be read: a large upload takes its time, and its
 	// announcement may wait behind others in the queue.
@@ -189,19 +204,19 @@ const (
 func (im Import) Sweep(now time.Time) (next Import, resend bool) {
 	next = im
 	switch {
-	case im.State == ImportWaiting && now.After(im.CreatedAt.Add(UploadTime+uploadPatience)):
-		next.State, next.Reason = ImportFailed, "no file arrived in time"
-	case im.State == ImportRunning && now.After(im.UpdatedAt.Add(ImportWorkTime+workPatience)):
+	case im.State == Waiting && now.After(im.CreatedAt.Add(UploadTime+uploadPatience)):
+		next.State, next.Reason = Failed, "no file arrived in time"
+	case im.State == Running && now.After(im.UpdatedAt.Add(WorkTime+workPatience)):
 		if im.Resent < mostResent {
 			next.Resent, resend = im.Resent+1, true
 			break
 		}
-		next.State, next.Reason = ImportFailed, "the file was begun again and again, and never read to its end"
+		next.State, next.Reason = Failed, "the file was begun again and again, and never read to its end"
 	default:
 		return im, false
 	}
 	if next.State.Ended() {
-		next.EndedAt = Instant(now)
+		next.EndedAt = registrar.Instant(now)
 	}
 	next.Stamp = im.Next(now)
 	return next, resend

@@ -1,4 +1,4 @@
-package registrar
+package reconcile
 
 import (
 	"fmt"
@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/registrar"
 )
 
-// What is counted is kept beside what it counts, and changes in the same transaction. A reconciliation derives each
-// count from the records again; here stands what follows from what (domain.md §3). Package reconcile does the reading.
+// A count is kept beside what it counts, and both change in the same transaction. A reconciliation derives each count
+// from the records again. This file says which count follows from which records (domain.md §3); reconcile.go reads them.
 
 // Count names what is kept of records besides themselves.
 type Count string
@@ -37,7 +40,7 @@ const (
 
 // Difference is a count that does not say what the records say. It names records by their ids, and tells of no person.
 type Difference struct {
-	Record Record // whose count it is
+	Record registrar.Record // whose count it is
 	Count  Count
 	Of     string // which of several of the kind, for example the section that is held; empty when there is one
 	// Kept is what the count says, and Derived what follows from the records: numbers, states, or "none".
@@ -59,7 +62,7 @@ const none = "none"
 
 // differences collects them.
 type differences struct {
-	record Record
+	record registrar.Record
 	found  []Difference
 }
 
@@ -75,9 +78,9 @@ func (d *differences) unlessEqual(count Count, of string, kept, derived int) {
 
 // SectionRef is where a term's list of sections names one.
 type SectionRef struct {
-	Term    TermID
-	Course  CourseID
-	Section SectionID
+	Term    registrar.TermID
+	Course  registrar.CourseID
+	Section registrar.SectionID
 }
 
 // SeatAccount is a section that a term's list names, with its seats, beside the records that they count. What was read
@@ -85,18 +88,18 @@ type SectionRef struct {
 type SeatAccount struct {
 	SectionRef
 
-	Listed     bool     // whether the list still names it
-	Section    *Section // nil: there is none
-	Seats      *Seats   // nil: there is none
-	Enrolled   int      // ENROLLED registrations
-	Offered    bool     // whether the course has an offering in the term
-	Title      string   // the course's; empty when it changed of late: then the section's may not have followed yet
-	Unreadable bool     // the section, its seats or its course is there and cannot be read
+	Listed     bool               // whether the list still names it
+	Section    *registrar.Section // nil: there is none
+	Seats      *registrar.Seats   // nil: there is none
+	Enrolled   int                // ENROLLED registrations
+	Offered    bool               // whether the course has an offering in the term
+	Title      string             // the course's; empty when it changed of late: then the section's may not have followed yet
+	Unreadable bool               // the section, its seats or its course is there and cannot be read
 }
 
 // Differences compares. A section that was deleted has none.
 func (a SeatAccount) Differences() []Difference {
-	d := differences{record: Record{Kind: KindSection, ID: string(a.SectionRef.Section)}}
+	d := differences{record: registrar.Record{Kind: registrar.KindSection, ID: string(a.SectionRef.Section)}}
 	term := string(a.Term)
 	switch {
 	case a.Unreadable:
@@ -112,7 +115,7 @@ func (a SeatAccount) Differences() []Difference {
 		d.unlessSame(CountTermSections, term, none, "section")
 	}
 	if !a.Offered {
-		d.unlessSame(CountOfferingSections, string(OfferingOf(a.Term, a.Course)), none, "section")
+		d.unlessSame(CountOfferingSections, string(registrar.OfferingOf(a.Term, a.Course)), none, "section")
 	}
 	if a.Title != "" && a.Section.TitleFollows {
 		d.unlessSame(CountTitle, "", a.Section.Title, a.Title)
@@ -134,8 +137,8 @@ func (a SeatAccount) Differences() []Difference {
 
 // OfferingAccount is what is kept of a course's sections in a term, beside them.
 type OfferingAccount struct {
-	Course   CourseID
-	Term     TermID
+	Course   registrar.CourseID
+	Term     registrar.TermID
 	Sections int // as the offering says
 	Listed   int // that the term's list names
 	Present  int // that there are
@@ -145,8 +148,8 @@ type OfferingAccount struct {
 
 // Differences compares.
 func (a OfferingAccount) Differences() []Difference {
-	d := differences{record: Record{Kind: KindCourse, ID: string(a.Course)}}
-	offering := string(OfferingOf(a.Term, a.Course))
+	d := differences{record: registrar.Record{Kind: registrar.KindCourse, ID: string(a.Course)}}
+	offering := string(registrar.OfferingOf(a.Term, a.Course))
 	if a.Unreadable {
 		d.unlessSame(CountReadable, offering, "unreadable", "readable")
 	} else {
@@ -158,19 +161,19 @@ func (a OfferingAccount) Differences() []Difference {
 
 // StudentAccount is all that is kept of a student's registrations.
 type StudentAccount struct {
-	Student       StudentID
+	Student       registrar.StudentID
 	Present       bool // whether there is such a student
 	Terms         int  // as is counted beside the student, for the first registrations of terms
-	Records       []TermRecord
-	Registrations []Registration
-	Misplaced     []SectionID // whose registrations do not stand on the roster where their state has them
-	Unreadable    []TermID    // whose term records are there and cannot be read
+	Records       []registrar.TermRecord
+	Registrations []registrar.Registration
+	Misplaced     []registrar.SectionID // whose registrations do not stand on the roster where their state has them
+	Unreadable    []registrar.TermID    // whose term records are there and cannot be read
 	// AlsoUnreadable is what else is there and cannot be read: [UnreadableStudent], [UnreadableTerms], and registrations,
 	// by the ids of their sections.
 	AlsoUnreadable []string
 	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not
 	// have been refreshed yet; see [Refresh].
-	Sections map[SectionID]Section
+	Sections map[registrar.SectionID]registrar.Section
 }
 
 // What of a [StudentAccount] may not be readable, besides what has an id.
@@ -184,7 +187,7 @@ const RefreshTime = time.Hour
 
 // Differences compares. A student who was deleted has none.
 func (a StudentAccount) Differences() []Difference {
-	d := differences{record: Record{Kind: KindStudent, ID: string(a.Student)}}
+	d := differences{record: registrar.Record{Kind: registrar.KindStudent, ID: string(a.Student)}}
 	if !a.Present && len(a.Records)+len(a.Registrations)+len(a.Unreadable)+len(a.AlsoUnreadable) == 0 {
 		return nil
 	}
@@ -198,8 +201,8 @@ func (a StudentAccount) Differences() []Difference {
 		d.unlessSame(CountReadable, string(term), "unreadable", "readable")
 	}
 	type holding struct{ kept, derived []string }
-	held := map[SectionID]*holding{}
-	of := func(section SectionID) *holding {
+	held := map[registrar.SectionID]*holding{}
+	of := func(section registrar.SectionID) *holding {
 		if held[section] == nil {
 			held[section] = &holding{}
 		}
@@ -210,7 +213,7 @@ func (a StudentAccount) Differences() []Difference {
 			one := of(h.Section)
 			one.kept = append(one.kept, heldAs(record.Term, h.Course, h.Credits))
 			if section, ok := a.Sections[h.Section]; ok {
-				d.unlessSame(CountCopies, string(h.Section), h.copied(), holdingOf(section, h.Credits).copied())
+				d.unlessSame(CountCopies, string(h.Section), copied(h), copied(registrar.HoldingOf(section, h.Credits)))
 			}
 		}
 	}
@@ -236,12 +239,12 @@ func (a StudentAccount) Differences() []Difference {
 }
 
 // heldAs is what a holding and its registration have in common.
-func heldAs(term TermID, course CourseID, credits Credits) string {
-	return credits.String() + " credits of " + string(OfferingOf(term, course))
+func heldAs(term registrar.TermID, course registrar.CourseID, credits registrar.Credits) string {
+	return credits.String() + " credits of " + string(registrar.OfferingOf(term, course))
 }
 
 // copied is what a holding has of its section.
-func (h Holding) copied() string {
+func copied(h registrar.Holding) string {
 	text := h.CRN + " " + h.Component
 	for _, m := range h.Meetings {
 		text += fmt.Sprintf(" %s %s-%s from %s to %s", m.Days, m.Start, m.End, m.From, m.To)
@@ -259,11 +262,11 @@ func listed(all []string) string {
 	return strconv.Itoa(len(all)) + " times"
 }
 
-// Differences compares what an import that has finished says of its rows. Of others it says nothing: one that failed
-// was not read to its end.
-func (im Import) Differences() []Difference {
-	d := differences{record: Record{Kind: KindImport, ID: string(im.ID)}}
-	if im.State == ImportFinished {
+// ImportDifferences compares what an import that has finished says of its rows. It finds none for other imports: one
+// that failed was not read to its end.
+func ImportDifferences(im intake.Import) []Difference {
+	d := differences{record: registrar.Record{Kind: registrar.KindImport, ID: string(im.ID)}}
+	if im.State == intake.Finished {
 		d.unlessEqual(CountImportRows, "", im.Rows.Read, im.Rows.Applied+im.Rows.Refused+im.Rows.Skipped)
 	}
 	return d.found
@@ -283,13 +286,13 @@ type Reconciliation struct {
 	Differences        int
 	// Unsettled are the records that changed each time they were looked at: they are left to the next.
 	Unsettled int
-	Stamp
+	registrar.Stamp
 }
 
 // Position is where a reconciliation goes on: in which list, and behind which record. The zero value is the beginning.
 type Position struct {
-	Kind   Kind
-	Term   TermID // of a list of sections
+	Kind   registrar.Kind
+	Term   registrar.TermID // of a list of sections
 	Cursor string
 }
 
@@ -299,17 +302,17 @@ type Checked struct {
 }
 
 // Plus adds.
-func (c Checked) Plus(kind Kind, n int) Checked {
+func (c Checked) Plus(kind registrar.Kind, n int) Checked {
 	switch kind {
-	case KindSection:
+	case registrar.KindSection:
 		c.Sections += n
-	case KindCourse:
+	case registrar.KindCourse:
 		c.Courses += n
-	case KindStudent:
+	case registrar.KindStudent:
 		c.Students += n
-	case KindImport:
+	case registrar.KindImport:
 		c.Imports += n
-	case KindTerm, KindInstructor: // nothing is counted of them
+	case registrar.KindTerm, registrar.KindInstructor: // nothing is counted of them
 	}
 	return c
 }

@@ -676,7 +676,7 @@ func TestSchedule_LeavesNothingBehind(t *testing.T) {
 
 // What the documentation shows is a mapping that is taken.
 func TestTheMappingOfTheDocumentation(t *testing.T) {
-	page, err := os.ReadFile("../../docs/imports.md")
+	page, err := os.ReadFile("../../../docs/imports.md")
 	if err != nil {
 		t.Fatal(err)
 	}

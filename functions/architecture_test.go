@@ -101,8 +101,8 @@ func TestArrowsPointOneWay(t *testing.T) {
 		case name == "shared/registrar":
 			for _, imported := range p.Imports {
 				if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
-					t.Errorf("%s imports %s: the domain knows neither AWS nor HTTP nor any library, so that its rules can be read and "+
-						"tested alone", name, imported)
+					t.Errorf("%s imports %s: the domain knows neither AWS nor HTTP nor any library, "+
+						"so that its rules can be read and tested alone", name, imported)
 				}
 			}
 			forbid(p.Imports, "the domain does not speak to the world: adapters do", "net", "os", "encoding/json",

@@ -168,7 +168,7 @@ func TestInstantsThatCannotBeStoredAreRefused(t *testing.T) {
 		"0000-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59.9999Z",
 	} {
 		term := fmt.Sprintf(`{"code": "EDGE", "title": "Edge", "start": "2027-01-11", "end": "2027-05-08", "timeZone": "UTC",
-			"registration": {"open": %q, "close": %q}, "deadlines": {"lastAdd": %q, "lastDrop": %q}}`, moment, moment, moment, moment)
+			"registration": {"open": %[1]q, "close": %[1]q}, "deadlines": {"lastAdd": %[1]q, "lastDrop": %[1]q}}`, moment)
 		got := c.ask(http.MethodPost, "/v1/terms", term)
 		slices.Sort(got.fields)
 		want := []string{
@@ -404,7 +404,8 @@ func TestMeetingsLieWithinTheirTerm(t *testing.T) {
 	c := openCampus(t)
 	section := func(crn, from, to, days string) string {
 		return fmt.Sprintf(`{"term": %q, "course": %q, "crn": %q, "capacity": 1, "meetings": [
-			{"days": "W", "start": "10:00", "end": "11:00", "from": "2027-01-11", "to": "2027-05-07"}, {"days": %q, "start": "08:00", "end": "09:00", "from": %q, "to": %q}]}`,
+			{"days": "W", "start": "10:00", "end": "11:00", "from": "2027-01-11", "to": "2027-05-07"},
+			{"days": %q, "start": "08:00", "end": "09:00", "from": %q, "to": %q}]}`,
 			sample.ID(sample.KindTerm, 1), sample.ID(sample.KindCourse, 1), crn, days, from, to)
 	}
 	for _, s := range []struct{ from, to, days, want string }{

@@ -106,8 +106,9 @@ func (o *office) sections() []registrar.SectionView {
 	)
 }
 
-const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
-	"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
+const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week," +
+	"course_start_time,course_end_time,course_start_date,course_end_date,course_location,course_instructor," +
+	"course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 
 func row(crn, room, instructors string) string {
 	return crn + ",CSCI-1100,Title,LEC,4,M,10:00AM,11:50AM,2025-01-13,2025-05-01," + room + "," + instructors +

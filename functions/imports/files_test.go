@@ -250,8 +250,9 @@ func TestFilesOfOffices(t *testing.T) {
 // An empty cell keeps what is there, unless the file is said to be complete; what a section cannot be without stays
 // either way.
 func TestAnEmptyCellDeletesNothing(t *testing.T) {
-	full := "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
-		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
+	full := "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week," +
+		"course_start_time,course_end_time,course_start_date,course_end_date,course_location,course_instructor," +
+		"course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	const (
 		stated = "1,KITE-1010,Kites,LAB,4,M,10:00AM,11:50AM,2030-08-28,2030-12-20,Hall 1,Ada King,30,01,About " +
 			"kites,Prose,['KITE 1000'],Science\n"
@@ -400,7 +401,8 @@ func row2030(crn, title string) string {
 func TestANewSectionNeedsWhatNobodySays(t *testing.T) {
 	o := fall2030(openOffice(t))
 	im := o.imports(strings.NewReader(header +
-		"1,KITE-1010,Kites,LEC,,,,,,,,,30,01,,,,\n2,KITE-1010,Kites,LEC,4,,,,,,,,,01,,,,\n3,KITE-1020,,LEC,4,,,,,,,,30,01,,,,\n4,KITE-1010,,LEC,4,,,,,,,,30,01,,,,\n"))
+		"1,KITE-1010,Kites,LEC,,,,,,,,,30,01,,,,\n2,KITE-1010,Kites,LEC,4,,,,,,,,,01,,,,\n" +
+		"3,KITE-1020,,LEC,4,,,,,,,,30,01,,,,\n4,KITE-1010,,LEC,4,,,,,,,,30,01,,,,\n"))
 	var told []string
 	for _, p := range o.problems(im) {
 		told = append(told, fmt.Sprint(p.Row, " ", p.Field, " ", p.Refused))

@@ -141,8 +141,12 @@ func TestApply_Students(t *testing.T) {
 // is.
 func TestApply_StudentsOfOtherSystems(t *testing.T) {
 	for format, file := range map[string]string{
-		"oneroster-users-csv": "sourcedId,status,role,givenName,familyName,identifier,email,password\n1,active,student,Grace,Hopper,U1,g@example.edu,hunter2\n2,active,teacher,Ada,King,E1,,hunter2\n",
-		"canvas-users-csv":    "user_id,login_id,password,first_name,last_name,email,status,declared_user_type\nU1,g,hunter2,Grace,Hopper,g@example.edu,active,student\nE1,a,hunter2,Ada,King,,active,teacher\n",
+		"oneroster-users-csv": "sourcedId,status,role,givenName,familyName,identifier,email,password\n" +
+			"1,active,student,Grace,Hopper,U1,g@example.edu,hunter2\n" +
+			"2,active,teacher,Ada,King,E1,,hunter2\n",
+		"canvas-users-csv": "user_id,login_id,password,first_name,last_name,email,status,declared_user_type\n" +
+			"U1,g,hunter2,Grace,Hopper,g@example.edu,active,student\n" +
+			"E1,a,hunter2,Ada,King,,active,teacher\n",
 	} {
 		o := openOffice(t)
 		im := o.twice(intake.KindStudents, file)

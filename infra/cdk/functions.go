@@ -63,7 +63,7 @@ func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
 	})
 	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to
 	// anyway.
-	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // a function's default child is one
+	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // CDK's documentation says it
 	resource.AddDeletionOverride(jsii.String("DependsOn"))
 	s.functions[f.Name] = function
 	switch {
@@ -108,7 +108,8 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 		})
 	s.mappings[f.Name] = mapping
 	// The CDK's own destination would let the function read and write all of the bucket.
-	resource := mapping.Node().DefaultChild().(awslambda.CfnEventSourceMapping) //nolint:errcheck // a mapping's default child is one
+	child := mapping.Node().DefaultChild()
+	resource := child.(awslambda.CfnEventSourceMapping) //nolint:errcheck // CDK's documentation says it
 	resource.SetDestinationConfig(&awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 		OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: s.data.bucket.BucketArn()},
 	})

@@ -1,7 +1,8 @@
 // Command cdk is the CDK app of Registrar: it describes the system on AWS, and is how it is meant to be deployed. `make
 // synth` synthesizes it into .build/cdk.out, for which Node is needed and the CDK's command line is not; with that,
 //
-//	cd infra/cdk && cdk deploy --all --context stage=prod --context sender=registrar@example.edu --context alarmAddress=operators@example.edu
+//	cd infra/cdk && cdk deploy --all --context stage=prod --context sender=registrar@example.edu \
+//	  --context alarmAddress=operators@example.edu
 //
 // It knows functions/manifest.go, from which every function, route, role, queue and alarm follows, and the table's
 // definition; nothing of what functions do. It builds no binaries: `make build` does. infra/sam describes the same

@@ -239,8 +239,9 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 	o.await(`"feedback on a mail"`, `"Permanent`)
 	o.send(http.MethodDelete, section+"/"+student, "")
 	asked := o.people(student)
-	const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
-		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
+	const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week," +
+		"course_start_time,course_end_time,course_start_date,course_end_date,course_location,course_instructor," +
+		"course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	term := sample.ID(sample.KindTerm, 3)
 	uploads := []string{
 		o.imports("sections", term, header+"90001,BIOL-1010,Title,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,"+

@@ -60,7 +60,7 @@ func run(ctx context.Context, d *deployment.Deployment, name string, rate int, o
 	}
 	in := &sqs.StartMessageMoveTaskInput{SourceArn: &from, DestinationArn: &to}
 	if rate != 0 {
-		in.MaxNumberOfMessagesPerSecond = aws.Int32(int32(rate)) //nolint:gosec // SQS refuses what is not 1 to 500
+		in.MaxNumberOfMessagesPerSecond = aws.Int32(int32(rate)) // SQS refuses what is not 1 to 500
 	}
 	task, err := d.SQS.StartMessageMoveTask(ctx, in)
 	if err != nil {

@@ -134,7 +134,7 @@ func eventItem(e registrar.Event, by request.Info) item {
 	when := e.At.UTC().Format(instantFormat) + "#" + string(e.ID)
 	i := key(dayPartition(prefix, e.At, shard(string(e.ID), eventShards)), when)
 	record := recordPartitions(e.Record)
-	i["GSI1PK"], i["GSI1SK"] = str(record[shard(string(e.ID), uint32(len(record)))]), str(when) //nolint:gosec // eight at most
+	i["GSI1PK"], i["GSI1SK"] = str(record[shard(string(e.ID), uint32(len(record)))]), str(when)
 	if e.Student != "" {
 		i["GSI2PK"], i["GSI2SK"] = str("PERSON#"+string(e.Student)), str(when)
 		i["student"] = str(string(e.Student))
@@ -171,7 +171,7 @@ func eventItem(e registrar.Event, by request.Info) item {
 func eventFrom(i item) (registrar.Event, error) {
 	_, id, ok := strings.Cut(text(i["SK"]), "#")
 	at, err := time.Parse(instantFormat, strings.TrimSuffix(text(i["SK"]), "#"+id))
-	audit := strings.SplitN(text(i["GSI1PK"]), "#", 4) //nolint:mnd // AUDIT, kind, id, shard
+	audit := strings.SplitN(text(i["GSI1PK"]), "#", 4) // AUDIT, kind, id, shard
 	if !ok || err != nil || len(audit) != 4 {
 		return registrar.Event{}, fmt.Errorf("the item %s %s is no event", text(i["PK"]), text(i["SK"]))
 	}
@@ -358,7 +358,7 @@ func (s *Store) firstEvents(ctx context.Context, index, partition, after, until 
 		TableName: aws.String(s.table), KeyConditionExpression: aws.String(index + "PK = :partition AND " + index +
 			"SK BETWEEN :after AND :until"),
 		ExpressionAttributeValues: item{":partition": str(partition), ":after": str(after + "\x00"), ":until": str(until)},
-		Limit:                     aws.Int32(int32(most)), //nolint:gosec // a page and one
+		Limit:                     aws.Int32(int32(most)), // a page and one
 	}
 	if index != "" {
 		in.IndexName = aws.String(index)

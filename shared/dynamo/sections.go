@@ -105,7 +105,7 @@ func (s *Store) sectionViews(ctx context.Context, ids []registrar.SectionID) ([]
 
 func sectionView(section, seats item) (*registrar.SectionView, error) {
 	if section == nil || seats == nil {
-		return nil, nil //nolint:nilnil // no section is no failure: lists leave it out
+		return nil, nil // no section is no failure: lists leave it out
 	}
 	view := registrar.SectionView{}
 	var err error

@@ -245,7 +245,8 @@ func TestHTTP_CorrelationAndTraceAreTheClientsIfTheyAreProper(t *testing.T) {
 		e := event()
 		e.Headers = map[string]string{"x-correlation-id": c.told, "x-amzn-trace-id": c.trace}
 		payload, _ := json.Marshal(e)
-		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", "Root=of-lambda") //nolint:staticcheck // the key that aws-lambda-go uses
+		const trace = "Root=of-lambda"
+		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", trace) //nolint:staticcheck // the key of aws-lambda-go
 		out, err := lambdahost.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if info := request.From(r.Context()); info.Correlation != c.correlation || info.Trace != c.passed {
 				t.Errorf("%q, %q: %+v", c.told, c.trace, info)

@@ -164,7 +164,7 @@ func (g xrayIDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	id := parseXRay(request.From(ctx).Trace).TraceID()
 	if !id.IsValid() {
 		const timeBytes = 4
-		binary.BigEndian.PutUint32(id[:timeBytes], uint32(time.Now().Unix())) //nolint:gosec // until 2106
+		binary.BigEndian.PutUint32(id[:timeBytes], uint32(time.Now().Unix())) // until 2106
 		random(id[timeBytes:])
 	}
 	return id, g.NewSpanID(ctx, id)
@@ -181,6 +181,6 @@ func (xrayIDs) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
 // random fills bytes; ids need to differ, not to be secret.
 func random(b []byte) {
 	for i := range b {
-		b[i] = byte(rand.Uint32()) //nolint:gosec // see above
+		b[i] = byte(rand.Uint32()) // see above
 	}
 }

@@ -340,7 +340,7 @@ func (o *Operator) look(
 	const all = "All"
 	for len(held) < most && timeLeft(ctx) > giveBackTime+wait {
 		out, err := o.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &q.DeadLetters, MaxNumberOfMessages: int32(min(maxBatch, most-len(held))), //nolint:gosec // ten at most
+			QueueUrl: &q.DeadLetters, MaxNumberOfMessages: int32(min(maxBatch, most-len(held))), // ten at most
 			VisibilityTimeout: int32(hold.Seconds()), WaitTimeSeconds: int32(wait.Seconds()),
 			MessageAttributeNames: []string{all}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{all},
 		})

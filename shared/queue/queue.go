@@ -230,16 +230,17 @@ func OpenConsumer(sdk aws.Config, getenv func(string) string, log *slog.Logger) 
 		return consumer.Settings{}, errors.New("configuration of the consumer: " + strings.Join(wrong, "; "))
 	}
 	return consumer.Settings{
-		Queue: NewConsumer(sqs.NewFromConfig(sdk), url, dead), Receives: receives, Visibility: time.Duration(
-			visibility) * time.Second,
-		Clock: time.Now, NewID: uuid.NewString, Log: log,
+		Queue: NewConsumer(sqs.NewFromConfig(sdk), url, dead), Receives: receives,
+		Visibility: time.Duration(visibility) * time.Second,
+		Clock:      time.Now, NewID: uuid.NewString, Log: log,
 	}, nil
 }
 
 // Hide implements [consumer.Queue].
 func (c *Consumer) Hide(ctx context.Context, m consumer.Message, d time.Duration) error {
 	_, err := c.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-		QueueUrl: &c.url, ReceiptHandle: aws.String(m.Receipt), VisibilityTimeout: int32(d.Round(time.Second).Seconds()), //nolint:gosec // 12 h at most
+		QueueUrl: &c.url, ReceiptHandle: aws.String(m.Receipt),
+		VisibilityTimeout: int32(d.Round(time.Second).Seconds()), // 12 h at most
 	})
 	if err != nil {
 		return fmt.Errorf("hide a message: %w", err)

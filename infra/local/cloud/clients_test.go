@@ -88,7 +88,8 @@ func TestClients_AWSCLI(t *testing.T) {
 	must(nil, "dynamodb", dynamodb, put...)
 	refused("ConditionalCheckFailedException", "dynamodb", dynamodb, put...)
 	transaction := []string{"transact-write-items", "--transact-items", `[
-		{"Update": {"TableName": "cli", "Key": {"P": {"S": "a"}, "S": {"N": "1"}}, "UpdateExpression": "SET #l = #l - :one", "ConditionExpression": "#l >= :one",
+		{"Update": {"TableName": "cli", "Key": {"P": {"S": "a"}, "S": {"N": "1"}}, 
+			"UpdateExpression": "SET #l = #l - :one", "ConditionExpression": "#l >= :one",
 			"ExpressionAttributeNames": {"#l": "left"}, "ExpressionAttributeValues": {":one": {"N": "1"}}}},
 		{"Put": {"TableName": "cli", "Item": {"P": {"S": "a"}, "S": {"N": "2"}, "owner": {"S": "x"}}}}]`}
 	must(nil, "dynamodb", dynamodb, transaction...)

@@ -178,8 +178,9 @@ func TestImport(t *testing.T) {
 func (c *campus) of(t *testing.T) *campus { return &campus{T: t, cloud: c.cloud, mark: c.mark} }
 
 func (c *campus) importSections(term string) {
-	const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
-		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
+	const header = "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week," +
+		"course_start_time,course_end_time,course_start_date,course_end_date,course_location,course_instructor," +
+		"course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n"
 	row := func(crn, number, days, credits, capacity string) string {
 		return fmt.Sprintf("%s,%s-%s,Title,LEC,%s,%s,10:00AM,11:50AM,2027-01-11,2027-04-30,Hall 1,Ada "+
 			"%s/TBA,%s,01,,,[],School\n",

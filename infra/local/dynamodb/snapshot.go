@@ -177,7 +177,7 @@ func (f *frozen) write(to io.Writer) error {
 	w.text(string(head))
 	for _, items := range f.items {
 		items.Scan(func(_ string, r *record) bool {
-			w.number(uint64(r.size)) //nolint:gosec // sizes are positive
+			w.number(uint64(r.size)) // sizes are positive
 			w.image(r.item)
 			return w.failed == nil
 		})
@@ -186,13 +186,13 @@ func (f *frozen) write(to io.Writer) error {
 		for n := range f.shards[i].n {
 			r := f.shards[i].at(n)
 			w.number(r.number)
-			w.number(uint64(r.at)) //nolint:gosec // and back
+			w.number(uint64(r.at)) // and back
 			kind := uint64(r.event) << 1
 			if r.system {
 				kind |= 1
 			}
 			w.number(kind)
-			w.number(uint64(r.size)) //nolint:gosec // sizes are positive
+			w.number(uint64(r.size)) // sizes are positive
 			for _, p := range []attr.Packed{r.keys, r.before, r.after} {
 				w.image(p)
 			}
@@ -202,7 +202,7 @@ func (f *frozen) write(to io.Writer) error {
 		t := f.tokens.at(n)
 		w.text(t.token)
 		w.text(string(t.use.request[:]))
-		w.number(uint64(t.use.until.UnixNano())) //nolint:gosec // and back
+		w.number(uint64(t.use.until.UnixNano())) // and back
 	}
 	if err := errors.Join(w.failed, w.Flush()); err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
@@ -292,7 +292,7 @@ func (e *Engine) Restore(from io.Reader) error {
 	for range head.Tokens {
 		token, use := r.text(), tokenUse{}
 		copy(use.request[:], r.text())
-		use.until = time.Unix(0, int64(r.number())) //nolint:gosec // as it was written
+		use.until = time.Unix(0, int64(r.number())) // as it was written
 		e.tokens[token] = use
 		e.expiring.push(expiringToken{token, use})
 	}
@@ -327,7 +327,7 @@ func (e *Engine) restoreTable(saved savedTable, r *snapshotReader) error {
 		t.stream = &stream{arn: saved.Stream} // until the streams are read
 	}
 	for range saved.Items {
-		size := int(r.number()) //nolint:gosec // as it was written
+		size := int(r.number()) // as it was written
 		item := r.image()
 		if r.failed != nil {
 			return r.failed
@@ -372,10 +372,10 @@ func (e *Engine) restoreStream(saved savedStream, r *snapshotReader) error {
 	for _, of := range saved.Shards {
 		h := &shard{id: of.ID, first: of.First, last: of.Last, trimmed: of.Trimmed}
 		for range of.Records {
-			record := streamRecord{number: r.number(), at: int64(r.number())} //nolint:gosec // as it was written
+			record := streamRecord{number: r.number(), at: int64(r.number())} // as it was written
 			kind := r.number()
-			record.event, record.system = eventKind(kind>>1), kind&1 != 0 //nolint:gosec // as it was written
-			record.size = int32(r.number())                               //nolint:gosec // as it was written
+			record.event, record.system = eventKind(kind>>1), kind&1 != 0 // as it was written
+			record.size = int32(r.number())                               // as it was written
 			record.keys, record.before, record.after = r.image(), r.image(), r.image()
 			if r.failed != nil {
 				return r.failed

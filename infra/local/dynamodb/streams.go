@@ -188,7 +188,7 @@ func (s *stream) append(before, after *record, number uint64, now time.Time, sys
 	if r.before == "" && r.after == "" {
 		r.keys = keys
 	}
-	r.size = int32(size) //nolint:gosec // two items of 400 KB at most
+	r.size = int32(size) // two items of 400 KB at most
 	h := s.shards[s.keys.spread(item, len(s.shards))]
 	h.records.push(r)
 	h.bytes += r.held()

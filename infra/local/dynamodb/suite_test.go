@@ -46,8 +46,10 @@ func onTheWire(t *testing.T) *wire {
 		"AttributeDefinitions": [{"AttributeName": "PK", "AttributeType": "S"}, {"AttributeName": "SK", "AttributeType": "N"},
 			{"AttributeName": "G", "AttributeType": "S"}, {"AttributeName": "H", "AttributeType": "S"}],
 		"GlobalSecondaryIndexes": [
-			{"IndexName": "all", "KeySchema": [{"AttributeName": "G", "KeyType": "HASH"}, {"AttributeName": "H", "KeyType": "RANGE"}], "Projection": {"ProjectionType": "ALL"}},
-			{"IndexName": "some", "KeySchema": [{"AttributeName": "H", "KeyType": "HASH"}, {"AttributeName": "G", "KeyType": "RANGE"}],
+			{"IndexName": "all", "Projection": {"ProjectionType": "ALL"},
+				"KeySchema": [{"AttributeName": "G", "KeyType": "HASH"}, {"AttributeName": "H", "KeyType": "RANGE"}]},
+			{"IndexName": "some",
+				"KeySchema": [{"AttributeName": "H", "KeyType": "HASH"}, {"AttributeName": "G", "KeyType": "RANGE"}],
 				"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["kept"]}}]}`)
 	if !strings.HasPrefix(answer, "{") {
 		t.Fatal(answer)
@@ -170,11 +172,13 @@ func TestSuite_ReturnValues(t *testing.T) {
 			`"i": {"N": "1"}, "j": {"N": "1"}}}}, "ReturnValues": "ALL_OLD"}`,
 			`{"Attributes": {"PK": {"S": "a"}, "SK": {"N": "1"}, "x": {"N": "1"}}}`),
 		ask("UpdateItem",
-			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET x = x + :one, m.i = m.i + :one, y = :one",
+			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}},
+			"UpdateExpression": "SET x = x + :one, m.i = m.i + :one, y = :one",
 			"ExpressionAttributeValues": {":one": {"N": "1"}}, "ReturnValues": "UPDATED_OLD"}`,
 			`{"Attributes": {"x": {"N": "2"}, "m": {"M": {"i": {"N": "1"}}}}}`),
 		ask("UpdateItem",
-			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": "SET x = x + :one, m.i = m.i + :one REMOVE y",
+			`{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}},
+			"UpdateExpression": "SET x = x + :one, m.i = m.i + :one REMOVE y",
 			"ExpressionAttributeValues": {":one": {"N": "1"}}, "ReturnValues": "UPDATED_NEW"}`,
 			`{"Attributes": {"x": {"N": "4"}, "m": {"M": {"i": {"N": "3"}}}}}`),
 		ask("UpdateItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}, "SK": {"N": "1"}}, "UpdateExpression": `+
@@ -224,9 +228,12 @@ func TestSuite_Keys(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	w.expect(
 		ask("CreateTable",
-			`{"TableName": "names", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "S", "KeyType": "RANGE"}],
-			"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "B"}, {"AttributeName": "S", "AttributeType": "S"}, {"AttributeName": "X", "AttributeType": "S"}],
-			"GlobalSecondaryIndexes": [{"IndexName": "byX", "KeySchema": [{"AttributeName": "X", "KeyType": "HASH"}], "Projection": {"ProjectionType": "KEYS_ONLY"}}],
+			`{"TableName": "names", "BillingMode": "PAY_PER_REQUEST",
+			"KeySchema": [{"AttributeName": "P", "KeyType": "HASH"}, {"AttributeName": "S", "KeyType": "RANGE"}],
+			"AttributeDefinitions": [{"AttributeName": "P", "AttributeType": "B"},
+				{"AttributeName": "S", "AttributeType": "S"}, {"AttributeName": "X", "AttributeType": "S"}],
+			"GlobalSecondaryIndexes": [{"IndexName": "byX", "Projection": {"ProjectionType": "KEYS_ONLY"},
+				"KeySchema": [{"AttributeName": "X", "KeyType": "HASH"}]}],
 			"Tags": [{"Key": "", "Value": ""}]}`, "ValidationException: ").but(anything, pageTag),
 		ask("GetItem", `{"TableName": "records", "Key": {"PK": {"S": "a"}}}`,
 			"ValidationException: does not match the schema"),
@@ -297,8 +304,9 @@ func TestSuite_Values(t *testing.T) {
 // The functions and actions of expressions over all types (Expressions in DynamoDB).
 func TestSuite_Expressions(t *testing.T) {
 	w := onTheWire(t)
-	put := `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "s": {"S": "four"}, "bin": {"B": "AQID"}, "l": {"L": [{"N": "1"}, {"N": "2"}]},
-		"m": {"M": {"k": {"S": "v"}}}, "ss": {"SS": ["x", "y", "z"]}, "ns": {"NS": ["1", "2"]}, "bs": {"BS": ["AQ=="]}, "off1": {"BOOL": false}, "nil": {"NULL": true}}}`
+	put := `{"TableName": "records", "Item": {"PK": {"S": "a"}, "SK": {"N": "1"}, "s": {"S": "four"}, "bin": {"B": "AQID"},
+		"l": {"L": [{"N": "1"}, {"N": "2"}]}, "m": {"M": {"k": {"S": "v"}}}, "ss": {"SS": ["x", "y", "z"]},
+		"ns": {"NS": ["1", "2"]}, "bs": {"BS": ["AQ=="]}, "off1": {"BOOL": false}, "nil": {"NULL": true}}}`
 	w.expect(ask("PutItem", put, `{}`))
 	values := map[string]string{
 		":2": `{"N": "2"}`, ":3": `{"N": "3"}`, ":4": `{"N": "4"}`, ":1": `{"N": "1"}`, ":x": `{"S": "x"}`,
@@ -636,8 +644,8 @@ func TestSuite_Tables(t *testing.T) {
 		t.Errorf("with other throughput: %+v", d)
 	}
 	look("UpdateTable", `{"TableName": "aaa", "BillingMode": "PAY_PER_REQUEST"}`)
-	if d := look("DescribeTable",
-		`{"TableName": "aaa"}`).Table; d.BillingModeSummary.BillingMode != "PAY_PER_REQUEST" || d.ProvisionedThroughput.ReadCapacityUnits != 0 {
+	d := look("DescribeTable", `{"TableName": "aaa"}`).Table
+	if d.BillingModeSummary.BillingMode != "PAY_PER_REQUEST" || d.ProvisionedThroughput.ReadCapacityUnits != 0 {
 		t.Errorf("on demand: %+v", d)
 	}
 	if d := look("DeleteTable", `{"TableName": "aaa"}`).TableDescription; d.TableName != "aaa" ||

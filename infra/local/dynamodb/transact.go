@@ -118,7 +118,8 @@ func (in *transactWriteInput) compile() ([]*write, error) {
 		}
 		if kind == writeCheck && c.ConditionExpression == nil {
 			return nil, invalid("1 validation error detected: Value null at "+
-				"'transactItems.%d.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null", i+1)
+				"'transactItems.%d.member.conditionCheck.conditionExpression' failed to satisfy constraint: "+
+				"Member must not be null", i+1)
 		}
 		if kind == writeUpdate && c.UpdateExpression == nil {
 			return nil, invalid("1 validation error detected: Value null at 'transactItems.%d.member.update.updateExpression' "+

@@ -188,7 +188,7 @@ func suffers(engine, operation string, fault Fault) bool {
 func (i *Injector) lifetime(most int) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.random.IntN(1 << i.random.IntN(bits.Len(uint(most)))) //nolint:gosec // a constant of this package
+	return i.random.IntN(1 << i.random.IntN(bits.Len(uint(most)))) // a constant of this package
 }
 
 // upTo draws a time up to so long.

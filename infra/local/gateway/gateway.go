@@ -162,7 +162,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusRequestEntityTooLarge)
 	default:
 		// By the key that aws-lambda-go uses: who invokes the function carries the trace on.
-		r = r.WithContext(context.WithValue(r.Context(), "x-amzn-trace-id", event.Headers["x-amzn-trace-id"])) //nolint:staticcheck // see above
+		trace := event.Headers["x-amzn-trace-id"]
+		r = r.WithContext(context.WithValue(r.Context(), "x-amzn-trace-id", trace)) //nolint:staticcheck // see above
 		g.integrate(w, r, log, function, payload.Bytes())
 	}
 }

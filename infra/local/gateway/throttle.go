@@ -25,7 +25,7 @@ type bucket struct {
 func newBucket(t *Throttle) (*bucket, error) {
 	switch {
 	case t == nil:
-		return nil, nil //nolint:nilnil // no throttle, no bucket
+		return nil, nil // no throttle, no bucket
 	case t.Rate < 0 || t.Burst < 0:
 		return nil, fmt.Errorf("a throttle of %g requests a second and %d at once is not possible", t.Rate, t.Burst)
 	}

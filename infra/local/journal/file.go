@@ -134,7 +134,7 @@ func (f *file) fail(err error) error {
 // append writes an entry after all others. It gives the place up to which the file must be on disk to hold it.
 func (f *file) append(text []byte) (int64, error) {
 	entry := make([]byte, headerBytes, headerBytes+len(text))
-	binary.BigEndian.PutUint32(entry[:4], uint32(len(text))) //nolint:gosec // a request, or what one changed
+	binary.BigEndian.PutUint32(entry[:4], uint32(len(text))) // a request, or what one changed
 	binary.BigEndian.PutUint32(entry[4:], crc32.ChecksumIEEE(text))
 	f.writing.Lock()
 	defer f.writing.Unlock()

@@ -357,7 +357,8 @@ func TestWhatTheCallerSays(t *testing.T) {
 	}
 	identity := lambdacontext.CognitoIdentity{CognitoIdentityID: "someone", CognitoIdentityPoolID: "us-east-1:pool"}
 	ctx := lambda.WithClient(t.Context(), said, identity)
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Self=1;Root=1-67280000-0123456789abcdef01234567;Sampled=1") //nolint:staticcheck // the key that aws-lambda-go uses
+	const trace = "Self=1;Root=1-67280000-0123456789abcdef01234567;Sampled=1"
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", trace) //nolint:staticcheck // the key that aws-lambda-go uses
 	for name, f := range map[string]lambda.Function{
 		"a process": start(t, lambda.ProcessOptions{}), "a handler": lambda.Handler(awslambda.NewHandler(behave),
 			lambda.Options{Name: "desk"}),

@@ -210,7 +210,9 @@ func (p *queuePolls) receive(ctx context.Context, most int, wait time.Duration) 
 		ctx = context.WithoutCancel(ctx)
 	}
 	received, err := p.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: aws.String(p.QueueURL), MaxNumberOfMessages: int32(most), WaitTimeSeconds: int32(wait.Seconds()), //nolint:gosec // both are small
+		QueueUrl:                    aws.String(p.QueueURL),
+		MaxNumberOfMessages:         int32(most),
+		WaitTimeSeconds:             int32(wait.Seconds()),
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	})

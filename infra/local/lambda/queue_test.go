@@ -106,7 +106,8 @@ func TestQueueEvent(t *testing.T) {
 		`{"Records":[{"messageId":"m1","receiptHandle":"r1","body":"{\"a\":\"\u003cä\u003e\"}","md5OfBody":"b5",` +
 			`"md5OfMessageAttributes":"a5",`,
 		`"attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1730728800000"},`,
-		`"messageAttributes":{"kind":{"stringValue":"enrol","stringListValues":[],"binaryListValues":[],"dataType":"String"},`,
+		`"messageAttributes":{"kind":{"stringValue":"enrol","stringListValues":[],"binaryListValues":[],`,
+		`"dataType":"String"},`,
 		`"raw":{"binaryValue":"AAE=","stringListValues":[],"binaryListValues":[],"dataType":"Binary"}},`,
 		`"eventSourceARN":"` + queueARN + `","eventSource":"aws:sqs","awsRegion":"eu-north-1"},`,
 		`{"messageId":"m2","receiptHandle":"r2","body":"x","md5OfBody":"x5","md5OfMessageAttributes":"","attributes":{},` +

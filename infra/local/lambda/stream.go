@@ -359,7 +359,7 @@ func (r *reader) share(ctx context.Context, lanes []*lane, page []events.DynamoD
 		}
 		hash := fnv.New32a()
 		hash.Write(key)
-		n := int(hash.Sum32() % uint32(len(lanes))) //nolint:gosec // at most ten
+		n := int(hash.Sum32() % uint32(len(lanes))) // at most ten
 		parts[n] = append(parts[n], record{text: text, sequence: r.last, made: one.Change.ApproximateCreationDateTime.Time})
 	}
 	r.finish(nil) // of those that nobody wants

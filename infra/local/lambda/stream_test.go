@@ -212,9 +212,11 @@ func report(ids ...string) func([]string) (string, error) {
 }
 
 func TestStreamEvent(t *testing.T) {
-	const api = `{"awsRegion":"eu-north-1","eventID":"e1","eventName":"REMOVE","eventSource":"aws:dynamodb","eventVersion":"1.1",
-		"dynamodb":{"ApproximateCreationDateTime":1.7307288E9,"Keys":{"PK":{"S":"a"},"SK":{"S":""}},"NewImage":{},
-		"OldImage":{"b":{"B":"AAE="},"bool":{"BOOL":false},"bs":{"BS":["AA=="]},"l":{"L":[]},"m":{"M":{"x":{"NULL":true}}},"n":{"N":"1.10"},"ns":{"NS":["1","2"]},"ss":{"SS":["x"]}},
+	const api = `{"awsRegion":"eu-north-1","eventID":"e1","eventName":"REMOVE","eventSource":"aws:dynamodb",
+		"eventVersion":"1.1","dynamodb":{"ApproximateCreationDateTime":1.7307288E9,
+		"Keys":{"PK":{"S":"a"},"SK":{"S":""}},"NewImage":{},
+		"OldImage":{"b":{"B":"AAE="},"bool":{"BOOL":false},"bs":{"BS":["AA=="]},"l":{"L":[]},
+		"m":{"M":{"x":{"NULL":true}}},"n":{"N":"1.10"},"ns":{"NS":["1","2"]},"ss":{"SS":["x"]}},
 		"SequenceNumber":"100000000000000000001","SizeBytes":26,"StreamViewType":"NEW_AND_OLD_IMAGES"},
 		"userIdentity":{"Type":"Service","PrincipalId":"dynamodb.amazonaws.com"}}`
 	const want = `{"Records":[{"awsRegion":"eu-north-1","dynamodb":{"ApproximateCreationDateTime":1730728800,` +
@@ -729,21 +731,37 @@ func streamsAt(t *testing.T, answer func(operation, body string) (int, string)) 
 	return &lambda.HTTPStreams{Client: server.Client(), Endpoint: server.URL}
 }
 
-func TestHTTPStreams(t *testing.T) {
-	answers := map[string]string{
-		`ListStreams {"TableName":"t"}`: `{"Streams":[{"StreamArn":"s1"}],` +
-			`"LastEvaluatedStreamArn":"s1"}`,
-		`ListStreams {"ExclusiveStartStreamArn":"s1","TableName":"t"}`: `{"Streams":[{"StreamArn":"s2"}]}`,
-		`DescribeStream {"StreamArn":"s1"}`: `{"StreamDescription":{"StreamArn":"s1","StreamStatus":"ENABLING",` +
-			`"LastEvaluatedShardId":"a",` +
-			`"KeySchema":[{"AttributeName":"SK","KeyType":"RANGE"},{"AttributeName":"PK","KeyType":"HASH"}],"Shards":[{` +
-			`"ShardId":"a","ParentShardId":"z"}]}}`,
-		`DescribeStream {"ExclusiveStartShardId":"a","StreamArn":"s1"}`:                                                      `{"StreamDescription":{"StreamArn":"s1","StreamStatus":"DISABLED","Shards":[]}}`,
-		`GetShardIterator {"ShardId":"a","ShardIteratorType":"LATEST","StreamArn":"s1"}`:                                     `{"ShardIterator":"i1"}`,
-		`GetShardIterator {"SequenceNumber":"7","ShardId":"a","ShardIteratorType":"AFTER_SEQUENCE_NUMBER","StreamArn":"s1"}`: `{"ShardIterator":"i2"}`,
-		`GetRecords {"Limit":5,"ShardIterator":"i1"}`:                                                                        `{"Records":[{"eventID":"e"}],"NextShardIterator":"i2"}`,
-		`GetRecords {"Limit":5,"ShardIterator":"i2"}`:                                                                        `{"Records":[],"NextShardIterator":null}`,
+// pairs is a map of what was asked, and what is answered, in turn.
+func pairs(texts ...string) map[string]string {
+	all := map[string]string{}
+	for pair := range slices.Chunk(texts, 2) {
+		all[pair[0]] = pair[1]
 	}
+	return all
+}
+
+func TestHTTPStreams(t *testing.T) {
+	answers := pairs(
+		`ListStreams {"TableName":"t"}`,
+		`{"Streams":[{"StreamArn":"s1"}],"LastEvaluatedStreamArn":"s1"}`,
+		`ListStreams {"ExclusiveStartStreamArn":"s1","TableName":"t"}`,
+		`{"Streams":[{"StreamArn":"s2"}]}`,
+		`DescribeStream {"StreamArn":"s1"}`,
+		`{"StreamDescription":{"StreamArn":"s1","StreamStatus":"ENABLING","LastEvaluatedShardId":"a",`+
+			`"KeySchema":[{"AttributeName":"SK","KeyType":"RANGE"},{"AttributeName":"PK","KeyType":"HASH"}],`+
+			`"Shards":[{"ShardId":"a","ParentShardId":"z"}]}}`,
+		`DescribeStream {"ExclusiveStartShardId":"a","StreamArn":"s1"}`,
+		`{"StreamDescription":{"StreamArn":"s1","StreamStatus":"DISABLED","Shards":[]}}`,
+		`GetShardIterator {"ShardId":"a","ShardIteratorType":"LATEST","StreamArn":"s1"}`,
+		`{"ShardIterator":"i1"}`,
+		`GetShardIterator {"SequenceNumber":"7","ShardId":"a","ShardIteratorType":"AFTER_SEQUENCE_NUMBER","StreamArn":"s1"}`,
+		`{"ShardIterator":"i2"}`,
+		`GetRecords {"Limit":5,"ShardIterator":"i1"}`,
+		`{"Records":[{"eventID":"e"}],"NextShardIterator":"i2"}`,
+		`GetRecords {"Limit":5,"ShardIterator":"i2"}`,
+		`{"Records":[],"NextShardIterator":null}`,
+	)
+
 	c := streamsAt(t, func(operation, body string) (int, string) {
 		if text, ok := answers[operation+" "+body]; ok {
 			return 200, text

@@ -228,8 +228,9 @@ func Mail() registrar.Mail {
 
 // File is what is uploaded for the second import: one section.
 func File() string {
-	return "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week,course_start_time,course_end_time," +
-		"course_start_date,course_end_date,course_location,course_instructor,course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n" +
+	return "course_crn,short_name,full_name,course_type,course_credit_hours,course_days_of_the_week," +
+		"course_start_time,course_end_time,course_start_date,course_end_date,course_location,course_instructor," +
+		"course_max_enroll,course_section,description,raw_precoreqs,prerequisites,school\n" +
 		"90001,BIOL-1010,Introduction to Biology,LEC,4,MR,10:00AM,11:50AM,2027-05-17,2027-08-13,Hall 1,Ada " +
 		"King,30,01,,,[],School of Science\n"
 }

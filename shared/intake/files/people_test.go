@@ -60,8 +60,11 @@ func TestPeople_AreReadByTheirColumns(t *testing.T) {
 		},
 		"OneRoster 1.2": {
 			files.RoleStudent,
-			"sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password\n" +
-				"a-1,active,2026-01-01,true,ghopper,,Grace,Hopper,B,U1,grace@example.edu,,,,,hunter2\na-2,,,,x,,Bo,Li,,,,,,,,hunter2\na-3,tobedeleted,,true,x,,Al,Li,,U3,,,,,,\na-4,active,,false,x,,Al,Li,,U4,,,,,,\na-5,gone,,,x,,Al,Li,,U5,,,,,,\n",
+			"sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName," +
+				"identifier,email,sms,phone,agentSourcedIds,grades,password\n" +
+				"a-1,active,2026-01-01,true,ghopper,,Grace,Hopper,B,U1,grace@example.edu,,,,,hunter2\n" +
+				"a-2,,,,x,,Bo,Li,,,,,,,,hunter2\na-3,tobedeleted,,true,x,,Al,Li,,U3,,,,,,\n" +
+				"a-4,active,,false,x,,Al,Li,,U4,,,,,,\na-5,gone,,,x,,Al,Li,,U5,,,,,,\n",
 			"oneroster-users-csv", []string{
 				"U1|Grace|Hopper|Grace Hopper|grace@example.edu|true", "a-2|Bo|Li|Bo Li|", "U3|Al|Li|Al Li||false",
 				"U4|Al|Li|Al Li||false", "!status",

@@ -77,8 +77,8 @@ func (p *Packed) text() string {
 			break
 		}
 	}
-	text := (*p)[n : n+int(length)] //nolint:gosec // the length of a string
-	*p = (*p)[n+int(length):]       //nolint:gosec // likewise
+	text := (*p)[n : n+int(length)] // the length of a string
+	*p = (*p)[n+int(length):]       // likewise
 	return string(text)
 }
 

@@ -17,10 +17,12 @@ func item(t testing.TB, text string) attr.Item {
 	return i
 }
 
-const subject = `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"},{"N":"2"}]},"m":{"M":{"k":{"S":"v"},"ls":{"L":[{"N":"1"}]}}},
+const subject = `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"},{"N":"2"}]},
+	"m":{"M":{"k":{"S":"v"},"ls":{"L":[{"N":"1"}]}}},
 	"ss":{"SS":["p","q"]},"ns":{"NS":["1","2"]},"b":{"B":"AAE="},"t":{"BOOL":true},"z":{"NULL":true}}`
 
-const values = `{":hello":{"S":"hello"},":he":{"S":"he"},":ten":{"N":"1e1"},":nine":{"N":"9"},":v":{"S":"v"},":x":{"S":"x"},
+const values = `{":hello":{"S":"hello"},":he":{"S":"he"},":ten":{"N":"1e1"},":nine":{"N":"9"},
+	":v":{"S":"v"},":x":{"S":"x"},
 	":p":{"S":"p"},":two":{"N":"2.0"},":s":{"S":"S"},":set":{"SS":["q","p"]},":true":{"BOOL":true}}`
 
 func TestCondition(t *testing.T) {

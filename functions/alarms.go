@@ -130,8 +130,8 @@ func (f Function) missed() Alarm {
 	}
 	hours := int((longest+time.Hour-1)/time.Hour) + 1
 	return Alarm{
-		ID: f.LogicalID() + "Missed", Function: f.Name, Says: fmt.Sprintf(
-			"The scheduled function %s has not run for %d hours", f.Name, hours), Page: pageSchedules,
+		ID: f.LogicalID() + "Missed", Function: f.Name,
+		Says: fmt.Sprintf("The scheduled function %s has not run for %d hours", f.Name, hours), Page: pageSchedules,
 		Namespace: "AWS/Lambda", Metric: "Invocations", Statistic: "Sum", Dimensions: []Dimension{{"FunctionName", OfFunction,
 			f.Name}},
 		Period: time.Hour, Periods: hours, Breaching: hours, Threshold: 1, Below: true,

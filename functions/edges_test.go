@@ -231,8 +231,8 @@ func TestIDsOfEitherCaseAreOne(t *testing.T) {
 	c := openCampus(t)
 	term, course, student := strings.ToUpper(sample.ID(sample.KindTerm, 1)), strings.ToUpper(sample.ID(sample.KindCourse,
 		1)), strings.ToUpper(sample.ID(sample.KindStudent, 500))
-	section, instructor := strings.ToUpper(sample.ID(sample.KindSection, 88)), strings.ToUpper(
-		sample.ID(sample.KindInstructor, 1))
+	section := strings.ToUpper(sample.ID(sample.KindSection, 88))
+	instructor := strings.ToUpper(sample.ID(sample.KindInstructor, 1))
 	if upper, lower := c.ask(http.MethodGet, "/v1/terms/"+term, ""), c.ask(http.MethodGet,
 		"/v1/terms/"+strings.ToLower(term), ""); upper.status != http.StatusOK ||
 		upper.at("id") != lower.at("id") {
@@ -253,8 +253,8 @@ func TestIDsOfEitherCaseAreOne(t *testing.T) {
 	if !slices.Equal(twice.fields, []string{"body.instructors[1] DUPLICATE"}) {
 		t.Errorf("one instructor in both cases: %d %q", twice.status, twice.fields)
 	}
-	if audit := c.ask(http.MethodGet, "/v1/audit?record=section/"+strings.ToUpper(made.at("id").(string)), ""); len(
-		audit.at("items").([]any)) != 1 {
+	audit := c.ask(http.MethodGet, "/v1/audit?record=section/"+strings.ToUpper(made.at("id").(string)), "")
+	if len(audit.at("items").([]any)) != 1 {
 		t.Errorf("the audit of a record: %d %v", audit.status, audit.body)
 	}
 	if audit := c.ask(http.MethodGet, "/v1/audit?student="+strings.ToUpper(sample.ID(sample.KindStudent, 1)),
@@ -477,8 +477,10 @@ func TestAQuerySaysWhatItExpects(t *testing.T) {
 		faults, _ := got.at("errors").([]any)
 		if got.status != http.StatusUnprocessableEntity || !slices.Equal(got.fields, []string{"query.from TYPE"}) {
 			t.Errorf("from %s: %d %q", value, got.status, got.fields)
-		} else if detail, _ := (answered{body: faults[0].(map[string]any)}).at("detail").(string); !strings.Contains(
-			detail, want) {
+			continue
+		}
+		detail, _ := (answered{body: faults[0].(map[string]any)}).at("detail").(string)
+		if !strings.Contains(detail, want) {
 			t.Errorf("from %s: %q, want it to name %s", value, detail, want)
 		}
 	}

@@ -236,8 +236,8 @@ func TestCompressedAnswersThroughTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	var first, second struct{ Items []any } // cursors differ each time
-	if err := errors.Join(json.NewDecoder(reader).Decode(&second), json.NewDecoder(plain.Body).Decode(
-		&first)); err != nil || !reflect.DeepEqual(first, second) {
+	err = errors.Join(json.NewDecoder(reader).Decode(&second), json.NewDecoder(plain.Body).Decode(&first))
+	if err != nil || !reflect.DeepEqual(first, second) {
 		t.Errorf("compressed, the list is another: %v", err)
 	}
 	course := "/v1/courses/" + sample.ID(sample.KindCourse, 1)

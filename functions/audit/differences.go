@@ -74,8 +74,8 @@ func Differences(store DifferencesStore) api.Operation {
 		}
 		list := api.ListOf(ctx, page, func(d reconcile.Difference) Difference {
 			shown := Difference{
-				Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: api.ValueOf(d.Kept), Derived: api.ValueOf(
-					d.Derived),
+				Record: d.Record.String(), Count: string(d.Count), Of: d.Of, Kept: api.ValueOf(d.Kept),
+				Derived: api.ValueOf(d.Derived),
 			}
 			if kept, derived, ok := d.Numbers(); ok {
 				shown.Kept, shown.Derived = api.ValueOf(kept), api.ValueOf(derived)
@@ -86,8 +86,8 @@ func Differences(store DifferencesStore) api.Operation {
 		out.Body.Items, out.Body.Next = list.Body.Items, list.Body.Next
 		if latest.Version > 0 {
 			out.Body.Reconciliation = &Reconciliation{
-				ID: string(latest.ID), StartedAt: latest.StartedAt, EndedAt: api.TimeOf(latest.EndedAt), Checked: Checked(
-					latest.Checked),
+				ID: string(latest.ID), StartedAt: latest.StartedAt, EndedAt: api.TimeOf(latest.EndedAt),
+				Checked:     Checked(latest.Checked),
 				Differences: latest.Differences, Unsettled: latest.Unsettled,
 			}
 		}

@@ -328,10 +328,8 @@ func TestApply_TellsOfTheLastRunAlone(t *testing.T) {
 	if n := len(o.problems(im)); n != 2 {
 		t.Errorf("%d problems, want those of the last run alone", n)
 	}
-	if _, err := o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1, Cursor: first.Next}); !errors.Is(
-		err,
-		registrar.ErrBadCursor,
-	) {
+	_, err = o.ImportProblems(t.Context(), im, registrar.PageRequest{Limit: 1, Cursor: first.Next})
+	if !errors.Is(err, registrar.ErrBadCursor) {
 		t.Errorf("a cursor of the first run: %v, want ErrBadCursor", err)
 	}
 }

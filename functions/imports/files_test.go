@@ -178,8 +178,8 @@ func TestFilesOfOffices(t *testing.T) {
 			problems: []problem{{4, "course_start_time", "neither AM nor PM", false}}},
 		{files: []string{"22-credits"}, rows: intake.Rows{Read: 4, Applied: 3, Refused: 1},
 			changed: intake.Changes{Created: 5}, want: map[string]string{
-				"90001": kites + mr + ada, "90002": strings.Replace(kites, "4-4", "3-4", 1) + mr + ada, "90003": strings.Replace(
-					kites, "4-4", "1-4", 1) + mr + ada},
+				"90001": kites + mr + ada, "90002": strings.Replace(kites, "4-4", "3-4", 1) + mr + ada,
+				"90003": strings.Replace(kites, "4-4", "1-4", 1) + mr + ada},
 			problems: []problem{{3, "short_name", "credits", false}, {4, "short_name", "credits", false},
 				{5, "course_credit_hours", "is a date: a spreadsheet made it", true}}},
 		{files: []string{"23-staff"}, rows: intake.Rows{Read: 3, Applied: 3},

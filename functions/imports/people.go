@@ -63,8 +63,7 @@ func (a Applier) people(ctx context.Context, im *intake.Import, file io.Reader) 
 	}
 	var report intake.Report
 	if !reader.SaysRole() && reader.Format != files.PeopleCSV {
-		report.Problems = append(
-			report.Problems,
+		report.Problems = append(report.Problems,
 			intake.Problem{Row: 1, Reason: "the file does not say what people are: " +
 				"each row is taken for one of the " + string(im.Kind)},
 		)
@@ -327,8 +326,7 @@ func spellings(row files.PersonRow) []string {
 	all := []string{row.Full}
 	if row.Given != "" && row.Family != "" {
 		initial := string([]rune(row.Given)[:1])
-		all = append(
-			all,
+		all = append(all,
 			row.Given+" "+row.Family,
 			row.Family+", "+row.Given,
 			row.Family,

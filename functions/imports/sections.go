@@ -297,14 +297,12 @@ func coursesOf(entries []files.Entry, last courseInFile, outcomes []outcome) (co
 			differing = append(differing, "credits")
 		}
 		if own {
-			outcomes[i].notes = append(
-				outcomes[i].notes,
+			outcomes[i].notes = append(outcomes[i].notes,
 				"an earlier row states this course with another title, which the course has: the section has its own",
 			)
 		}
 		if len(differing) > 0 {
-			outcomes[i].notes = append(
-				outcomes[i].notes,
+			outcomes[i].notes = append(outcomes[i].notes,
 				"an earlier row states this course with another "+strings.Join(differing, ", ")+", and stands",
 			)
 		}
@@ -519,8 +517,7 @@ func count(
 		report.Changes = append(report.Changes, o.tally(im, e.Row)...)
 		refused := e.Refused
 		for _, p := range e.Problems {
-			report.Problems = append(
-				report.Problems,
+			report.Problems = append(report.Problems,
 				intake.Problem{Row: p.Row, Field: p.Field, Reason: p.Reason, Refused: p.Refused},
 			)
 		}
@@ -536,8 +533,7 @@ func count(
 			if field == "" {
 				field = e.SectionField
 			}
-			report.Problems = append(
-				report.Problems,
+			report.Problems = append(report.Problems,
 				intake.Problem{Row: e.Row, Field: field, Reason: o.refusal.Error(), Refused: true},
 			)
 		}

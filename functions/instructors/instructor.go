@@ -45,6 +45,6 @@ func (c InstructorChange) change(p registrar.Instructor) registrar.Instructor {
 }
 
 func (n NewInstructor) instructor() registrar.Instructor {
-	return InstructorChange{Name: &n.Name, Email: api.Stated(n.Email), Number: api.Stated(n.Number)}.change(
-		registrar.Instructor{})
+	change := InstructorChange{Name: &n.Name, Email: api.Stated(n.Email), Number: api.Stated(n.Number)}
+	return change.change(registrar.Instructor{})
 }

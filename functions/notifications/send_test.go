@@ -66,8 +66,8 @@ func openMailroom(t *testing.T) *mailroom {
 	m.engine = ses.New(ses.Options{
 		ConfigurationSets: []string{"set"}, Identities: []string{"example.edu"},
 		Publish: func(ctx context.Context, envelope []byte) error {
-			if failed := m.feedback.HandleBatch(ctx, []consumer.Message{{ID: "feedback", Body: envelope, Receives: 1}}); len(
-				failed) > 0 {
+			batch := []consumer.Message{{ID: "feedback", Body: envelope, Receives: 1}}
+			if failed := m.feedback.HandleBatch(ctx, batch); len(failed) > 0 {
 				t.Errorf("feedback failed: %s", envelope)
 			}
 			return nil
@@ -90,8 +90,8 @@ func openMailroom(t *testing.T) *mailroom {
 	}
 	m.links = unsubscribe.Links{Tokens: unsubscribe.New("0123456789abcdef"), API: "https://api.example.edu"}
 	settings := consumer.Settings{
-		Queue: m, Claims: m.store, Receives: 3, Visibility: time.Hour, Clock: m.clock, NewID: m.NewID, Log: slog.New(
-			slog.NewTextHandler(m, nil)),
+		Queue: m, Claims: m.store, Receives: 3, Visibility: time.Hour, Clock: m.clock, NewID: m.NewID,
+		Log: slog.New(slog.NewTextHandler(m, nil)),
 	}
 	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: ses, Letters: writer,
 		Links: m.links})

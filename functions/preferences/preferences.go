@@ -25,9 +25,9 @@ type Change struct {
 
 func show(p registrar.MailPreferences) Preferences {
 	return Preferences{
-		RegistrationMade: p.Wants(registrar.MailRegistrationMade), RegistrationDropped: p.Wants(
-			registrar.MailRegistrationDropped),
-		Stamp: api.StampOf(p.Stamp),
+		RegistrationMade:    p.Wants(registrar.MailRegistrationMade),
+		RegistrationDropped: p.Wants(registrar.MailRegistrationDropped),
+		Stamp:               api.StampOf(p.Stamp),
 	}
 }
 

@@ -56,7 +56,7 @@ func (c StudentChange) change(p registrar.Student) registrar.Student {
 
 func (n NewStudent) student() registrar.Student {
 	return StudentChange{
-		Number: &n.Number, GivenName: api.Stated(n.GivenName), FamilyName: api.Stated(n.FamilyName), Email: api.Stated(
-			n.Email), Active: n.Active,
+		Number: &n.Number, GivenName: api.Stated(n.GivenName), FamilyName: api.Stated(n.FamilyName),
+		Email: api.Stated(n.Email), Active: n.Active,
 	}.change(registrar.Student{Active: true})
 }

@@ -98,9 +98,9 @@ func (c TermChange) change(t registrar.Term) registrar.Term {
 
 func (n NewTerm) term() registrar.Term {
 	c := TermChange{
-		Code: &n.Code, Title: &n.Title, Start: &n.Start, End: &n.End, TimeZone: &n.TimeZone, CreditLimit: api.Stated(
-			n.CreditLimit),
-		Deadlines: n.Deadlines.Stated(),
+		Code: &n.Code, Title: &n.Title, Start: &n.Start, End: &n.End, TimeZone: &n.TimeZone,
+		CreditLimit: api.Stated(n.CreditLimit),
+		Deadlines:   n.Deadlines.Stated(),
 	}
 	if n.Registration != nil {
 		c.Registration = api.Stated(&WindowChange{Open: api.Stated(n.Registration.Open),

@@ -46,8 +46,8 @@ func standIn(_ context.Context, event events.SQSEvent) (answer struct {
 			return answer, err
 		}
 		said := "well"
-		for end := time.Now().Add(time.Duration(work) * time.Millisecond); time.Now().Before(end); time.Sleep(
-			20 * time.Millisecond) {
+		const pause = 20 * time.Millisecond
+		for end := time.Now().Add(time.Duration(work) * time.Millisecond); time.Now().Before(end); time.Sleep(pause) {
 			table, err := http.Get(os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"))
 			if err != nil {
 				said = err.Error()

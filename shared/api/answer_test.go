@@ -219,8 +219,8 @@ func TestHEADIsGETWithoutABody(t *testing.T) {
 	for _, accept := range []string{"", "gzip"} {
 		get := ask(t, h, http.MethodGet, "/v1/note", http.Header{"Accept-Encoding": {accept}})
 		head := ask(t, h, http.MethodHead, "/v1/note", http.Header{"Accept-Encoding": {accept}})
-		if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") != strconv.Itoa(
-			get.Body.Len()) ||
+		if head.Code != http.StatusOK || head.Body.Len() != 0 ||
+			head.Header().Get("Content-Length") != strconv.Itoa(get.Body.Len()) ||
 			head.Header().Get("ETag") != get.Header().Get("ETag") ||
 			head.Header().Get("Content-Type") != get.Header().Get("Content-Type") {
 			t.Errorf("%q: %d %v, of GET %v, %d bytes", accept, head.Code, head.Header(), get.Header(), get.Body.Len())

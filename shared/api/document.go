@@ -219,8 +219,8 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 			}
 		}
 		delete(response.Headers, "Content-Type") // which OpenAPI has elsewhere
-		response.Headers[headerCorrelation], response.Headers[headerRequest] = headerRef(headerCorrelation), headerRef(
-			headerRequest)
+		response.Headers[headerCorrelation] = headerRef(headerCorrelation)
+		response.Headers[headerRequest] = headerRef(headerRequest)
 	}
 	own := map[int][]registrar.Code{}
 	for _, code := range spec.Codes {

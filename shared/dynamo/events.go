@@ -311,8 +311,8 @@ func (s *Store) eventsByDay(ctx context.Context, prefixes []string, after, until
 		return nil, fmt.Errorf("list events: %w", err)
 	}
 	var found []item
-	for ; len(found) < most && day.Format(time.DateOnly) <= until[:min(len(until), len(time.DateOnly))]; day = day.AddDate(
-		0, 0, 1) {
+	last := until[:min(len(until), len(time.DateOnly))]
+	for ; len(found) < most && day.Format(time.DateOnly) <= last; day = day.AddDate(0, 0, 1) {
 		var partitions []string
 		for n := range uint32(eventShards) {
 			for _, prefix := range prefixes {

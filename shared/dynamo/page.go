@@ -140,8 +140,8 @@ func listPage[T any](
 // inIndex queries one partition of an index, by the beginning of its sort key.
 func (s *Store) inIndex(index, partition, prefix string) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
-		TableName: aws.String(s.table), IndexName: aws.String(index), KeyConditionExpression: aws.String(
-			index + "PK = :partition"),
+		TableName: aws.String(s.table), IndexName: aws.String(index),
+		KeyConditionExpression:    aws.String(index + "PK = :partition"),
 		ExpressionAttributeValues: item{":partition": str(partition)},
 	}
 	if prefix != "" {

@@ -250,8 +250,8 @@ func (s *Store) updateSection(ctx context.Context, before, after registrar.Secti
 			"SET #capacity = :capacity, freeSeats = freeSeats + :difference, #status = :status, sectionVersion = :version",
 			"attribute_exists(PK)",
 			item{
-				":capacity": num(after.Capacity), ":difference": num(after.Capacity - before.Capacity), ":status": str(
-					string(after.Status)),
+				":capacity": num(after.Capacity), ":difference": num(after.Capacity - before.Capacity),
+				":status":  str(string(after.Status)),
 				":version": num(after.Version),
 			}, always(notFound("section", string(after.ID)))).named(
 			map[string]string{"#status": "status", "#capacity": "capacity"}),

@@ -25,8 +25,8 @@ type EndFacts struct {
 	Rows  Rows
 }
 
-// ReadEnd reads the facts of an event of type [registrar.ImportEnded]. It is an error when the event is of another type,
-// or when a fact is missing or not in its form: it would be read as none, or as 0.
+// ReadEnd reads the facts of an event of type [registrar.ImportEnded]. It is an error when the event is of another
+// type, or when a fact is missing or not in its form: it would be read as none, or as 0.
 func ReadEnd(e registrar.Event) (EndFacts, error) {
 	if e.Type != registrar.ImportEnded || e.Record.ID == "" {
 		return EndFacts{}, fmt.Errorf("event %s of type %s does not say which import ended", e.ID, e.Type)
@@ -50,8 +50,9 @@ func ReadEnd(e registrar.Event) (EndFacts, error) {
 // EndEvent is what the end of an import tells.
 func EndEvent(im Import, newID registrar.IDs) registrar.Event {
 	return registrar.Event{
-		ID: registrar.EventID(newID()), Type: registrar.ImportEnded, Schema: 1, At: im.UpdatedAt, Record: registrar.Record{Kind: registrar.KindImport,
-			ID: string(im.ID)}, Version: im.Version,
+		ID: registrar.EventID(newID()), Type: registrar.ImportEnded, Schema: 1, At: im.UpdatedAt, Record: registrar.Record{
+			Kind: registrar.KindImport,
+			ID:   string(im.ID)}, Version: im.Version,
 		Facts: registrar.Facts{
 			factKind: string(im.Kind), factTerm: string(im.Term), factState: string(im.State),
 			factRead: int64(im.Rows.Read), factApplied: int64(im.Rows.Applied), factRefused: int64(im.Rows.Refused),

@@ -39,8 +39,10 @@ func event() events.APIGatewayV2HTTPRequest {
 
 // received is when API Gateway received the events' request, and SQS the messages; clock, what the function's says
 // then.
-var received, clock = time.UnixMilli(1_732_000_000_123).UTC(), lambdahost.Clock(
-	func() time.Time { return time.UnixMilli(1_732_000_001_000).UTC() })
+var (
+	received = time.UnixMilli(1_732_000_000_123).UTC()
+	clock    = lambdahost.Clock(func() time.Time { return time.UnixMilli(1_732_000_001_000).UTC() })
+)
 
 func invoke(t *testing.T, e events.APIGatewayV2HTTPRequest, h http.HandlerFunc) events.APIGatewayV2HTTPResponse {
 	t.Helper()

@@ -33,8 +33,8 @@ func newTracer(ctx context.Context) (telemetry.Tracer, error) {
 		return nil, fmt.Errorf("export spans: %w", err)
 	}
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
-		attribute.String("service.name", "registrar"), attribute.String("cloud.provider", "aws"), attribute.String(
-			"cloud.platform", "aws_lambda"),
+		attribute.String("service.name", "registrar"), attribute.String("cloud.provider", "aws"),
+		attribute.String("cloud.platform", "aws_lambda"),
 		attribute.String("cloud.region", os.Getenv("AWS_REGION")), attribute.String("faas.name",
 			os.Getenv("AWS_LAMBDA_FUNCTION_NAME")),
 		attribute.String("faas.version", os.Getenv("AWS_LAMBDA_FUNCTION_VERSION")),

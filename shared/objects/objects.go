@@ -53,8 +53,8 @@ func (b *Bucket) PresignUpload(ctx context.Context, key string) (intake.Upload, 
 		return intake.Upload{}, fmt.Errorf("sign an upload: %w", err)
 	}
 	return intake.Upload{
-		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType}, Until: b.now().Add(
-			intake.UploadTime).UTC(),
+		Method: http.MethodPut, URL: signed.URL, Headers: map[string]string{"Content-Type": contentType},
+		Until: b.now().Add(intake.UploadTime).UTC(),
 	}, nil
 }
 

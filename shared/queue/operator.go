@@ -232,8 +232,8 @@ func letterOf(m types.Message, maxReceives int) consumer.DeadLetter {
 	// SQS writes numbers
 	sent, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
 	letter := consumer.DeadLetter{
-		Message: messageOf(m), Reason: told(m, attributeReason), At: time.UnixMilli(sent).UTC(), Body: []byte(
-			aws.ToString(m.Body)),
+		Message: messageOf(m), Reason: told(m, attributeReason), At: time.UnixMilli(sent).UTC(),
+		Body:  []byte(aws.ToString(m.Body)),
 		Group: m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
 		Trace: m.Attributes[string(types.MessageSystemAttributeNameAWSTraceHeader)],
 		Moved: moved(m), Receives: maxReceives,

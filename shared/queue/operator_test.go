@@ -38,8 +38,8 @@ func newOffice(t *testing.T, suffix string, attributes map[string]string) *offic
 	t.Helper()
 	o := &office{client: client(t)}
 	o.dead = create(t, o.client, "work-dead"+suffix, attributes)
-	with := map[string]string{"RedrivePolicy": fmt.Sprintf(
-		`{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:work-dead%s","maxReceiveCount":"%d"}`, suffix, receives)}
+	const policy = `{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:work-dead%s","maxReceiveCount":"%d"}`
+	with := map[string]string{"RedrivePolicy": fmt.Sprintf(policy, suffix, receives)}
 	for name, value := range attributes {
 		with[name] = value
 	}

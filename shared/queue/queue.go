@@ -265,8 +265,8 @@ func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) 
 	in := &sqs.SendMessageInput{
 		QueueUrl: &c.dead, MessageBody: aws.String(string(m.Body)), MessageSystemAttributes: traced(m.Trace),
 		MessageAttributes: map[string]types.MessageAttributeValue{
-			attributeReason: text(legible(reason)), attributeMessage: text(m.ID), attributeReceives: text(
-				strconv.Itoa(m.Receives)),
+			attributeReason: text(legible(reason)), attributeMessage: text(m.ID),
+			attributeReceives: text(strconv.Itoa(m.Receives)),
 			attributeBuriedAt: text(time.Now().UTC().Format(time.RFC3339)),
 		},
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // A count is kept beside what it counts, and both change in the same transaction. A reconciliation derives each count
-// from the records again. This file says which count follows from which records (domain.md §3); reconcile.go reads them.
+// from the records again. This file says which count follows from which records (domain.md §3); reconcile.go reads
+// them.
 
 // Count names what is kept of records besides themselves.
 type Count string
@@ -88,13 +89,14 @@ type SectionRef struct {
 type SeatAccount struct {
 	SectionRef
 
-	Listed     bool               // whether the list still names it
-	Section    *registrar.Section // nil: there is none
-	Seats      *registrar.Seats   // nil: there is none
-	Enrolled   int                // ENROLLED registrations
-	Offered    bool               // whether the course has an offering in the term
-	Title      string             // the course's; empty when it changed of late: then the section's may not have followed yet
-	Unreadable bool               // the section, its seats or its course is there and cannot be read
+	Listed   bool               // whether the list still names it
+	Section  *registrar.Section // nil: there is none
+	Seats    *registrar.Seats   // nil: there is none
+	Enrolled int                // ENROLLED registrations
+	Offered  bool               // whether the course has an offering in the term
+	// the course's; empty when it changed of late: then the section's may not have followed yet
+	Title      string
+	Unreadable bool // the section, its seats or its course is there and cannot be read
 }
 
 // Differences compares. A section that was deleted has none.

@@ -1,6 +1,6 @@
 // Package reconcile compares all records with what is counted beside them: seats, offerings, terms and holdings of
-// students, rows of imports. account.go says which count follows from which records ([SeatAccount] and its like), and is
-// pure. reconcile.go goes through a whole university while people go on using it:
+// students, rows of imports. account.go says which count follows from which records ([SeatAccount] and its like), and
+// is pure. reconcile.go goes through a whole university while people go on using it:
 //
 //   - A few hundred records at a time, some of them side by side, so that memory and load are bounded whatever its
 //     size.

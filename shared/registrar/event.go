@@ -165,9 +165,9 @@ func (e Event) Registration() (RegistrationFacts, error) {
 	}
 	r := ReadFacts(e)
 	f := RegistrationFacts{
-		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.Text(factTerm)), Course: CourseID(
-			r.Text(factCourse)),
-		CRN: r.Text(factCRN), State: RegistrationState(r.Text(factState)),
+		Section: SectionID(e.Record.ID), Student: e.Student, Term: TermID(r.Text(factTerm)),
+		Course: CourseID(r.Text(factCourse)),
+		CRN:    r.Text(factCRN), State: RegistrationState(r.Text(factState)),
 		Attempt: int(r.Count(factAttempt)), Credits: Credits(r.Count(factCredits)),
 	}
 	if f.Section == "" {

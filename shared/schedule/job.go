@@ -58,7 +58,8 @@ func (j Job) Begin(r JobRun, now time.Time) (Job, error) {
 	case j.Run.Token != r.Token && j.Run.Until.After(now):
 		return j, &JobTakenError{Until: j.Run.Until}
 	}
-	j.Run, j.Version = JobRun{Due: registrar.Instant(r.Due), Token: r.Token, Until: registrar.Instant(r.Until)}, j.Version+1
+	j.Run, j.Version = JobRun{Due: registrar.Instant(r.Due), Token: r.Token, Until: registrar.Instant(r.Until)}, j.Version+
+		1
 	return j, nil
 }
 

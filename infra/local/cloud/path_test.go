@@ -36,8 +36,8 @@ func TestPath_FromACommitToAMail(t *testing.T) {
 	committed, student := map[string]time.Time{}, make([]string, students)
 	for n := range student {
 		student[n] = c.create("students", map[string]any{
-			"number": fmt.Sprintf("%s-%d", c.mark, n), "givenName": "N.", "familyName": "N.", "email": fmt.Sprintf(
-				"%s-%d@example.edu", c.mark, n),
+			"number": fmt.Sprintf("%s-%d", c.mark, n), "givenName": "N.", "familyName": "N.",
+			"email": fmt.Sprintf("%s-%d@example.edu", c.mark, n),
 		})
 	}
 	for n, id := range student {

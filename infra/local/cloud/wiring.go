@@ -183,9 +183,9 @@ func (c *Cloud) Settings(f functions.Function) consumer.Settings {
 	}
 	q, o := c.queues[f.Queue.Name], c.options
 	return consumer.Settings{
-		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives, Visibility: c.visibility(
-			f),
-		Clock: o.System.Clock, NewID: o.System.NewID, Log: o.Log,
+		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives,
+		Visibility: c.visibility(f),
+		Clock:      o.System.Clock, NewID: o.System.NewID, Log: o.Log,
 	}
 }
 
@@ -284,9 +284,9 @@ func (c *Cloud) openQueues(ctx context.Context, client *sdksqs.Client) (map[stri
 			return nil, err
 		}
 		url, arn, err := open(ctx, client, f.Queue.Name, map[string]string{
-			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())), "DelaySeconds": strconv.Itoa(
-				int(f.Queue.Delay.Seconds())),
-			"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
+			"VisibilityTimeout": strconv.Itoa(int(c.visibility(f).Seconds())),
+			"DelaySeconds":      strconv.Itoa(int(f.Queue.Delay.Seconds())),
+			"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, deadARN, f.Queue.Receives),
 		})
 		if err != nil {
 			return nil, err

@@ -99,8 +99,8 @@ func (b *bed) enable(view string) string {
 	b.t.Helper()
 	out, err := b.client.UpdateTable(b.t.Context(), &dynamodb.UpdateTableInput{
 		TableName: aws.String("records"),
-		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(
-			view)},
+		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true),
+			StreamViewType: types.StreamViewType(view)},
 	})
 	if err != nil {
 		b.t.Fatal(err)

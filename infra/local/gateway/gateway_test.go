@@ -423,9 +423,9 @@ func (f contextFunction) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 
 // Over a real connection: what net/http does with the answers, and ids that the gateway makes itself.
 func TestServed(t *testing.T) {
-	g, err := gateway.New(
-		gateway.Options{Routes: []gateway.Route{{Method: "ANY", Path: "/seen",
-			Function: answer(`{"statusCode":200,"body":"seen"}`)}}})
+	g, err := gateway.New(gateway.Options{Routes: []gateway.Route{
+		{Method: "ANY", Path: "/seen", Function: answer(`{"statusCode":200,"body":"seen"}`)},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,10 +70,8 @@ const schedule = "semester,course_start_date,course_end_date\nFALL 2024,2024-08-
 
 func (o *office) imports(ctx context.Context, t *testing.T, with options) (string, error) {
 	t.Helper()
-	with.api, with.file, with.pause, with.patience = o.URL, filepath.Join(
-		t.TempDir(),
-		"people.csv",
-	), time.Millisecond, time.Minute
+	with.api, with.file = o.URL, filepath.Join(t.TempDir(), "people.csv")
+	with.pause, with.patience = time.Millisecond, time.Minute
 	text := "number,name\nU1,A B\n"
 	if with.kind == "sections" {
 		text = schedule

@@ -60,13 +60,13 @@ func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 func (e *FunctionError) Throttled() bool { return e.Type == TypeThrottled }
 
 func timedOut(id string, limit time.Duration) *FunctionError {
-	return &FunctionError{Type: TypeTimedOut, Message: fmt.Sprintf(
-		"RequestId: %s Error: Task timed out after %.2f seconds", id, limit.Seconds())}
+	return &FunctionError{Type: TypeTimedOut,
+		Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", id, limit.Seconds())}
 }
 
 func responseTooLarge() *FunctionError {
-	return &FunctionError{Type: TypeResponseTooLarge, Message: fmt.Sprintf(
-		"Response payload size exceeded maximum allowed payload size (%d bytes).", MaxPayload)}
+	return &FunctionError{Type: TypeResponseTooLarge,
+		Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxPayload)}
 }
 
 // parseFunctionError reads an error as the Runtime API has it.

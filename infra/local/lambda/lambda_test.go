@@ -374,8 +374,8 @@ func TestWhatTheCallerSays(t *testing.T) {
 		if diff := cmp.Diff(said, s.Client); diff != "" || s.Identity != identity {
 			t.Errorf("%s: identity %+v, client (-want +got):\n%s", name, s.Identity, diff)
 		}
-		if !regexp.MustCompile(`^Root=1-67280000-0123456789abcdef01234567;Parent=[0-9a-f]{16};Sampled=0$`).MatchString(
-			s.Trace) {
+		want := regexp.MustCompile(`^Root=1-67280000-0123456789abcdef01234567;Parent=[0-9a-f]{16};Sampled=0$`)
+		if !want.MatchString(s.Trace) {
 			t.Errorf("%s: trace %q", name, s.Trace)
 		}
 		if s := look(t, f); s.Client.Client.AppTitle != "" || s.Identity.CognitoIdentityID != "" {

@@ -282,8 +282,9 @@ func TestStreamLargeRecords(t *testing.T) {
 		s := newStream("s")
 		s.put("s", "k:1", "k:2", "k:3")
 		for i := range s.records["s"] {
-			s.records["s"][i].Change.NewImage = map[string]events.DynamoDBAttributeValue{"x": events.NewStringAttribute(
-				strings.Repeat("x", 5<<19))}
+			s.records["s"][i].Change.NewImage = map[string]events.DynamoDBAttributeValue{
+				"x": events.NewStringAttribute(strings.Repeat("x", 5<<19)),
+			}
 		}
 		poll(t, s, &lambda.StreamPoller{MaximumBatchingWindow: time.Minute}, 2*time.Second, nil).want("0s k:1 k:2")
 		s.closed["s"] = true

@@ -170,8 +170,8 @@ func course(n int) registrar.Course {
 func instructor(n int) registrar.Instructor {
 	name := givenNames()[(n*7)%len(givenNames())] + " " + familyNames()[(n*5)%len(familyNames())]
 	return registrar.Instructor{
-		ID: registrar.InstructorID(ID(KindInstructor, n)), Name: registrar.Personal(name), Email: registrar.Personal(
-			fmt.Sprintf("instructor%d@example.edu", n)),
+		ID: registrar.InstructorID(ID(KindInstructor, n)), Name: registrar.Personal(name),
+		Email: registrar.Personal(fmt.Sprintf("instructor%d@example.edu", n)),
 		Stamp: registrar.Stamp{}.Next(at()),
 	}
 }
@@ -181,8 +181,8 @@ func student(n int) registrar.Student {
 		ID: registrar.StudentID(ID(KindStudent, n)), Number: registrar.Personal(fmt.Sprintf("U%07d", 1_000_000+n)),
 		GivenName:  registrar.Personal(givenNames()[(n*11)%len(givenNames())]),
 		FamilyName: registrar.Personal(familyNames()[(n*13)%len(familyNames())]),
-		Email:      registrar.Personal(fmt.Sprintf("student%d@example.edu", n)), Active: true, Stamp: registrar.Stamp{}.Next(
-			at()),
+		Email:      registrar.Personal(fmt.Sprintf("student%d@example.edu", n)), Active: true,
+		Stamp: registrar.Stamp{}.Next(at()),
 	}
 }
 
@@ -247,9 +247,9 @@ func register(ctx context.Context, store Store, n int) error {
 	}}
 	for k := range 3 {
 		_, err := desk.Enrol(ctx, registrar.EnrolRequest{
-			Section: registrar.SectionID(ID(KindSection, (n*3+k*29)%(Sections-1)+1)), Student: registrar.StudentID(
-				ID(KindStudent, n)),
-			Actor: registrar.Anonymous(), At: at(),
+			Section: registrar.SectionID(ID(KindSection, (n*3+k*29)%(Sections-1)+1)),
+			Student: registrar.StudentID(ID(KindStudent, n)),
+			Actor:   registrar.Anonymous(), At: at(),
 		}, registrar.IdempotencyKey{}, nil)
 		var refusals registrar.Refusals
 		if err != nil && !errors.As(err, &refusals) {

@@ -96,8 +96,8 @@ func (e *Engine) send(r *http.Request) (Mail, error) {
 	}
 	if !e.verified(from.Address) {
 		return Mail{}, newFault(http.StatusBadRequest, "MessageRejected",
-			"Email address is not verified. The following identities failed the check in region %s: %s", strings.ToUpper(
-				e.options.Region), from.Address)
+			"Email address is not verified. The following identities failed the check in region %s: %s",
+			strings.ToUpper(e.options.Region), from.Address)
 	}
 	now := e.options.Now().UTC()
 	simple := in.Content.Simple
@@ -118,11 +118,11 @@ func (e *Engine) send(r *http.Request) (Mail, error) {
 func notOffered(in sendEmailRequest) error {
 	given := func(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
 	for name, is := range map[string]bool{
-		"Raw": given(in.Content.Raw), "Template": given(in.Content.Template), "ListManagementOptions": given(
-			in.ListManagementOptions),
-		"TenantName": given(in.TenantName), "EndpointId": given(in.EndpointId), "FromEmailAddressIdentityArn": given(
-			in.FromEmailAddressIdentityArn),
-		"Attachments": in.Content.Simple != nil && len(in.Content.Simple.Attachments) > 0,
+		"Raw": given(in.Content.Raw), "Template": given(in.Content.Template),
+		"ListManagementOptions": given(in.ListManagementOptions),
+		"TenantName":            given(in.TenantName), "EndpointId": given(in.EndpointId),
+		"FromEmailAddressIdentityArn": given(in.FromEmailAddressIdentityArn),
+		"Attachments":                 in.Content.Simple != nil && len(in.Content.Simple.Attachments) > 0,
 	} {
 		if is {
 			return badRequest("The local cloud does not offer %s", name)

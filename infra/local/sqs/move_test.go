@@ -146,8 +146,9 @@ func TestMove_WakesWhoWaitsAtASourceWhoseTurnComesLater(t *testing.T) {
 		two, _ := c.withDeadLetters("two", "", "2")
 		got := c.poll(two, 20)
 		began := time.Now()
-		c.move(&sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(
-			1)})
+		c.move(&sqs.StartMessageMoveTaskInput{
+			SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1),
+		})
 		if b := <-got; !slices.Equal(b, []string{"2"}) || time.Since(began) != time.Second {
 			t.Fatalf("received %q after %v", b, time.Since(began))
 		}
@@ -193,8 +194,9 @@ func TestMove_EndsWhenNothingIsLeftOrCannotGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := start(t)
 		queue, dead := c.withDeadLetters("jobs", "", "0", "1", "2")
-		slowly := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(
-			1)}
+		slowly := &sqs.StartMessageMoveTaskInput{
+			SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1),
+		}
 		c.move(slowly)
 		c.wantBodies(dead, "1", "2") // somebody else has them
 		time.Sleep(time.Second)

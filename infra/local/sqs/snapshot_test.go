@@ -66,8 +66,8 @@ func (s *subject) do(in step) string {
 		handle = s.handles[len(s.handles)-1-in.handle%len(s.handles)]
 	}
 	w := post(s.engine, in.operation, strings.ReplaceAll(in.body, "%HANDLE%", handle))
-	for _, found := range regexp.MustCompile(`"(?:ReceiptHandle|TaskHandle)":"([^"]*)"`).FindAllStringSubmatch(
-		w.Body.String(), -1) {
+	inAnswer := regexp.MustCompile(`"(?:ReceiptHandle|TaskHandle)":"([^"]*)"`)
+	for _, found := range inAnswer.FindAllStringSubmatch(w.Body.String(), -1) {
 		s.handles = append(s.handles, found[1])
 	}
 	answer := strings.ReplaceAll(w.Body.String(), handle, "%HANDLE%") // in errors
@@ -337,8 +337,9 @@ func TestChanged_TellsOfEveryChangeAndOfNothingElse(t *testing.T) {
 		want(1, "receive")
 		c.delete(fifo, m)
 		want(1, "delete")
-		slowly := &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(
-			1)}
+		slowly := &sqs.StartMessageMoveTaskInput{
+			SourceArn: aws.String(arn + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1),
+		}
 		task := c.move(slowly)
 		want(1, "start to move")
 		_, err = c.CancelMessageMoveTask(t.Context(), &sqs.CancelMessageMoveTaskInput{TaskHandle: task})

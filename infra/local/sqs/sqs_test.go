@@ -83,8 +83,8 @@ func (c cloud) send(queue *string, body string) *sqs.SendMessageOutput {
 func (c cloud) sendFIFO(queue *string, group, body string) *sqs.SendMessageOutput {
 	c.t.Helper()
 	out, err := c.SendMessage(c.t.Context(), &sqs.SendMessageInput{
-		QueueUrl: queue, MessageBody: aws.String(body), MessageGroupId: aws.String(group), MessageDeduplicationId: aws.String(
-			body),
+		QueueUrl: queue, MessageBody: aws.String(body), MessageGroupId: aws.String(group),
+		MessageDeduplicationId: aws.String(body),
 	})
 	c.must(err)
 	return out

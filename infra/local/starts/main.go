@@ -123,8 +123,8 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		}
 		const kilobyte, quarter = 1024, 4
 		fmt.Fprintf(out, "  %s  %6d KB   median %6.2f ms   quartiles %6.2f to %6.2f ms\n", of.name, about.Size()/kilobyte,
-			milliseconds(of.took[o.pairs/2]), milliseconds(of.took[o.pairs/quarter]), milliseconds(
-				of.took[o.pairs-1-o.pairs/quarter]))
+			milliseconds(of.took[o.pairs/2]), milliseconds(of.took[o.pairs/quarter]),
+			milliseconds(of.took[o.pairs-1-o.pairs/quarter]))
 	}
 	fmt.Fprintf(out, "  ratio %.3f (between %.3f and %.3f)\n", ratios[o.pairs/2], ratios[low], ratios[high])
 	if o.most > 0 && ratios[low] > o.most {

@@ -138,10 +138,8 @@ func TestSchedule_TimesThatCanBeTwo(t *testing.T) {
 	}
 	early := map[string]string{"course_start_time": "07:30", "course_end_time": "08:20"}
 	late := map[string]string{"course_start_time": "14:00", "course_end_time": "15:20"}
-	if sections, _ := told(t, header+line("1", "M", early)+line("2", "M", late)); !slices.Equal(
-		sections,
-		[]string{"1 2 M 07:30-08:20", "2 3 M 14:00-15:20"},
-	) {
+	want := []string{"1 2 M 07:30-08:20", "2 3 M 14:00-15:20"}
+	if sections, _ := told(t, header+line("1", "M", early)+line("2", "M", late)); !slices.Equal(sections, want) {
 		t.Errorf("beside a time of 24 hours: %q", sections)
 	}
 	dates := map[string]string{"course_start_date": "28. 8. 2024", "course_end_date": "20.12.2024"}

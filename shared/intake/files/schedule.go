@@ -216,8 +216,7 @@ func (s *Schedule) Next() (Entry, error) {
 			if s.order == DayFirst {
 				example = "the day first, as in 20/12/2030"
 			}
-			s.notes = append(
-				s.notes,
+			s.notes = append(s.notes,
 				Problem{Row: 1, Reason: "dates are read with " + example + ", as others of this file show"},
 			)
 			s.guessed = false
@@ -749,8 +748,7 @@ func (r *scheduleRow) component(f *rowFacts) string {
 		}
 	}
 	if len(r.schedule.mapping.Types) > 0 {
-		f.notes = append(
-			f.notes,
+		f.notes = append(f.notes,
 			Problem{
 				Row:    r.number,
 				Field:  r.schedule.column("type"),
@@ -802,9 +800,8 @@ func (r *scheduleRow) instructors() []string {
 		if family, given, ok := strings.Cut(name, ","); ok && notation.FamilyFirst {
 			name = strings.TrimSpace(strings.TrimSpace(given) + " " + strings.TrimSpace(family))
 		}
-		if problems := r.schedule.wrongFields(registrar.Instructor{Name: registrar.Personal(name)}.Validate()); len(
-			problems,
-		) > 0 {
+		problems := r.schedule.wrongFields(registrar.Instructor{Name: registrar.Personal(name)}.Validate())
+		if len(problems) > 0 {
 			r.wrong("instructors", problems[0].Reason)
 			return nil
 		}

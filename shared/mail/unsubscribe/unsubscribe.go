@@ -64,8 +64,8 @@ func (l Links) Address(recipient registrar.Recipient, kind registrar.MailKind) s
 // Make makes a token.
 func (t Tokens) Make(recipient registrar.Recipient, kind registrar.MailKind) string {
 	payload := string(kind) + "\n" + string(recipient)
-	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." + base64.RawURLEncoding.EncodeToString(
-		t.mac(payload))
+	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." +
+		base64.RawURLEncoding.EncodeToString(t.mac(payload))
 }
 
 // Read tells whom and what a token is for, or [ErrForged].

@@ -309,8 +309,8 @@ func lists(t *testing.T, u *University) {
 		"forged": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "no base64": "***", "of another list": page.Next,
 		"cut": page.Next[:len(page.Next)-2],
 	} {
-		if _, err := u.Students(ctx, registrar.StudentFilter{}, registrar.PageRequest{Limit: 1, Cursor: cursor}); !errors.Is(
-			err, registrar.ErrBadCursor) {
+		_, err := u.Students(ctx, registrar.StudentFilter{}, registrar.PageRequest{Limit: 1, Cursor: cursor})
+		if !errors.Is(err, registrar.ErrBadCursor) {
 			t.Errorf("a cursor that is %s: %v, want ErrBadCursor", what, err)
 		}
 	}
@@ -602,8 +602,8 @@ func overtaken(t *testing.T, u *University) {
 // overtakenDrop decides on a drop before its last day is set into the past.
 func overtakenDrop(t *testing.T, u *University) {
 	ctx := t.Context()
-	section, student := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5), u.NewStudent(
-		"U1", "Ann", "Able")
+	section := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One"), "100", 5)
+	student := u.NewStudent("U1", "Ann", "Able")
 	_, err := u.Enrol(section.ID, student.ID)
 	u.must(err)
 	facts, err := u.RegistrationFacts(ctx, section.ID, student.ID, registrar.IdempotencyKey{})
@@ -751,8 +751,8 @@ func droppedCopies(t *testing.T, u *University, student registrar.Student, secti
 func overtakenByStudent(t *testing.T, u *University) {
 	ctx := t.Context()
 	course := u.NewCourse("CSCI", "1100", "One")
-	held, next := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("MATH", "1010", "Two"), "100", 5), u.NewSection(
-		u.NewTerm("2025-FALL"), course, "200", 5)
+	held := u.NewSection(u.NewTerm("2025-SPRING"), u.NewCourse("MATH", "1010", "Two"), "100", 5)
+	next := u.NewSection(u.NewTerm("2025-FALL"), course, "200", 5)
 	beside := u.SectionOf(registrar.Term{ID: held.Term}, course, "300", 5)
 	u.must(u.CreateSection(ctx, beside, registrar.Answer{}))
 	for n := range 4 {

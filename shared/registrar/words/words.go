@@ -1,8 +1,8 @@
 // Package words brings text from outside into the one form in which the domain takes it (Unicode's form NFC), and into
 // the one in which it is searched.
 //
-// It knows Unicode and nothing of records. Whoever lets text in calls it: shared/api for requests, shared/intake/files for
-// files.
+// It knows Unicode and nothing of records. Whoever lets text in calls it: shared/api for requests, shared/intake/files
+// for files.
 package words
 
 import (

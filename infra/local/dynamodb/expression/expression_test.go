@@ -18,12 +18,12 @@ func item(t testing.TB, text string) attr.Item {
 }
 
 const subject = `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"},{"N":"2"}]},
-	"m":{"M":{"k":{"S":"v"},"ls":{"L":[{"N":"1"}]}}},
-	"ss":{"SS":["p","q"]},"ns":{"NS":["1","2"]},"b":{"B":"AAE="},"t":{"BOOL":true},"z":{"NULL":true}}`
+	"m":{"M":{"k":{"S":"v"},"ls":{"L":[{"N":"1"}]}}},"ss":{"SS":["p","q"]},"ns":{"NS":["1","2"]},
+	"b":{"B":"AAE="},"t":{"BOOL":true},"z":{"NULL":true}}`
 
 const values = `{":hello":{"S":"hello"},":he":{"S":"he"},":ten":{"N":"1e1"},":nine":{"N":"9"},
-	":v":{"S":"v"},":x":{"S":"x"},
-	":p":{"S":"p"},":two":{"N":"2.0"},":s":{"S":"S"},":set":{"SS":["q","p"]},":true":{"BOOL":true}}`
+	":v":{"S":"v"},":x":{"S":"x"},":p":{"S":"p"},":two":{"N":"2.0"},":s":{"S":"S"},
+	":set":{"SS":["q","p"]},":true":{"BOOL":true}}`
 
 func TestCondition(t *testing.T) {
 	for src, want := range map[string]bool{
@@ -63,17 +63,14 @@ func TestUpdate(t *testing.T) {
 		"SET n = n + :nine":                       `{"a":{"S":"hello"},"n":{"N":"19"}}`,
 		"SET n = :nine - n":                       `{"a":{"S":"hello"},"n":{"N":"-1"}}`,
 		"SET c = if_not_exists(c, :nine) + :nine": `{"a":{"S":"hello"},"n":{"N":"10"},"c":{"N":"18"}}`,
-		"SET l = list_append(:list, l), l2 = l REMOVE a": `{"n":{"N":"10"},"l":{"L":[{"S":"y"},{"S":"w"},{"S":"x"}]},"l2":{` +
-			`"L":[{"S":"w"},{"S":"x"}]}}`,
-		"REMOVE l[0], l[7]": `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"}]}}`,
-		"SET l[9] = :v": `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"w"},{"S":"x"},` +
-			`{"S":"v"}]}}`,
-		"SET m.k.d = :v": `{"a":{"S":"hello"},"n":{"N":"10"},"m":{"M":{"k":{"M":{"d":{` +
-			`"S":"v"}}}}}}`,
-		"ADD n :nine, c :nine, ss :set": `{"a":{"S":"hello"},"n":{"N":"19"},"c":{"N":"9"},"ss":{"SS":["p",` +
-			`"q"]}}`,
-		"DELETE ss :set": `{"a":{"S":"hello"},"n":{"N":"10"}}`,
-		"REMOVE gone, a": `{"n":{"N":"10"}}`,
+		"SET l = list_append(:list, l), l2 = l REMOVE a": `{"n":{"N":"10"},` +
+			`"l":{"L":[{"S":"y"},{"S":"w"},{"S":"x"}]},"l2":{"L":[{"S":"w"},{"S":"x"}]}}`,
+		"REMOVE l[0], l[7]":             `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"x"}]}}`,
+		"SET l[9] = :v":                 `{"a":{"S":"hello"},"n":{"N":"10"},"l":{"L":[{"S":"w"},{"S":"x"},{"S":"v"}]}}`,
+		"SET m.k.d = :v":                `{"a":{"S":"hello"},"n":{"N":"10"},"m":{"M":{"k":{"M":{"d":{"S":"v"}}}}}}`,
+		"ADD n :nine, c :nine, ss :set": `{"a":{"S":"hello"},"n":{"N":"19"},"c":{"N":"9"},"ss":{"SS":["p","q"]}}`,
+		"DELETE ss :set":                `{"a":{"S":"hello"},"n":{"N":"10"}}`,
+		"REMOVE gone, a":                `{"n":{"N":"10"}}`,
 	} {
 		old := item(t, `{"a":{"S":"hello"},"n":{"N":"10"}}`)
 		switch {

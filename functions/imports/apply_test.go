@@ -25,7 +25,9 @@ import (
 // office applies imports over an embedded table. It is its own bucket, of one file.
 type office struct {
 	*registrartest.University
+	*dynamo.Store
 	imports.Applier
+
 	term registrar.Term
 	file io.Reader
 	size int64 // of the file, as the bucket tells it
@@ -46,13 +48,12 @@ func openOffice(t *testing.T) *office {
 	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition("table")); err != nil {
 		t.Fatal(err)
 	}
-	o := &office{}
-	o.University = registrartest.New(
-		t,
-		dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now),
-	)
+	o := &office{Store: dynamo.New(client,
+		dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")},
+		time.Now)}
+	o.University = registrartest.New(t, o.Store)
 	o.Applier = imports.Applier{
-		Store: o.University.Store, Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now,
+		Store: o.Store, Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now,
 		NewID: o.University.NewID,
 	}
 	o.term = o.NewTerm("2025-SPRING")
@@ -387,7 +388,7 @@ func TestApply_ASectionWithATitleOfItsOwnKeepsIt(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, s := range o.sections() {
-		if err := registrar.FollowTitle(t.Context(), o.University.Store, s.ID, o.Now); err != nil {
+		if err := registrar.FollowTitle(t.Context(), o.Store, s.ID, o.Now); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -35,7 +35,7 @@ func TestCreate_AnAnswerGivenAgainHasAnAddressThatIsGood(t *testing.T) {
 	clock := func() time.Time { return now }
 	handler := api.Handler(
 		slog.New(slog.DiscardHandler),
-		imports.Create(o.University.Store, signer{&now}, api.System{Clock: clock, NewID: o.University.NewID}),
+		imports.Create(o.Store, signer{&now}, api.System{Clock: clock, NewID: o.University.NewID}),
 	)
 	ask := func() (asked struct {
 		ID     string          `json:"id"`

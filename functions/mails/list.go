@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
 // ListStore is what [List] needs of the store.
 type ListStore interface {
-	OpenMails(ctx context.Context, state registrar.MailState, at time.Time,
-		page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
+	OpenMails(ctx context.Context, state mail.State, at time.Time,
+		page registrar.PageRequest) (registrar.Page[mail.Mail], error)
 }
 
 type listInput struct {
@@ -30,10 +31,10 @@ func List(store ListStore, system api.System) api.Operation {
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Mail], error) {
 		now := system.Clock()
-		page, err := store.OpenMails(ctx, registrar.MailState(strings.ToUpper(in.State)), now, in.Request())
+		page, err := store.OpenMails(ctx, mail.State(strings.ToUpper(in.State)), now, in.Request())
 		if err != nil {
 			return nil, err
 		}
-		return api.ListOf(ctx, page, func(m registrar.Mail) Mail { return show(m, now) }), nil
+		return api.ListOf(ctx, page, func(m mail.Mail) Mail { return show(m, now) }), nil
 	})
 }

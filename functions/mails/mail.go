@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/api"
-	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/mail"
 )
 
 // Mail is the record of a mail as an operator sees it. It names no address: the student's is with the student.
@@ -27,7 +27,7 @@ type Mail struct {
 	api.Stamp
 }
 
-func show(m registrar.Mail, at time.Time) Mail {
+func show(m mail.Mail, at time.Time) Mail {
 	student, _ := m.Recipient.Student()
 	shown := Mail{
 		ID: string(m.ID), Kind: string(m.Kind), State: string(m.StateAt(at)), Reason: m.Reason, Event: string(m.Event),
@@ -35,7 +35,7 @@ func show(m registrar.Mail, at time.Time) Mail {
 		Section: string(m.Section), Import: string(m.Import), At: api.TimeOf(m.At), Message: m.Message, Claims: m.Claims,
 		Stamp: api.StampOf(m.Stamp),
 	}
-	if m.State == registrar.MailClaimed && m.StateAt(at) == registrar.MailUnknown {
+	if m.State == mail.Claimed && m.StateAt(at) == mail.Unknown {
 		shown.Reason = "whoever claimed it ended without a word"
 	}
 	return shown

@@ -5,16 +5,17 @@ import (
 	"net/http"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
 // ResolveStore is what [Resolve] needs of the store.
 type ResolveStore interface {
 	// Mail reads a mail. It returns [*registrar.AnsweredBefore] when the key has an answer.
-	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
+	Mail(ctx context.Context, id mail.ID, key registrar.IdempotencyKey) (mail.Mail, error)
 	// ResolveMail writes the mail over the version before, with the event and the answer; [registrar.ErrStale] when that
 	// is no longer stored.
-	ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error
+	ResolveMail(ctx context.Context, m mail.Mail, e registrar.Event, answer registrar.Answer) error
 }
 
 // Resolution is what an operator decides.
@@ -51,13 +52,13 @@ func Resolve(store ResolveStore, system api.System) api.Operation {
 func resolve(ctx context.Context, store ResolveStore, in *resolveInput, system api.System) (*api.Read[Mail], error) {
 	key := in.Key(ctx)
 	var out *api.Read[Mail]
-	err := registrar.Decision[registrar.Mail]{
-		Read: func(ctx context.Context) (registrar.Mail, error) {
-			return store.Mail(ctx, registrar.MailID(in.ID), key)
+	err := registrar.Decision[mail.Mail]{
+		Read: func(ctx context.Context) (mail.Mail, error) {
+			return store.Mail(ctx, mail.ID(in.ID), key)
 		},
-		Commit: func(ctx context.Context, m registrar.Mail) error {
+		Commit: func(ctx context.Context, m mail.Mail) error {
 			now := system.Clock()
-			m, event, err := registrar.DecideResolution(m, registrar.Resolution(in.Body.As), api.ActorOf(ctx), now, system.NewID)
+			m, event, err := mail.DecideResolution(m, mail.Resolution(in.Body.As), api.ActorOf(ctx), now, system.NewID)
 			if err != nil {
 				return err
 			}
@@ -70,7 +71,7 @@ func resolve(ctx context.Context, store ResolveStore, in *resolveInput, system a
 			}
 			return store.ResolveMail(ctx, m, event, answer)
 		},
-		Same: func(before, now registrar.Mail) bool { return before.Version == now.Version },
+		Same: func(before, now mail.Mail) bool { return before.Version == now.Version },
 	}.Make(ctx)
 	if err != nil {
 		return nil, err

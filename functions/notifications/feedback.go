@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/feedback"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry/request"
@@ -14,7 +15,7 @@ import (
 
 // FeedbackStore is what hearing of mail needs of the store.
 type FeedbackStore interface {
-	Suppress(ctx context.Context, p registrar.Suppression) error
+	Suppress(ctx context.Context, p mail.Suppression) error
 }
 
 // oldestReport is how long ago a mail provider can have written what is read now: the longest time that a queue keeps a

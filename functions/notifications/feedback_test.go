@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/mail"
 )
 
 // topic puts an event into the envelope of a topic.
@@ -63,7 +63,7 @@ func TestATimeOfFeedbackThatCannotBeTrueIsNotUsed(t *testing.T) {
 			[]consumer.Message{{ID: c.told, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.buried[c.told] != "" {
 			t.Fatalf("%s: failed: %v %s", c.told, failed, m.buried[c.told])
 		}
-		facts, err := m.store.MailFacts(t.Context(), "m", registrar.OfStudent("s"), registrar.HashAddress("ann@example.edu"))
+		facts, err := m.store.MailFacts(t.Context(), "m", mail.OfStudent("s"), mail.HashAddress("ann@example.edu"))
 		if err != nil || !facts.Suppression.At.Equal(c.want) {
 			t.Errorf("%s: suppressed at %v, want %v, %v", c.told, facts.Suppression.At, c.want, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
@@ -36,8 +37,8 @@ const BatchSize = 5
 
 // Store is what sending needs of the store.
 type Store interface {
-	registrar.MailStore
-	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
+	mail.Store
+	Mail(ctx context.Context, id mail.ID, key registrar.IdempotencyKey) (mail.Mail, error)
 	Student(ctx context.Context, id registrar.StudentID) (registrar.Student, error)
 	Section(ctx context.Context, id registrar.SectionID) (registrar.SectionView, error)
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
@@ -47,7 +48,7 @@ type Store interface {
 // Sender sends the mails of events.
 type Sender struct {
 	Store   Store
-	Carrier registrar.Carrier
+	Carrier mail.Carrier
 	Letters *letters.Writer
 	Links   unsubscribe.Links
 
@@ -76,11 +77,11 @@ func (s Sender) registration(ctx context.Context, e registrar.Event) error {
 	if err != nil {
 		return consumer.Permanent(err)
 	}
-	kind := registrar.MailRegistrationMade
+	kind := mail.RegistrationMade
 	if e.Type == registrar.RegistrationDropped {
-		kind = registrar.MailRegistrationDropped
+		kind = mail.RegistrationDropped
 	}
-	m := registrar.MailOf(e.ID, registrar.OfStudent(facts.Student), kind)
+	m := mail.Of(e.ID, mail.OfStudent(facts.Student), kind)
 	m.Section, m.At, m.Correlation = facts.Section, e.At, e.Correlation
 	return s.news(ctx, m)
 }
@@ -98,32 +99,32 @@ func (s Sender) importEnded(ctx context.Context, e registrar.Event) error {
 	if im.Notify == "" {
 		return nil
 	}
-	m := registrar.MailOf(e.ID, registrar.OfAddress(string(im.Notify)), registrar.MailImportFinished)
+	m := mail.Of(e.ID, mail.OfAddress(string(im.Notify)), mail.ImportFinished)
 	m.Import, m.At, m.Correlation = facts.ID, e.At, e.Correlation
 	return s.news(ctx, m)
 }
 
 // resolved sends a mail again that an operator has released.
 func (s Sender) resolved(ctx context.Context, e registrar.Event) error {
-	id, as, err := e.Resolution()
+	id, as, err := mail.ReadResolution(e)
 	if err != nil {
 		return consumer.Permanent(err)
 	}
-	if as != registrar.ResolveSendAgain {
+	if as != mail.ResolveSendAgain {
 		return nil
 	}
 	m, err := s.Store.Mail(ctx, id, registrar.IdempotencyKey{})
 	if err != nil {
 		return permanentIfGone(err)
 	}
-	if m.State != registrar.MailReleased {
+	if m.State != mail.Released {
 		return nil // delivered again
 	}
 	return s.send(ctx, m)
 }
 
 // news sends a mail unless what it tells of is old.
-func (s Sender) news(ctx context.Context, m registrar.Mail) error {
+func (s Sender) news(ctx context.Context, m mail.Mail) error {
 	if s.clock().Sub(m.At) > newsFor {
 		s.log.DebugContext(ctx, "no mail of what is no news", "mail", m.ID, "event", m.Event)
 		return nil
@@ -132,7 +133,7 @@ func (s Sender) news(ctx context.Context, m registrar.Mail) error {
 }
 
 // send finds the mail's address and hands it to the post office.
-func (s Sender) send(ctx context.Context, m registrar.Mail) error {
+func (s Sender) send(ctx context.Context, m mail.Mail) error {
 	address, write, err := s.facts(ctx, m)
 	if err != nil {
 		return permanentIfGone(err)
@@ -141,20 +142,20 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 		s.log.DebugContext(ctx, "nobody to write to: no address", "mail", m.ID)
 		return nil
 	}
-	office := registrar.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.clock, ClaimTime: claimTime,
+	office := mail.PostOffice{Store: s.Store, Carrier: s.Carrier, Clock: s.clock, ClaimTime: claimTime,
 		SendTime: sendTime}
-	done, news, err := office.Deliver(ctx, m, address, func() (registrar.Letter, error) {
+	done, news, err := office.Deliver(ctx, m, address, func() (mail.Letter, error) {
 		stop := s.Links.Address(m.Recipient, m.Kind)
 		text, err := write(stop)
 		if err != nil {
-			return registrar.Letter{}, permanentIfGone(err)
+			return mail.Letter{}, permanentIfGone(err)
 		}
-		return registrar.Letter{
+		return mail.Letter{
 			To: address, Subject: text.Subject, Text: text.Plain, HTML: text.HTML, Unsubscribe: stop,
 			Mail: m.ID, Event: m.Event, Correlation: m.Correlation,
 		}, nil
 	})
-	if errors.Is(err, registrar.ErrMailClaimed) {
+	if errors.Is(err, mail.ErrClaimed) {
 		return &consumer.ClaimedError{Until: done.ClaimEnds}
 	}
 	if err != nil {
@@ -164,9 +165,9 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 	switch {
 	case !news: // delivered again
 		level = slog.LevelDebug
-	case done.State == registrar.MailSent:
+	case done.State == mail.Sent:
 		telemetry.Count(ctx, telemetry.MailsSent, 1)
-	case done.State == registrar.MailUnknown, done.State == registrar.MailRefused: // an operator has to look
+	case done.State == mail.Unknown, done.State == mail.Refused: // an operator has to look
 		telemetry.Count(ctx, telemetry.MailsOpen, 1)
 		level = slog.LevelError
 	}
@@ -177,10 +178,10 @@ func (s Sender) send(ctx context.Context, m registrar.Mail) error {
 
 // facts are the address of a mail, which may be empty, and how its letter is written.
 func (s Sender) facts(
-	ctx context.Context, m registrar.Mail,
+	ctx context.Context, m mail.Mail,
 ) (address registrar.Personal, write func(unsubscribeAt string) (letters.Text, error), err error) {
 	switch m.Kind {
-	case registrar.MailImportFinished:
+	case mail.ImportFinished:
 		im, err := s.Store.Import(ctx, m.Import)
 		if err != nil {
 			return "", nil, err
@@ -194,7 +195,7 @@ func (s Sender) facts(
 			}
 			return s.Letters.ImportEnded(letters.English, im, term, address)
 		}, nil
-	case registrar.MailRegistrationMade, registrar.MailRegistrationDropped:
+	case mail.RegistrationMade, mail.RegistrationDropped:
 		id, ok := m.Recipient.Student()
 		if !ok {
 			break

@@ -19,6 +19,7 @@ import (
 	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/mail/unsubscribe"
@@ -179,9 +180,9 @@ func (m *mailroom) told(filter registrar.EventFilter, kind registrar.EventType) 
 }
 
 // record is the mail of an event.
-func (m *mailroom) record(e registrar.Event, to registrar.Recipient, kind registrar.MailKind) registrar.Mail {
+func (m *mailroom) record(e registrar.Event, to mail.Recipient, kind mail.Kind) mail.Mail {
 	m.t.Helper()
-	found, err := m.Mail(m.t.Context(), registrar.MailOf(e.ID, to, kind).ID, registrar.IdempotencyKey{})
+	found, err := m.store.Mail(m.t.Context(), mail.Of(e.ID, to, kind).ID, registrar.IdempotencyKey{})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -204,11 +205,11 @@ func TestARegistrationIsTold(t *testing.T) {
 	}
 	for i, want := range []struct {
 		subject string
-		kind    registrar.MailKind
+		kind    mail.Kind
 		event   registrar.Event
 	}{
-		{"You are enrolled in CSCI", registrar.MailRegistrationMade, made},
-		{"You are no longer enrolled in CSCI", registrar.MailRegistrationDropped, dropped},
+		{"You are enrolled in CSCI", mail.RegistrationMade, made},
+		{"You are no longer enrolled in CSCI", mail.RegistrationDropped, dropped},
 	} {
 		got := sent[i]
 		if !strings.HasPrefix(got.Subject, want.subject) || len(got.To) != 1 || got.To[0] != "ann@example.edu" ||
@@ -221,14 +222,14 @@ func TestARegistrationIsTold(t *testing.T) {
 				t.Errorf("part: %s", part)
 			}
 		}
-		recipient := registrar.OfStudent(student.ID)
+		recipient := mail.OfStudent(student.ID)
 		stop := m.links.Address(recipient, want.kind)
 		if got.Headers[0].Value != "<"+stop+">" || got.Headers[1].Value != "List-Unsubscribe=One-Click" ||
 			!strings.Contains(got.HTML, stop) || !strings.Contains(got.Text, stop) {
 			t.Errorf("nothing to unsubscribe with: %+v", got.Headers)
 		}
 		record := m.record(want.event, recipient, want.kind)
-		if record.State != registrar.MailSent || record.Message != got.ID ||
+		if record.State != mail.Sent || record.Message != got.ID ||
 			got.Tags[0].Value != string(record.ID) || got.Tags[1].Value != string(want.event.ID) {
 			t.Errorf("record %+v, tags %+v", record, got.Tags)
 		}
@@ -247,14 +248,14 @@ func TestTheEndOfAnImportIsTold(t *testing.T) {
 			State: intake.Waiting,
 			Stamp: registrar.Stamp{}.Next(m.Now()),
 		}
-		if err := m.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
+		if err := m.store.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
 			t.Fatal(err)
 		}
 		im.State, im.EndedAt, im.Stamp = state, m.Now(), im.Next(m.Now())
 		if state == intake.Failed {
 			im.Reason = "the file is no CSV"
 		}
-		if err := m.SaveImport(t.Context(), im, intake.Report{}); err != nil {
+		if err := m.store.SaveImport(t.Context(), im, intake.Report{}); err != nil {
 			t.Fatal(err)
 		}
 		return m.told(registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindImport, ID: id}},
@@ -302,8 +303,8 @@ func TestManyDeliveriesSendOneMail(t *testing.T) {
 	if n := len(m.engine.Sent()); n != 1 || len(m.buried) != 0 {
 		t.Errorf("%d mails of %d deliveries, %d came back, buried: %v", n, deliveries, back, m.buried)
 	}
-	if record := m.record(e, registrar.OfStudent(student.ID),
-		registrar.MailRegistrationMade); record.State != registrar.MailSent || record.Claims != 1 {
+	if record := m.record(e, mail.OfStudent(student.ID),
+		mail.RegistrationMade); record.State != mail.Sent || record.Claims != 1 {
 		t.Errorf("record: %+v", record)
 	}
 }
@@ -331,17 +332,17 @@ func (discard) WriteHeader(int)             {}
 func TestWhatBecomesOfAMail(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(http.Handler) http.Handler
-		state  registrar.MailState
+		state  mail.State
 		back   bool
 		again  int // mails after the next delivery, when SES is well again
 	}{
-		"the reply is lost": {answering(502, "", true), registrar.MailUnknown, false, 1},
-		"SES fails before it takes": {answering(500, "InternalServiceErrorException", false), registrar.MailUnknown, false,
+		"the reply is lost": {answering(502, "", true), mail.Unknown, false, 1},
+		"SES fails before it takes": {answering(500, "InternalServiceErrorException", false), mail.Unknown, false,
 			0},
-		"refused":               {answering(400, "MessageRejected", false), registrar.MailRefused, false, 0},
-		"the account is paused": {answering(400, "SendingPausedException", false), registrar.MailReleased, true, 1},
-		"throttled":             {answering(429, "TooManyRequestsException", false), registrar.MailReleased, true, 1},
-		"not allowed":           {answering(403, "AccessDeniedException", false), registrar.MailReleased, true, 1},
+		"refused":               {answering(400, "MessageRejected", false), mail.Refused, false, 0},
+		"the account is paused": {answering(400, "SendingPausedException", false), mail.Released, true, 1},
+		"throttled":             {answering(429, "TooManyRequestsException", false), mail.Released, true, 1},
+		"not allowed":           {answering(403, "AccessDeniedException", false), mail.Released, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -351,7 +352,7 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 			if back := m.deliver(e); back != c.back {
 				t.Errorf("the message comes back: %v", back)
 			}
-			record := m.record(e, registrar.OfStudent(student.ID), registrar.MailRegistrationMade)
+			record := m.record(e, mail.OfStudent(student.ID), mail.RegistrationMade)
 			if record.State != c.state || record.Reason == "" || strings.Contains(record.Reason, "@") {
 				t.Errorf("record: %+v", record)
 			}
@@ -373,10 +374,10 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 func TestAClaimIsWaitedFor(t *testing.T) {
 	m := openMailroom(t)
 	student, section, e := m.registered("ann@example.edu", "X")
-	claimed := registrar.MailOf(e.ID, registrar.OfStudent(student.ID), registrar.MailRegistrationMade)
-	claimed.Section, claimed.State, claimed.Claims = section.ID, registrar.MailClaimed, 1
+	claimed := mail.Of(e.ID, mail.OfStudent(student.ID), mail.RegistrationMade)
+	claimed.Section, claimed.State, claimed.Claims = section.ID, mail.Claimed, 1
 	claimed.ClaimEnds, claimed.Stamp = m.Now().Add(time.Minute), claimed.Next(m.Now())
-	if err := m.SaveMail(t.Context(), claimed); err != nil {
+	if err := m.store.SaveMail(t.Context(), claimed); err != nil {
 		t.Fatal(err)
 	}
 	if !m.deliver(e) || m.hidden[string(e.ID)] != time.Minute || len(m.buried) != 0 {
@@ -386,19 +387,19 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 	if m.deliver(e) || len(m.engine.Sent()) != 0 {
 		t.Errorf("a claim that ended without a word: %d mails", len(m.engine.Sent()))
 	}
-	if record := m.record(e, claimed.Recipient, claimed.Kind); record.State != registrar.MailUnknown {
+	if record := m.record(e, claimed.Recipient, claimed.Kind); record.State != mail.Unknown {
 		t.Errorf("record: %+v", record)
 	}
 	if !strings.Contains(m.log.String(), "level=ERROR") {
 		t.Errorf("nobody is told: %s", m.log.String())
 	}
 	operator := registrar.Actor{Principal: "operator"}
-	resolved, event, err := registrar.DecideResolution(m.record(e, claimed.Recipient, claimed.Kind),
-		registrar.ResolveSendAgain, operator, m.clock(), m.NewID)
+	resolved, event, err := mail.DecideResolution(m.record(e, claimed.Recipient, claimed.Kind),
+		mail.ResolveSendAgain, operator, m.clock(), m.NewID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.ResolveMail(t.Context(), resolved, event, registrar.Answer{}); err != nil {
+	if err := m.store.ResolveMail(t.Context(), resolved, event, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
 	m.set(m.Now().Add(1000 * time.Hour)) // an operator may take time
@@ -420,17 +421,17 @@ func TestMailThatIsNotSent(t *testing.T) {
 		t.Error("a student without an address: the message comes back")
 	}
 	student, _, e := m.registered("bob@example.edu", "X")
-	p, err := m.MailPreferences(t.Context(), registrar.OfStudent(student.ID))
+	p, err := m.store.MailPreferences(t.Context(), mail.OfStudent(student.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p = p.With(registrar.MailRegistrationMade, false)
+	p = p.With(mail.RegistrationMade, false)
 	p.Stamp = p.Next(m.Now())
-	if err := m.SaveMailPreferences(t.Context(), p, registrar.PreferencesEvent(p, registrar.Anonymous(),
+	if err := m.store.SaveMailPreferences(t.Context(), p, mail.PreferencesEvent(p, registrar.Anonymous(),
 		m.NewID)); err != nil {
 		t.Fatal(err)
 	}
-	if m.deliver(e) || m.record(e, p.Recipient, registrar.MailRegistrationMade).Reason != "preferences" {
+	if m.deliver(e) || m.record(e, p.Recipient, mail.RegistrationMade).Reason != "preferences" {
 		t.Error("a mail that is not wanted")
 	}
 	_, _, old := m.registered("cid@example.edu", "X")
@@ -455,8 +456,8 @@ func TestABounceStopsFurtherMail(t *testing.T) {
 		}
 		dropped := m.told(registrar.EventFilter{Student: student.ID}, registrar.RegistrationDropped)
 		reason, _, _ := strings.Cut(address, "+")
-		if m.deliver(dropped) || len(m.engine.Sent()) != 1 || m.record(dropped, registrar.OfStudent(student.ID),
-			registrar.MailRegistrationDropped).Reason != reason {
+		if m.deliver(dropped) || len(m.engine.Sent()) != 1 || m.record(dropped, mail.OfStudent(student.ID),
+			mail.RegistrationDropped).Reason != reason {
 			t.Errorf("after feedback: %d mails", len(m.engine.Sent()))
 		}
 	}
@@ -503,8 +504,8 @@ func TestEventsThatCannotBeTold(t *testing.T) {
 	if len(m.engine.Sent()) != 0 {
 		t.Errorf("mails: %+v", m.engine.Sent())
 	}
-	if _, err := m.Mail(t.Context(), registrar.MailOf("nothing", registrar.OfStudent(student.ID),
-		registrar.MailRegistrationMade).ID, registrar.IdempotencyKey{}); !registrar.IsRefusal(err, registrar.NotFound) {
+	if _, err := m.store.Mail(t.Context(), mail.Of("nothing", mail.OfStudent(student.ID),
+		mail.RegistrationMade).ID, registrar.IdempotencyKey{}); !registrar.IsRefusal(err, registrar.NotFound) {
 		t.Errorf("a mail that cannot be written was claimed: %v", err)
 	}
 }

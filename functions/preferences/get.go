@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -16,7 +17,7 @@ func Get(store GetStore) api.Operation {
 		Description: "A student who never said gets all mail.",
 		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Preferences], error) {
-		p, err := store.MailPreferences(ctx, registrar.OfStudent(registrar.StudentID(in.ID)))
+		p, err := store.MailPreferences(ctx, mail.OfStudent(registrar.StudentID(in.ID)))
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -23,17 +24,17 @@ type Change struct {
 	RegistrationDropped *bool `json:"registrationDropped,omitempty" example:"true"`
 }
 
-func show(p registrar.MailPreferences) Preferences {
+func show(p mail.Preferences) Preferences {
 	return Preferences{
-		RegistrationMade:    p.Wants(registrar.MailRegistrationMade),
-		RegistrationDropped: p.Wants(registrar.MailRegistrationDropped),
+		RegistrationMade:    p.Wants(mail.RegistrationMade),
+		RegistrationDropped: p.Wants(mail.RegistrationDropped),
 		Stamp:               api.StampOf(p.Stamp),
 	}
 }
 
-func (c Change) change(p registrar.MailPreferences) registrar.MailPreferences {
-	for kind, on := range map[registrar.MailKind]*bool{
-		registrar.MailRegistrationMade: c.RegistrationMade, registrar.MailRegistrationDropped: c.RegistrationDropped,
+func (c Change) change(p mail.Preferences) mail.Preferences {
+	for kind, on := range map[mail.Kind]*bool{
+		mail.RegistrationMade: c.RegistrationMade, mail.RegistrationDropped: c.RegistrationDropped,
 	} {
 		if on != nil {
 			p = p.With(kind, *on)
@@ -44,11 +45,11 @@ func (c Change) change(p registrar.MailPreferences) registrar.MailPreferences {
 
 // GetStore is what [Get] needs of the store.
 type GetStore interface {
-	MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error)
+	MailPreferences(ctx context.Context, recipient mail.Recipient) (mail.Preferences, error)
 }
 
 // UpdateStore is what [Update] and [Unsubscribe] need of the store.
 type UpdateStore interface {
 	GetStore
-	SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error
+	SaveMailPreferences(ctx context.Context, p mail.Preferences, e registrar.Event) error
 }

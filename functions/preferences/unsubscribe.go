@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/registrar"
 )
@@ -78,7 +79,7 @@ func Unsubscribe(store UpdateStore, tokens unsubscribe.Tokens, system api.System
 	})
 }
 
-func read(tokens unsubscribe.Tokens, token string) (registrar.Recipient, registrar.MailKind, error) {
+func read(tokens unsubscribe.Tokens, token string) (mail.Recipient, mail.Kind, error) {
 	recipient, kind, err := tokens.Read(token)
 	if err != nil {
 		return "", "", registrar.Refuse(registrar.NotFound, "",
@@ -89,7 +90,7 @@ func read(tokens unsubscribe.Tokens, token string) (registrar.Recipient, registr
 
 // switchOff ends: whoever was faster either did the same, or changed something else once.
 func switchOff(
-	ctx context.Context, store UpdateStore, recipient registrar.Recipient, kind registrar.MailKind, system api.System,
+	ctx context.Context, store UpdateStore, recipient mail.Recipient, kind mail.Kind, system api.System,
 ) error {
 	for {
 		p, err := store.MailPreferences(ctx, recipient)
@@ -101,7 +102,7 @@ func switchOff(
 		}
 		p = p.With(kind, false)
 		p.Stamp = p.Next(system.Clock())
-		err = store.SaveMailPreferences(ctx, p, registrar.PreferencesEvent(p, registrar.Actor{Principal: "unsubscribe-link"},
+		err = store.SaveMailPreferences(ctx, p, mail.PreferencesEvent(p, registrar.Actor{Principal: "unsubscribe-link"},
 			system.NewID))
 		if !errors.Is(err, registrar.ErrVersionMismatch) || ctx.Err() != nil {
 			return err
@@ -110,13 +111,13 @@ func switchOff(
 }
 
 // about says of what the mails of a kind tell.
-func about(kind registrar.MailKind) string {
+func about(kind mail.Kind) string {
 	switch kind {
-	case registrar.MailRegistrationMade:
+	case mail.RegistrationMade:
 		return "when you are enrolled in a section"
-	case registrar.MailRegistrationDropped:
+	case mail.RegistrationDropped:
 		return "when your enrolment in a section ends"
-	case registrar.MailImportFinished:
+	case mail.ImportFinished:
 		return "when an import has ended"
 	}
 	return "of this kind"

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -23,16 +24,16 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *updateInput) (*api.Read[Preferences], error) {
 		after, err := api.Change(in.IfMatchInput,
-			func() (registrar.MailPreferences, error) {
-				return store.MailPreferences(ctx, registrar.OfStudent(registrar.StudentID(in.ID)))
+			func() (mail.Preferences, error) {
+				return store.MailPreferences(ctx, mail.OfStudent(registrar.StudentID(in.ID)))
 			},
-			func(p registrar.MailPreferences) registrar.MailPreferences {
+			func(p mail.Preferences) mail.Preferences {
 				p = in.Body.change(p)
 				p.Stamp = p.Next(system.Clock())
 				return p
 			},
-			func(_, after registrar.MailPreferences) error {
-				return store.SaveMailPreferences(ctx, after, registrar.PreferencesEvent(after, api.ActorOf(ctx), system.NewID))
+			func(_, after mail.Preferences) error {
+				return store.SaveMailPreferences(ctx, after, mail.PreferencesEvent(after, api.ActorOf(ctx), system.NewID))
 			})
 		if err != nil {
 			return nil, err

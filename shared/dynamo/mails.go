@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -22,14 +23,14 @@ const (
 	refusedMails = "MAILS#REFUSED"
 )
 
-func mailKey(id registrar.MailID) item { return key("MAIL#"+string(id), "MAIL") }
+func mailKey(id mail.ID) item { return key("MAIL#"+string(id), "MAIL") }
 
-func suppressionKey(address registrar.AddressHash) item {
+func suppressionKey(address mail.AddressHash) item {
 	return key("ADDRESS#"+string(address), "SUPPRESSION")
 }
 
 // preferencesKey is beside the student, or beside what else is known of the address.
-func preferencesKey(r registrar.Recipient) item {
+func preferencesKey(r mail.Recipient) item {
 	partition := "RECIPIENT#" + string(r)
 	if student, ok := r.Student(); ok {
 		partition = "STUDENT#" + string(student)
@@ -39,37 +40,37 @@ func preferencesKey(r registrar.Recipient) item {
 	return key(partition, "MAILPREFERENCES")
 }
 
-// MailFacts implements [registrar.MailStore].
+// MailFacts implements [mail.Store].
 func (s *Store) MailFacts(
-	ctx context.Context, id registrar.MailID, recipient registrar.Recipient, address registrar.AddressHash,
-) (registrar.MailFacts, error) {
+	ctx context.Context, id mail.ID, recipient mail.Recipient, address mail.AddressHash,
+) (mail.Facts, error) {
 	items, err := s.batchGet(ctx, []item{mailKey(id), preferencesKey(recipient), suppressionKey(address)})
 	if err != nil {
-		return registrar.MailFacts{}, fmt.Errorf("read the facts of a mail: %w", err)
+		return mail.Facts{}, fmt.Errorf("read the facts of a mail: %w", err)
 	}
-	var facts registrar.MailFacts
+	var facts mail.Facts
 	if facts.Preferences, err = preferencesFrom(items[1], recipient); err != nil {
-		return registrar.MailFacts{}, err
+		return mail.Facts{}, err
 	}
 	if items[0] != nil {
 		if facts.Mail, err = mailFrom(items[0]); err != nil {
-			return registrar.MailFacts{}, err
+			return mail.Facts{}, err
 		}
 	}
 	if items[2] != nil {
 		if facts.Suppression, err = suppressionFrom(items[2]); err != nil {
-			return registrar.MailFacts{}, err
+			return mail.Facts{}, err
 		}
 	}
 	return facts, nil
 }
 
-// SaveMail implements [registrar.MailStore].
-func (s *Store) SaveMail(ctx context.Context, m registrar.Mail) error {
+// SaveMail implements [mail.Store].
+func (s *Store) SaveMail(ctx context.Context, m mail.Mail) error {
 	return s.act(ctx, []action{s.mailAction(m)}, registrar.Answer{})
 }
 
-func (s *Store) mailAction(m registrar.Mail) action {
+func (s *Store) mailAction(m mail.Mail) action {
 	return action{
 		write:   types.TransactWriteItem{Put: s.versionedPut(mailItem(m), m.Version-1)},
 		refused: always(registrar.ErrStale),
@@ -79,34 +80,34 @@ func (s *Store) mailAction(m registrar.Mail) action {
 // Mail reads the record of a mail, or a [registrar.NotFound] refusal; [*registrar.AnsweredBefore] when the key has an
 // answer.
 func (s *Store) Mail(
-	ctx context.Context, id registrar.MailID, idempotency registrar.IdempotencyKey,
-) (registrar.Mail, error) {
+	ctx context.Context, id mail.ID, idempotency registrar.IdempotencyKey,
+) (mail.Mail, error) {
 	keys := []item{mailKey(id)}
 	if !idempotency.Zero() {
 		keys = append(keys, answerKey(idempotency))
 	}
 	items, err := s.batchGet(ctx, keys)
 	if err != nil {
-		return registrar.Mail{}, fmt.Errorf("read a mail: %w", err)
+		return mail.Mail{}, fmt.Errorf("read a mail: %w", err)
 	}
 	if !idempotency.Zero() {
 		if err := s.answerIn(items[1], idempotency); err != nil {
-			return registrar.Mail{}, err
+			return mail.Mail{}, err
 		}
 	}
 	if items[0] == nil {
-		return registrar.Mail{}, notFound("mail", string(id))
+		return mail.Mail{}, notFound("mail", string(id))
 	}
 	return mailFrom(items[0])
 }
 
-// OpenMails lists the mails that are [registrar.MailUnknown] at a time, or those that are [registrar.MailRefused],
+// OpenMails lists the mails that are [mail.Unknown] at a time, or those that are [mail.Refused],
 // longest open first. It reads an index, so it may lag behind the last moment.
 func (s *Store) OpenMails(
-	ctx context.Context, state registrar.MailState, at time.Time, page registrar.PageRequest,
-) (registrar.Page[registrar.Mail], error) {
+	ctx context.Context, state mail.State, at time.Time, page registrar.PageRequest,
+) (registrar.Page[mail.Mail], error) {
 	partition := unknownMails
-	if state == registrar.MailRefused {
+	if state == mail.Refused {
 		partition = refusedMails
 	}
 	in := s.inIndex("GSI1", partition, "")
@@ -116,13 +117,13 @@ func (s *Store) OpenMails(
 }
 
 // ResolveMail writes what an operator decided, with its event, or returns [registrar.ErrStale].
-func (s *Store) ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error {
+func (s *Store) ResolveMail(ctx context.Context, m mail.Mail, e registrar.Event, answer registrar.Answer) error {
 	return s.act(ctx, []action{s.mailAction(m), s.tell(ctx, e)}, answer)
 }
 
 // MailPreferences reads what mail a recipient wants. Of a student who does not exist it is a [registrar.NotFound]
 // refusal.
-func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error) {
+func (s *Store) MailPreferences(ctx context.Context, recipient mail.Recipient) (mail.Preferences, error) {
 	keys := []item{preferencesKey(recipient)}
 	student, isStudent := recipient.Student()
 	if isStudent {
@@ -130,7 +131,7 @@ func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipie
 	}
 	items, err := s.batchGet(ctx, keys)
 	if err != nil {
-		return registrar.MailPreferences{}, fmt.Errorf("read mail preferences: %w", err)
+		return mail.Preferences{}, fmt.Errorf("read mail preferences: %w", err)
 	}
 	p, err := preferencesFrom(items[0], recipient)
 	if err != nil {
@@ -154,7 +155,7 @@ func (s *Store) MailPreferences(ctx context.Context, recipient registrar.Recipie
 
 // SaveMailPreferences writes preferences over the version before, with their event; [registrar.ErrVersionMismatch] when
 // that is no longer stored.
-func (s *Store) SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error {
+func (s *Store) SaveMailPreferences(ctx context.Context, p mail.Preferences, e registrar.Event) error {
 	before := p.Version - 1
 	if before == 1 {
 		before = 0 // never stored
@@ -171,21 +172,21 @@ func (s *Store) SaveMailPreferences(ctx context.Context, p registrar.MailPrefere
 }
 
 // Suppress keeps mail from an address. To suppress it again changes nothing that matters.
-func (s *Store) Suppress(ctx context.Context, p registrar.Suppression) error {
+func (s *Store) Suppress(ctx context.Context, p mail.Suppression) error {
 	i := suppressionKey(p.Address)
 	i["reason"], i["feedback"], i["at"] = str(string(p.Reason)), str(p.Feedback), instant(p.At)
 	return s.act(ctx, []action{s.putAction(i, "", nil)}, registrar.Answer{})
 }
 
-func suppressionFrom(i item) (registrar.Suppression, error) {
+func suppressionFrom(i item) (mail.Suppression, error) {
 	r := read("suppression", i)
-	return record(&r, registrar.Suppression{
-		Address: registrar.AddressHash(r.key("PK", "ADDRESS#")), Feedback: r.must("feedback"), At: r.mustInstant("at"),
-		Reason: oneOf(&r, "reason", registrar.SuppressedForBounce, registrar.SuppressedForComplaint),
+	return record(&r, mail.Suppression{
+		Address: mail.AddressHash(r.key("PK", "ADDRESS#")), Feedback: r.must("feedback"), At: r.mustInstant("at"),
+		Reason: oneOf(&r, "reason", mail.SuppressedForBounce, mail.SuppressedForComplaint),
 	})
 }
 
-func preferencesItem(p registrar.MailPreferences) item {
+func preferencesItem(p mail.Preferences) item {
 	i := preferencesKey(p.Recipient)
 	off := make([]string, len(p.Off))
 	for n, kind := range p.Off {
@@ -197,21 +198,21 @@ func preferencesItem(p registrar.MailPreferences) item {
 }
 
 // preferencesFrom reads preferences; without an item those of somebody who never said.
-func preferencesFrom(i item, recipient registrar.Recipient) (registrar.MailPreferences, error) {
+func preferencesFrom(i item, recipient mail.Recipient) (mail.Preferences, error) {
 	if i == nil {
-		return registrar.MailPreferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}, nil
+		return mail.Preferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}, nil
 	}
 	r := read("mail preferences", i)
-	p := registrar.MailPreferences{Recipient: recipient, Off: mustTexts[registrar.MailKind](&r, "off"), Stamp: r.stamp()}
+	p := mail.Preferences{Recipient: recipient, Off: mustTexts[mail.Kind](&r, "off"), Stamp: r.stamp()}
 	for _, kind := range p.Off {
-		if !slices.Contains(registrar.MailKinds(), kind) { // what is not wanted is not known: then no mail goes
+		if !slices.Contains(mail.Kinds(), kind) { // what is not wanted is not known: then no mail goes
 			r.fail("off", "has a value that is not known")
 		}
 	}
 	return record(&r, p)
 }
 
-func mailItem(m registrar.Mail) item {
+func mailItem(m mail.Mail) item {
 	i := mailKey(m.ID)
 	i["event"], i["kind"], i["recipient"] = str(string(m.Event)), str(string(m.Kind)), str(string(m.Recipient))
 	put(i, "section", string(m.Section))
@@ -227,28 +228,28 @@ func mailItem(m registrar.Mail) item {
 		i["GSI1PK"], i["GSI1SK"] = str(partition), str(at.UTC().Format(instantFormat)+"#"+string(m.ID))
 	}
 	switch m.State {
-	case registrar.MailClaimed:
+	case mail.Claimed:
 		inIndex(unknownMails, m.ClaimEnds)
-	case registrar.MailUnknown:
+	case mail.Unknown:
 		inIndex(unknownMails, m.UpdatedAt)
-	case registrar.MailRefused:
+	case mail.Refused:
 		inIndex(refusedMails, m.UpdatedAt)
 	}
-	if m.State != registrar.MailClaimed && m.State != registrar.MailUnknown {
+	if m.State != mail.Claimed && m.State != mail.Unknown {
 		i[TimeToLive] = num(m.UpdatedAt.Add(mailLifetime).Unix())
 	}
 	return i
 }
 
-func mailFrom(i item) (registrar.Mail, error) {
+func mailFrom(i item) (mail.Mail, error) {
 	r := read("mail", i)
-	return record(&r, registrar.Mail{
-		ID: registrar.MailID(r.key("PK", "MAIL#")), Event: registrar.EventID(r.must("event")),
-		Kind: oneOf(&r, "kind", registrar.MailKinds()...), Recipient: registrar.Recipient(r.must("recipient")),
+	return record(&r, mail.Mail{
+		ID: mail.ID(r.key("PK", "MAIL#")), Event: registrar.EventID(r.must("event")),
+		Kind: oneOf(&r, "kind", mail.Kinds()...), Recipient: mail.Recipient(r.must("recipient")),
 		Section: registrar.SectionID(r.text("section")), Import: registrar.ImportID(r.text("import")),
 		At: r.instant("at"), Correlation: r.text("correlation"),
-		State: oneOf(&r, "state", registrar.MailClaimed, registrar.MailSent, registrar.MailRefused, registrar.MailUnknown,
-			registrar.MailSuppressed, registrar.MailReleased),
+		State: oneOf(&r, "state", mail.Claimed, mail.Sent, mail.Refused, mail.Unknown,
+			mail.Suppressed, mail.Released),
 		Reason: r.text("reason"), Message: r.text("message"),
 		Claims: count[int](&r, "claims"), ClaimEnds: r.instant("claimEnds"), Stamp: r.stamp(),
 	})

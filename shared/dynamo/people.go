@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -142,7 +143,7 @@ func (s *Store) deleteStudent(ctx context.Context, id registrar.StudentID, versi
 	tombstone["since"] = num(int64(math.MaxInt64))
 	tombstone[TimeToLive] = num(s.now().Add(tombstoneTime).Unix())
 	return s.act(ctx, append(actions, s.deleted(ctx, recordOf(registrar.KindStudent, id), p.Version),
-		s.deleteAction(preferencesKey(registrar.OfStudent(id)), "", nil, nil),
+		s.deleteAction(preferencesKey(mail.OfStudent(id)), "", nil, nil),
 		s.putAction(tombstone, "attribute_not_exists(terms)",
 			always(registrar.Refuse(registrar.InUse, string(id), "the student has registrations"))),
 		s.deleteAction(studentKey(id), isVersion, item{":before": num(p.Version)},

@@ -11,6 +11,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
@@ -244,19 +245,19 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 		Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: reconcile.CountSeatsTaken, Of: "o", Kept: "1",
 		Derived: "2",
 	}}))
-	recipient, address := registrar.OfStudent(student.ID), registrar.HashAddress("ann@example.edu")
-	preferences := registrar.MailPreferences{
-		Recipient: recipient, Off: []registrar.MailKind{registrar.MailRegistrationMade}, Stamp: registrar.Stamp{
+	recipient, address := mail.OfStudent(student.ID), mail.HashAddress("ann@example.edu")
+	preferences := mail.Preferences{
+		Recipient: recipient, Off: []mail.Kind{mail.RegistrationMade}, Stamp: registrar.Stamp{
 			Version: 1}.Next(u.Now()),
 	}
-	must(s.SaveMailPreferences(ctx, preferences, registrar.PreferencesEvent(preferences, actor, u.NewID)))
-	must(s.Suppress(ctx, registrar.Suppression{Address: address, Reason: registrar.SuppressedForBounce, Feedback: "f",
+	must(s.SaveMailPreferences(ctx, preferences, mail.PreferencesEvent(preferences, actor, u.NewID)))
+	must(s.Suppress(ctx, mail.Suppression{Address: address, Reason: mail.SuppressedForBounce, Feedback: "f",
 		At: u.Now()}))
-	mail := registrar.MailOf("e", recipient, registrar.MailRegistrationMade)
-	mail.Section, mail.Import, mail.At, mail.Correlation = section.ID, im.ID, u.Now(), "c"
-	mail.State, mail.Reason, mail.Message = registrar.MailSent, "r", "m"
-	mail.Claims, mail.ClaimEnds, mail.Stamp = 1, later, stamp()
-	must(s.SaveMail(ctx, mail))
+	sent := mail.Of("e", recipient, mail.RegistrationMade)
+	sent.Section, sent.Import, sent.At, sent.Correlation = section.ID, im.ID, u.Now(), "c"
+	sent.State, sent.Reason, sent.Message = mail.Sent, "r", "m"
+	sent.Claims, sent.ClaimEnds, sent.Stamp = 1, later, stamp()
+	must(s.SaveMail(ctx, sent))
 	must(s.Claim(ctx, "c", "e", "token", time.Now().Add(time.Hour)))
 	must(s.Complete(ctx, "c", "e", "token"))
 	must(s.Saw(ctx, "c", "s", 7))
@@ -417,8 +418,8 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 		},
 		"MAIL MAIL": {
 			reads: []func(*dynamo.Store) error{
-				func(s *dynamo.Store) error { _, err := s.Mail(ctx, mail.ID, registrar.IdempotencyKey{}); return err },
-				func(s *dynamo.Store) error { _, err := s.MailFacts(ctx, mail.ID, recipient, address); return err },
+				func(s *dynamo.Store) error { _, err := s.Mail(ctx, sent.ID, registrar.IdempotencyKey{}); return err },
+				func(s *dynamo.Store) error { _, err := s.MailFacts(ctx, sent.ID, recipient, address); return err },
 			},
 			free:     "event recipient section import correlation reason message",
 			optional: "section import at correlation reason message claimEnds", unread: dynamo.TimeToLive,
@@ -426,11 +427,11 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 		"STUDENT MAILPREFERENCES": {
 			reads: []func(*dynamo.Store) error{
 				func(s *dynamo.Store) error { _, err := s.MailPreferences(ctx, recipient); return err },
-				func(s *dynamo.Store) error { _, err := s.MailFacts(ctx, mail.ID, recipient, address); return err },
+				func(s *dynamo.Store) error { _, err := s.MailFacts(ctx, sent.ID, recipient, address); return err },
 			},
 		},
 		"ADDRESS SUPPRESSION": {
-			reads: of(func(s *dynamo.Store) error { _, err := s.MailFacts(ctx, mail.ID, recipient, address); return err }),
+			reads: of(func(s *dynamo.Store) error { _, err := s.MailFacts(ctx, sent.ID, recipient, address); return err }),
 			free:  "feedback",
 		},
 		"NAME COURSE": {

@@ -11,10 +11,15 @@ import (
 
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/shared/consumer/consumertest"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/intake/intaketest"
+	"example.com/registrar/shared/mail/mailtest"
+	"example.com/registrar/shared/reconcile/reconciletest"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
+	"example.com/registrar/shared/schedule/scheduletest"
 	"example.com/registrar/shared/telemetry/request"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -69,22 +74,28 @@ func newTable(t testing.TB, c *dynamodb.Client) string {
 }
 
 func TestStore(t *testing.T) {
-	registrartest.Run(t, func(t testing.TB) registrartest.Store { return open(t, nil) })
+	empty := func(t testing.TB) *dynamo.Store { return open(t, nil) }
+	registrartest.Run(t, func(t testing.TB) registrartest.Store { return empty(t) })
+	consumertest.Run(t, func(t testing.TB) consumertest.Store { return empty(t) })
+	intaketest.Run(t, func(t testing.TB) intaketest.Store { return empty(t) })
+	mailtest.Run(t, func(t testing.TB) mailtest.Store { return empty(t) })
+	reconciletest.Run(t, func(t testing.TB) reconciletest.Store { return empty(t) })
+	scheduletest.Run(t, func(t testing.TB) scheduletest.Store { return empty(t) })
 }
 
 // What was wrong in an import's rows is kept for a year and more; the import with its counts for good.
 func TestTheProblemsOfAnImportExpire(t *testing.T) {
 	c := client(t, nil)
 	table := newTable(t, c)
-	u := registrartest.New(t,
-		dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now))
+	store := dynamo.New(c, dynamo.Config{Table: table, CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
+	u := registrartest.New(t, store)
 	im := intake.Import{ID: "m1", Term: u.NewTerm("2025-SPRING").ID, State: intake.Waiting,
 		Stamp: registrar.Stamp{}.Next(u.Now())}
-	if err := u.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
+	if err := store.CreateImport(t.Context(), im, registrar.Answer{}); err != nil {
 		t.Fatal(err)
 	}
 	im.State, im.StartedAt, im.Stamp = intake.Running, u.Now(), im.Next(u.Now())
-	if err := u.SaveImport(t.Context(), im,
+	if err := store.SaveImport(t.Context(), im,
 		intake.Report{Problems: []intake.Problem{{Row: 2, Field: "crn", Reason: "x"}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -196,11 +207,17 @@ func TestStore_UnderContention(t *testing.T) {
 	if os.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
 		t.Skip("only the embedded engine has contention")
 	}
-	registrartest.RunSimulated(t, func(t testing.TB) registrartest.Store {
+	empty := func(t testing.TB) *dynamo.Store {
 		c := settled{overEngine(localdynamodb.Options{Contention: localdynamodb.AWSContention()})}
 		return dynamo.New(c, dynamo.Config{Table: newTable(t, c.Client), CursorKey: registrar.NewSecret("0123456789abcdef")},
 			time.Now)
-	})
+	}
+	registrartest.RunSimulated(t, func(t testing.TB) registrartest.Store { return empty(t) })
+	consumertest.RunSimulated(t, func(t testing.TB) consumertest.Store { return empty(t) })
+	intaketest.RunSimulated(t, func(t testing.TB) intaketest.Store { return empty(t) })
+	mailtest.RunSimulated(t, func(t testing.TB) mailtest.Store { return empty(t) })
+	reconciletest.RunSimulated(t, func(t testing.TB) reconciletest.Store { return empty(t) })
+	scheduletest.RunSimulated(t, func(t testing.TB) scheduletest.Store { return empty(t) })
 }
 
 // settled is a client whose eventually consistent reads wait until they show what was written before.

@@ -197,12 +197,12 @@ func TestAReconciliationGoesOn(t *testing.T) {
 		if runs < 5 || killed == 0 {
 			t.Errorf("%d runs, %d killed: the test does not reach what it is for", runs, killed)
 		}
-		kept, err := u.LatestReconciliation(t.Context())
+		kept, err := u.store.LatestReconciliation(t.Context())
 		if err != nil || kept != r {
 			t.Errorf("kept is %+v, %v", kept, err)
 		}
 		differences := registrartest.All(t, 2, func(p registrar.PageRequest) (registrar.Page[reconcile.Difference], error) {
-			return u.Differences(t.Context(), r.ID, p)
+			return u.store.Differences(t.Context(), r.ID, p)
 		})
 		if len(differences) != 3 || strings.Count(u.log.String(), "a count does not say what the records say") != 3 {
 			t.Errorf("differences: %+v\n%s", differences, u.log.String())

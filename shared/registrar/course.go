@@ -36,10 +36,10 @@ func (c Course) Validate() error {
 	line(&fe, "school", c.School, 0, 200)
 	prose(&fe, "prerequisites", c.Prerequisites, 4000)
 	if len(c.Requires) > 50 {
-		fe.add("requires", FieldTooLong, "at most 50 course codes")
+		fe.Add("requires", FieldTooLong, "at most 50 course codes")
 	}
 	for i, r := range c.Requires {
-		line(&fe, indexed("requires", i), r, 1, 2*MaxCode+1)
+		line(&fe, Indexed("requires", i), r, 1, 2*MaxCode+1)
 	}
 	c.Credits.validate(&fe, "credits")
 	return fe.OrNil()

@@ -47,9 +47,9 @@ func (r CreditRange) Contains(c Credits) bool { return r.Min <= c && c <= r.Max 
 
 func (r CreditRange) validate(fe *FieldErrors, field string) {
 	if r.Min < 0 || r.Min > MaxCredits {
-		fe.add(field+".min", FieldOutOfRange, "must be between 0 and 100")
+		fe.Add(field+".min", FieldOutOfRange, "must be between 0 and 100")
 	}
 	if r.Max < r.Min || r.Max > MaxCredits {
-		fe.add(field+".max", FieldOutOfRange, "must be between the minimum and 100")
+		fe.Add(field+".max", FieldOutOfRange, "must be between the minimum and 100")
 	}
 }

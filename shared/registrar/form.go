@@ -44,7 +44,7 @@ func InstantInRange(t time.Time) bool {
 // moment checks an instant that may be left out: zero is none.
 func moment(fe *FieldErrors, field string, t time.Time) {
 	if !t.IsZero() && !InstantInRange(t) {
-		fe.add(field, FieldOutOfRange, OutOfRange)
+		fe.Add(field, FieldOutOfRange, OutOfRange)
 	}
 }
 
@@ -97,15 +97,15 @@ func prose(fe *FieldErrors, field, value string, most int) {
 func text(fe *FieldErrors, field, value string, least, most int, refused func(rune) bool, form string) {
 	switch n := utf8.RuneCountInString(value); {
 	case !utf8.ValidString(value), strings.ContainsFunc(value, refused):
-		fe.add(field, FieldFormat, form)
+		fe.Add(field, FieldFormat, form)
 	case n < least:
-		fe.add(field, FieldRequired, "must not be empty")
+		fe.Add(field, FieldRequired, "must not be empty")
 	case n > 0 && !Visible(value):
-		fe.add(field, FieldRequired, "must have a character that can be seen")
+		fe.Add(field, FieldRequired, "must have a character that can be seen")
 	case strings.TrimSpace(value) != value:
-		fe.add(field, FieldFormat, "must not begin or end with a space")
+		fe.Add(field, FieldFormat, "must not begin or end with a space")
 	case n > most:
-		fe.add(field, FieldTooLong, "at most "+strconv.Itoa(most)+" characters")
+		fe.Add(field, FieldTooLong, "at most "+strconv.Itoa(most)+" characters")
 	}
 }
 
@@ -118,7 +118,7 @@ func identifier(fe *FieldErrors, field, value string) {
 	const longest = 64
 	if value == "" || len(value) > longest || strings.ContainsFunc(value,
 		func(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune(".-_", r) }) {
-		fe.add(field, FieldFormat, "must be the id of a record")
+		fe.Add(field, FieldFormat, "must be the id of a record")
 	}
 }
 
@@ -135,8 +135,15 @@ func email(fe *FieldErrors, field, value string) {
 		return
 	}
 	if wrong := emailFault(value); wrong != "" {
-		fe.add(field, FieldFormat, wrong)
+		fe.Add(field, FieldFormat, wrong)
 	}
+}
+
+// ValidateAddress checks that a text is one e-mail address: [FieldErrors] that name the field.
+func ValidateAddress(field, address string) error {
+	var fe FieldErrors
+	email(&fe, field, address)
+	return fe.OrNil()
 }
 
 // ValidEmail reports whether mail can be sent to the address. It is what Amazon SES takes (API v2, SendEmail): a local
@@ -221,10 +228,11 @@ func placeholders() []string {
 func date(fe *FieldErrors, field string, value Date) {
 	switch {
 	case !value.Valid():
-		fe.add(field, FieldFormat, "must be a date such as 2024-08-28")
+		fe.Add(field, FieldFormat, "must be a date such as 2024-08-28")
 	case !value.inRange():
-		fe.add(field, FieldOutOfRange, "must be in the years 1900 to 9999")
+		fe.Add(field, FieldOutOfRange, "must be in the years 1900 to 9999")
 	}
 }
 
-func indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+// Indexed is the name of one of several values of a field, for example "meetings[0]".
+func Indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }

@@ -46,7 +46,7 @@ func (o *Outside) Err() error {
 
 func (o *outside) tell(fe *FieldErrors, field, when string) {
 	if o.sections > 0 {
-		fe.add(field, FieldOutOfRange, fmt.Sprintf(
+		fe.Add(field, FieldOutOfRange, fmt.Sprintf(
 			"%d of the term's sections meet %s, with CRN %s the first: change their meetings before", o.sections, when, o.first))
 	}
 }

@@ -18,7 +18,7 @@ func (s Student) Validate() error {
 	line(&fe, "givenName", string(s.GivenName), 0, 100)
 	line(&fe, "familyName", string(s.FamilyName), 0, 100)
 	if s.GivenName == "" && s.FamilyName == "" {
-		fe.add("familyName", FieldRequired, "a family name, a given name or both are needed")
+		fe.Add("familyName", FieldRequired, "a family name, a given name or both are needed")
 	}
 	email(&fe, "email", string(s.Email))
 	return fe.OrNil()
@@ -56,7 +56,7 @@ func (i Instructor) Validate() error {
 	}
 	line(&fe, "name", string(i.Name), 1, 200)
 	if Visible(string(i.Name)) && IsPlaceholder(string(i.Name)) {
-		fe.add("name", FieldFormat, "names nobody: a section whose instructor is not known has none")
+		fe.Add("name", FieldFormat, "names nobody: a section whose instructor is not known has none")
 	}
 	email(&fe, "email", string(i.Email))
 	return fe.OrNil()

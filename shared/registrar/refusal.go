@@ -146,7 +146,8 @@ func (fe FieldErrors) OrNil() error {
 	return fe
 }
 
-func (fe *FieldErrors) add(field, code, detail string) {
+// Add adds one field that is wrong.
+func (fe *FieldErrors) Add(field, code, detail string) {
 	*fe = append(*fe, FieldError{Field: field, Code: code, Detail: detail})
 }
 

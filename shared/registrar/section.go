@@ -78,25 +78,25 @@ func (s Section) Validate() error {
 	s.Deadlines.validate(&fe)
 	s.Credits.validate(&fe, "credits")
 	if s.Capacity < 0 || s.Capacity > MaxCapacity {
-		fe.add("capacity", FieldOutOfRange, "must be between 0 and 10000")
+		fe.Add("capacity", FieldOutOfRange, "must be between 0 and 10000")
 	}
 	if !s.Status.Valid() {
-		fe.add("status", FieldFormat, "must be planned, open, closed or cancelled")
+		fe.Add("status", FieldFormat, "must be planned, open, closed or cancelled")
 	}
 	if len(s.Meetings) > MaxMeetings {
-		fe.add("meetings", FieldTooLong, "at most 16 meetings")
+		fe.Add("meetings", FieldTooLong, "at most 16 meetings")
 	}
 	for i, m := range s.Meetings {
-		m.validate(&fe, indexed("meetings", i)+".")
+		m.validate(&fe, Indexed("meetings", i)+".")
 	}
 	if len(s.Instructors) > MaxInstructors {
-		fe.add("instructors", FieldTooLong, "at most 16 instructors")
+		fe.Add("instructors", FieldTooLong, "at most 16 instructors")
 	}
 	seen := make(map[InstructorID]bool, len(s.Instructors))
 	for i, id := range s.Instructors {
-		identifier(&fe, indexed("instructors", i), string(id))
+		identifier(&fe, Indexed("instructors", i), string(id))
 		if seen[id] {
-			fe.add(indexed("instructors", i), FieldDuplicate, "the instructor is named twice")
+			fe.Add(Indexed("instructors", i), FieldDuplicate, "the instructor is named twice")
 		}
 		seen[id] = true
 	}
@@ -107,7 +107,7 @@ func (s Section) Validate() error {
 func (s Section) FitsIn(t Term) error {
 	var fe FieldErrors
 	for i, m := range s.Meetings {
-		m.fitsIn(&fe, indexed("meetings", i)+".", t)
+		m.fitsIn(&fe, Indexed("meetings", i)+".", t)
 	}
 	return fe.OrNil()
 }
@@ -172,18 +172,18 @@ func (m Meeting) Validate() error {
 func (m Meeting) validate(fe *FieldErrors, before string) {
 	known := m.Days != 0 && m.Days < 1<<len(dayLetters)
 	if !known {
-		fe.add(before+"days", FieldFormat, "must name at least one of M T W R F S U, each once")
+		fe.Add(before+"days", FieldFormat, "must name at least one of M T W R F S U, each once")
 	}
 	if !m.Start.Valid() || !m.End.Valid() || m.End <= m.Start {
-		fe.add(before+"end", FieldOutOfRange, "the end must be after the start; a meeting over midnight is two")
+		fe.Add(before+"end", FieldOutOfRange, "the end must be after the start; a meeting over midnight is two")
 	}
 	date(fe, before+"from", m.From)
 	date(fe, before+"to", m.To)
 	if m.From.Valid() && m.To.Valid() && m.To < m.From {
-		fe.add(before+"to", FieldOutOfRange, "the last day must not be before the first")
+		fe.Add(before+"to", FieldOutOfRange, "the last day must not be before the first")
 	}
 	if known && m.From.Valid() && m.To.Valid() && m.From <= m.To && !occurs(m.Days, m.From, m.To) {
-		fe.add(before+"days", FieldOutOfRange, "none of the days is between the first and the last date")
+		fe.Add(before+"days", FieldOutOfRange, "none of the days is between the first and the last date")
 	}
 	line(fe, before+"room", m.Room, 0, 100)
 }
@@ -197,11 +197,11 @@ func (m Meeting) FitsIn(t Term) error {
 
 func (m Meeting) fitsIn(fe *FieldErrors, before string, t Term) {
 	if m.From.Valid() && (m.From < t.Start || m.From >= t.End) {
-		fe.add(before+"from", FieldOutOfRange,
+		fe.Add(before+"from", FieldOutOfRange,
 			"must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
 	}
 	if m.To.Valid() && (m.To < t.Start || m.To >= t.End) {
-		fe.add(before+"to", FieldOutOfRange, "must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
+		fe.Add(before+"to", FieldOutOfRange, "must be a day of the term, from "+string(t.Start)+" and before "+string(t.End))
 	}
 }
 

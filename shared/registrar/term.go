@@ -97,26 +97,26 @@ func (t Term) Validate() error {
 	date(&fe, "start", t.Start)
 	date(&fe, "end", t.End)
 	if t.Start.Valid() && t.End.Valid() && t.End <= t.Start {
-		fe.add("end", FieldOutOfRange, "the end must be after the start")
+		fe.Add("end", FieldOutOfRange, "the end must be after the start")
 	}
 	_, unknown := Zone(t.TimeZone)
 	if unknown != nil {
-		fe.add("timeZone", FieldFormat, "must be an IANA time zone name")
+		fe.Add("timeZone", FieldFormat, "must be an IANA time zone name")
 	}
 	moment(&fe, "registration.open", t.Registration.Open)
 	moment(&fe, "registration.close", t.Registration.Close)
 	t.Deadlines.validate(&fe)
 	if !t.Registration.Open.IsZero() && !t.Registration.Close.IsZero() &&
 		!t.Registration.Open.Before(t.Registration.Close) {
-		fe.add("registration.close", FieldOutOfRange, "registration must close after it opens")
+		fe.Add("registration.close", FieldOutOfRange, "registration must close after it opens")
 	}
 	if opens := t.Registration.Open; t.End.Valid() && unknown == nil && !opens.IsZero() && InstantInRange(opens) &&
 		t.over(opens) {
-		fe.add("registration.open", FieldOutOfRange,
+		fe.Add("registration.open", FieldOutOfRange,
 			"registration must open before the term's end, which is the first moment of its end day in its time zone")
 	}
 	if t.CreditLimit < 0 || t.CreditLimit > 100*100 {
-		fe.add("creditLimit", FieldOutOfRange, "must be between 0 and 100")
+		fe.Add("creditLimit", FieldOutOfRange, "must be between 0 and 100")
 	}
 	return fe.OrNil()
 }

@@ -16,6 +16,7 @@ import (
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 )
@@ -185,11 +186,11 @@ func (m *mailing) audit(events []registrar.Event) (open []string) {
 	m.Helper()
 	sent := m.sent()
 	for _, e := range events {
-		kind := registrar.MailRegistrationMade
+		kind := mail.RegistrationMade
 		if e.Type == registrar.RegistrationDropped {
-			kind = registrar.MailRegistrationDropped
+			kind = mail.RegistrationDropped
 		}
-		record, err := m.cloud.Store.Mail(m.Context(), registrar.MailOf(e.ID, registrar.OfStudent(e.Student), kind).ID,
+		record, err := m.cloud.Store.Mail(m.Context(), mail.Of(e.ID, mail.OfStudent(e.Student), kind).ID,
 			registrar.IdempotencyKey{})
 		if err != nil {
 			m.Errorf("event %s: %v", e.ID, err)
@@ -198,14 +199,14 @@ func (m *mailing) audit(events []registrar.Event) (open []string) {
 		switch n := sent[string(e.ID)]; {
 		case n > 1:
 			m.Errorf("event %s was told %d times", e.ID, n)
-		case record.State == registrar.MailSent && n == 1, record.StateAt(time.Now()) == registrar.MailUnknown:
+		case record.State == mail.Sent && n == 1, record.StateAt(time.Now()) == mail.Unknown:
 		default:
 			m.Errorf("event %s was told %d times, and its mail is %s", e.ID, n, record.State)
 		}
 	}
 	for _, mail := range registrartest.All(m.T, registrar.MaxPage,
-		func(p registrar.PageRequest) (registrar.Page[registrar.Mail], error) {
-			return m.cloud.Store.OpenMails(m.Context(), registrar.MailUnknown, time.Now(), p)
+		func(p registrar.PageRequest) (registrar.Page[mail.Mail], error) {
+			return m.cloud.Store.OpenMails(m.Context(), mail.Unknown, time.Now(), p)
 		}) {
 		open = append(open, string(mail.ID))
 	}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -86,10 +87,10 @@ func TestARetryIsAnsweredThatComesWhileTheFirstAttemptCommits(t *testing.T) {
 			return engine
 		})
 		student := r.students[0]
-		mail := registrar.Mail{
-			ID: "01234567-89ab-cdef-0123-456789abcdef", Event: "e", Kind: registrar.MailRegistrationMade,
-			Recipient: registrar.OfStudent(registrar.StudentID(student)),
-			State:     registrar.MailUnknown, At: time.Now(), Stamp: registrar.Stamp{}.Next(time.Now()),
+		mail := mail.Mail{
+			ID: "01234567-89ab-cdef-0123-456789abcdef", Event: "e", Kind: mail.RegistrationMade,
+			Recipient: mail.OfStudent(registrar.StudentID(student)),
+			State:     mail.Unknown, At: time.Now(), Stamp: registrar.Stamp{}.Next(time.Now()),
 		}
 		if err := r.cloud.Store.SaveMail(t.Context(), mail); err != nil {
 			t.Fatal(err)

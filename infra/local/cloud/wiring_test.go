@@ -23,8 +23,8 @@ import (
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/api"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/carrier"
-	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-lambda-go/events"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -105,7 +105,7 @@ type sender struct{ *carrier.Carrier }
 
 // Invoke implements [lambda.Function].
 func (s sender) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
-	_, err := s.Send(ctx, registrar.Letter{To: "bounce@simulator.amazonses.com", Subject: "S", Text: "T"})
+	_, err := s.Send(ctx, mail.Letter{To: "bounce@simulator.amazonses.com", Subject: "S", Text: "T"})
 	return nil, err
 }
 

@@ -21,9 +21,14 @@ import (
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/ses"
 	localsqs "example.com/registrar/infra/local/sqs"
+	"example.com/registrar/shared/consumer/consumertest"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/intake/intaketest"
+	"example.com/registrar/shared/mail/mailtest"
+	"example.com/registrar/shared/reconcile/reconciletest"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
+	"example.com/registrar/shared/schedule/scheduletest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -70,7 +75,7 @@ func injector(t *testing.T, text string, seed uint64) *faults.Injector {
 // throttled: what a client is told is true.
 func TestTheStoreStandsFaults(t *testing.T) {
 	rules := "dynamodb:TransactWriteItems conflict=20%,lost-reply=10%,throttle=5%; dynamodb throttle=3%,error=2%"
-	registrartest.Run(t, func(t testing.TB) registrartest.Store {
+	empty := func(t testing.TB) *dynamo.Store {
 		parsed, err := faults.Parse(rules)
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +91,13 @@ func TestTheStoreStandsFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		return dynamo.New(client, dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")}, time.Now)
-	})
+	}
+	registrartest.Run(t, func(t testing.TB) registrartest.Store { return empty(t) })
+	consumertest.Run(t, func(t testing.TB) consumertest.Store { return empty(t) })
+	intaketest.Run(t, func(t testing.TB) intaketest.Store { return empty(t) })
+	mailtest.Run(t, func(t testing.TB) mailtest.Store { return empty(t) })
+	reconciletest.Run(t, func(t testing.TB) reconciletest.Store { return empty(t) })
+	scheduletest.Run(t, func(t testing.TB) scheduletest.Store { return empty(t) })
 }
 
 func TestMessagesTwiceAndLate(t *testing.T) {

@@ -26,6 +26,7 @@ import (
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/registrar/registrartest"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -451,16 +452,16 @@ func (c *campus) audit(section []string, confirmed, refused int) {
 			c.Errorf("event %s has %d mails on record, want one: it was not handled, or twice", e, mails[e])
 		}
 	}
-	if n := states[string(registrar.MailClaimed)]; n > 0 {
+	if n := states[string(mail.Claimed)]; n > 0 {
 		c.Errorf("%d mails are claimed, and nobody sends them", n)
 	}
 	if twice > 0 {
 		c.Errorf("%d events were told twice", twice)
 	}
 	// What was sent is on record as sent or, when its function was killed before it could write so, as of unknown outcome.
-	if lost := len(events) - len(sent); lost > states[string(registrar.MailUnknown)] {
+	if lost := len(events) - len(sent); lost > states[string(mail.Unknown)] {
 		c.Errorf("%d events have no mail at the mail service, but only %d mails are of unknown outcome", lost,
-			states[string(registrar.MailUnknown)])
+			states[string(mail.Unknown)])
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"example.com/registrar/shared/consumer"
 	"example.com/registrar/shared/consumer/cloudevents"
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -29,7 +30,7 @@ type Store interface {
 	CreateStudent(ctx context.Context, p registrar.Student, answer registrar.Answer) error
 	CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error
 	KeepRefused(ctx context.Context, events []registrar.Event) error
-	SaveMail(ctx context.Context, m registrar.Mail) error
+	SaveMail(ctx context.Context, m mail.Mail) error
 }
 
 // How many there are.
@@ -217,11 +218,11 @@ func anImport(n int) intake.Import {
 }
 
 // Mail is a mail of which nobody knows whether it was sent, about a registration of the last student.
-func Mail() registrar.Mail {
-	m := registrar.MailOf(registrar.EventID(ID(kindEvent, 0)),
-		registrar.OfStudent(registrar.StudentID(ID(KindStudent, Students))), registrar.MailRegistrationMade)
+func Mail() mail.Mail {
+	m := mail.Of(registrar.EventID(ID(kindEvent, 0)),
+		mail.OfStudent(registrar.StudentID(ID(KindStudent, Students))), mail.RegistrationMade)
 	m.Section, m.At, m.State, m.Reason, m.Claims = registrar.SectionID(ID(KindSection, Sections)), at(),
-		registrar.MailUnknown, "HTTP 503", 1
+		mail.Unknown, "HTTP 503", 1
 	m.Stamp = m.Next(at())
 	return m
 }

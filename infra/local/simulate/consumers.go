@@ -14,6 +14,7 @@ import (
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/dynamo"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -154,9 +155,9 @@ func (w *world) followUps(ctx context.Context) error {
 		switch {
 		case sent[e] > 1:
 			wrong = append(wrong, fmt.Errorf("event %s was told %d times", e, sent[e]))
-		case sent[e] == 0 && state == string(registrar.MailSent):
+		case sent[e] == 0 && state == string(mail.Sent):
 			wrong = append(wrong, fmt.Errorf("event %s is on record as told, and was not", e))
-		case sent[e] == 1 && state != string(registrar.MailSent) && state != string(registrar.MailUnknown):
+		case sent[e] == 1 && state != string(mail.Sent) && state != string(mail.Unknown):
 			wrong = append(wrong, fmt.Errorf("event %s was told, and its mail is %s", e, state))
 		}
 	}

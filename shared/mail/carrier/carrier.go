@@ -10,10 +10,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/mail"
+	netmail "net/mail"
 	"strings"
 	"time"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/sdk/sent"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,7 +32,7 @@ type Config struct {
 func ConfigFrom(getenv func(string) string) (Config, error) {
 	c := Config{Sender: getenv("MAIL_SENDER"), ConfigurationSet: getenv("MAIL_CONFIGURATION_SET")}
 	var wrong []string
-	if _, err := mail.ParseAddress(c.Sender); err != nil {
+	if _, err := netmail.ParseAddress(c.Sender); err != nil {
 		wrong = append(wrong, "MAIL_SENDER is not set, or is no e-mail address")
 	}
 	if c.ConfigurationSet == "" {
@@ -49,7 +50,7 @@ type Client interface {
 		error)
 }
 
-// Carrier is a [registrar.Carrier] over SES. It is safe for concurrent use.
+// Carrier is a [mail.Carrier] over SES. It is safe for concurrent use.
 type Carrier struct {
 	client Client
 	config Config
@@ -75,19 +76,19 @@ const SendTime = 15 * time.Second
 // counted by the second, so a second or two is worth waiting before the event has to come back.
 const attempts = 4
 
-// Send implements [registrar.Carrier]. Its errors are [*registrar.HandoverError]. A letter to what is no address, as
+// Send implements [mail.Carrier]. Its errors are [*mail.HandoverError]. A letter to what is no address, as
 // may have been stored before addresses were checked, is refused at once: SES would refuse it each time.
-func (c *Carrier) Send(ctx context.Context, letter registrar.Letter) (string, error) {
+func (c *Carrier) Send(ctx context.Context, letter mail.Letter) (string, error) {
 	if !registrar.ValidEmail(string(letter.To)) {
 		const reason = "not an address that mail can be sent to"
-		return "", &registrar.HandoverError{Outcome: registrar.MailRefused, Reason: reason, Err: errors.New(reason)}
+		return "", &mail.HandoverError{Outcome: mail.Refused, Reason: reason, Err: errors.New(reason)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, SendTime)
 	defer cancel()
 	in := c.input(letter)
 	for attempt := 1; ; attempt++ {
 		message, err := c.offer(ctx, in)
-		if err == nil || err.Outcome != registrar.MailReleased {
+		if err == nil || err.Outcome != mail.Released {
 			return message, orNil(err)
 		}
 		if attempt == attempts || !pause(ctx, attempt) {
@@ -97,7 +98,7 @@ func (c *Carrier) Send(ctx context.Context, letter registrar.Letter) (string, er
 }
 
 // offer sends one request.
-func (c *Carrier) offer(ctx context.Context, in *sesv2.SendEmailInput) (string, *registrar.HandoverError) {
+func (c *Carrier) offer(ctx context.Context, in *sesv2.SendEmailInput) (string, *mail.HandoverError) {
 	var door sent.Door
 	answer, err := c.client.SendEmail(ctx, in, func(o *sesv2.Options) {
 		o.Retryer = aws.NopRetryer{}
@@ -110,7 +111,7 @@ func (c *Carrier) offer(ctx context.Context, in *sesv2.SendEmailInput) (string, 
 }
 
 // orNil keeps a nil pointer from becoming an error that is not nil.
-func orNil(err *registrar.HandoverError) error {
+func orNil(err *mail.HandoverError) error {
 	if err == nil {
 		return nil
 	}
@@ -132,7 +133,7 @@ func pause(ctx context.Context, attempt int) bool {
 
 // input is the request for a letter: one recipient, two parts, the headers of RFC 2369 and RFC 8058, and tags, which
 // come back with every event about the message.
-func (c *Carrier) input(letter registrar.Letter) *sesv2.SendEmailInput {
+func (c *Carrier) input(letter mail.Letter) *sesv2.SendEmailInput {
 	content := func(data string) *types.Content {
 		return &types.Content{Data: aws.String(data), Charset: aws.String("UTF-8")}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/infra/local/ses"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,8 +35,8 @@ func newCarrier(client aws.HTTPClient, address string) *carrier.Carrier {
 	}), carrier.Config{Sender: sender, ConfigurationSet: "registrar"})
 }
 
-func letter() registrar.Letter {
-	return registrar.Letter{
+func letter() mail.Letter {
+	return mail.Letter{
 		To: "ann@example.edu", Subject: "Größe – a \"subject\"", Text: "text\n<b>", HTML: "<p>html &amp; 語</p>",
 		Unsubscribe: "https://api.example.edu/v1/unsubscribe/abc.def", Mail: "0198c0a4-2b6e-8c3d-9a41-5f0e2d7c8b11",
 		Event:       "event-1",
@@ -79,15 +80,15 @@ func TestALetterToNoAddressIsRefused(t *testing.T) {
 		engine := &answers{status: http.StatusServiceUnavailable}
 		to := letterTo(to)
 		_, err := newCarrier(inprocess.Client(engine), "http://ses.local").Send(t.Context(), to)
-		var failed *registrar.HandoverError
-		if !errors.As(err, &failed) || failed.Outcome != registrar.MailRefused || engine.requests.Load() != 0 ||
+		var failed *mail.HandoverError
+		if !errors.As(err, &failed) || failed.Outcome != mail.Refused || engine.requests.Load() != 0 ||
 			strings.Contains(err.Error(), "ann") {
 			t.Errorf("%q: %v, %d requests", string(to.To), err, engine.requests.Load())
 		}
 	}
 }
 
-func letterTo(to registrar.Personal) registrar.Letter {
+func letterTo(to registrar.Personal) mail.Letter {
 	l := letter()
 	l.To = to
 	return l
@@ -114,27 +115,27 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	for _, c := range []struct {
 		status   int
 		code     string
-		outcome  registrar.MailState
+		outcome  mail.State
 		requests int64
 	}{
-		{400, "MessageRejected", registrar.MailRefused, once},
-		{400, "BadRequestException", registrar.MailRefused, once},
-		{429, "TooManyRequestsException", registrar.MailReleased, often},
-		{400, "LimitExceededException", registrar.MailReleased, often},
-		{400, "ThrottlingException", registrar.MailReleased, often},
-		{429, "", registrar.MailReleased, often},
-		{400, "AccountSuspendedException", registrar.MailReleased, often}, // of the account, not of the mail
-		{400, "SendingPausedException", registrar.MailReleased, often},
-		{400, "MailFromDomainNotVerifiedException", registrar.MailReleased, often},
-		{404, "NotFoundException", registrar.MailReleased, often},
-		{403, "AccessDeniedException", registrar.MailReleased, often},
-		{403, "ExpiredTokenException", registrar.MailReleased, often},
-		{500, "InternalServiceErrorException", registrar.MailUnknown, once},
-		{503, "ServiceUnavailable", registrar.MailUnknown, once},
-		{503, "ThrottlingException", registrar.MailUnknown, once}, // nobody says so with 503: who knows who did
-		{502, "", registrar.MailUnknown, once},
-		{504, "", registrar.MailUnknown, once},
-		{418, "SomethingNew", registrar.MailUnknown, once},
+		{400, "MessageRejected", mail.Refused, once},
+		{400, "BadRequestException", mail.Refused, once},
+		{429, "TooManyRequestsException", mail.Released, often},
+		{400, "LimitExceededException", mail.Released, often},
+		{400, "ThrottlingException", mail.Released, often},
+		{429, "", mail.Released, often},
+		{400, "AccountSuspendedException", mail.Released, often}, // of the account, not of the mail
+		{400, "SendingPausedException", mail.Released, often},
+		{400, "MailFromDomainNotVerifiedException", mail.Released, often},
+		{404, "NotFoundException", mail.Released, often},
+		{403, "AccessDeniedException", mail.Released, often},
+		{403, "ExpiredTokenException", mail.Released, often},
+		{500, "InternalServiceErrorException", mail.Unknown, once},
+		{503, "ServiceUnavailable", mail.Unknown, once},
+		{503, "ThrottlingException", mail.Unknown, once}, // nobody says so with 503: who knows who did
+		{502, "", mail.Unknown, once},
+		{504, "", mail.Unknown, once},
+		{418, "SomethingNew", mail.Unknown, once},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &answers{status: c.status, code: c.code}
@@ -147,9 +148,9 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	}
 }
 
-func judged(t *testing.T, what string, err error, outcome registrar.MailState) {
+func judged(t *testing.T, what string, err error, outcome mail.State) {
 	t.Helper()
-	var failed *registrar.HandoverError
+	var failed *mail.HandoverError
 	if !errors.As(err, &failed) || failed.Outcome != outcome || failed.Reason == "" {
 		t.Errorf("%s: %#v, want %s", what, err, outcome)
 		return
@@ -166,7 +167,7 @@ func TestAGarbledYesIsUnknown(t *testing.T) {
 		requests++
 		fmt.Fprint(w, `{"MessageId": `)
 	})), "http://ses.local").Send(t.Context(), letter())
-	judged(t, "a garbled yes", err, registrar.MailUnknown)
+	judged(t, "a garbled yes", err, mail.Unknown)
 	if requests != 1 {
 		t.Errorf("%d requests", requests)
 	}
@@ -187,7 +188,7 @@ func TestALostReplyIsUnknownAndNotAskedAgain(t *testing.T) {
 	}))
 	defer server.Close()
 	_, err := newCarrier(server.Client(), server.URL).Send(t.Context(), letter())
-	judged(t, "a connection that broke after the request", err, registrar.MailUnknown)
+	judged(t, "a connection that broke after the request", err, mail.Unknown)
 	if n := requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -201,7 +202,7 @@ func TestATimeoutIsUnknown(t *testing.T) {
 			requests.Add(1)
 			<-r.Context().Done()
 		})), "http://ses.local").Send(t.Context(), letter())
-		judged(t, "a timeout", err, registrar.MailUnknown)
+		judged(t, "a timeout", err, mail.Unknown)
 		if took := time.Since(began); requests.Load() != 1 || took != carrier.SendTime {
 			t.Errorf("%d requests in %v", requests.Load(), took)
 		}
@@ -218,9 +219,9 @@ func TestWhatNeverLeftMayBeTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = newCarrier(&http.Client{}, "http://"+address).Send(t.Context(), letter())
-	judged(t, "a refused connection", err, registrar.MailReleased)
+	judged(t, "a refused connection", err, mail.Released)
 	_, err = newCarrier(&http.Client{}, "http://ses.invalid").Send(t.Context(), letter())
-	judged(t, "a name that is none", err, registrar.MailReleased)
+	judged(t, "a name that is none", err, mail.Released)
 
 	called := false
 	without := carrier.New(sesv2.New(sesv2.Options{
@@ -232,7 +233,7 @@ func TestWhatNeverLeftMayBeTriedAgain(t *testing.T) {
 		HTTPClient: inprocess.Client(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })),
 	}), carrier.Config{Sender: sender, ConfigurationSet: "registrar"})
 	_, err = without.Send(t.Context(), letter())
-	judged(t, "no credentials", err, registrar.MailReleased)
+	judged(t, "no credentials", err, mail.Released)
 	if called {
 		t.Error("a request went out without credentials")
 	}
@@ -255,8 +256,8 @@ func TestABurstIsSpread(t *testing.T) {
 }
 
 func isReleased(err error) bool {
-	var failed *registrar.HandoverError
-	return errors.As(err, &failed) && failed.Outcome == registrar.MailReleased
+	var failed *mail.HandoverError
+	return errors.As(err, &failed) && failed.Outcome == mail.Released
 }
 
 func TestConfiguration(t *testing.T) {

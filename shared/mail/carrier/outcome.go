@@ -5,18 +5,18 @@ import (
 	"net/http"
 	"strconv"
 
-	"example.com/registrar/shared/registrar"
+	"example.com/registrar/shared/mail"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // judge tells what became of a mail from the error of its one request. What is not certain is unknown.
-func judge(err error, keptBack bool) *registrar.HandoverError {
-	failed := &registrar.HandoverError{Outcome: registrar.MailUnknown, Reason: "no answer", Err: err}
+func judge(err error, keptBack bool) *mail.HandoverError {
+	failed := &mail.HandoverError{Outcome: mail.Unknown, Reason: "no answer", Err: err}
 	var answer *smithyhttp.ResponseError // the SDK makes one without a status of what was not answered
 	if !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
 		if keptBack { // no name, no connection, no credentials, or no time before it was sent
-			failed.Outcome, failed.Reason = registrar.MailReleased, "not reached"
+			failed.Outcome, failed.Reason = mail.Released, "not reached"
 		}
 		return failed
 	}
@@ -28,19 +28,19 @@ func judge(err error, keptBack bool) *registrar.HandoverError {
 		// may come after it took the mail.
 		return failed
 	}
-	if outcome := outcomeOf(said.ErrorCode()); outcome != registrar.MailUnknown {
+	if outcome := outcomeOf(said.ErrorCode()); outcome != mail.Unknown {
 		failed.Outcome, failed.Reason = outcome, said.ErrorCode()
 	} else if status == http.StatusTooManyRequests {
-		failed.Outcome = registrar.MailReleased
+		failed.Outcome = mail.Released
 	}
 	return failed
 }
 
 // outcomeOf tells what a code of SES means (SES API reference v2, "SendEmail", and "Common errors").
-func outcomeOf(code string) registrar.MailState {
+func outcomeOf(code string) mail.State {
 	switch code {
 	case "MessageRejected", "BadRequestException", "ValidationException":
-		return registrar.MailRefused
+		return mail.Refused
 	case "TooManyRequestsException", "LimitExceededException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
 		// What an operator has to mend outside of the mail, and what holds for the whole account or its domain: the mail
 		// waits in the queue, and then where dead letters lie, from where all are sent again at once.
@@ -50,7 +50,7 @@ func outcomeOf(code string) registrar.MailState {
 		"UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch",
 		"InvalidSignatureException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
-		return registrar.MailReleased
+		return mail.Released
 	}
-	return registrar.MailUnknown
+	return mail.Unknown
 }

@@ -10,10 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/mail"
+	netmail "net/mail"
 	"strings"
 	"time"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -25,7 +26,7 @@ type Report struct {
 	Mail         string // id of its record
 	Event        string // id of the event that it was sent for
 	Correlation  string
-	Suppressions []registrar.Suppression
+	Suppressions []mail.Suppression
 }
 
 // envelope is what a queue gets of a topic (SNS developer guide, "Fanout to Amazon SQS queues").
@@ -100,7 +101,7 @@ func Read(body []byte) (Report, error) {
 		}
 		r.Detail = e.Bounce.Type + " " + e.Bounce.SubType
 		if e.Bounce.Type == "Permanent" { // others may go on: a full mailbox is empty another day
-			r.suppress(e.Bounce.Recipients, registrar.SuppressedForBounce, e.Bounce.ID, e.Bounce.Timestamp)
+			r.suppress(e.Bounce.Recipients, mail.SuppressedForBounce, e.Bounce.ID, e.Bounce.Timestamp)
 		}
 	case "Complaint":
 		if e.Complaint == nil {
@@ -108,20 +109,20 @@ func Read(body []byte) (Report, error) {
 		}
 		r.Detail = e.Complaint.Feedback
 		if e.Complaint.Feedback != "not-spam" { // a reader who takes a complaint back
-			r.suppress(e.Complaint.Recipients, registrar.SuppressedForComplaint, e.Complaint.ID, e.Complaint.Timestamp)
+			r.suppress(e.Complaint.Recipients, mail.SuppressedForComplaint, e.Complaint.ID, e.Complaint.Timestamp)
 		}
 	}
 	return r, nil
 }
 
-func (r *Report) suppress(recipients []recipient, reason registrar.SuppressionReason, id string, at time.Time) {
+func (r *Report) suppress(recipients []recipient, reason mail.SuppressionReason, id string, at time.Time) {
 	for _, of := range recipients {
 		address := of.Address
-		if parsed, err := mail.ParseAddress(address); err == nil { // some stand with a name
+		if parsed, err := netmail.ParseAddress(address); err == nil { // some stand with a name
 			address = parsed.Address
 		}
-		r.Suppressions = append(r.Suppressions, registrar.Suppression{
-			Address: registrar.HashAddress(address), Reason: reason, Feedback: id, At: registrar.Instant(at),
+		r.Suppressions = append(r.Suppressions, mail.Suppression{
+			Address: mail.HashAddress(address), Reason: reason, Feedback: id, At: registrar.Instant(at),
 		})
 	}
 }

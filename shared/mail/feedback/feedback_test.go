@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/feedback"
-	"example.com/registrar/shared/registrar"
 )
 
 // topic puts an event into the envelope of a topic.
@@ -29,7 +29,7 @@ func bounce(kind, addresses string) string {
 
 func TestWhatFollowsFromFeedback(t *testing.T) {
 	const one = `{"emailAddress":"ann@example.edu","status":"5.1.1"}`
-	ann := registrar.HashAddress("ann@example.edu")
+	ann := mail.HashAddress("ann@example.edu")
 	for name, c := range map[string]struct {
 		message string
 		want    string // addresses and reasons

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
 // Registration says that a student was enrolled in a section, or dropped it, at a time; the kind says which. Times are
 // the campus's.
 func (w *Writer) Registration(
-	locale Locale, kind registrar.MailKind, s registrar.Section, t registrar.Term, at time.Time, unsubscribe string,
+	locale Locale, kind mail.Kind, s registrar.Section, t registrar.Term, at time.Time, unsubscribe string,
 ) (Text, error) {
 	d := w.draft(locale, values{"course": s.Subject + " " + s.Number, "title": s.Title})
 	d.fact("course", s.Subject+" "+s.Number+" – "+s.Title)
@@ -20,7 +21,7 @@ func (w *Writer) Registration(
 	d.fact("section", s.Label)
 	d.fact("crn", s.CRN)
 	d.fact("term", t.Title)
-	if kind == registrar.MailRegistrationMade {
+	if kind == mail.RegistrationMade {
 		d.fact("meets", d.meets(s.Meetings))
 	}
 	d.fact("at", at.In(campus(t)).Format(d.say("format.time")))

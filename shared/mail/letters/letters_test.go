@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/registrar/shared/intake"
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/registrar"
 	"github.com/google/go-cmp/cmp"
@@ -61,10 +62,10 @@ func all(
 	texts := map[string]letters.Text{}
 	for name, write := range map[string]func() (letters.Text, error){
 		"registration-made": func() (letters.Text, error) {
-			return w.Registration(locale, registrar.MailRegistrationMade, s, tm, at, unsubscribe)
+			return w.Registration(locale, mail.RegistrationMade, s, tm, at, unsubscribe)
 		},
 		"registration-dropped": func() (letters.Text, error) {
-			return w.Registration(locale, registrar.MailRegistrationDropped, s, tm, at, unsubscribe)
+			return w.Registration(locale, mail.RegistrationDropped, s, tm, at, unsubscribe)
 		},
 		"import-finished": func() (letters.Text, error) { return w.ImportEnded(locale, im, tm, unsubscribe) },
 		"import-failed":   func() (letters.Text, error) { return w.ImportEnded(locale, failed, tm, unsubscribe) },

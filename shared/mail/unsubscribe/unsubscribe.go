@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/registrar"
 )
 
@@ -57,19 +58,19 @@ func OpenLinks(getenv func(string) string) (Links, error) {
 }
 
 // Address is where mail of the kind is unsubscribed from.
-func (l Links) Address(recipient registrar.Recipient, kind registrar.MailKind) string {
+func (l Links) Address(recipient mail.Recipient, kind mail.Kind) string {
 	return strings.TrimSuffix(l.API, "/") + path + l.Make(recipient, kind)
 }
 
 // Make makes a token.
-func (t Tokens) Make(recipient registrar.Recipient, kind registrar.MailKind) string {
+func (t Tokens) Make(recipient mail.Recipient, kind mail.Kind) string {
 	payload := string(kind) + "\n" + string(recipient)
 	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." +
 		base64.RawURLEncoding.EncodeToString(t.mac(payload))
 }
 
 // Read tells whom and what a token is for, or [ErrForged].
-func (t Tokens) Read(token string) (registrar.Recipient, registrar.MailKind, error) {
+func (t Tokens) Read(token string) (mail.Recipient, mail.Kind, error) {
 	first, second, _ := strings.Cut(token, ".")
 	strict := base64.RawURLEncoding.Strict() // one token has one spelling
 	payload, err := strict.DecodeString(first)
@@ -78,10 +79,10 @@ func (t Tokens) Read(token string) (registrar.Recipient, registrar.MailKind, err
 		return "", "", ErrForged
 	}
 	kind, recipient, _ := strings.Cut(string(payload), "\n")
-	if !slices.Contains(registrar.MailKinds(), registrar.MailKind(kind)) {
+	if !slices.Contains(mail.Kinds(), mail.Kind(kind)) {
 		return "", "", ErrForged // of a kind that there is no more
 	}
-	return registrar.Recipient(recipient), registrar.MailKind(kind), nil
+	return mail.Recipient(recipient), mail.Kind(kind), nil
 }
 
 func (t Tokens) mac(payload string) []byte {

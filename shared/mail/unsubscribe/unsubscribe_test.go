@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/registrar/shared/mail"
 	"example.com/registrar/shared/mail/unsubscribe"
-	"example.com/registrar/shared/registrar"
 )
 
 const secret = "0123456789abcdef"
@@ -15,11 +15,11 @@ const secret = "0123456789abcdef"
 func TestATokenIsForOnePersonAndKind(t *testing.T) {
 	tokens := unsubscribe.New(secret)
 	seen := map[string]bool{}
-	for _, recipient := range []registrar.Recipient{
-		registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"),
-		registrar.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b12"), registrar.OfAddress("ann@example.edu"),
+	for _, recipient := range []mail.Recipient{
+		mail.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"),
+		mail.OfStudent("0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b12"), mail.OfAddress("ann@example.edu"),
 	} {
-		for _, kind := range registrar.MailKinds() {
+		for _, kind := range mail.Kinds() {
 			token := tokens.Make(recipient, kind)
 			gotRecipient, gotKind, err := tokens.Read(token)
 			if err != nil || gotRecipient != recipient || gotKind != kind || seen[token] || strings.Contains(token, "ann") {
@@ -29,8 +29,8 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 		}
 	}
 	if got := (unsubscribe.Links{Tokens: tokens, API: "https://api.example.edu/"}).Address("student:1",
-		registrar.MailImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+
-		tokens.Make("student:1", registrar.MailImportFinished) {
+		mail.ImportFinished); got != "https://api.example.edu/v1/unsubscribe/"+
+		tokens.Make("student:1", mail.ImportFinished) {
 		t.Error(got)
 	}
 	// Behind a domain's mapping the setting has the mapping in it.
@@ -39,7 +39,7 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 		return map[string]string{"UNSUBSCRIBE_KEY": secret,
 			"API_URL": public}[name]
 	})
-	if got := links.Address("student:1", registrar.MailImportFinished); err != nil ||
+	if got := links.Address("student:1", mail.ImportFinished); err != nil ||
 		!strings.HasPrefix(got, public+"/v1/unsubscribe/") {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -47,13 +47,13 @@ func TestATokenIsForOnePersonAndKind(t *testing.T) {
 
 func TestAForgedTokenIsNone(t *testing.T) {
 	tokens := unsubscribe.New(secret)
-	token := tokens.Make("student:1", registrar.MailRegistrationMade)
+	token := tokens.Make("student:1", mail.RegistrationMade)
 	payload, mac, _ := strings.Cut(token, ".")
-	other, _, _ := strings.Cut(tokens.Make("student:2", registrar.MailRegistrationMade), ".")
+	other, _, _ := strings.Cut(tokens.Make("student:2", mail.RegistrationMade), ".")
 	for what, forged := range map[string]string{
 		"empty": "", "a dot": ".", "no MAC": payload + ".", "without MAC": payload, "another's payload": other + "." +
 			mac, "cut": token[:len(token)-1],
-		"of another secret": unsubscribe.New(secret+"!").Make("student:1", registrar.MailRegistrationMade),
+		"of another secret": unsubscribe.New(secret+"!").Make("student:1", mail.RegistrationMade),
 		"of no kind":        tokens.Make("student:1", "all"), "padded": token + "=", "more behind": token + ".x",
 		"no base64": "?." + mac, "in another spelling": payload + "." + mac[:42] + string(mac[42]+1),
 		"a kind added": base64.RawURLEncoding.EncodeToString([]byte("import-finished\nstudent:1")) + "." + mac,

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// told lists the events of a record or a student, in the store's order.
-func told(t *testing.T, u *University, f registrar.EventFilter) []registrar.Event {
+// Told lists the events of a record or a student, in the store's order.
+func Told(t *testing.T, u *University, f registrar.EventFilter) []registrar.Event {
 	t.Helper()
 	return All(t, 3, func(p registrar.PageRequest) (registrar.Page[registrar.Event], error) {
 		return u.Events(t.Context(), f, p)
@@ -47,15 +47,15 @@ func events(t *testing.T, u *University) {
 	student := u.NewStudent("U1", "Ann", "Able")
 	renamed := student
 	renamed.FamilyName, renamed.Email, renamed.Stamp = "Baker", "ann@example.edu", student.Next(u.at)
-	u.must(u.UpdateStudent(ctx, student, renamed))
+	u.Must(u.UpdateStudent(ctx, student, renamed))
 	_, err := u.Desk().Enrol(ctx, registrar.EnrolRequest{
 		Section: section.ID, Student: student.ID, Actor: registrar.Anonymous(), At: u.at.Add(time.Minute),
 	}, registrar.IdempotencyKey{}, nil)
-	u.must(err)
+	u.Must(err)
 	_, err = u.Drop(section.ID, student.ID)
-	u.must(err)
+	u.Must(err)
 
-	ofStudent := told(t, u, registrar.EventFilter{Student: student.ID})
+	ofStudent := Told(t, u, registrar.EventFilter{Student: student.ID})
 	if len(ofStudent) != 4 { // the store's clock and the university's differ, so their order says nothing here
 		t.Fatalf("%d events of the student: %v", len(ofStudent), typesOf(ofStudent))
 	}
@@ -67,7 +67,7 @@ func events(t *testing.T, u *University) {
 		return ofStudent[i]
 	}
 	enrolled := find(registrar.RegistrationEnrolled)
-	same(t, "an enrolment's event", enrolled, registrar.Event{
+	Same(t, "an enrolment's event", enrolled, registrar.Event{
 		ID: enrolled.ID, Type: registrar.RegistrationEnrolled, Schema: 1, At: u.at.Add(time.Minute), Actor: "anonymous",
 		OnBehalfOf: "s", Request: "req-1",
 		Correlation: "cor-1", Trace: "Root=1-67288e44-0123456789abcdef01234567",
@@ -78,19 +78,19 @@ func events(t *testing.T, u *University) {
 		},
 	})
 	facts, err := find(registrar.RegistrationDropped).Registration()
-	u.must(err)
-	same(t, "a drop's facts", facts, registrar.RegistrationFacts{
+	u.Must(err)
+	Same(t, "a drop's facts", facts, registrar.RegistrationFacts{
 		Section: section.ID, Student: student.ID, Term: term.ID, Course: course.ID, CRN: "100", State: registrar.Dropped,
 		Attempt: 1, Credits: 400,
 	})
 	updated := find(registrar.KindStudent.Updated())
-	same(t, "what changed of a student", updated.Texts("changed"), []string{"email", "familyName"})
+	Same(t, "what changed of a student", updated.Texts("changed"), []string{"email", "familyName"})
 	if text := fmt.Sprint(ofStudent); strings.Contains(text, "Baker") || strings.Contains(text, "ann@") ||
 		strings.Contains(text, "U1") {
 		t.Errorf("events tell who the student is: %s", text)
 	}
 
-	same(t, "published in the span of one moment", published(t, u, enrolled.At, enrolled.At.Add(time.Millisecond)),
+	Same(t, "published in the span of one moment", published(t, u, enrolled.At, enrolled.At.Add(time.Millisecond)),
 		[]registrar.Event{enrolled})
 	for _, e := range published(t, u, enrolled.At.Add(-24*time.Hour), enrolled.At) {
 		if e.ID == enrolled.ID {
@@ -109,9 +109,9 @@ func events(t *testing.T, u *University) {
 	}
 
 	other := u.NewSection(term, course, "101", 1)
-	u.must(u.DeleteSection(ctx, other.ID, 0))
-	last := told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindSection, ID: string(other.ID)}})
-	same(t, "a section's life", typesOf(last), []registrar.EventType{"section.created", "section.deleted"})
+	u.Must(u.DeleteSection(ctx, other.ID, 0))
+	last := Told(t, u, registrar.EventFilter{Record: registrar.Record{Kind: registrar.KindSection, ID: string(other.ID)}})
+	Same(t, "a section's life", typesOf(last), []registrar.EventType{"section.created", "section.deleted"})
 	if last[1].Version != 2 || last[1].Request != "req-1" {
 		t.Errorf("the end of a section: %+v", last[1])
 	}
@@ -130,7 +130,7 @@ func audits(t *testing.T, u *University) {
 		refused = append(refused, e)
 	}
 	for range 2 { // delivered twice
-		u.must(u.KeepRefused(t.Context(), refused))
+		u.Must(u.KeepRefused(t.Context(), refused))
 	}
 	equal := func(what string, got, want []registrar.Event) {
 		t.Helper()
@@ -138,22 +138,22 @@ func audits(t *testing.T, u *University) {
 			t.Errorf("%s (-want +got):\n%s", what, d)
 		}
 	}
-	equal("by record", told(t, u, registrar.EventFilter{Record: section}), refused)
-	equal("by record, from and to", told(t, u, registrar.EventFilter{Record: section, From: refused[4].At,
+	equal("by record", Told(t, u, registrar.EventFilter{Record: section}), refused)
+	equal("by record, from and to", Told(t, u, registrar.EventFilter{Record: section, From: refused[4].At,
 		To: refused[9].At}), refused[4:9])
 	var third []registrar.Event
 	for n := 1; n < attempts; n += 3 {
 		third = append(third, refused[n])
 	}
-	equal("by student", told(t, u, registrar.EventFilter{Student: "p1"}), third)
-	equal("by time", told(t, u, registrar.EventFilter{From: refused[3].At, To: refused[30].At.Add(time.Millisecond)}),
+	equal("by student", Told(t, u, registrar.EventFilter{Student: "p1"}), third)
+	equal("by time", Told(t, u, registrar.EventFilter{From: refused[3].At, To: refused[30].At.Add(time.Millisecond)}),
 		refused[3:31])
 	instant := refused[3].At.Add(200 * time.Microsecond)
-	equal("within a millisecond", told(t, u, registrar.EventFilter{From: instant, To: instant.Add(time.Microsecond)}), nil)
-	equal("to the middle of a millisecond", told(t, u, registrar.EventFilter{Record: section, From: refused[3].At,
+	equal("within a millisecond", Told(t, u, registrar.EventFilter{From: instant, To: instant.Add(time.Microsecond)}), nil)
+	equal("to the middle of a millisecond", Told(t, u, registrar.EventFilter{Record: section, From: refused[3].At,
 		To: instant}), refused[3:4])
 	equal("from a far day",
-		told(t, u, registrar.EventFilter{Record: section, From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}), nil)
+		Told(t, u, registrar.EventFilter{Record: section, From: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}), nil)
 	equal("what was refused is not published", published(t, u, refused[0].At, refused[30].At), nil)
 	if _, err := u.Events(t.Context(), registrar.EventFilter{Record: section}, registrar.PageRequest{Limit: 1,
 		Cursor: "forged"}); err == nil {

@@ -15,17 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/intake"
-	"example.com/registrar/shared/reconcile"
 	"example.com/registrar/shared/registrar"
-	"example.com/registrar/shared/schedule"
 )
 
 // Store is all that the operations and workers ask of a store.
 type Store interface {
 	registrar.RegistrationStore
-	consumer.Claims
 
 	CreateTerm(ctx context.Context, t registrar.Term, answer registrar.Answer) error
 	Term(ctx context.Context, id registrar.TermID) (registrar.Term, error)
@@ -79,49 +74,10 @@ type Store interface {
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 	Schedule(ctx context.Context, student registrar.StudentID, term registrar.TermID) ([]registrar.Registration, error)
 
-	CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error
-	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
-	SaveImport(ctx context.Context, im intake.Import, report intake.Report) error
-	ImportProblems(ctx context.Context, im intake.Import,
-		page registrar.PageRequest) (registrar.Page[intake.Problem], error)
-
-	KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error
-	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]intake.Decision, error)
-	ImportChanges(
-		ctx context.Context, im intake.Import, page registrar.PageRequest,
-	) (registrar.Page[intake.Change], error)
-	NewestImports(
-		ctx context.Context, filter intake.Filter, page registrar.PageRequest,
-	) (registrar.Page[intake.Import], error)
-	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[intake.Import], error)
-
-	Job(ctx context.Context, name string) (schedule.Job, error)
-	SaveJob(ctx context.Context, j schedule.Job) error
-
-	TermSections(ctx context.Context, term registrar.TermID,
-		page registrar.PageRequest) (registrar.Page[reconcile.SectionRef], error)
-	SeatAccount(ctx context.Context, ref reconcile.SectionRef, consistent bool) (reconcile.SeatAccount, error)
-	OfferingAccounts(ctx context.Context, course registrar.Course, consistent bool) ([]reconcile.OfferingAccount, error)
-	StudentIDs(ctx context.Context, page registrar.PageRequest) (registrar.Page[registrar.StudentID], error)
-	StudentAccount(ctx context.Context, id registrar.StudentID, consistent bool) (reconcile.StudentAccount, error)
-	LatestReconciliation(ctx context.Context) (reconcile.Reconciliation, error)
-	SaveReconciliation(ctx context.Context, r reconcile.Reconciliation, found []reconcile.Difference) error
-	Differences(ctx context.Context, id reconcile.ReconciliationID,
-		page registrar.PageRequest) (registrar.Page[reconcile.Difference], error)
-
 	Events(ctx context.Context, filter registrar.EventFilter, page registrar.PageRequest) (registrar.Page[registrar.Event],
 		error)
 	Published(ctx context.Context, from, to time.Time, page registrar.PageRequest) (registrar.Page[registrar.Event], error)
 	KeepRefused(ctx context.Context, events []registrar.Event) error
-
-	registrar.MailStore
-	Mail(ctx context.Context, id registrar.MailID, key registrar.IdempotencyKey) (registrar.Mail, error)
-	OpenMails(ctx context.Context, state registrar.MailState, at time.Time,
-		page registrar.PageRequest) (registrar.Page[registrar.Mail], error)
-	ResolveMail(ctx context.Context, m registrar.Mail, e registrar.Event, answer registrar.Answer) error
-	MailPreferences(ctx context.Context, recipient registrar.Recipient) (registrar.MailPreferences, error)
-	SaveMailPreferences(ctx context.Context, p registrar.MailPreferences, e registrar.Event) error
-	Suppress(ctx context.Context, p registrar.Suppression) error
 }
 
 // University makes records for tests: a store and ids that count upwards, so that a failing test reads the same each
@@ -147,7 +103,8 @@ func (u *University) NewID() string {
 // Now is the university's time, which stands still.
 func (u *University) Now() time.Time { return u.at }
 
-func (u *University) must(err error) {
+// Must ends the test on an error.
+func (u *University) Must(err error) {
 	u.T.Helper()
 	if err != nil {
 		u.T.Fatal(err)
@@ -163,7 +120,7 @@ func (u *University) NewTerm(code string) registrar.Term {
 		// Before the time at which simulated time begins, too: the year 2000 (testing/synctest).
 		Registration: registrar.Window{Open: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)},
 	}
-	u.must(u.CreateTerm(u.T.Context(), t, registrar.Answer{}))
+	u.Must(u.CreateTerm(u.T.Context(), t, registrar.Answer{}))
 	return t
 }
 
@@ -174,7 +131,7 @@ func (u *University) NewCourse(subject, number, title string) registrar.Course {
 		ID: registrar.CourseID(u.NewID()), Subject: subject, Number: number, Title: title,
 		Credits: registrar.CreditRange{Min: 400, Max: 400}, Stamp: registrar.Stamp{}.Next(u.at),
 	}
-	u.must(u.CreateCourse(u.T.Context(), c, registrar.Answer{}))
+	u.Must(u.CreateCourse(u.T.Context(), c, registrar.Answer{}))
 	return c
 }
 
@@ -191,7 +148,7 @@ func (u *University) SectionOf(t registrar.Term, c registrar.Course, crn string,
 func (u *University) NewSection(t registrar.Term, c registrar.Course, crn string, capacity int) registrar.Section {
 	u.T.Helper()
 	s := u.SectionOf(t, c, crn, capacity)
-	u.must(u.CreateSection(u.T.Context(), s, registrar.Answer{}))
+	u.Must(u.CreateSection(u.T.Context(), s, registrar.Answer{}))
 	return s
 }
 
@@ -203,7 +160,7 @@ func (u *University) NewStudent(number, given, family string) registrar.Student 
 		FamilyName: registrar.Personal(family), Active: true,
 		Stamp: registrar.Stamp{}.Next(u.at),
 	}
-	u.must(u.CreateStudent(u.T.Context(), p, registrar.Answer{}))
+	u.Must(u.CreateStudent(u.T.Context(), p, registrar.Answer{}))
 	return p
 }
 

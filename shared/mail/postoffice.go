@@ -1,15 +1,17 @@
-package registrar
+package mail
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"example.com/registrar/shared/registrar"
 )
 
 var (
-	// ErrMailClaimed tells that another delivery of the same event is handing the mail over at this moment.
-	ErrMailClaimed = errors.New("another delivery is sending the mail")
+	// ErrClaimed tells that another delivery of the same event is handing the mail over at this moment.
+	ErrClaimed = errors.New("another delivery is sending the mail")
 	// ErrNotSent tells that the mail was not handed over, for certain, and may be tried again later.
 	ErrNotSent = errors.New("the mail was not sent")
 )
@@ -17,9 +19,9 @@ var (
 // HandoverError says what became of a letter that the provider did not take. Its text is fit for logs and records: the
 // provider's own words, which may have an address in them, are not in it.
 type HandoverError struct {
-	Outcome MailState // [MailRefused], [MailReleased] or [MailUnknown]
-	Reason  string    // the provider's code, or a word of ours
-	Err     error     // what happened, for errors.Is and errors.As
+	Outcome State  // [Refused], [Released] or [Unknown]
+	Reason  string // the provider's code, or a word of ours
+	Err     error  // what happened, for errors.Is and errors.As
 }
 
 // Error gives outcome and reason.
@@ -37,28 +39,28 @@ type Carrier interface {
 	Send(ctx context.Context, letter Letter) (message string, err error)
 }
 
-// MailFacts is what sending a mail is decided on.
-type MailFacts struct {
+// Facts is what sending a mail is decided on.
+type Facts struct {
 	Mail        Mail // of version 0: there is no record of it yet
-	Preferences MailPreferences
+	Preferences Preferences
 	Suppression Suppression // zero: the address is not suppressed
 }
 
-// MailStore is what sending mail needs of the store.
-type MailStore interface {
+// Store is what sending mail needs of the store.
+type Store interface {
 	// MailFacts reads them in one batch.
-	MailFacts(ctx context.Context, id MailID, recipient Recipient, address AddressHash) (MailFacts, error)
-	// SaveMail writes the record over the version before; [ErrStale] when that is no longer stored. [ErrBusy] when
-	// contention outlasted the context's deadline.
+	MailFacts(ctx context.Context, id ID, recipient Recipient, address AddressHash) (Facts, error)
+	// SaveMail writes the record over the version before; [registrar.ErrStale] when that is no longer stored.
+	// [registrar.ErrBusy] when contention outlasted the context's deadline.
 	SaveMail(ctx context.Context, m Mail) error
 }
 
 // PostOffice sends mail, each at most once: it claims the record of a mail before it hands the mail over, so that
 // events may be delivered many times, and at once.
 type PostOffice struct {
-	Store   MailStore
+	Store   Store
 	Carrier Carrier
-	Clock   Clock
+	Clock   registrar.Clock
 	// ClaimTime is how long a claim lasts. Whoever claims must have ended by then, dead or alive: it is the function's
 	// timeout, at least, and what clocks may differ by. The shorter, the sooner an operator sees what a crash left open.
 	ClaimTime time.Duration
@@ -73,27 +75,27 @@ const settleTime = 5 * time.Second
 // refused or unknown, or suppressed without being written; news is false when it was so before. The letter is written
 // before the claim, so that a claim is only as long as the handing over.
 //
-// After an error the event is to come back: [ErrMailClaimed], [ErrNotSent], [ErrBusy] or a failure. No error leads to a
-// second letter.
+// After an error the event is to come back: [ErrClaimed], [ErrNotSent], [registrar.ErrBusy] or a failure. No error
+// leads to a second letter.
 func (o PostOffice) Deliver(
-	ctx context.Context, m Mail, address Personal, write func() (Letter, error),
+	ctx context.Context, m Mail, address registrar.Personal, write func() (Letter, error),
 ) (_ Mail, news bool, _ error) {
 	var (
 		known, next Mail
 		letter      Letter
 	)
-	err := Decision[MailFacts]{
-		Read: func(ctx context.Context) (MailFacts, error) {
+	err := registrar.Decision[Facts]{
+		Read: func(ctx context.Context) (Facts, error) {
 			return o.Store.MailFacts(ctx, m.ID, m.Recipient, HashAddress(string(address)))
 		},
-		Commit: func(ctx context.Context, facts MailFacts) (err error) {
+		Commit: func(ctx context.Context, facts Facts) (err error) {
 			known = facts.Mail
 			if next, err = decideMail(m, facts, o.Clock(), o.ClaimTime); err != nil || next.Version == known.Version {
 				return err
 			}
-			if next.State == MailClaimed {
+			if next.State == Claimed {
 				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < o.SendTime {
-					return fmt.Errorf("%w: no time is left to send it", ErrBusy)
+					return fmt.Errorf("%w: no time is left to send it", registrar.ErrBusy)
 				}
 				if letter, err = write(); err != nil {
 					return fmt.Errorf("write it: %w", err)
@@ -101,14 +103,14 @@ func (o PostOffice) Deliver(
 			}
 			return o.Store.SaveMail(ctx, next)
 		},
-		Same: func(before, now MailFacts) bool { return before.Mail.Version == now.Mail.Version },
+		Same: func(before, now Facts) bool { return before.Mail.Version == now.Mail.Version },
 	}.Make(ctx)
 	switch {
 	case err != nil:
 		return known, false, fmt.Errorf("mail %s: %w", m.ID, err)
 	case next.Version == known.Version:
 		return known, false, nil // delivered again
-	case next.State != MailClaimed:
+	case next.State != Claimed:
 		return next, true, nil
 	}
 	done, err := o.handOver(ctx, next, letter)
@@ -116,14 +118,14 @@ func (o PostOffice) Deliver(
 }
 
 // decideMail tells what the record is to become; one with the version that is stored says that nothing is to be done.
-func decideMail(m Mail, facts MailFacts, at time.Time, claimTime time.Duration) (Mail, error) {
+func decideMail(m Mail, facts Facts, at time.Time, claimTime time.Duration) (Mail, error) {
 	known := facts.Mail
 	switch state := known.StateAt(at); {
-	case known.Version == 0 || state == MailReleased:
-	case state == MailClaimed:
-		return known, ErrMailClaimed
-	case state == MailUnknown && known.State == MailClaimed:
-		return known.settled(MailUnknown, "whoever claimed it ended without a word", at), nil
+	case known.Version == 0 || state == Released:
+	case state == Claimed:
+		return known, ErrClaimed
+	case state == Unknown && known.State == Claimed:
+		return known.settled(Unknown, "whoever claimed it ended without a word", at), nil
 	default:
 		return known, nil
 	}
@@ -131,11 +133,11 @@ func decideMail(m Mail, facts MailFacts, at time.Time, claimTime time.Duration) 
 	m.Reason, m.Message = "", ""
 	switch {
 	case !facts.Preferences.Wants(m.Kind):
-		return m.settled(MailSuppressed, "preferences", at), nil
+		return m.settled(Suppressed, "preferences", at), nil
 	case facts.Suppression.Reason != "":
-		return m.settled(MailSuppressed, string(facts.Suppression.Reason), at), nil
+		return m.settled(Suppressed, string(facts.Suppression.Reason), at), nil
 	}
-	m.State, m.Claims, m.ClaimEnds, m.Stamp = MailClaimed, m.Claims+1, Instant(at.Add(claimTime)), m.Next(at)
+	m.State, m.Claims, m.ClaimEnds, m.Stamp = Claimed, m.Claims+1, registrar.Instant(at.Add(claimTime)), m.Next(at)
 	return m, nil
 }
 
@@ -144,9 +146,9 @@ func (o PostOffice) handOver(ctx context.Context, claimed Mail, letter Letter) (
 	message, err := o.Carrier.Send(ctx, letter)
 	var failed *HandoverError
 	if err != nil && !errors.As(err, &failed) {
-		failed = &HandoverError{Outcome: MailUnknown, Reason: "no answer", Err: err}
+		failed = &HandoverError{Outcome: Unknown, Reason: "no answer", Err: err}
 	}
-	settled := claimed.settled(MailSent, "", o.Clock())
+	settled := claimed.settled(Sent, "", o.Clock())
 	if failed != nil {
 		settled = claimed.settled(failed.Outcome, failed.Reason, o.Clock())
 	}
@@ -157,7 +159,7 @@ func (o PostOffice) handOver(ctx context.Context, claimed Mail, letter Letter) (
 	if err := o.Store.SaveMail(ctx, settled); err != nil {
 		return claimed, fmt.Errorf("mail %s is %s, which could not be written down: %w", claimed.ID, settled.State, err)
 	}
-	if settled.State == MailReleased {
+	if settled.State == Released {
 		return settled, fmt.Errorf("mail %s: %w: %w", claimed.ID, ErrNotSent, failed)
 	}
 	return settled, nil
@@ -181,43 +183,49 @@ const (
 
 // DecideResolution settles a mail of unknown outcome, or one that was refused, and makes the event that tells so. To be
 // sent again the mail is released: whoever handles the event writes it anew, under the preferences and suppressions of
-// that time. A [StateForbids] refusal when the mail lies not open.
-func DecideResolution(m Mail, as Resolution, actor Actor, at time.Time, newID IDs) (Mail, Event, error) {
-	if state := m.StateAt(at); state != MailUnknown && state != MailRefused {
-		return m, Event{}, Refuse(StateForbids, string(m.ID), "the mail does not lie open")
+// that time. A [registrar.StateForbids] refusal when the mail lies not open.
+func DecideResolution(
+	m Mail, as Resolution, actor registrar.Actor, at time.Time, newID registrar.IDs,
+) (Mail, registrar.Event, error) {
+	if state := m.StateAt(at); state != Unknown && state != Refused {
+		return m, registrar.Event{}, registrar.Refuse(registrar.StateForbids, string(m.ID), "the mail does not lie open")
 	}
-	state := MailSent
+	state := Sent
 	if as == ResolveSendAgain {
-		state = MailReleased
+		state = Released
 	}
 	m = m.settled(state, "resolved by "+actor.Principal, at)
 	student, _ := m.Recipient.Student()
-	return m, Event{
-		ID: EventID(newID()), Type: MailResolved, Schema: 1, At: Instant(at), Actor: actor.Principal, Record: Record{
-			Kind: KindMail, ID: string(m.ID)},
-		Student: student, Version: m.Version, Facts: Facts{factKind: string(m.Kind), factAs: string(as)},
+	return m, registrar.Event{
+		ID: registrar.EventID(newID()), Type: registrar.MailResolved, Schema: 1, At: registrar.Instant(at),
+		Actor: actor.Principal, Record: registrar.Record{
+			Kind: registrar.KindMail, ID: string(m.ID)},
+		Student: student, Version: m.Version, Facts: registrar.Facts{factKind: string(m.Kind), factAs: string(as)},
 	}, nil
 }
 
-// Resolution reads what an event of type [MailResolved] decided; an error when it is of another type or does not say.
-func (e Event) Resolution() (MailID, Resolution, error) {
+// ReadResolution reads what an event of type [registrar.MailResolved] decided. It is an error when the event is of
+// another type, or does not say which mail was resolved and how.
+func ReadResolution(e registrar.Event) (ID, Resolution, error) {
 	as := Resolution(e.Text(factAs))
-	if e.Type != MailResolved || e.Record.ID == "" || as != ResolveSent && as != ResolveSendAgain {
+	if e.Type != registrar.MailResolved || e.Record.ID == "" || as != ResolveSent && as != ResolveSendAgain {
 		return "", "", fmt.Errorf("event %s of type %s does not say how which mail was resolved", e.ID, e.Type)
 	}
-	return MailID(e.Record.ID), as, nil
+	return ID(e.Record.ID), as, nil
 }
 
 // PreferencesEvent is what a change of mail preferences tells.
-func PreferencesEvent(p MailPreferences, actor Actor, newID IDs) Event {
+func PreferencesEvent(p Preferences, actor registrar.Actor, newID registrar.IDs) registrar.Event {
 	student, _ := p.Recipient.Student()
 	off := make([]string, len(p.Off))
 	for i, kind := range p.Off {
 		off[i] = string(kind)
 	}
-	return Event{
-		ID: EventID(newID()), Type: MailPreferencesChanged, Schema: 1, At: p.UpdatedAt, Actor: actor.Principal,
-		Record: Record{Kind: KindRecipient, ID: string(p.Recipient)}, Student: student, Version: p.Version,
-		Facts: Facts{factOff: off},
+	return registrar.Event{
+		ID: registrar.EventID(newID()), Type: registrar.MailPreferencesChanged, Schema: 1, At: p.UpdatedAt,
+		Actor:  actor.Principal,
+		Record: registrar.Record{Kind: registrar.KindRecipient, ID: string(p.Recipient)}, Student: student,
+		Version: p.Version,
+		Facts:   registrar.Facts{factOff: off},
 	}
 }

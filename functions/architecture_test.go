@@ -212,7 +212,7 @@ func TestEveryFunctionHasItsParts(t *testing.T) {
 		}
 		operations := f.Operations(functions.Adapters{})
 		for _, o := range operations {
-			// docs-serve serves three
+			// docs-serve serves several
 			if o.ID != f.Name && (len(operations) == 1 || !strings.HasPrefix(o.ID, f.Resource()+"-")) {
 				t.Errorf("%s serves the operation %s: the operation's id is the function's name, so that one finds the other",
 					f.Name, o.ID)

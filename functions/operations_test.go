@@ -53,6 +53,14 @@ type golden struct {
 	handler    lambda.Handler // of all operations; a new one after each case that wrote
 }
 
+// exactly is the pattern of [http.ServeMux] for a route: "GET /" alone would take every path.
+func exactly(route string) string {
+	if strings.HasSuffix(route, " /") {
+		return route + "{$}"
+	}
+	return route
+}
+
 // TestOperations holds every operation's answers to its golden files: testdata/<function>/event.golden is the answer to
 // the function's event in events/, the others are refusals and stories, or the answer to the event of the same name
 // beside them, as another deployment's gateway sends it. To add one, write the requests or the event and run
@@ -65,7 +73,7 @@ func TestOperations(t *testing.T) {
 	}
 	for _, o := range operations(functions.Adapters{}) {
 		g.specs[o.Method+" "+o.Path], g.reached[o.ID] = o.Spec, map[registrar.Code]bool{}
-		g.mux.Handle(o.Method+" "+o.Path, http.NotFoundHandler())
+		g.mux.Handle(exactly(o.Method+" "+o.Path), http.NotFoundHandler())
 	}
 	for _, f := range functions.All() {
 		if f.Operations != nil {
@@ -173,6 +181,7 @@ func (g *golden) judge(t *testing.T, payload []byte, answer events.APIGatewayV2H
 	pattern := event.RouteKey
 	if pattern == "$default" {
 		_, pattern = g.mux.Handler(httptest.NewRequest(event.RequestContext.HTTP.Method, event.RawPath, http.NoBody))
+		pattern = strings.TrimSuffix(pattern, "{$}")
 	}
 	spec, ok := g.specs[pattern]
 	if !ok {

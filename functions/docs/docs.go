@@ -1,6 +1,7 @@
-// Package docs serves what describes the API: the OpenAPI document, which is built beforehand from all operations
-// (`make generate`), and an interactive page over it, Swagger UI, whose files are bundled, so that it works offline and
-// under a strict content policy. It knows shared/api alone. Start with [Operations].
+// Package docs serves what describes the API: the API's root, which leads on, the OpenAPI document, which is built
+// beforehand from all operations (`make generate`), and an interactive page over it, Swagger UI, whose files are
+// bundled, so that it works offline and under a strict content policy. It knows shared/api alone. Start with
+// [Operations].
 package docs
 
 import (
@@ -9,8 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
+	"slices"
+	"strconv"
+	"strings"
 
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/registrar"
@@ -22,13 +27,22 @@ var document []byte
 //go:embed assets
 var assets embed.FS
 
-// Operations are the document, the page and the page's files: one Lambda serves them all.
-func Operations() []api.Operation { return []api.Operation{openAPI(), page(), asset()} }
+// The API's root: what it leads to, for programs and for people.
+var (
+	//go:embed home/home.json
+	homeJSON []byte
+	//go:embed home/home.html
+	homeHTML []byte
+)
+
+// Operations are the root, the document, the page and the page's files: one Lambda serves them all.
+func Operations() []api.Operation { return []api.Operation{home(), openAPI(), page(), asset()} }
 
 type file struct {
 	ContentType  string `header:"Content-Type"`
 	CacheControl string `header:"Cache-Control"`
 	Policy       string `header:"Content-Security-Policy"`
+	Vary         string `header:"Vary"`
 	Body         []byte
 }
 
@@ -37,6 +51,54 @@ type file struct {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+type homeInput struct {
+	// Hidden, since OpenAPI has the answer's media types for it, and ignores a parameter of this name.
+	Accept string `header:"Accept" hidden:"true"`
+}
+
+func home() api.Operation {
+	return api.Define(api.Spec{
+		ID: "docs-home", Method: http.MethodGet, Path: "/", Summary: "See where to begin", Tag: "docs", Access: api.Public,
+		Description: "References to the documentation and to the first addresses of the API, as JSON, or as a page for a " +
+			"browser, which prefers HTML. They are relative to this address.",
+		Media: []string{"application/json", "text/html"},
+	}, func(_ context.Context, in *homeInput) (*file, error) {
+		root := &file{ContentType: contentType(".json"), CacheControl: "no-cache", Policy: policy, Vary: "Accept",
+			Body: homeJSON}
+		if prefersHTML(in.Accept) {
+			root.ContentType, root.Body = contentType(".html"), homeHTML
+		}
+		return root, nil
+	})
+}
+
+// prefersHTML reads Accept (RFC 9110, section 12.5.1): whether HTML is wanted more than JSON. What cannot be read wants
+// nothing.
+func prefersHTML(accept string) bool {
+	return weight(accept, "text/html") > weight(accept, "application/json")
+}
+
+// weight is how much Accept wants a media type, from 0 to 1. The element that names the type most exactly decides.
+func weight(accept, media string) float64 {
+	group, _, _ := strings.Cut(media, "/")
+	found, exactness := 0.0, -1
+	for element := range strings.SplitSeq(accept, ",") {
+		name, parameters, err := mime.ParseMediaType(element)
+		exact := slices.Index([]string{"*/*", group + "/*", media}, name)
+		if err != nil || exact <= exactness {
+			continue
+		}
+		wanted := 1.0
+		if q, ok := parameters["q"]; ok {
+			if wanted, err = strconv.ParseFloat(q, 64); err != nil || !(wanted >= 0 && wanted <= 1) {
+				continue
+			}
+		}
+		found, exactness = wanted, exact
+	}
+	return found
+}
 
 func openAPI() api.Operation {
 	return api.Define(api.Spec{
@@ -81,6 +143,8 @@ func contentType(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".css":
 		return "text/css; charset=utf-8"
+	case ".json":
+		return "application/json"
 	case ".png":
 		return "image/png"
 	}

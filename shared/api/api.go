@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/registrar/shared/registrar"
@@ -108,13 +109,29 @@ func newAPI(mux humago.Mux) huma.API {
 	return humago.New(mux, config)
 }
 
+// patternOf is the pattern of [http.ServeMux] for a method and a path. "GET /" alone would take every path there is.
+func patternOf(route string) string {
+	if strings.HasSuffix(route, " /") {
+		return route + "{$}"
+	}
+	return route
+}
+
+// exactRoot takes routes under their patterns.
+type exactRoot struct{ *http.ServeMux }
+
+// HandleFunc implements [humago.Mux].
+func (m exactRoot) HandleFunc(route string, handle func(http.ResponseWriter, *http.Request)) {
+	m.ServeMux.HandleFunc(patternOf(route), handle)
+}
+
 // Version is the version of the API that its paths begin with, as OpenAPI wants it.
 const Version = "1.0.0"
 
 // Handler serves the operations. It panics when they contradict each other, which a test over all of them finds.
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
-	api := newAPI(mux)
+	api := newAPI(exactRoot{mux})
 	f := &front{
 		mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{},
 		lists: map[string]bool{},
@@ -122,16 +139,17 @@ func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	}
 	for _, o := range operations {
 		o.register(api)
-		f.names[o.Method+" "+o.Path] = o.ID
-		f.lists[o.Method+" "+o.Path] = slices.ContainsFunc(operationIn(api.OpenAPI(), o.Method, o.Path).Parameters,
+		pattern := patternOf(o.Method + " " + o.Path)
+		f.names[pattern] = o.ID
+		f.lists[pattern] = slices.ContainsFunc(operationIn(api.OpenAPI(), o.Method, o.Path).Parameters,
 			func(p *huma.Param) bool {
 				return p.In == "query" && p.Name == "limit"
 			})
 		if o.Form != nil {
-			f.forms[o.Method+" "+o.Path] = o.Form
+			f.forms[pattern] = o.Form
 		}
 		if body := operationIn(api.OpenAPI(), o.Method, o.Path).RequestBody; body != nil && body.Content[jsonMedia] != nil {
-			f.bodies[o.Method+" "+o.Path] = body.Content[jsonMedia].Schema
+			f.bodies[pattern] = body.Content[jsonMedia].Schema
 		}
 	}
 	return f

@@ -118,7 +118,7 @@ func (c *campus) fillQueues() {
 	}
 	all := functions.All()
 	recorder := all[slices.IndexFunc(all, func(f functions.Function) bool { return f.Name == "audit-record" })]
-	if err := sample.Bury(c.Context(), c.cloud.Settings(recorder).Queue); err != nil {
+	if err := sample.SendToDeadLetters(c.Context(), c.cloud.Settings(recorder).Queue); err != nil {
 		c.Fatal(err)
 	}
 }

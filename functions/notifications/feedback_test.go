@@ -33,11 +33,11 @@ func TestWhatIsNoFeedbackIsDead(t *testing.T) {
 		"an address for a time":    topic(t, strings.Replace(bounce, "2026-11-24T13:00:00Z", "ann@example.edu", 1)),
 	} {
 		if failed := m.feedback.HandleBatch(t.Context(),
-			[]consumer.Message{{ID: name, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.buried[name] == "" {
+			[]consumer.Message{{ID: name, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.dead[name] == "" {
 			t.Errorf("%s: not dead at once", name)
 		}
-		if strings.Contains(m.buried[name], "ann@") {
-			t.Errorf("%s: the reason has the address: %s", name, m.buried[name])
+		if strings.Contains(m.dead[name], "ann@") {
+			t.Errorf("%s: the reason has the address: %s", name, m.dead[name])
 		}
 	}
 	if log := m.log.String(); strings.Contains(log, "ann@") {
@@ -60,8 +60,8 @@ func TestATimeOfFeedbackThatCannotBeTrueIsNotUsed(t *testing.T) {
 		body := topic(t, `{"eventType":"Bounce","bounce":{"bounceType":"Permanent","timestamp":"`+c.told+
 			`","bouncedRecipients":[{"emailAddress":"ann@example.edu"}]}}`)
 		if failed := m.feedback.HandleBatch(t.Context(),
-			[]consumer.Message{{ID: c.told, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.buried[c.told] != "" {
-			t.Fatalf("%s: failed: %v %s", c.told, failed, m.buried[c.told])
+			[]consumer.Message{{ID: c.told, Body: []byte(body), Receives: 1}}); len(failed) > 0 || m.dead[c.told] != "" {
+			t.Fatalf("%s: failed: %v %s", c.told, failed, m.dead[c.told])
 		}
 		facts, err := m.store.MailFacts(t.Context(), "m", mail.OfStudent("s"), mail.HashAddress("ann@example.edu"))
 		if err != nil || !facts.Suppression.At.Equal(c.want) {

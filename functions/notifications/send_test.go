@@ -46,12 +46,12 @@ type mailroom struct {
 	now    time.Time
 	log    bytes.Buffer
 	hidden map[string]time.Duration // by message id
-	buried map[string]string
+	dead   map[string]string
 }
 
 func openMailroom(t *testing.T) *mailroom {
 	t.Helper()
-	m := &mailroom{t: t, hidden: map[string]time.Duration{}, buried: map[string]string{}}
+	m := &mailroom{t: t, hidden: map[string]time.Duration{}, dead: map[string]string{}}
 	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
@@ -119,19 +119,19 @@ func (m *mailroom) Write(line []byte) (int, error) {
 	return m.log.Write(line)
 }
 
-// Hide implements [consumer.Queue].
-func (m *mailroom) Hide(_ context.Context, message consumer.Message, d time.Duration) error {
+// ChangeVisibility implements [consumer.Queue].
+func (m *mailroom) ChangeVisibility(_ context.Context, message consumer.Message, d time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.hidden[message.ID] = d
 	return nil
 }
 
-// Bury implements [consumer.Queue].
-func (m *mailroom) Bury(_ context.Context, message consumer.Message, reason string) error {
+// SendToDeadLetters implements [consumer.Queue].
+func (m *mailroom) SendToDeadLetters(_ context.Context, message consumer.Message, reason string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.buried[message.ID] = reason
+	m.dead[message.ID] = reason
 	return nil
 }
 
@@ -300,8 +300,8 @@ func TestManyDeliveriesSendOneMail(t *testing.T) {
 			t.Error("a message came back a second time")
 		}
 	}
-	if n := len(m.engine.Sent()); n != 1 || len(m.buried) != 0 {
-		t.Errorf("%d mails of %d deliveries, %d came back, buried: %v", n, deliveries, back, m.buried)
+	if n := len(m.engine.Sent()); n != 1 || len(m.dead) != 0 {
+		t.Errorf("%d mails of %d deliveries, %d came back, dead: %v", n, deliveries, back, m.dead)
 	}
 	if record := m.record(e, mail.OfStudent(student.ID),
 		mail.RegistrationMade); record.State != mail.Sent || record.Claims != 1 {
@@ -380,8 +380,8 @@ func TestAClaimIsWaitedFor(t *testing.T) {
 	if err := m.store.SaveMail(t.Context(), claimed); err != nil {
 		t.Fatal(err)
 	}
-	if !m.deliver(e) || m.hidden[string(e.ID)] != time.Minute || len(m.buried) != 0 {
-		t.Errorf("hidden for %v; buried %v", m.hidden, m.buried)
+	if !m.deliver(e) || m.hidden[string(e.ID)] != time.Minute || len(m.dead) != 0 {
+		t.Errorf("hidden for %v; dead %v", m.hidden, m.dead)
 	}
 	m.set(m.Now().Add(time.Minute))
 	if m.deliver(e) || len(m.engine.Sent()) != 0 {
@@ -497,7 +497,7 @@ func TestEventsThatCannotBeTold(t *testing.T) {
 		Facts: registrar.Facts{"kind": "sections", "state": "FINISHED"},
 	}
 	for _, e := range []registrar.Event{without, nobody, nothing, unresolved, undecided, noImport} {
-		if m.deliver(e) || m.buried[string(e.ID)] == "" {
+		if m.deliver(e) || m.dead[string(e.ID)] == "" {
 			t.Errorf("event %s: not dead at once: %s", e.ID, m.log.String())
 		}
 	}

@@ -2,8 +2,8 @@
 // SQS, and shows how that goes. It does so for `make run`, or with STACK for a deployment on AWS. An interrupt cancels
 // what is not moved.
 //
-// SQS itself knows only for messages that it gave up where they came from, and nothing of those that a consumer buried:
-// so the task is told. Start with [run].
+// SQS itself knows only for messages that it gave up where they came from, and nothing of those that a consumer gave
+// up: so the task is told. Start with [run].
 package main
 
 import (

@@ -41,7 +41,7 @@ func imports(t *testing.T, letters int) *deployment.Deployment {
 		}
 	}
 	for n := range letters {
-		if err := queue.NewConsumer(client, base+"imports", base+"imports-dead").Bury(t.Context(),
+		if err := queue.NewConsumer(client, base+"imports", base+"imports-dead").SendToDeadLetters(t.Context(),
 			consumer.Message{ID: fmt.Sprint(n), Body: []byte("b")}, "why"); err != nil {
 			t.Fatal(err)
 		}

@@ -132,7 +132,7 @@ const Version = "1.0.0"
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(exactRoot{mux})
-	f := &front{
+	f := &middleware{
 		mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{},
 		lists: map[string]bool{},
 		pool:  newCompressors(), bodies: map[string]*huma.Schema{}, registry: api.OpenAPI().Components.Schemas,

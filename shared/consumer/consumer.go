@@ -32,11 +32,11 @@ type Handler interface {
 
 // Queue is what the kit needs of the queue that feeds the function.
 type Queue interface {
-	// Hide keeps a message from being delivered again for so long from now; 0 makes it visible at once.
-	Hide(ctx context.Context, m Message, d time.Duration) error
-	// Bury puts the message into the queue's dead letters, with the reason. It stays in the queue until the batch is
-	// answered.
-	Bury(ctx context.Context, m Message, reason string) error
+	// ChangeVisibility keeps a message from being delivered again for so long from now; 0 makes it visible at once.
+	ChangeVisibility(ctx context.Context, m Message, d time.Duration) error
+	// SendToDeadLetters puts the message into the queue's dead letters, with the reason. It stays in the queue until the
+	// batch is answered.
+	SendToDeadLetters(ctx context.Context, m Message, reason string) error
 }
 
 // Claims keeps which events a consumer has handled.
@@ -48,10 +48,10 @@ type Claims interface {
 	Complete(ctx context.Context, consumer, event, token string) error
 	// Release gives the claim back, if it is still the token's: the next delivery need not wait for its end.
 	Release(ctx context.Context, consumer, event, token string) error
-	// Seen is the newest version of the subject that the consumer handled; 0 when it handled none.
-	Seen(ctx context.Context, consumer, subject string) (registrar.Version, error)
-	// Saw raises it; a lower version changes nothing.
-	Saw(ctx context.Context, consumer, subject string, version registrar.Version) error
+	// NewestVersion is the newest version of the subject that the consumer handled; 0 when it handled none.
+	NewestVersion(ctx context.Context, consumer, subject string) (registrar.Version, error)
+	// RecordVersion raises it; a lower version changes nothing.
+	RecordVersion(ctx context.Context, consumer, subject string, version registrar.Version) error
 }
 
 // ErrDone tells that the event was handled before.
@@ -129,7 +129,7 @@ func (h *each[T]) HandleBatch(ctx context.Context, batch []Message) []string {
 		}
 		began := time.Now()
 		if !h.timeFor(ctx, longest) {
-			h.hide(ctx, m, 0)
+			h.changeVisibility(ctx, m, 0)
 			failed, blocked[m.Group] = append(failed, m.ID), true
 			continue
 		}
@@ -153,12 +153,12 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 		Principal: h.work.Name}))
 	w, err := h.read(ctx, m)
 	if err != nil {
-		return h.bury(ctx, m, fmt.Errorf("cannot be read: %w", err))
+		return h.sendToDeadLetters(ctx, m, fmt.Errorf("cannot be read: %w", err))
 	}
 	ctx, span := telemetry.StartSpan(request.With(ctx, w.cause), h.work.Name, telemetry.Message)
 	defer func() { span.End(err) }()
 	err = h.claimed(ctx, w, func(ctx context.Context) error {
-		return h.keepHidden(ctx, m, func(ctx context.Context) error {
+		return h.extendVisibility(ctx, m, func(ctx context.Context) error {
 			return h.safely(ctx, func() error { return h.work.Do(ctx, w.in) })
 		})
 	})
@@ -170,16 +170,16 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 		return true
 	case errors.As(err, &claimed): // no failure: to come back early would only use up the queue's attempts
 		h.Log.InfoContext(ctx, "left to another delivery of the event", "consumer", h.work.Name, "until", claimed.Until)
-		h.hide(ctx, m, claimed.Until.Sub(h.Clock()))
+		h.changeVisibility(ctx, m, claimed.Until.Sub(h.Clock()))
 		return false
 	case errors.As(err, &permanent):
-		return h.bury(ctx, m, err)
+		return h.sendToDeadLetters(ctx, m, err)
 	case m.Receives >= h.Receives:
-		return h.bury(ctx, m, fmt.Errorf("failed %d times, at last: %w", m.Receives, err))
+		return h.sendToDeadLetters(ctx, m, fmt.Errorf("failed %d times, at last: %w", m.Receives, err))
 	}
 	telemetry.Release(ctx)
 	h.Log.ErrorContext(ctx, "a message failed", "consumer", h.work.Name, "received", m.Receives, "error", err.Error())
-	h.hide(ctx, m, h.pause(m))
+	h.changeVisibility(ctx, m, h.pause(m))
 	return false
 }
 
@@ -233,7 +233,7 @@ func (h *each[T]) claimed(ctx context.Context, w item[T], do func(context.Contex
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	if err == nil && !outdated && w.subject != "" {
-		err = h.Claims.Saw(ctx, h.work.Name, w.subject, w.version)
+		err = h.Claims.RecordVersion(ctx, h.work.Name, w.subject, w.version)
 	}
 	if err != nil {
 		if lost := h.Claims.Release(ctx, h.work.Name, w.event, token); lost != nil {
@@ -262,7 +262,7 @@ func (h *each[T]) outdated(ctx context.Context, w item[T]) (bool, error) {
 	if w.subject == "" {
 		return false, nil
 	}
-	seen, err := h.Claims.Seen(ctx, h.work.Name, w.subject)
+	seen, err := h.Claims.NewestVersion(ctx, h.work.Name, w.subject)
 	if err != nil || seen < w.version {
 		return false, err
 	}
@@ -282,8 +282,8 @@ func (h *each[T]) safely(ctx context.Context, call func() error) (err error) {
 	return call()
 }
 
-// keepHidden keeps the message from being delivered again while the work lasts.
-func (h *each[T]) keepHidden(ctx context.Context, m Message, do func(context.Context) error) error {
+// extendVisibility keeps the message from being delivered again while the work lasts.
+func (h *each[T]) extendVisibility(ctx context.Context, m Message, do func(context.Context) error) error {
 	const share = 3 // of the visibility timeout: two attempts may fail
 	if h.Visibility <= 0 {
 		return do(ctx)
@@ -299,7 +299,7 @@ func (h *each[T]) keepHidden(ctx context.Context, m Message, do func(context.Con
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				h.hide(ctx, m, h.Visibility)
+				h.changeVisibility(ctx, m, h.Visibility)
 			}
 		}
 	}()
@@ -307,12 +307,12 @@ func (h *each[T]) keepHidden(ctx context.Context, m Message, do func(context.Con
 	return do(ctx)
 }
 
-// hide changes when a message comes back; that it fails means that the queue's own time holds.
-func (h *each[T]) hide(ctx context.Context, m Message, d time.Duration) {
+// changeVisibility changes when a message comes back; that it fails means that the queue's own time holds.
+func (h *each[T]) changeVisibility(ctx context.Context, m Message, d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment) // nobody is to wait for it
 	defer cancel()
 	const longest = 12 * time.Hour // SQS API reference, ChangeMessageVisibility
-	if err := h.Queue.Hide(ctx, m, min(max(d, 0), longest)); err != nil {
+	if err := h.Queue.ChangeVisibility(ctx, m, min(max(d, 0), longest)); err != nil {
 		h.Log.WarnContext(ctx, "a message's visibility was not changed", "consumer", h.work.Name, "error", err.Error())
 	}
 }
@@ -324,14 +324,16 @@ func (h *each[T]) pause(m Message) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// bury gives a message up: true when it is among the dead letters. Otherwise it comes back, and the queue gives it up.
-func (h *each[T]) bury(ctx context.Context, m Message, reason error) bool {
+// sendToDeadLetters gives a message up: true when it is among the dead letters. Otherwise it comes back, and in the end
+// the queue moves it there.
+func (h *each[T]) sendToDeadLetters(ctx context.Context, m Message, reason error) bool {
 	telemetry.Release(ctx)
 	h.Log.ErrorContext(ctx, "a message is dead", "consumer", h.work.Name, "received", m.Receives, "error", reason.Error())
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	if err := h.Queue.Bury(ctx, m, reason.Error()); err != nil {
-		h.Log.ErrorContext(ctx, "a dead message was not buried and comes back", "consumer", h.work.Name, "error", err.Error())
+	if err := h.Queue.SendToDeadLetters(ctx, m, reason.Error()); err != nil {
+		h.Log.ErrorContext(ctx, "a message was not sent to the dead letters and comes back", "consumer", h.work.Name, "error",
+			err.Error())
 		return false
 	}
 	telemetry.Count(ctx, telemetry.Failures, 1) // what comes back is counted where the batch is answered

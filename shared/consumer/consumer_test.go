@@ -25,22 +25,22 @@ import (
 type queue struct {
 	mu     sync.Mutex
 	hidden map[string][]time.Duration
-	buried map[string]string
-	broken error // of Bury
+	dead   map[string]string
+	broken error // of SendToDeadLetters
 }
 
-func (q *queue) Hide(_ context.Context, m consumer.Message, d time.Duration) error {
+func (q *queue) ChangeVisibility(_ context.Context, m consumer.Message, d time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.hidden[m.ID] = append(q.hidden[m.ID], d)
 	return nil
 }
 
-func (q *queue) Bury(_ context.Context, m consumer.Message, reason string) error {
+func (q *queue) SendToDeadLetters(_ context.Context, m consumer.Message, reason string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.broken == nil {
-		q.buried[m.ID] = reason
+		q.dead[m.ID] = reason
 	}
 	return q.broken
 }
@@ -97,13 +97,13 @@ func (c *claims) Release(ctx context.Context, name, event, token string) error {
 	return nil
 }
 
-func (c *claims) Seen(_ context.Context, name, subject string) (registrar.Version, error) {
+func (c *claims) NewestVersion(_ context.Context, name, subject string) (registrar.Version, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.seen[name+subject], nil
 }
 
-func (c *claims) Saw(ctx context.Context, name, subject string, version registrar.Version) error {
+func (c *claims) RecordVersion(ctx context.Context, name, subject string, version registrar.Version) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -123,7 +123,7 @@ type desk struct {
 
 func newDesk() *desk {
 	d := &desk{}
-	d.queue.hidden, d.queue.buried = map[string][]time.Duration{}, map[string]string{}
+	d.queue.hidden, d.queue.dead = map[string][]time.Duration{}, map[string]string{}
 	d.claims = claims{token: map[string]string{}, until: map[string]time.Time{}, done: map[string]bool{},
 		seen: map[string]registrar.Version{}}
 	return d
@@ -188,12 +188,12 @@ func TestEach_ReportsWhatIsToComeBackAndBuriesWhatIsNot(t *testing.T) {
 	}
 	for id, reason := range map[string]string{"4": "not ever", "5": "cannot be read: not text",
 		"6": "failed 3 times, at last: not now"} {
-		if !strings.Contains(d.queue.buried[id], reason) {
-			t.Errorf("message %s is buried for %q, want %q", id, d.queue.buried[id], reason)
+		if !strings.Contains(d.queue.dead[id], reason) {
+			t.Errorf("message %s is in the dead letters for %q, want %q", id, d.queue.dead[id], reason)
 		}
 	}
-	if len(d.queue.buried) != 3 {
-		t.Errorf("buried: %v", d.queue.buried)
+	if len(d.queue.dead) != 3 {
+		t.Errorf("dead: %v", d.queue.dead)
 	}
 	for _, id := range failed {
 		if h := d.queue.away(id); len(h) != 1 || h[0] < 500*time.Millisecond || h[0] > time.Second {
@@ -223,10 +223,10 @@ func TestEach_PausesGrowAndEnd(t *testing.T) {
 	}
 }
 
-// A message that cannot be buried comes back: it must not be lost.
+// A message that cannot be sent to the dead letters comes back: it must not be lost.
 func TestEach_WhatIsNotBuriedComesBack(t *testing.T) {
 	d := newDesk()
-	d.queue.broken = errors.New("no grave")
+	d.queue.broken = errors.New("no dead-letter queue")
 	wantFailed(t, d.each(nil).HandleBatch(t.Context(), []consumer.Message{message("1", "unreadable")}), "1")
 }
 
@@ -338,8 +338,8 @@ func TestEvents_AreHandledOnceAndInOrder(t *testing.T) {
 		t.Errorf("handled %q, want %q: each once, and nothing older than what was seen", did, want)
 	}
 	for id, reason := range map[string]string{"m-n": "schema 2", "m-o": "not for this consumer", "x": "no CloudEvent"} {
-		if !strings.Contains(d.queue.buried[id], reason) {
-			t.Errorf("message %s is buried for %q, want %q", id, d.queue.buried[id], reason)
+		if !strings.Contains(d.queue.dead[id], reason) {
+			t.Errorf("message %s is in the dead letters for %q, want %q", id, d.queue.dead[id], reason)
 		}
 	}
 }
@@ -383,8 +383,8 @@ func TestEvents_AClaimEndsWithItsFunction(t *testing.T) {
 		}
 		time.Sleep(35 * time.Second)
 		wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{late}))
-		if did != 1 || len(d.queue.buried) != 0 {
-			t.Errorf("handled %d times after the claim's end; buried %v", did, d.queue.buried)
+		if did != 1 || len(d.queue.dead) != 0 {
+			t.Errorf("handled %d times after the claim's end; dead %v", did, d.queue.dead)
 		}
 		close(killed)
 	})
@@ -448,9 +448,9 @@ func TestAPanicIsOfItsMessageAlone(t *testing.T) {
 			h := c.handler(d.settings(), panicky(func(body string) { did = append(did, body) }))
 			wantFailed(t, h.HandleBatch(t.Context(), []consumer.Message{message("1", "a"), message("2", place),
 				message("3", "b")}))
-			if !slices.Equal(did, []string{"a", "b"}) || !strings.Contains(d.queue.buried["2"], "at the disco") ||
-				len(d.queue.buried) != 1 {
-				t.Errorf("%s, a panic in %s: did %q, buried %v", name, place, did, d.queue.buried)
+			if !slices.Equal(did, []string{"a", "b"}) || !strings.Contains(d.queue.dead["2"], "at the disco") ||
+				len(d.queue.dead) != 1 {
+				t.Errorf("%s, a panic in %s: did %q, dead %v", name, place, did, d.queue.dead)
 			}
 		}
 	}
@@ -458,7 +458,7 @@ func TestAPanicIsOfItsMessageAlone(t *testing.T) {
 
 // A message counts as failed once: here when it is dead, where the batch is answered when it comes back.
 func TestTheDeadAreCounted(t *testing.T) {
-	for broken, want := range map[error]float64{nil: 2, errors.New("no grave"): 0} {
+	for broken, want := range map[error]float64{nil: 2, errors.New("no dead-letter queue"): 0} {
 		var text bytes.Buffer
 		recorder := telemetry.New(telemetry.Options{Function: "works", Log: slog.NewJSONHandler(&text, nil)})
 		d := newDesk()
@@ -469,7 +469,7 @@ func TestTheDeadAreCounted(t *testing.T) {
 		invocation.End(ctx)
 		var line struct{ Failures float64 }
 		if err := json.Unmarshal(text.Bytes(), &line); err != nil || line.Failures != want {
-			t.Errorf("not buried because of %v: %v failures, want %v; %v", broken, line.Failures, want, err)
+			t.Errorf("not sent to the dead letters because of %v: %v failures, want %v; %v", broken, line.Failures, want, err)
 		}
 	}
 }
@@ -500,8 +500,8 @@ func TestTogether_TriesEachAloneWhenABatchFails(t *testing.T) {
 	if want := []int{2, 3, 1, 1, 1, 1}; !slices.Equal(sizes, want) {
 		t.Errorf("batches of %v, want %v", sizes, want)
 	}
-	if len(d.queue.buried) != 1 {
-		t.Errorf("buried %v", d.queue.buried)
+	if len(d.queue.dead) != 1 {
+		t.Errorf("dead %v", d.queue.dead)
 	}
 }
 

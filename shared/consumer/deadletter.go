@@ -15,7 +15,8 @@ type DeadLetter struct {
 	Moved bool
 	// Receives is how often it was delivered before; 0: nobody knows.
 	Receives int
-	// At is when it was buried; when the queue moved it, which keeps that to itself, when it was first sent.
+	// At is when it was sent to the dead letters; when the queue moved it, which keeps that to itself, when it was first
+	// sent.
 	At    time.Time
 	Group string // of a FIFO queue; empty in others
 	Trace string // the sender's X-Ray trace header; may be empty

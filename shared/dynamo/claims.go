@@ -91,8 +91,8 @@ func (s *Store) ofClaim(
 	return busyOr(ctx, fmt.Errorf("change a claim: %w", err))
 }
 
-// Seen implements [consumer.Claims].
-func (s *Store) Seen(ctx context.Context, name, subject string) (registrar.Version, error) {
+// NewestVersion implements [consumer.Claims].
+func (s *Store) NewestVersion(ctx context.Context, name, subject string) (registrar.Version, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.table), Key: seenKey(name, subject), ConsistentRead: aws.Bool(true),
 	})
@@ -106,8 +106,8 @@ func (s *Store) Seen(ctx context.Context, name, subject string) (registrar.Versi
 	return record(&r, r.version())
 }
 
-// Saw implements [consumer.Claims].
-func (s *Store) Saw(ctx context.Context, name, subject string, version registrar.Version) error {
+// RecordVersion implements [consumer.Claims].
+func (s *Store) RecordVersion(ctx context.Context, name, subject string, version registrar.Version) error {
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: aws.String(s.table), Key: seenKey(name, subject), UpdateExpression: aws.String("SET version = :version, " +
 			"#expires = :expires"),

@@ -13,15 +13,15 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// metered is a client that counts what its requests cost into the invocation that they belong to. DynamoDB tells what a
-// request consumed, all in all, when it is asked to, in some sixty bytes; of a request that failed, a cancelled
+// meteredClient is a client that counts what its requests cost into the invocation that they belong to. DynamoDB tells
+// what a request consumed, all in all, when it is asked to, in some sixty bytes; of a request that failed, a cancelled
 // transaction for one, it tells nothing, though that consumes too.
-type metered struct{ client Client }
+type meteredClient struct{ client Client }
 
-var _ Client = metered{}
+var _ Client = meteredClient{}
 
 // GetItem implements [Client].
-func (m metered) GetItem(
+func (m meteredClient) GetItem(
 	ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.GetItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -35,7 +35,7 @@ func (m metered) GetItem(
 }
 
 // Query implements [Client].
-func (m metered) Query(
+func (m meteredClient) Query(
 	ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.QueryOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -49,7 +49,7 @@ func (m metered) Query(
 }
 
 // PutItem implements [Client].
-func (m metered) PutItem(
+func (m meteredClient) PutItem(
 	ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.PutItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -63,7 +63,7 @@ func (m metered) PutItem(
 }
 
 // UpdateItem implements [Client].
-func (m metered) UpdateItem(
+func (m meteredClient) UpdateItem(
 	ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.UpdateItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -77,7 +77,7 @@ func (m metered) UpdateItem(
 }
 
 // BatchGetItem implements [Client].
-func (m metered) BatchGetItem(
+func (m meteredClient) BatchGetItem(
 	ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.BatchGetItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -91,7 +91,7 @@ func (m metered) BatchGetItem(
 }
 
 // BatchWriteItem implements [Client].
-func (m metered) BatchWriteItem(
+func (m meteredClient) BatchWriteItem(
 	ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.BatchWriteItemOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
@@ -105,7 +105,7 @@ func (m metered) BatchWriteItem(
 }
 
 // TransactWriteItems implements [Client].
-func (m metered) TransactWriteItems(
+func (m meteredClient) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
 	in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal

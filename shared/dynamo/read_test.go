@@ -260,7 +260,7 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 	must(s.SaveMail(ctx, sent))
 	must(s.Claim(ctx, "c", "e", "token", time.Now().Add(time.Hour)))
 	must(s.Complete(ctx, "c", "e", "token"))
-	must(s.Saw(ctx, "c", "s", 7))
+	must(s.RecordVersion(ctx, "c", "s", 7))
 
 	of := func(read func(*dynamo.Store) error) []func(*dynamo.Store) error {
 		return []func(*dynamo.Store) error{read}
@@ -378,7 +378,7 @@ func everyKind(t *testing.T, u *registrartest.University, s *dynamo.Store) map[s
 			}),
 			free: "token", optional: "doneAt", unread: dynamo.TimeToLive,
 		},
-		"SEEN SEEN": {reads: of(func(s *dynamo.Store) error { _, err := s.Seen(ctx, "c", "s"); return err }),
+		"SEEN SEEN": {reads: of(func(s *dynamo.Store) error { _, err := s.NewestVersion(ctx, "c", "s"); return err }),
 			unread: dynamo.TimeToLive},
 		"IMPORT IMPORT": {
 			reads: []func(*dynamo.Store) error{

@@ -239,7 +239,7 @@ func (s *Store) seatsAsRead(ctx context.Context, section registrar.SectionID, ve
 		return registrar.ErrStale
 	}
 	began := s.now()
-	out, err := attempt(ctx, &dynamodb.GetItemInput{
+	out, err := singleAttempt(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.table), Key: seatsKey(section), ConsistentRead: aws.Bool(true),
 	}, nil, s.client.Client.GetItem)
 	if err != nil {

@@ -55,18 +55,18 @@ func (u *unsentError) Error() string { return "the request was not sent: " + u.e
 // Unwrap gives the cause.
 func (u *unsentError) Unwrap() error { return u.err }
 
-// attempt makes one attempt of a request. Its error is an [unsentError] when the request never left.
-func attempt[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
+// singleAttempt makes one attempt of a request. Its error is an [unsentError] when the request never left.
+func singleAttempt[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
-	var door sent.Door
+	var client sent.Client
 	through := func(o *dynamodb.Options) {
 		o.RetryMaxAttempts = 1 // the SDK's own
-		door.Next, o.HTTPClient = o.HTTPClient, &door
+		client.Next, o.HTTPClient = o.HTTPClient, &client
 	}
 	out, err := request(ctx, in, append(slices.Clip(options), through)...)
 	var answer smithy.APIError
-	if err != nil && !errors.As(err, &answer) && !door.Passed() {
+	if err != nil && !errors.As(err, &answer) && !client.MayHaveLeft() {
 		err = &unsentError{err}
 	}
 	return out, err
@@ -88,7 +88,7 @@ func mayTryAgain(err error) bool {
 	if !errors.As(err, &answer) {
 		return true // no answer at all
 	}
-	if turnedAway(err) {
+	if isThrottled(err) {
 		return true
 	}
 	switch answer.ErrorCode() {
@@ -100,8 +100,8 @@ func mayTryAgain(err error) bool {
 		errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
-// turnedAway tells whether the service refused a request for want of capacity, without looking at it.
-func turnedAway(err error) bool {
+// isThrottled tells whether the service refused a request for want of capacity, without looking at it.
+func isThrottled(err error) bool {
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
 		return false
@@ -121,25 +121,25 @@ func busyOr(ctx context.Context, err error) error {
 	return err
 }
 
-// unanswered is how many attempts of a request are made that nobody answers, or that find no connection: as the SDK
+// maxUnanswered is how many attempts of a request are made that nobody answers, or that find no connection: as the SDK
 // does.
-const unanswered = 3
+const maxUnanswered = 3
 
-// again makes a request until the service serves it, as long as it asks to come again: forty times at most, which is
-// about a quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as
+// withRetries makes a request until the service serves it, as long as it asks to come again: forty times at most, which
+// is about a quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as
 // the SDK does, however often the service had asked to come again before.
-func again[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
+func withRetries[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
 	const most = 40
 	lost := 0
 	for made := 1; ; made++ {
-		out, err := attempt(ctx, in, options, request)
+		out, err := singleAttempt(ctx, in, options, request)
 		var answer smithy.APIError
 		if err != nil && !errors.As(err, &answer) {
 			lost++
 		}
-		if err == nil || !mayTryAgain(err) || made >= most || lost >= unanswered {
+		if err == nil || !mayTryAgain(err) || made >= most || lost >= maxUnanswered {
 			return out, err
 		}
 		if answer != nil && answer.ErrorCode() == "TransactionConflictException" {
@@ -151,47 +151,48 @@ func again[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Opt
 	}
 }
 
-// patient is a client whose requests come again. Transactions are not among them: [Store.transact] knows more of these.
-type patient struct{ Client }
+// retryingClient is a client whose requests come again. Transactions are not among them: [Store.transact] knows more of
+// these.
+type retryingClient struct{ Client }
 
 // GetItem implements [Client].
-func (p patient) GetItem(
+func (p retryingClient) GetItem(
 	ctx context.Context, in *dynamodb.GetItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.GetItemOutput, error) {
-	return again(ctx, in, options, p.Client.GetItem)
+	return withRetries(ctx, in, options, p.Client.GetItem)
 }
 
 // Query implements [Client].
-func (p patient) Query(
+func (p retryingClient) Query(
 	ctx context.Context, in *dynamodb.QueryInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.QueryOutput, error) {
-	return again(ctx, in, options, p.Client.Query)
+	return withRetries(ctx, in, options, p.Client.Query)
 }
 
 // BatchGetItem implements [Client].
-func (p patient) BatchGetItem(
+func (p retryingClient) BatchGetItem(
 	ctx context.Context, in *dynamodb.BatchGetItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.BatchGetItemOutput, error) {
-	return again(ctx, in, options, p.Client.BatchGetItem)
+	return withRetries(ctx, in, options, p.Client.BatchGetItem)
 }
 
 // PutItem implements [Client].
-func (p patient) PutItem(
+func (p retryingClient) PutItem(
 	ctx context.Context, in *dynamodb.PutItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.PutItemOutput, error) {
-	return again(ctx, in, options, p.Client.PutItem)
+	return withRetries(ctx, in, options, p.Client.PutItem)
 }
 
 // UpdateItem implements [Client].
-func (p patient) UpdateItem(
+func (p retryingClient) UpdateItem(
 	ctx context.Context, in *dynamodb.UpdateItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.UpdateItemOutput, error) {
-	return again(ctx, in, options, p.Client.UpdateItem)
+	return withRetries(ctx, in, options, p.Client.UpdateItem)
 }
 
 // BatchWriteItem implements [Client].
-func (p patient) BatchWriteItem(
+func (p retryingClient) BatchWriteItem(
 	ctx context.Context, in *dynamodb.BatchWriteItemInput, options ...func(*dynamodb.Options),
 ) (*dynamodb.BatchWriteItemOutput, error) {
-	return again(ctx, in, options, p.Client.BatchWriteItem)
+	return withRetries(ctx, in, options, p.Client.BatchWriteItem)
 }

@@ -56,7 +56,7 @@ type Client interface {
 
 // Store keeps the records. It is safe for concurrent use.
 type Store struct {
-	client    patient
+	client    retryingClient
 	table     string
 	cursorKey registrar.Secret
 	now       registrar.Clock
@@ -69,7 +69,7 @@ type Store struct {
 // New makes a store over a client.
 func New(client Client, c Config, now registrar.Clock) *Store {
 	return &Store{
-		client: patient{metered{client}}, table: c.Table, cursorKey: c.CursorKey, now: now,
+		client: retryingClient{meteredClient{client}}, table: c.Table, cursorKey: c.CursorKey, now: now,
 		newID:    func() string { return uuid.Must(uuid.NewV7()).String() },
 		sections: newCache[registrar.SectionID](now, func(s registrar.Section) registrar.Version { return s.Version }),
 		terms:    newCache[registrar.TermID](now, func(t registrar.Term) registrar.Version { return t.Version }),

@@ -62,7 +62,7 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 				return err
 			}
 		}
-		_, err := attempt(ctx, in, nil, s.client.TransactWriteItems)
+		_, err := singleAttempt(ctx, in, nil, s.client.TransactWriteItems)
 		if err == nil {
 			return nil
 		}
@@ -78,12 +78,12 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 				telemetry.Count(ctx, telemetry.Conflicts, 1)
 			} // a conflict says nothing of an attempt before it that was not answered
 		case unsent(err):
-			if unreached++; ctx.Err() != nil || !mayTryAgain(err) || unreached >= unanswered {
+			if unreached++; ctx.Err() != nil || !mayTryAgain(err) || unreached >= maxUnanswered {
 				return unknownUnless(undone, busyOr(ctx, fmt.Errorf("write a transaction: %w", err)))
 			}
 		case !mayTryAgain(err):
 			return unknownUnless(undone, fmt.Errorf("write a transaction: %w", err))
-		case !turnedAway(err): // a refusal for want of capacity says nothing of an attempt before it
+		case !isThrottled(err): // a refusal for want of capacity says nothing of an attempt before it
 			undone = false
 		}
 	}

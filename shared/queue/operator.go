@@ -249,7 +249,8 @@ func moved(m types.Message) bool {
 	return m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != ""
 }
 
-// messageOf is the id that a dead letter's message had in its queue: SQS keeps it, and a consumer that buries notes it.
+// messageOf is the id that a dead letter's message had in its queue: SQS keeps it, and a consumer that sends it there
+// notes it.
 func messageOf(m types.Message) string {
 	if id := told(m, attributeMessage); uuid.Validate(id) == nil && !moved(m) {
 		return id
@@ -270,7 +271,7 @@ func (o *Operator) Replay(ctx context.Context, name, message string) (id string,
 		again := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: m.Body,
 			MessageAttributes: map[string]types.MessageAttributeValue{}}
 		for attribute, value := range m.MessageAttributes {
-			if !slices.Contains([]string{attributeReason, attributeMessage, attributeReceives, attributeBuriedAt}, attribute) {
+			if !slices.Contains([]string{attributeReason, attributeMessage, attributeReceives, attributeDeadAt}, attribute) {
 				again.MessageAttributes[attribute] = value
 			}
 		}

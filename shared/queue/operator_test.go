@@ -57,10 +57,10 @@ func (o *office) over(c queue.OperatorClient) *queue.Operator {
 // id is a message's, as SQS makes them.
 func id(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 
-func (o *office) bury(t *testing.T, n int, group string) {
+func (o *office) kill(t *testing.T, n int, group string) {
 	t.Helper()
 	m := consumer.Message{ID: id(n), Body: []byte(fmt.Sprint("body ", n)), Receives: 2, Trace: "Root=1", Group: group}
-	if err := o.consumer.Bury(t.Context(), m, fmt.Sprint("reason ", n)); err != nil {
+	if err := o.consumer.SendToDeadLetters(t.Context(), m, fmt.Sprint("reason ", n)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -102,10 +102,10 @@ func TestOperator_CountsWhatLiesInQueues(t *testing.T) {
 	send("waiting", 0)
 	send("waiting", 0)
 	send("delayed", 60)
-	o.bury(t, 1, "")
-	o.bury(t, 2, "")
+	o.kill(t, 1, "")
+	o.kill(t, 2, "")
 	receive(t, o.client, o.dead) // somebody looks at them
-	o.bury(t, 3, "")
+	o.kill(t, 3, "")
 	got, err := o.operator.Depths(t.Context())
 	if want := []consumer.Depth{{Queue: "work", Waiting: 2, Delayed: 1, InFlight: 1, Dead: 3}}; err != nil ||
 		!slices.Equal(got, want) {
@@ -135,7 +135,7 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 		}
 		send(o.url, "kills")
 		killed := crash()
-		o.bury(t, 1, "")
+		o.kill(t, 1, "")
 		time.Sleep(time.Second)
 		send(o.dead, "by hand")
 		for range 2 { // a look changes nothing of what is told
@@ -149,7 +149,7 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 			}
 			if l := got[1]; l.Message != id(1) || l.Moved || l.Reason != "reason 1" || l.Receives != 2 ||
 				!l.At.Equal(began.Add(3*time.Minute)) || l.Trace != "Root=1" {
-				t.Errorf("what was buried: %+v", l)
+				t.Errorf("what was dead: %+v", l)
 			}
 			if l := got[2]; l.Moved || l.Reason != "" || l.Receives != 0 || string(l.Body) != "by hand" {
 				t.Errorf("what was sent there: %+v", l)
@@ -158,7 +158,7 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 				t.Errorf("%d letters are visible afterwards", dead)
 			}
 		}
-		// What was buried is redriven with its attributes, and then kills its function.
+		// A dead letter is redriven with its attributes, and then kills its function.
 		if err := o.operator.Discard(t.Context(), "work", killed); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestOperator_ShowsWhyAMessageDied(t *testing.T) {
 func TestOperator_ReplaysOneAndLeavesTheOthers(t *testing.T) {
 	o := newOffice(t, "", nil)
 	for n := range 25 {
-		o.bury(t, n, "")
+		o.kill(t, n, "")
 	}
 	if _, err := o.client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &o.dead, MessageBody: aws.String("b"),
 		MessageAttributes: map[string]types.MessageAttributeValue{
@@ -245,7 +245,7 @@ func TestOperator_ReplayIsSentFirst(t *testing.T) {
 			attributes, group = map[string]string{"FifoQueue": "true"}, "g"
 		}
 		o := newOffice(t, suffix, attributes)
-		o.bury(t, 1, group)
+		o.kill(t, 1, group)
 		if _, err := o.over(cut{o.client}).Replay(t.Context(), "work", id(1)); err == nil {
 			t.Error("a replay that was cut off is said to be good")
 		}
@@ -272,7 +272,7 @@ func TestOperator_SeveralAtOnce(t *testing.T) {
 		o := newOffice(t, "", nil)
 		const letters, operators = 30, 6
 		for n := range letters {
-			o.bury(t, n, "")
+			o.kill(t, n, "")
 		}
 		var mu sync.Mutex
 		replayed := map[int]int{}
@@ -320,7 +320,7 @@ func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, "", nil)
 		for n := range 1001 {
-			o.bury(t, n, "")
+			o.kill(t, n, "")
 		}
 		wantNotFound(t, o.operator.Discard(t.Context(), "work", id(1000)), 1000)
 		if _, dead := o.count(t); dead != 1001 {
@@ -338,9 +338,9 @@ func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 
 		fifo := newOffice(t, ".fifo", map[string]string{"FifoQueue": "true"})
 		for n := range 12 {
-			fifo.bury(t, n, "a")
+			fifo.kill(t, n, "a")
 		}
-		fifo.bury(t, 20, "b")
+		fifo.kill(t, 20, "b")
 		wantNotFound(t, fifo.operator.Discard(t.Context(), "work", id(10)), 11)
 		letters, all, err := fifo.operator.Letters(t.Context(), "work", 100)
 		if len(letters) != 11 || all != 13 || err != nil || letters[0].Group != "a" {
@@ -373,7 +373,7 @@ func TestOpenOperator_NamesWhatIsMissing(t *testing.T) {
 
 func TestOperator_KnowsFeedback(t *testing.T) {
 	o := newOffice(t, "", nil)
-	o.bury(t, 1, "")
+	o.kill(t, 1, "")
 	for _, feedback := range []bool{false, true} {
 		told := queue.NewOperator(o.client, o.log, queue.Address{Name: "work", URL: o.url, DeadLetters: o.dead,
 			Feedback: feedback})

@@ -1,5 +1,5 @@
-// Package queue is SQS as Registrar uses it: events are sent to queues, consumers hide and bury their messages, and
-// operators look at dead letters.
+// Package queue is SQS as Registrar uses it: events are sent to queues, consumers change the visibility of messages or
+// send them to the dead letters, and operators look at dead letters.
 //
 // It knows the AWS SDK and the domain's events in their envelope. Start with [Open], for a queue that a function sends
 // to, and [OpenConsumer], for the one that feeds it.
@@ -236,29 +236,29 @@ func OpenConsumer(sdk aws.Config, getenv func(string) string, log *slog.Logger) 
 	}, nil
 }
 
-// Hide implements [consumer.Queue].
-func (c *Consumer) Hide(ctx context.Context, m consumer.Message, d time.Duration) error {
+// ChangeVisibility implements [consumer.Queue].
+func (c *Consumer) ChangeVisibility(ctx context.Context, m consumer.Message, d time.Duration) error {
 	_, err := c.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &c.url, ReceiptHandle: aws.String(m.Receipt),
 		VisibilityTimeout: int32(d.Round(time.Second).Seconds()), // 12 h at most
 	})
 	if err != nil {
-		return fmt.Errorf("hide a message: %w", err)
+		return fmt.Errorf("change a message's visibility: %w", err)
 	}
 	return nil
 }
 
-// The attributes of a dead letter that a consumer buried.
+// The attributes of a dead letter that a consumer sent there.
 const (
 	attributeReason   = "reason"
 	attributeMessage  = "message" // the message's first id
 	attributeReceives = "receives"
-	attributeBuriedAt = "buriedAt"
+	attributeDeadAt   = "buriedAt"
 	longestReason     = 2000 // bytes
 )
 
-// Bury implements [consumer.Queue]. The letter names the reason, and the message that it was.
-func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) error {
+// SendToDeadLetters implements [consumer.Queue]. The letter names the reason, and the message that it was.
+func (c *Consumer) SendToDeadLetters(ctx context.Context, m consumer.Message, reason string) error {
 	text := func(s string) types.MessageAttributeValue {
 		return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(s)}
 	}
@@ -267,12 +267,12 @@ func (c *Consumer) Bury(ctx context.Context, m consumer.Message, reason string) 
 		MessageAttributes: map[string]types.MessageAttributeValue{
 			attributeReason: text(legible(reason)), attributeMessage: text(m.ID),
 			attributeReceives: text(strconv.Itoa(m.Receives)),
-			attributeBuriedAt: text(time.Now().UTC().Format(time.RFC3339)),
+			attributeDeadAt:   text(time.Now().UTC().Format(time.RFC3339)),
 		},
 	}
 	inGroup(in, m.Group, m.ID)
 	if _, err := c.client.SendMessage(ctx, in); err != nil {
-		return fmt.Errorf("bury a message: %w", err)
+		return fmt.Errorf("send a message to the dead letters: %w", err)
 	}
 	return nil
 }

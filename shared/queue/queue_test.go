@@ -273,14 +273,14 @@ func TestConsumer_HidesAndBuries(t *testing.T) {
 	m := receive(t, c, url)[0]
 	taken := consumer.Message{ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: []byte(*m.Body), Receives: 4,
 		Trace: "Root=1"}
-	if err := q.Hide(t.Context(), taken, 0); err != nil {
+	if err := q.ChangeVisibility(t.Context(), taken, 0); err != nil {
 		t.Fatal(err)
 	}
 	if again := receive(t, c, url); len(again) != 1 {
 		t.Fatalf("%d messages after it was shown again", len(again))
 	}
 	reason := "bad \x00 \x1b[31m" + strings.Repeat("é", 3000)
-	if err := q.Bury(t.Context(), taken, reason); err != nil {
+	if err := q.SendToDeadLetters(t.Context(), taken, reason); err != nil {
 		t.Fatal(err)
 	}
 	letter := receive(t, c, dead)[0]
@@ -300,7 +300,7 @@ func TestConsumer_BuriesInTheGroup(t *testing.T) {
 	fifo := map[string]string{"FifoQueue": "true"}
 	q := queue.NewConsumer(c, create(t, c, "work.fifo", fifo), create(t, c, "work-dead.fifo", fifo))
 	for range 2 { // the first reply was lost
-		if err := q.Bury(t.Context(), consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, ""); err != nil {
+		if err := q.SendToDeadLetters(t.Context(), consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -315,7 +315,7 @@ func TestConsumer_BuriesInTheGroup(t *testing.T) {
 func TestConsumer_BuriesInTheGroupOfAStandardQueue(t *testing.T) {
 	c := client(t)
 	dead := create(t, c, "work-dead", nil)
-	if err := queue.NewConsumer(c, create(t, c, "work", nil), dead).Bury(t.Context(),
+	if err := queue.NewConsumer(c, create(t, c, "work", nil), dead).SendToDeadLetters(t.Context(),
 		consumer.Message{ID: "m", Body: []byte("b"), Group: "g"}, "told"); err != nil {
 		t.Fatal(err)
 	}

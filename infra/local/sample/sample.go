@@ -286,13 +286,14 @@ func familyNames() []string {
 	}
 }
 
-// Graves is what [Bury] needs of the audit's queue.
-type Graves interface {
-	Bury(ctx context.Context, m consumer.Message, reason string) error
+// DeadLetterQueue is what [SendToDeadLetters] needs of the audit's queue.
+type DeadLetterQueue interface {
+	SendToDeadLetters(ctx context.Context, m consumer.Message, reason string) error
 }
 
-// Bury makes two dead letters of the audit: an event that could not be written, and a text that is no event.
-func Bury(ctx context.Context, audit Graves) error {
+// SendToDeadLetters makes two dead letters of the audit: an event that could not be written, and a text that is no
+// event.
+func SendToDeadLetters(ctx context.Context, audit DeadLetterQueue) error {
 	refused := registrar.RefusedEvent("enrol", registrar.TermID(ID(KindTerm, 1)), registrar.SectionID(ID(KindSection, 1)),
 		registrar.StudentID(ID(KindStudent, 1)), registrar.Anonymous(), at(),
 		registrar.Refusals{registrar.Refuse(registrar.SectionFull, "", "")}, func() string { return ID(kindEvent, 1) })
@@ -310,7 +311,7 @@ func Bury(ctx context.Context, audit Graves) error {
 	} {
 		const receives = 10
 		m := consumer.Message{ID: ID(KindMessage, n+1), Body: letter.body, Receives: receives - n*(receives-1)}
-		if err := audit.Bury(ctx, m, letter.reason); err != nil {
+		if err := audit.SendToDeadLetters(ctx, m, letter.reason); err != nil {
 			return fmt.Errorf("sample: a dead letter: %w", err)
 		}
 	}

@@ -47,8 +47,9 @@ func names() []string {
 	return all
 }
 
-// strangers puts into the consumers' queues what is no event, and events of schemas that nobody here has heard of.
-func (w *world) strangers(ctx context.Context, random *rand.Rand, part int) error {
+// malformedMessages sends to the consumers' queues texts that are not events, and events of schemas that no consumer
+// reads.
+func (w *world) malformedMessages(ctx context.Context, random *rand.Rand, part int) error {
 	const each = 3
 	client := w.queues()
 	for n := range each {
@@ -61,10 +62,10 @@ func (w *world) strangers(ctx context.Context, random *rand.Rand, part int) erro
 			}
 			if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queueURL(to),
 				MessageBody: aws.String(body)}); err != nil {
-				return fmt.Errorf("send a stranger: %w", err)
+				return fmt.Errorf("send a malformed message: %w", err)
 			}
 			w.mu.Lock()
-			w.strange = append(w.strange, body)
+			w.malformed = append(w.malformed, body)
 			w.mu.Unlock()
 		}
 		time.Sleep(time.Duration(random.IntN(3000)) * time.Millisecond)
@@ -72,8 +73,8 @@ func (w *world) strangers(ctx context.Context, random *rand.Rand, part int) erro
 	return nil
 }
 
-// quiet waits until no consumer's queue holds anything. What died of kills an operator moves back, once; strangers die
-// again.
+// quiet waits until no consumer's queue holds anything. An operator sends what died because a function was killed back
+// to its queue, once. Malformed messages become dead letters again.
 func (w *world) quiet(ctx context.Context) error {
 	const patience, look, enough = 24 * time.Hour, 10 * time.Second, 3
 	client := w.queues()
@@ -125,7 +126,7 @@ func (w *world) busy(ctx context.Context, client *sqs.Client) (string, error) {
 }
 
 // followUps checks what followed from the events: each registration's has one mail on record, none was sent twice, and
-// every stranger is dead.
+// every malformed message is among the dead letters.
 func (w *world) followUps(ctx context.Context) error {
 	var wrong []error
 	mails, events, err := w.records(ctx)
@@ -165,15 +166,15 @@ func (w *world) followUps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, body := range w.strange {
+	for _, body := range w.malformed {
 		if i := slices.Index(dead, body); i >= 0 {
 			dead = slices.Delete(dead, i, i+1)
 		} else {
-			wrong = append(wrong, fmt.Errorf("a stranger is not among the dead: %s", body))
+			wrong = append(wrong, fmt.Errorf("a malformed message is not among the dead letters: %s", body))
 		}
 	}
-	for _, body := range dead { // a stranger that was delivered twice dies twice
-		if !slices.Contains(w.strange, body) {
+	for _, body := range dead { // a malformed message that was delivered twice is there twice
+		if !slices.Contains(w.malformed, body) {
 			wrong = append(wrong, fmt.Errorf("a dead letter that should live: %s", body))
 		}
 	}

@@ -66,19 +66,19 @@ type world struct {
 	injector *faults.Injector
 	engines  cloud.Engines
 
-	mu       sync.Mutex
-	api      http.Handler // of the cloud that runs now
-	objects  http.Handler // likewise: its S3
-	imports  []string
-	strange  []string // bodies of messages that no consumer can read
-	answers  map[string]int
-	trace    []string // the last things that happened
-	sections []registrar.SectionID
-	students []registrar.StudentID
-	term     registrar.TermID
-	acked    map[string]int // changes that a client was told of, by section and student
-	pairs    []pair         // they come last among sections and students
-	wronged  []error        // answers that contradict each other
+	mu        sync.Mutex
+	api       http.Handler // of the cloud that runs now
+	objects   http.Handler // likewise: its S3
+	imports   []string
+	malformed []string // bodies of messages that no consumer can read
+	answers   map[string]int
+	trace     []string // the last things that happened
+	sections  []registrar.SectionID
+	students  []registrar.StudentID
+	term      registrar.TermID
+	acked     map[string]int // changes that a client was told of, by section and student
+	pairs     []pair         // they come last among sections and students
+	wronged   []error        // answers that contradict each other
 
 	oversold  []error            // sections that had fewer seats than were taken
 	forgotten registrar.ImportID // whose file nobody uploads
@@ -262,12 +262,12 @@ func (w *world) play(ctx context.Context) error {
 			}
 			w.office(ctx, rand.New(rand.NewPCG(w.options.Seed, uint64(1000*part+1))), fmt.Sprintf("import-%d", part))
 		})
-		strangers := make(chan error, 1)
+		sent := make(chan error, 1)
 		clients.Go(func() {
-			strangers <- w.strangers(ctx, rand.New(rand.NewPCG(w.options.Seed, uint64(500+part))), part)
+			sent <- w.malformedMessages(ctx, rand.New(rand.NewPCG(w.options.Seed, uint64(500+part))), part)
 		})
 		clients.Wait()
-		err = <-strangers
+		err = <-sent
 		if part == w.options.Restarts && err == nil {
 			if err = w.settle(ctx); err == nil {
 				err = w.quiet(ctx)

@@ -87,13 +87,13 @@ func claiming(t *testing.T, u *university) {
 
 	version := func(want registrar.Version) {
 		t.Helper()
-		got, err := u.Seen(ctx, "mail", "s1")
+		got, err := u.NewestVersion(ctx, "mail", "s1")
 		u.Must(err)
 		registrartest.Same(t, "newest version", got, want)
 	}
 	version(0)
 	for _, v := range []registrar.Version{3, 2, 7, 7, 5} {
-		u.Must(u.Saw(ctx, "mail", "s1", v))
+		u.Must(u.RecordVersion(ctx, "mail", "s1", v))
 	}
 	version(7)
 }

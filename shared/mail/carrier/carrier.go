@@ -99,13 +99,13 @@ func (c *Carrier) Send(ctx context.Context, letter mail.Letter) (string, error) 
 
 // offer sends one request.
 func (c *Carrier) offer(ctx context.Context, in *sesv2.SendEmailInput) (string, *mail.HandoverError) {
-	var door sent.Door
+	var tracked sent.Client
 	answer, err := c.client.SendEmail(ctx, in, func(o *sesv2.Options) {
 		o.Retryer = aws.NopRetryer{}
-		door.Next, o.HTTPClient = o.HTTPClient, &door
+		tracked.Next, o.HTTPClient = o.HTTPClient, &tracked
 	})
 	if err != nil {
-		return "", judge(err, !door.Passed())
+		return "", judge(err, !tracked.MayHaveLeft())
 	}
 	return aws.ToString(answer.MessageId), nil
 }

@@ -1,7 +1,7 @@
 // Package sent answers whether a request of the AWS SDK may have left this process. What has not left was not carried
 // out: it is a failure like any other, and no unknown outcome.
 //
-// It knows how the SDK and net/http send requests, and nothing of the project. Start with [Door].
+// It knows how the SDK and net/http send requests, and nothing of the project. Start with [Client].
 package sent
 
 import (
@@ -15,33 +15,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Door is an HTTP client for one request of the SDK, and notes whether it may have left. It stands before the client
-// that the options of that request name: what the SDK has to do before, which is to check parameters, find the
-// endpoint, get credentials and sign, comes before it.
-type Door struct {
-	Next   aws.HTTPClient
-	passed atomic.Bool
+// Client is an HTTP client for one request of the SDK. It records whether the request may have left this process. It
+// wraps the HTTP client in the options of that request. The SDK calls it last: after it has checked the parameters,
+// found the endpoint, got credentials and signed the request.
+type Client struct {
+	Next aws.HTTPClient
+	left atomic.Bool
 }
 
-// Do implements [aws.HTTPClient]. net/http writes a request only once it has a connection, and has shaken hands on it:
-// so one that wanted a connection and got none has not left. A client that tells nothing of connections may have sent
-// everything.
-func (d *Door) Do(r *http.Request) (*http.Response, error) {
+// Do implements [aws.HTTPClient]. net/http writes a request only when it has a connection and the TLS handshake is
+// done. So a request that asked for a connection and got none has not left. Where the HTTP client does not report its
+// connections, the request may have left.
+func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	var wanted, got atomic.Bool
 	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 		GetConn: func(string) { wanted.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 	})
-	answer, err := d.Next.Do(r.WithContext(ctx))
+	answer, err := c.Next.Do(r.WithContext(ctx))
 	if err == nil || got.Load() || !wanted.Load() {
-		d.passed.Store(true)
+		c.left.Store(true)
 	}
 	return answer, err // the SDK judges it by its type
 }
 
-// Passed reports whether the request, or any attempt of it, may have left. It is false where nobody asked for it to be
-// sent.
-func (d *Door) Passed() bool { return d.passed.Load() }
+// MayHaveLeft reports whether the request, or any attempt of it, may have left. It is false when the SDK never came so
+// far.
+func (c *Client) MayHaveLeft() bool { return c.left.Load() }
 
 // MayConnect reports whether a request that could not be sent for this reason may be a moment later: the host is known,
 // but did not take the connection or broke it off, or the name could not be asked for.

@@ -66,21 +66,21 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		door := &sent.Door{Next: c.client}
-		answer, err := door.Do(r)
+		client := &sent.Client{Next: c.client}
+		answer, err := client.Do(r)
 		if err == nil {
 			answer.Body.Close()
 			t.Fatalf("%s: no error", what)
 		}
-		if door.Passed() != c.left || !c.left && sent.MayConnect(err) != c.maybeIn {
-			t.Errorf("%s: left %t, may connect %t, want %t and %t: %v", what, door.Passed(), sent.MayConnect(err), c.left,
+		if client.MayHaveLeft() != c.left || !c.left && sent.MayConnect(err) != c.maybeIn {
+			t.Errorf("%s: left %t, may connect %t, want %t and %t: %v", what, client.MayHaveLeft(), sent.MayConnect(err), c.left,
 				c.maybeIn, err)
 		}
 	}
-	if (&sent.Door{Next: http.DefaultClient}).Passed() {
+	if (&sent.Client{Next: http.DefaultClient}).MayHaveLeft() {
 		t.Error("what nobody sent has left")
 	}
-	twice := &sent.Door{Next: http.DefaultClient}
+	twice := &sent.Client{Next: http.DefaultClient}
 	for _, url := range []string{broken.URL, gone.URL} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, http.NoBody)
 		if err != nil {
@@ -91,7 +91,7 @@ func TestDoor_NotesWhatMayHaveLeft(t *testing.T) {
 			t.Fatalf("%s: no error", url)
 		}
 	}
-	if !twice.Passed() {
+	if !twice.MayHaveLeft() {
 		t.Error("a first attempt has left no more because the second found no connection")
 	}
 }

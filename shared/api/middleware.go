@@ -39,9 +39,9 @@ const maxBody = 256 << 10
 // with its meetings, has some hundred.
 const maxValues = 10_000
 
-// front stands before the operations: it refuses what is no proper request, keeps what an operation needs of the
+// middleware stands before the operations: it refuses what is no proper request, keeps what an operation needs of the
 // request as a whole, and tells the invocation's record how the request ended.
-type front struct {
+type middleware struct {
 	mux   *http.ServeMux
 	log   *slog.Logger
 	names map[string]string // operation ids by pattern
@@ -72,7 +72,7 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 // ServeHTTP implements [http.Handler].
-func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (f *middleware) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	x := &exchange{log: f.log, url: *r.URL}
 	w := &held{}
 	w.begin()
@@ -130,7 +130,7 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 // refusal tells what is wrong with the request's address or method.
-func (f *front) refusal(r *http.Request, pattern string) *Problem {
+func (f *middleware) refusal(r *http.Request, pattern string) *Problem {
 	switch {
 	case !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0):
 		return newProblem(http.StatusBadRequest, codeBadRequest, "the path is not valid").on("path", fieldFormat,
@@ -172,7 +172,7 @@ func queryFault(raw string) *Problem {
 }
 
 // canonicalBody is the body as operations read it, and what must not be null in it.
-func (f *front) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []ProblemField) {
+func (f *middleware) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []ProblemField) {
 	same, err := canonical(body)
 	var value any
 	if err != nil || json.Unmarshal(same, &value) != nil {
@@ -208,7 +208,7 @@ func tidy(r *http.Request) *Problem {
 }
 
 // elsewhere answers for what no operation is declared for: another method of a known path, or an unknown path.
-func (f *front) elsewhere(r *http.Request) *Problem {
+func (f *middleware) elsewhere(r *http.Request) *Problem {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())

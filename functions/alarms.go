@@ -2,6 +2,7 @@ package functions
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,13 @@ type Alarm struct {
 	Says     string // what is wrong, in a sentence
 	Page     string // the heading in docs/operations.md that says what to do, as an anchor
 
-	Namespace, Metric, Statistic string
-	Dimensions                   []Dimension
+	Namespace, Metric string
+	Statistic         string // "Sum", "Maximum", or a percentile: "p99"
+	Dimensions        []Dimension
+	// Of, if not empty: another metric, of which the metric's part in percent is what the threshold is about. A period
+	// in which that one is below Least does not count.
+	Of    string
+	Least int
 	// The alarm is raised when the metric's value of a period was above the threshold in so many (Breaching) of the last
 	// Periods; no value is not above it. With Below set: when it was below it, and no value is.
 	Period             time.Duration
@@ -47,6 +53,7 @@ const (
 	OfFunction
 	OfMapping // what feeds a function
 	OfAPI
+	OfFailedRuns // the queue of what became of scheduled functions that failed for good
 )
 
 // Pages of docs/operations.md that are about more than one queue.
@@ -60,18 +67,24 @@ const (
 // Description is what an alarm tells those whom it wakes: what is wrong, and which page says what to do.
 func (a Alarm) Description() string { return a.Says + ". What to do: docs/operations.md#" + a.Page }
 
+// Expression is what CloudWatch's metric math makes of an alarm with Of, whose metrics it knows as part and whole.
+func (a Alarm) Expression() string {
+	return fmt.Sprintf("IF(whole >= %d, 100 * part / whole, 0)", a.Least)
+}
+
 // PageOf is the page of a queue.
 func (q Queue) PageOf() string { return "queue-" + q.Name }
 
 // Alarms are the alarms of functions, of what feeds them, and of the API before them.
 func Alarms(all []Function) []Alarm {
-	// A failure that an operation told its client of is none to Lambda. Now and then one is too busy to decide, and says
-	// so.
-	alarms := []Alarm{{
-		ID: "ApiServerErrors", Says: "The API answers more than ten requests in five minutes with 5xx", Page: pageAPI,
-		Namespace: "AWS/ApiGateway", Metric: "5xx", Statistic: "Sum", Dimensions: []Dimension{{"ApiId", OfAPI, ""}},
-		Period: 5 * time.Minute, Periods: 3, Breaching: 2, Threshold: 10,
-	}}
+	alarms := apiAlarms()
+	if slices.ContainsFunc(all, func(f Function) bool { return f.Schedule != nil }) {
+		alarms = append(alarms, Alarm{
+			ID: "ScheduledRunsFailed", Says: "A run of a scheduled function failed for good, or Lambda did not take its start",
+			Page: pageSchedules, Namespace: "AWS/SQS", Metric: "ApproximateNumberOfMessagesVisible", Statistic: "Maximum",
+			Dimensions: []Dimension{{"QueueName", OfFailedRuns, ""}}, Period: time.Minute, Periods: 1, Breaching: 1,
+		})
+	}
 	for _, f := range all {
 		alarms = append(alarms, f.alarms()...)
 		if f.Queue != nil {
@@ -82,6 +95,28 @@ func Alarms(all []Function) []Alarm {
 		}
 	}
 	return alarms
+}
+
+// apiAlarms are those of what API Gateway answers.
+func apiAlarms() []Alarm {
+	alarm := func(suffix, metric, statistic, says, page string) Alarm {
+		return Alarm{
+			ID: "Api" + suffix, Says: says, Page: page, Namespace: "AWS/ApiGateway", Metric: metric, Statistic: statistic,
+			Dimensions: []Dimension{{"ApiId", OfAPI, ""}}, Period: 5 * time.Minute, Periods: 3, Breaching: 3,
+		}
+	}
+	// Lambda does not count a failure of which an operation told its client. Now and then one is too busy to decide, and
+	// says so.
+	failed := alarm("ServerErrors", "5xx", "Sum", "The API answers more than ten requests in five minutes with 5xx", pageAPI)
+	failed.Breaching, failed.Threshold = 2, 10
+	// A refusal is a 4xx, too, and on a registration morning there are many; but then even more who read.
+	refused := alarm("ClientErrors", "4xx", "Sum", "Most requests of a quarter of an hour were answered with 4xx",
+		"the-api-answers-with-4xx")
+	refused.Of, refused.Least, refused.Threshold = "Count", 1000, 50
+	slow := alarm("Slow", "Latency", "p99", "One request in a hundred takes the API longer than three seconds",
+		"the-api-is-slow")
+	slow.Threshold = 3000
+	return []Alarm{failed, refused, slow}
 }
 
 // alarms are those that every function has. One failure is tried again, by the client or by what triggers the function,

@@ -168,11 +168,12 @@ type Schedule struct {
 	Expression string // "rate(15 minutes)" or "cron(0 3 * * ? *)", in UTC
 }
 
-// When Lambda does not take a start, Scheduler tries it again, so often and for so long. What a function makes of a
-// start that was taken is Lambda's matter: it tries one that failed twice more.
+// When Lambda does not take a start, Scheduler tries it again, so often and for so long. A run that failed Lambda tries
+// again, as often as RunRetries says and for as long. What fails for good is kept in a queue; see [Alarms].
 const (
 	ScheduleRetries = 3
 	ScheduleMaxAge  = time.Hour
+	RunRetries      = 2 // the most that Lambda offers (Lambda API reference, PutFunctionEventInvokeConfig)
 )
 
 // How long what is done with is kept.
@@ -180,7 +181,31 @@ const (
 	// an upload is read within minutes, and looked at again while a term is being planned
 	UploadsKept     = 30 * 24 * time.Hour
 	DeadLettersKept = 14 * 24 * time.Hour // the longest (SQS API reference, MessageRetentionPeriod)
+	// records that the relay gave up hold names and numbers of people; their events can be published again without them
+	FailedKept = 90 * 24 * time.Hour
+	// an object that was overwritten or deleted, by mistake perhaps
+	VersionsKept = 7 * 24 * time.Hour
 )
+
+// Lifecycle says how long the bucket keeps what is under a prefix; older versions it keeps for [VersionsKept].
+type Lifecycle struct {
+	Name, Prefix string
+	Kept         time.Duration // whole days
+}
+
+// Lifecycles are those of all prefixes of the bucket, one of each.
+func Lifecycles(all []Function) []Lifecycle {
+	var lifecycles []Lifecycle
+	for _, f := range all {
+		if f.Queue != nil && f.Queue.Uploads != "" {
+			lifecycles = append(lifecycles, Lifecycle{f.Queue.Name, f.Queue.Uploads, UploadsKept})
+		}
+		if f.Stream != nil && !slices.ContainsFunc(lifecycles, func(l Lifecycle) bool { return l.Prefix == FailedPrefix }) {
+			lifecycles = append(lifecycles, Lifecycle{"failed", FailedPrefix, FailedKept})
+		}
+	}
+	return lifecycles
+}
 
 // Value says what an environment variable holds.
 type Value struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"example.com/registrar/functions"
@@ -12,103 +11,103 @@ import (
 // alarmAddress is where the test's alarms go.
 const alarmAddress = "operators@example.edu"
 
-// testAlarms holds the alarms in both descriptions to the manifest's.
+// testAlarms holds the alarms to the manifest's.
 func (s system) testAlarms(t *testing.T) {
-	synthesized, sam := s.alarms(), map[string]resource{}
-	for id, r := range s.sam {
-		if r.Type == "AWS::CloudWatch::Alarm" {
-			sam[id] = r
-		}
+	want, got := map[string]properties{}, map[string]properties{}
+	for id, r := range s.all("AWS::CloudWatch::Alarm") {
+		got[id] = propertiesOf(t, r.Properties)
+		delete(got[id], "Tags")
 	}
-	for place, alarms := range map[string]map[string]resource{"the CDK app": synthesized, "template.yaml": sam} {
-		got, want := map[string]properties{}, map[string]properties{}
-		for id, r := range alarms {
-			got[id] = propertiesOf(t, r.Properties)
+	for _, a := range functions.Alarms(s.functions) {
+		var dimensions []properties
+		for _, d := range a.Dimensions {
+			dimensions = append(dimensions, properties{"Name": d.Name, "Value": watched(d)})
 		}
-		for _, a := range functions.Alarms(functions.All()) {
-			var dimensions []properties
-			for _, d := range a.Dimensions {
-				dimensions = append(dimensions, properties{"Name": d.Name, "Value": watched(d, place)})
+		comparison, missing := "GreaterThanThreshold", "notBreaching"
+		if a.Below {
+			comparison, missing = "LessThanThreshold", "breaching"
+		}
+		p := properties{
+			"AlarmName": "registrar-test-" + a.ID, "AlarmDescription": a.Description(),
+			"AlarmActions": []string{arn("sns", "alarms")}, "EvaluationPeriods": a.Periods,
+			"DatapointsToAlarm": a.Breaching, "Threshold": a.Threshold, "ComparisonOperator": comparison,
+			"TreatMissingData": missing,
+		}
+		switch {
+		case a.Of != "":
+			metric := func(id, name string) properties {
+				return properties{"Id": id, "ReturnData": false, "MetricStat": properties{
+					"Period": a.Period.Seconds(), "Stat": a.Statistic,
+					"Metric": properties{"Namespace": a.Namespace, "MetricName": name, "Dimensions": dimensions},
+				}}
 			}
-			comparison, missing := "GreaterThanThreshold", "notBreaching"
-			if a.Below {
-				comparison, missing = "LessThanThreshold", "breaching"
+			p["Metrics"] = []properties{
+				metric("part", a.Metric), metric("whole", a.Of),
+				{"Id": "share", "Expression": "IF(whole >= 1000, 100 * part / whole, 0)", "ReturnData": true},
 			}
-			want[a.ID] = asRead(t, properties{
-				"AlarmDescription": a.Description(), "AlarmActions": []string{"AlarmTopic"}, "Namespace": a.Namespace,
-				"MetricName": a.Metric,
-				"Statistic":  a.Statistic, "Dimensions": dimensions, "Period": a.Period.Seconds(), "EvaluationPeriods": a.Periods,
-				"DatapointsToAlarm": a.Breaching, "Threshold": a.Threshold, "ComparisonOperator": comparison,
-				"TreatMissingData": missing,
-			})
+		case a.Statistic == "p99":
+			p["ExtendedStatistic"] = "p99"
+		default:
+			p["Statistic"] = a.Statistic
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("alarms in %s (-want +got):\n%s", place, diff)
+		if a.Of == "" {
+			p["Namespace"], p["MetricName"], p["Dimensions"] = a.Namespace, a.Metric, dimensions
+			p["Period"] = a.Period.Seconds()
 		}
+		want[a.ID] = asRead(t, p)
 	}
-}
-
-// alarms are the synthesized ones, by id: the CDK appends no hash to what is made at this level.
-func (s system) alarms() map[string]resource {
-	all := map[string]resource{}
-	for _, stack := range s.stacks {
-		for id, r := range stack.resources {
-			if r.Type == "AWS::CloudWatch::Alarm" {
-				all[id] = r
-			}
-		}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("alarms (-want +got):\n%s", diff)
 	}
-	return all
 }
 
 // watched is how [name] calls what an alarm watches.
-func watched(d functions.Dimension, place string) string {
-	id := functions.Function{Name: d.Of}.LogicalID
+func watched(d functions.Dimension) string {
+	const all = "registrar-test-"
 	switch d.Kind {
-	case functions.OfQueue:
-		return id() + "Queue.QueueName"
+	case functions.OfQueue, functions.OfFunction:
+		return all + d.Of
 	case functions.OfDeadLetters:
-		return id() + "DeadLetterQueue.QueueName"
+		return all + d.Of + "-dead"
+	case functions.OfFailedRuns:
+		return all + "failed-runs"
 	case functions.OfMapping:
-		if place == "template.yaml" {
-			return id() + "Stream"
-		}
-		return id() + "Mapping"
-	case functions.OfFunction:
-		return id()
+		return functions.Function{Name: d.Of}.LogicalID() + "Mapping.Id"
 	case functions.OfAPI:
 	}
-	return "Api"
+	return "ApiId"
 }
 
 // testEverythingIsWatched holds the synthesized queues and functions themselves to the project's rule: none without
 // alarms.
 func (s system) testEverythingIsWatched(t *testing.T) {
 	watched := map[string][]string{} // metrics by what they are of
-	for _, r := range s.alarms() {
+	for _, r := range s.all("AWS::CloudWatch::Alarm") {
 		p := propertiesOf(t, r.Properties)
-		for _, d := range list(p["Dimensions"]) {
-			of := d.(properties)
+		dimensions, _ := p["Dimensions"].([]any)
+		for _, d := range dimensions {
+			of, _ := d.(properties)
 			watched[said(of["Value"])] = append(watched[said(of["Value"])], said(p["MetricName"]))
 		}
 	}
 	for _, stack := range s.stacks {
 		for id, r := range stack.resources {
 			var want []string
-			of := plain(id)
+			of := ""
 			switch p := propertiesOf(t, r.Properties); r.Type {
 			case "AWS::Lambda::Function":
-				want = []string{"Errors", "Throttles"}
+				of, want = said(p["FunctionName"]), []string{"Errors", "Throttles"}
 			case "AWS::SQS::Queue":
-				of += ".QueueName"
-				want = []string{"ApproximateNumberOfMessagesVisible"}
+				of, want = said(p["QueueName"]), []string{"ApproximateNumberOfMessagesVisible"}
 				if p["RedrivePolicy"] != nil {
 					want = append(want, "ApproximateAgeOfOldestMessage")
 				}
 			case "AWS::Lambda::EventSourceMapping":
-				if strings.HasSuffix(said(p["EventSourceArn"]), ".StreamArn") {
-					want = []string{"OnFailureDestinationDeliveredEventCount", "DroppedEventCount"}
+				if said(p["EventSourceArn"]) == "StreamArn" {
+					of, want = id+".Id", []string{"OnFailureDestinationDeliveredEventCount", "DroppedEventCount"}
 				}
+			case "AWS::ApiGatewayV2::Stage":
+				of, want = "ApiId", []string{"5xx", "Latency"}
 			}
 			for _, metric := range want {
 				if !slices.Contains(watched[of], metric) {
@@ -120,22 +119,17 @@ func (s system) testEverythingIsWatched(t *testing.T) {
 }
 
 func (s system) testTopic(t *testing.T) {
-	topics := s.all("AWS::SNS::Topic")
-	if p := propertiesOf(t, topics["AlarmTopic"].Properties); p["TopicName"] != "registrar-test-alarms" {
-		t.Errorf("alarms go to %v", p)
+	want := map[string]properties{
+		"AlarmTopic": {"TopicName": "registrar-test-alarms", "DisplayName": "Registrar (test): alarms"},
+		"AlarmTopicPolicy": topicPolicy("AlarmTopic", "alarms", "cloudwatch.amazonaws.com",
+			properties{"aws:SourceAccount": "AWS::AccountId"}),
+		"AlarmSubscription": {"TopicArn": "AlarmTopic", "Protocol": "email", "Endpoint": alarmAddress},
 	}
-	subscribed := 0
-	for _, r := range s.all("AWS::SNS::Subscription") {
-		if p := propertiesOf(t, r.Properties); p["TopicArn"] == "AlarmTopic" && p["Protocol"] == "email" &&
-			p["Endpoint"] == alarmAddress {
-			subscribed++
+	for id, p := range want {
+		got := propertiesOf(t, s.stacks["alarms"].resources[id].Properties)
+		delete(got, "Tags")
+		if diff := cmp.Diff(asRead(t, p), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
-	}
-	if subscribed != 1 {
-		t.Errorf("%s is subscribed to the alarms %d times", alarmAddress, subscribed)
-	}
-	p := propertiesOf(t, s.sam["AlarmSubscription"].Properties)
-	if p["TopicArn"] != "AlarmTopic" || p["Protocol"] != "email" || p["Endpoint"] != "AlarmAddress" {
-		t.Errorf("template.yaml subscribes %v", p)
 	}
 }

@@ -3,24 +3,22 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/dynamo"
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
-	"gopkg.in/yaml.v3"
 )
 
-// testSender is the sender in the tests; its domain is called as the parameter of template.yaml that stands for it.
-const testSender = "sender@MailIdentity"
+// testSender is the sender in the tests.
+const testSender = "sender@example.edu"
 
 // testEndpoint is where the test's spans go, testKeys the word that changes when the keys do.
 const (
@@ -31,33 +29,9 @@ const (
 // TestApp synthesizes the app once, because to start Node takes seconds, and looks at it from all sides.
 func TestApp(t *testing.T) {
 	defer jsii.Close()
-	code := t.TempDir() // one for all functions: what a binary holds is nothing to the templates
-	if err := os.WriteFile(filepath.Join(code, "bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	options := Options{
-		Functions: functions.All(), Out: t.TempDir(), Code: func(functions.Function) string { return code },
-		Context: map[string]any{
-			"stage": "test", "sender": testSender, "alarmAddress": alarmAddress, "otlpEndpoint": testEndpoint, "keys": testKeys,
-		},
-	}
-	app, err := New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := system{stacks: map[string]stack{}, after: map[string]bool{}}
-	a.sam, a.samGlobals = samTemplate(t)
-	for _, child := range *app.Node().Children() {
-		if s, ok := child.(awscdk.Stack); ok {
-			a.stacks[*s.StackName()] = stackOf(t, s)
-			if *s.StackName() == "registrar-test-api-stage" {
-				for _, other := range *s.Dependencies() {
-					a.after[*other.StackName()] = true
-				}
-			}
-		}
-	}
+	a := synthesize(t, functions.All(), "test")
 	t.Run("stacks", a.testStacks)
+	t.Run("names", a.testNames)
 	t.Run("table", a.testTable)
 	t.Run("bucket", a.testBucket)
 	t.Run("queues", a.testQueues)
@@ -70,41 +44,60 @@ func TestApp(t *testing.T) {
 	t.Run("everything is watched", a.testEverythingIsWatched)
 	t.Run("topic", a.testTopic)
 	t.Run("mail", a.testMail)
+	t.Run("context", testContext)
+}
 
+// synthesize has the app write its templates for the functions, and reads them.
+func synthesize(t *testing.T, all []functions.Function, stage string) system {
+	t.Helper()
+	code := t.TempDir() // one for all functions: what a binary holds is nothing to the templates
+	if err := os.WriteFile(filepath.Join(code, "bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	options := Options{
+		Functions: all, Out: t.TempDir(), Code: func(functions.Function) string { return code },
+		Context: map[string]any{
+			"stage": stage, "sender": testSender, "alarmAddress": alarmAddress, "otlpEndpoint": testEndpoint, "keys": testKeys,
+		},
+	}
+	app, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Synth(nil)
+	return read(t, options.Out, all, stage)
+}
+
+// testContext has the app refuse what it cannot use. It creates nothing before it has read it.
+func testContext(t *testing.T) {
+	refused := func(context map[string]any) {
+		t.Helper()
+		options := Options{Functions: functions.All()[:1], Out: t.TempDir(), Context: context,
+			Code: func(functions.Function) string { return "." }}
+		if _, err := New(options); err == nil {
+			t.Errorf("the context %v is accepted", context)
+		}
+	}
 	for sender, identity := range map[string]string{
 		"": "", "nobody": "example.edu", "Registrar <a@example.edu>": "example.edu", "a@example.edu": "example.com",
 		"a@badexample.edu": "example.edu",
 	} {
-		options.Context = map[string]any{"sender": sender, "identity": identity}
-		if _, err := New(options); err == nil {
-			t.Errorf("the sender %q of the identity %q is accepted", sender, identity)
-		}
+		refused(map[string]any{"sender": sender, "identity": identity})
 	}
 	for _, endpoint := range []string{"collector.example.edu:4318", "grpc://collector.example.edu", "https://"} {
-		options.Context = map[string]any{"otlpEndpoint": endpoint}
-		if _, err := New(options); err == nil {
-			t.Errorf("spans may go to %q", endpoint)
-		}
+		refused(map[string]any{"otlpEndpoint": endpoint})
 	}
 	for _, address := range []string{"courses.example.edu", "http://courses.example.edu", "https:///registrar",
 		"https://courses.example.edu?a=1"} {
-		options.Context = map[string]any{"publicUrl": address}
-		if _, err := New(options); err == nil {
-			t.Errorf("people may reach the API at %q", address)
-		}
+		refused(map[string]any{"publicUrl": address})
 	}
 	for _, stage := range []string{"Prod", "a-b", "1", "averyveryverylongstage"} {
-		options.Context = map[string]any{"stage": stage}
-		if _, err := New(options); err == nil {
-			t.Errorf("stage %q is accepted", stage)
-		}
+		refused(map[string]any{"stage": stage})
 	}
 	for _, address := range []string{"", "operators", "Operators <operators@example.edu>"} {
-		options.Context = map[string]any{"alarmAddress": address, "sender": testSender}
-		if _, err := New(options); err == nil {
-			t.Errorf("alarms may go to %q", address)
-		}
+		refused(map[string]any{"alarmAddress": address, "sender": testSender})
 	}
+	refused(map[string]any{"tracing": "on"})
 }
 
 func TestMissingBinariesAreNamed(t *testing.T) {
@@ -116,26 +109,84 @@ func TestMissingBinariesAreNamed(t *testing.T) {
 	}
 }
 
-// system is what was synthesized, and SAM's description of the same.
+// system is what was synthesized.
 type system struct {
-	stacks map[string]stack
-	sam    map[string]resource
-	// samGlobals are the variables that template.yaml gives to all functions.
-	samGlobals map[string]any
-	after      map[string]bool // stacks that the API's stage is deployed after
+	functions []functions.Function
+	stage     string
+	stacks    map[string]stack // by name without what begins all: "data"
 }
 
 type stack struct {
 	protected bool
+	after     []string // stacks that are deployed before it
+	size      int      // of its template, in bytes
 	resources map[string]resource
-	template  assertions.Template
+	outputs   map[string]struct{ Export any }
+	// parameters are its template's, without the one of the CDK's own.
+	parameters map[string]struct{ Type, Default string }
 }
 
 // resource is one of a template, by CloudFormation's words.
 type resource struct {
 	Type           string
 	DeletionPolicy string
+	DependsOn      []string
 	Properties     json.RawMessage
+}
+
+// read reads what the CDK wrote: a manifest, and a template for each stack.
+func read(t *testing.T, folder string, all []functions.Function, stage string) system {
+	t.Helper()
+	var assembly struct {
+		Artifacts map[string]struct {
+			Type         string
+			Dependencies []string
+			Properties   struct {
+				TemplateFile          string
+				TerminationProtection bool
+			}
+		}
+	}
+	convert(t, json.RawMessage(readFile(t, filepath.Join(folder, "manifest.json"))), &assembly)
+	s := system{functions: all, stage: stage, stacks: map[string]stack{}}
+	begin := "registrar-" + stage + "-"
+	for id, artifact := range assembly.Artifacts {
+		if artifact.Type != "aws:cloudformation:stack" {
+			continue
+		}
+		document := readFile(t, filepath.Join(folder, artifact.Properties.TemplateFile))
+		var template struct {
+			Resources  map[string]resource
+			Outputs    map[string]struct{ Export any }
+			Parameters map[string]struct{ Type, Default string }
+		}
+		convert(t, json.RawMessage(document), &template)
+		delete(template.Parameters, "BootstrapVersion")
+		one := stack{
+			protected: artifact.Properties.TerminationProtection, size: len(document), resources: template.Resources,
+			outputs: template.Outputs, parameters: template.Parameters,
+		}
+		for _, other := range artifact.Dependencies {
+			if name, ours := strings.CutPrefix(other, begin); ours && !strings.HasSuffix(name, ".assets") {
+				one.after = append(one.after, name)
+			}
+		}
+		name, ours := strings.CutPrefix(id, begin)
+		if !ours {
+			t.Errorf("a stack is called %s", id)
+		}
+		s.stacks[name] = one
+	}
+	return s
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	document, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(document)
 }
 
 // reference is the logical id that a Ref or a Fn::GetAtt names; for another stack's, the name of the export.
@@ -190,32 +241,6 @@ func texts(value any) []string {
 	return all
 }
 
-func stackOf(t *testing.T, s awscdk.Stack) stack {
-	t.Helper()
-	template := assertions.Template_FromStack(s, nil)
-	var read struct{ Resources map[string]resource }
-	convert(t, template.ToJSON(), &read)
-	return stack{protected: *s.TerminationProtection(), resources: read.Resources, template: template}
-}
-
-// samTemplate reads template.yaml: its resources, and the variables of all functions. Short functions such as !Ref lose
-// their names, which nothing here asks for.
-func samTemplate(t *testing.T) (resources map[string]resource, variables map[string]any) {
-	t.Helper()
-	document, err := os.ReadFile("../../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var template map[string]any
-	if err := yaml.Unmarshal(document, &template); err != nil {
-		t.Fatal(err)
-	}
-	convert(t, template["Resources"], &resources)
-	var globals struct{ Function lambda }
-	convert(t, template["Globals"], &globals)
-	return resources, globals.Function.Environment.Variables
-}
-
 func convert(t *testing.T, from, to any) {
 	t.Helper()
 	document, err := json.Marshal(from)
@@ -227,7 +252,7 @@ func convert(t *testing.T, from, to any) {
 	}
 }
 
-// all are the resources of a type in all stacks, by logical id without the hash that the CDK appends.
+// all are the resources of a type in all stacks, by logical id without the hash that the CDK may append.
 func (s system) all(kind string) map[string]resource {
 	found := map[string]resource{}
 	for _, stack := range s.stacks {
@@ -240,50 +265,112 @@ func (s system) all(kind string) map[string]resource {
 	return found
 }
 
-// plain is a logical id without the CDK's hash; of an export's name, what it is of.
+// plain is a logical id without the hash that the CDK appends to what it composes.
 func plain[S ~string](id S) string {
-	const hash = 8
-	return string(id[:max(0, len(id)-hash)])
+	return hash.ReplaceAllString(string(id), "")
 }
 
+var hash = regexp.MustCompile(`[0-9A-F]{8}$`)
+
 func (s system) testStacks(t *testing.T) {
-	want := []string{
-		"registrar-test-alarms", "registrar-test-api", "registrar-test-api-stage", "registrar-test-data",
-		"registrar-test-mail", "registrar-test-workers",
-	}
-	for _, f := range functions.All() {
-		if f.Operations != nil {
-			want = append(want, "registrar-test-"+f.Resource())
-		}
+	want := []string{"alarms", "api", "api-stage", "data", "mail"}
+	for _, f := range s.functions {
+		want = append(want, f.Resource())
 	}
 	slices.Sort(want)
 	want = slices.Compact(want)
-	var got []string
+	if got := slices.Sorted(maps.Keys(s.stacks)); !slices.Equal(got, want) {
+		t.Errorf("stacks are %v, want %v", got, want)
+	}
 	for name, stack := range s.stacks {
-		got = append(got, name)
-		const most = 450 // of CloudFormation's 500, so that there is time to part it
-		if len(stack.resources) == 0 || len(stack.resources) >= most {
-			t.Errorf("stack %s has %d resources", name, len(stack.resources))
-		}
-		if stack.protected != (name == "registrar-test-data") {
+		if stack.protected != (name == "data") {
 			t.Errorf("stack %s: termination protection is %v", name, stack.protected)
 		}
 	}
-	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("stacks are %v, want %v", got, want)
-	}
-	for id, r := range s.stacks["registrar-test-data"].resources {
-		if r.DeletionPolicy != "Retain" && r.Type != "AWS::SQS::QueuePolicy" {
+	for id, r := range s.stacks["data"].resources {
+		if r.DeletionPolicy != "Retain" && r.Type != "AWS::SSM::Parameter" {
 			t.Errorf("%s is not retained", id)
 		}
 	}
 }
 
+// kinds are the kinds of resources that have a name of ours, and the property that holds it.
+var kinds = map[string]string{
+	"AWS::DynamoDB::Table": "TableName", "AWS::S3::Bucket": "BucketName", "AWS::SQS::Queue": "QueueName",
+	"AWS::SecretsManager::Secret": "Name", "AWS::SES::ConfigurationSet": "Name", "AWS::SNS::Topic": "TopicName",
+	"AWS::ApiGatewayV2::Api": "Name", "AWS::Lambda::Function": "FunctionName", "AWS::Logs::LogGroup": "LogGroupName",
+	"AWS::Scheduler::Schedule": "Name", "AWS::CloudWatch::Alarm": "AlarmName", "AWS::SSM::Parameter": "Name",
+}
+
+// testNames follows every name of ours that a template mentions: a stack that is deployed earlier, or the same one,
+// gives it to something. There are no exports, which a later deployment could neither change nor remove.
+func (s system) testNames(t *testing.T) {
+	given := map[string][]string{} // the stacks by what they call so
+	for name, stack := range s.stacks {
+		for id, r := range stack.resources {
+			property, ok := kinds[r.Type]
+			if !ok {
+				continue
+			}
+			called := said(propertiesOf(t, r.Properties)[property])
+			if !strings.Contains(called, "registrar-"+s.stage) && !strings.Contains(called, "registrar/"+s.stage+"/") {
+				t.Errorf("%s %s of stack %s is called %q", r.Type, id, name, called)
+			}
+			if given[r.Type+called] != nil {
+				t.Errorf("the %s %s is made twice", r.Type, called)
+			}
+			given[r.Type+called], given[called] = []string{name}, append(given[called], name)
+		}
+	}
+	mentioned := regexp.MustCompile(`(?:/aws/[a-z]+/(?:apis/)?|\b)registrar-` + s.stage +
+		`(?:-uploads-AWS::AccountId-AWS::Region|[a-zA-Z0-9-]*)|/?registrar/` +
+		s.stage + `/[a-z-]+`)
+	for name, stack := range s.stacks {
+		for id, output := range stack.outputs {
+			if output.Export != nil {
+				t.Errorf("stack %s exports %s", name, id)
+			}
+		}
+		texts := []string{}
+		for id, r := range stack.resources {
+			if strings.Contains(string(r.Properties), "Fn::ImportValue") {
+				t.Errorf("stack %s imports what %s needs", name, id)
+			}
+			text, err := json.Marshal(named(propertiesOf(t, r.Properties)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(text))
+		}
+		for _, p := range stack.parameters {
+			if p.Type != "AWS::SSM::Parameter::Value<String>" {
+				t.Errorf("stack %s has a parameter of the type %s", name, p.Type)
+			}
+			texts = append(texts, p.Default)
+		}
+		found := 0
+		for _, text := range texts {
+			for _, word := range mentioned.FindAllString(text, -1) {
+				found++
+				there := func(by string) bool { return by == name || slices.Contains(stack.after, by) }
+				if !slices.ContainsFunc(given[word], there) && (name != "data" || word != topicOfMail) {
+					t.Errorf("stack %s mentions %s, which it does not make, nor a stack that is deployed before it", name, word)
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("stack %s mentions nothing by name", name)
+		}
+	}
+}
+
+// topicOfMail may send to a queue, in whose policy it stands before it is there.
+const topicOfMail = "registrar-test-mail-feedback"
+
 func (s system) testTable(t *testing.T) {
 	definition := dynamo.TableDefinition("")
 	want := map[string]any{
-		"BillingMode": "PAY_PER_REQUEST", "DeletionProtectionEnabled": true,
+		"TableName": "registrar-test", "BillingMode": "PAY_PER_REQUEST", "DeletionProtectionEnabled": true,
 		"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
 		"StreamSpecification":              map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
 		"TimeToLiveSpecification":          map[string]any{"AttributeName": dynamo.TimeToLive, "Enabled": true},
@@ -306,142 +393,157 @@ func (s system) testTable(t *testing.T) {
 	for name, value := range want {
 		wanted[name] = value
 	}
-	data := s.stacks["registrar-test-data"].template
-	data.ResourceCountIs(jsii.String("AWS::DynamoDB::Table"), jsii.Number(1))
-	data.HasResourceProperties(jsii.String("AWS::DynamoDB::Table"), wanted)
-	for name, r := range map[string]resource{"template.yaml": s.sam["Table"],
-		"the CDK app": s.all("AWS::DynamoDB::Table")["Table"]} {
-		var got map[string]any
-		convert(t, r.Properties, &got)
-		if !reflect.DeepEqual(got, wanted) {
-			t.Errorf("the table in %s is %v, the store expects %v", name, got, wanted)
-		}
+	tables := s.all("AWS::DynamoDB::Table")
+	got := propertiesOf(t, tables["Table"].Properties)
+	delete(got, "Tags")
+	if diff := cmp.Diff(wanted, got); diff != "" || len(tables) != 1 {
+		t.Errorf("%d tables; of the one that the store expects (-want +got):\n%s", len(tables), diff)
 	}
 }
 
 func (s system) testBucket(t *testing.T) {
-	type object = map[string]any
-	some := func(o object) any { return assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&o)}) }
-	data := s.stacks["registrar-test-data"].template
-	data.ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(1))
-	pages := functions.UploadCORS()
-	wanted := asRead(t, object{"CorsRules": []object{{
-		"AllowedOrigins": pages.Origins, "AllowedMethods": pages.Methods, "AllowedHeaders": pages.Headers,
-		"MaxAge": pages.MaxAge.Seconds(),
-	}}})
-	for place, r := range map[string]resource{"the CDK app": s.all("AWS::S3::Bucket")["Bucket"],
-		"template.yaml": s.sam["Bucket"]} {
-		if diff := cmp.Diff(wanted, propertiesOf(t, r.Properties)["CorsConfiguration"]); diff != "" {
-			t.Errorf("what pages may upload in %s (-want +got):\n%s", place, diff)
+	const name = "registrar-test-uploads-AWS::AccountId-AWS::Region"
+	rules := []properties{{
+		"Id": "leftovers", "Status": "Enabled", "AbortIncompleteMultipartUpload": properties{"DaysAfterInitiation": 7},
+		"ExpiredObjectDeleteMarker": true, "NoncurrentVersionExpiration": properties{"NoncurrentDays": 7},
+	}}
+	kept := func(name, prefix string, days int) {
+		rules = append(rules, properties{"Id": name, "Status": "Enabled", "Prefix": prefix, "ExpirationInDays": days,
+			"NoncurrentVersionExpiration": properties{"NoncurrentDays": 7}})
+	}
+	var told []properties
+	for _, f := range s.functions {
+		if f.Queue != nil && f.Queue.Uploads != "" {
+			kept(f.Queue.Name, f.Queue.Uploads, 30)
+			told = append(told, properties{
+				"Event": "s3:ObjectCreated:*", "Queue": queueARN(f.Queue.Name),
+				"Filter": properties{"S3Key": properties{"Rules": []properties{{"Name": "prefix", "Value": f.Queue.Uploads}}}},
+			})
+		}
+		if f.Stream != nil {
+			kept("failed", "aws/lambda/", 90)
 		}
 	}
-	uploads := 0
-	for _, f := range functions.All() {
-		if f.Queue == nil || f.Queue.Uploads == "" {
-			continue
-		}
-		uploads++
-		queue := object{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^" + identifier(f.Queue.Name) +
-			"Queue.{8}$")), "Arn"}}
-		data.HasResourceProperties(jsii.String("AWS::S3::Bucket"), object{
-			"PublicAccessBlockConfiguration": object{
-				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
-			},
-			"BucketEncryption": object{"ServerSideEncryptionConfiguration": assertions.Match_AnyValue()},
-			"LifecycleConfiguration": object{"Rules": some(object{"Prefix": f.Queue.Uploads, "Status": "Enabled",
-				"ExpirationInDays": 30})},
-			"NotificationConfiguration": object{"QueueConfigurations": some(object{
-				"Event": "s3:ObjectCreated:*", "Queue": queue,
-				"Filter": object{"S3Key": object{"Rules": []any{object{"Name": "prefix", "Value": f.Queue.Uploads}}}},
-			})},
-		})
-		data.HasResourceProperties(jsii.String("AWS::SQS::QueuePolicy"),
-			object{"PolicyDocument": object{"Statement": some(object{
-				"Effect": "Allow", "Action": "sqs:SendMessage", "Principal": object{"Service": "s3.amazonaws.com"},
-				"Resource": queue,
-				"Condition": object{"StringEquals": object{"aws:SourceAccount": object{"Ref": "AWS::AccountId"}},
-					"ArnEquals": assertions.Match_AnyValue()},
-			})}})
-	}
-	if uploads == 0 {
+	if len(told) == 0 {
 		t.Error("no queue of the manifest is told of uploads")
 	}
-	data.HasResourceProperties(jsii.String("AWS::S3::BucketPolicy"),
-		object{"PolicyDocument": object{"Statement": some(object{
-			"Effect": "Deny", "Action": "s3:*", "Principal": object{"AWS": "*"}, "Condition": object{
-				"Bool": object{"aws:SecureTransport": "false"}},
-		})}})
-	// The name that the queue's policy trusts is the bucket's: a wrong one shows at a deployment, and not before.
-	var bucket struct{ BucketName any }
-	convert(t, s.all("AWS::S3::Bucket")["Bucket"].Properties, &bucket)
-	for id, r := range s.all("AWS::SQS::QueuePolicy") {
-		var queue struct {
-			PolicyDocument struct {
-				Statement []struct {
-					Condition struct{ ArnEquals map[string]any }
-				}
-			}
-		}
-		convert(t, r.Properties, &queue)
-		for _, statement := range queue.PolicyDocument.Statement {
-			if strings.HasPrefix(id, "Mail") {
-				continue // trusts a topic: see testMail
-			}
-			if got, want := said(statement.Condition.ArnEquals["aws:SourceArn"]), "arn:<AWS::Partition>:s3:::"+
-				said(bucket.BucketName); got != want {
-				t.Errorf("%s trusts %q, the bucket is %q", id, got, want)
-			}
-		}
+	pages := functions.UploadCORS()
+	want := properties{
+		"BucketName": name, "VersioningConfiguration": properties{"Status": "Enabled"},
+		"PublicAccessBlockConfiguration": properties{
+			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+		},
+		"BucketEncryption": properties{"ServerSideEncryptionConfiguration": []properties{
+			{"ServerSideEncryptionByDefault": properties{"SSEAlgorithm": "AES256"}},
+		}},
+		"LifecycleConfiguration":    properties{"Rules": rules},
+		"NotificationConfiguration": properties{"QueueConfigurations": told},
+		"CorsConfiguration": properties{"CorsRules": []properties{{
+			"AllowedOrigins": pages.Origins, "AllowedMethods": pages.Methods, "AllowedHeaders": pages.Headers,
+			"MaxAge": pages.MaxAge.Seconds(),
+		}}},
+	}
+	buckets := s.all("AWS::S3::Bucket")
+	got := propertiesOf(t, buckets["Bucket"].Properties)
+	delete(got, "Tags")
+	if diff := cmp.Diff(asRead(t, want), got); diff != "" || len(buckets) != 1 {
+		t.Errorf("%d buckets; of the one (-want +got):\n%s", len(buckets), diff)
+	}
+	policy := propertiesOf(t, s.all("AWS::S3::BucketPolicy")["BucketPolicy"].Properties)
+	if diff := cmp.Diff(asRead(t, properties{"Bucket": "Bucket", "PolicyDocument": properties{
+		"Version": "2012-10-17", "Statement": []properties{{
+			"Effect": "Deny", "Action": "s3:*", "Principal": properties{"AWS": "*"},
+			"Resource":  []string{"Bucket.Arn", "Bucket.Arn/*"},
+			"Condition": properties{"Bool": properties{"aws:SecureTransport": "false"}},
+		}},
+	}}), policy); diff != "" {
+		t.Errorf("the bucket's policy (-want +got):\n%s", diff)
 	}
 }
 
-// testQueues holds every queue to the project's rule: a dead-letter queue of its own.
+// testQueues holds every queue to the project's rules: a dead-letter queue of its own, and nobody but those who must may
+// send to it.
 func (s system) testQueues(t *testing.T) {
-	type attributes struct {
-		VisibilityTimeout, MessageRetentionPeriod, DelaySeconds int
-		RedrivePolicy                                           *struct {
-			DeadLetterTargetArn reference
-			MaxReceiveCount     int
+	want, policies := map[string]properties{}, map[string]properties{}
+	deadLetters := func(id, name string) {
+		want[id] = properties{
+			"QueueName": "registrar-test-" + name, "MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": true,
 		}
+		policies[id+"Policy"] = policyOf(id, onlyWithTLS("sqs:*", queueARN(name)))
 	}
-	queues, dead := map[string]attributes{}, map[string]bool{}
-	for id, r := range s.all("AWS::SQS::Queue") {
-		var q attributes
-		convert(t, r.Properties, &q)
-		queues[id] = q
-		if q.RedrivePolicy != nil {
-			if dead[plain(q.RedrivePolicy.DeadLetterTargetArn)] {
-				t.Errorf("queue %s shares its dead-letter queue", id)
-			}
-			dead[plain(q.RedrivePolicy.DeadLetterTargetArn)] = true
-		}
-	}
-	for id, q := range queues {
-		if q.RedrivePolicy == nil && !dead[id] {
-			t.Errorf("queue %s has no dead-letter queue", id)
-		}
-	}
-	for _, f := range functions.All() {
+	for _, f := range s.functions {
 		if f.Queue == nil {
 			continue
 		}
-		id := identifier(f.Queue.Name) + "Queue"
-		var sam attributes
-		convert(t, s.sam[id].Properties, &sam)
-		for place, q := range map[string]attributes{"the CDK app": queues[id], "template.yaml": sam} {
-			if q.RedrivePolicy == nil || q.RedrivePolicy.MaxReceiveCount != f.Queue.Receives ||
-				q.VisibilityTimeout != int(f.Visibility().Seconds()) ||
-				q.DelaySeconds != int(f.Queue.Delay.Seconds()) {
-				t.Errorf("queue %s in %s is %+v, the manifest says %+v and hidden for %v", f.Queue.Name, place, q, *f.Queue,
-					f.Visibility())
-			}
+		q, id := f.Queue, identifier(f.Queue.Name)
+		deadLetters(id+"DeadLetterQueue", q.Name+"-dead")
+		want[id+"Queue"] = properties{
+			"QueueName": "registrar-test-" + q.Name, "VisibilityTimeout": f.Visibility().Seconds(),
+			"DelaySeconds": q.Delay.Seconds(), "SqsManagedSseEnabled": true,
+			"RedrivePolicy": properties{"deadLetterTargetArn": queueARN(q.Name + "-dead"), "maxReceiveCount": q.Receives},
+		}
+		statements := []properties{onlyWithTLS("sqs:*", queueARN(q.Name))}
+		send := func(service string, condition properties) {
+			statements = append(statements, properties{
+				"Effect": "Allow", "Principal": properties{"Service": service}, "Action": "sqs:SendMessage",
+				"Resource": queueARN(q.Name), "Condition": condition,
+			})
+		}
+		if q.Uploads != "" {
+			send("s3.amazonaws.com", properties{
+				"StringEquals": properties{"aws:SourceAccount": "AWS::AccountId"},
+				"ArnEquals": properties{
+					"aws:SourceArn": "arn:AWS::Partition:s3:::registrar-test-uploads-AWS::AccountId-AWS::Region",
+				},
+			})
+		}
+		if q.Feedback {
+			send("sns.amazonaws.com", properties{"ArnEquals": properties{"aws:SourceArn": arn("sns", "mail-feedback")}})
+		}
+		policies[id+"QueuePolicy"] = policyOf(id+"Queue", statements...)
+	}
+	deadLetters("FailedRunsQueue", "failed-runs")
+	for kind, want := range map[string]map[string]properties{
+		"AWS::SQS::Queue": want, "AWS::SQS::QueuePolicy": policies,
+	} {
+		got := map[string]properties{}
+		for id, r := range s.all(kind) {
+			got[id] = propertiesOf(t, r.Properties)
+			delete(got[id], "Tags")
+		}
+		for id := range want {
+			want[id] = asRead(t, want[id])
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
 		}
 	}
 }
 
+func policyOf(queue string, statements ...properties) properties {
+	return properties{
+		"Queues":         []string{queue},
+		"PolicyDocument": properties{"Version": "2012-10-17", "Statement": statements},
+	}
+}
+
+func onlyWithTLS(action, on string) properties {
+	return properties{
+		"Effect": "Deny", "Principal": properties{"AWS": "*"}, "Action": action, "Resource": on,
+		"Condition": properties{"Bool": properties{"aws:SecureTransport": "false"}},
+	}
+}
+
+// arn is that of what is called registrar-test-<name>, as [name] writes it.
+func arn(service, name string) string {
+	return "arn:AWS::Partition:" + service + ":AWS::Region:AWS::AccountId:registrar-test-" + name
+}
+
+func queueARN(queue string) string { return arn("sqs", queue) }
+
 func (s system) testRoutes(t *testing.T) {
 	var want, got []string
-	for _, f := range functions.All() {
+	for _, f := range s.functions {
 		if f.Operations != nil {
 			for _, o := range f.Operations(functions.Adapters{}) {
 				want = append(want, o.Method+" "+o.Path)
@@ -464,170 +566,166 @@ func (s system) testRoutes(t *testing.T) {
 	}
 }
 
-// routeSettings are the throttles of a stage or of a route.
-type routeSettings struct {
-	ThrottlingRateLimit  float64
-	ThrottlingBurstLimit int
-}
-
-// testGateway holds CORS and the throttles in both descriptions to the manifest. A stage that names a route which is
-// not there fails at its deployment, and the one that there is has no other routes.
+// testGateway holds the API to the manifest: CORS, throttles, what is measured and what is logged. A stage that names a
+// route which is not there fails at its deployment, and at the next one when the route has gone before it; so it
+// depends on all of these, in its own stack.
 func (s system) testGateway(t *testing.T) {
-	type cors struct {
-		AllowOrigins, AllowMethods, AllowHeaders, ExposeHeaders []string
-		AllowCredentials                                        bool
-		MaxAge                                                  int
-	}
-	type gateway struct {
-		CorsConfiguration    cors
-		DefaultRouteSettings routeSettings
-		RouteSettings        map[string]routeSettings
-	}
 	api := functions.API()
-	want := gateway{
-		CorsConfiguration: cors{
-			AllowOrigins: api.CORS.Origins, AllowMethods: api.CORS.Methods, AllowHeaders: api.CORS.Headers,
-			ExposeHeaders: api.CORS.Expose,
-			MaxAge:        int(api.CORS.MaxAge.Seconds()),
+	gateway := propertiesOf(t, s.stacks["api"].resources["Api"].Properties)
+	delete(gateway, "Tags")
+	if diff := cmp.Diff(asRead(t, properties{
+		"Name": "registrar-test", "Description": "Registrar (test)", "ProtocolType": "HTTP",
+		"CorsConfiguration": properties{
+			"AllowOrigins": api.CORS.Origins, "AllowMethods": api.CORS.Methods, "AllowHeaders": api.CORS.Headers,
+			"ExposeHeaders": api.CORS.Expose, "MaxAge": api.CORS.MaxAge.Seconds(),
 		},
-		DefaultRouteSettings: routeSettings{float64(api.Throttle.Rate), api.Throttle.Burst},
-		RouteSettings:        map[string]routeSettings{},
+	}), gateway); diff != "" {
+		t.Errorf("the API (-want +got):\n%s", diff)
 	}
-	for route, own := range functions.Throttles(functions.All()) {
-		want.RouteSettings[route] = routeSettings{float64(own.Rate), own.Burst}
-	}
-	var sam, synthesized gateway
-	convert(t, s.sam["Api"].Properties, &sam)
-	stages := 0
-	for name, stack := range s.stacks {
-		for id, r := range stack.resources {
-			switch r.Type {
-			case "AWS::ApiGatewayV2::Api":
-				convert(t, r.Properties, &synthesized)
-			case "AWS::ApiGatewayV2::Stage":
-				stages++
-				convert(t, r.Properties, &synthesized)
-				var stage struct {
-					StageName  string
-					AutoDeploy bool
-				}
-				if convert(t, r.Properties, &stage); stage.StageName != "$default" || !stage.AutoDeploy ||
-					name != "registrar-test-api-stage" {
-					t.Errorf("stage %s of stack %s is %+v", id, name, stage)
-				}
-			}
+	settings := func(t functions.Throttle) properties {
+		return properties{
+			"ThrottlingRateLimit": t.Rate, "ThrottlingBurstLimit": t.Burst, "DetailedMetricsEnabled": true,
 		}
 	}
-	if stages != 1 {
-		t.Errorf("the API has %d stages", stages)
+	throttled, keys := properties{}, []string{}
+	for route, own := range functions.Throttles(s.functions) {
+		throttled[route], keys = settings(own), append(keys, route)
 	}
-	for place, got := range map[string]gateway{"the CDK app": synthesized, "template.yaml": sam} {
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("the gateway in %s is\n  %+v, the manifest says\n  %+v", place, got, want)
+	last := s.stacks["api-stage"]
+	stage := propertiesOf(t, last.resources["Stage"].Properties)
+	logged, _ := stage["AccessLogSettings"].(properties)
+	line := said(logged["Format"])
+	delete(stage, "AccessLogSettings")
+	delete(stage, "Tags")
+	if diff := cmp.Diff(asRead(t, properties{
+		"ApiId": "ApiId", "StageName": "$default", "AutoDeploy": true, "DefaultRouteSettings": settings(api.Throttle),
+		"RouteSettings": throttled,
+	}), stage); diff != "" {
+		t.Errorf("the stage (-want +got):\n%s", diff)
+	}
+	if stages := s.all("AWS::ApiGatewayV2::Stage"); len(stages) != 1 {
+		t.Errorf("the API has %d stages", len(stages))
+	}
+	var beside []string
+	for id, r := range last.resources {
+		if r.Type == "AWS::ApiGatewayV2::Route" && slices.Contains(last.resources["Stage"].DependsOn, id) {
+			beside = append(beside, said(propertiesOf(t, r.Properties)["RouteKey"]))
 		}
+	}
+	slices.Sort(beside)
+	slices.Sort(keys)
+	if !slices.Equal(beside, keys) {
+		t.Errorf("the stage waits for %q, but throttles %q", beside, keys)
 	}
 	for name := range s.stacks {
-		if before := name != "registrar-test-data" && name != "registrar-test-api-stage"; before != s.after[name] {
-			t.Errorf("the stage is deployed after %s: %v", name, s.after[name])
+		if name != "api-stage" && name != "data" && name != "mail" && name != "alarms" && !slices.Contains(last.after, name) {
+			t.Errorf("the stage may be deployed before %s", name)
+		}
+	}
+	testAccessLog(t, line)
+	if logged["DestinationArn"] != "AccessLogs.Arn" {
+		t.Errorf("requests are logged to %v", logged)
+	}
+}
+
+// testAccessLog holds a line to what it is for: JSON, by which a request is found again in the functions' logs, and
+// nothing of whom it was from.
+func testAccessLog(t *testing.T, line string) {
+	t.Helper()
+	var fields map[string]string
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
+		t.Fatalf("a line of the access log, %s, is no JSON: %v", line, err)
+	}
+	for field, variable := range map[string]string{
+		"requestId": "requestId", "extendedRequestId": "extendedRequestId", "routeKey": "routeKey", "status": "status",
+		"integrationError": "integration.error", "functionRequestId": "integration.requestId",
+		"responseLatency": "responseLatency", "integrationLatency": "integration.latency",
+	} {
+		if fields[field] != "$context."+variable {
+			t.Errorf("the access log has %q as %s", fields[field], field)
+		}
+	}
+	for field, variable := range fields {
+		for _, personal := range []string{"identity", "authorizer", "path", "domain", "message"} {
+			if strings.Contains(variable, personal) {
+				t.Errorf("the access log has %s as %s, in which anything may stand that is of a person", variable, field)
+			}
 		}
 	}
 }
 
-// testMail follows what becomes of mail, in both descriptions: SES may publish to the topic, for this account's
-// configuration set alone, and the topic may send to the queue.
+// testMail follows what becomes of mail: SES may publish to the topic, for this account's configuration set alone, and
+// the topic sends to the queue.
 func (s system) testMail(t *testing.T) {
-	told := ""
-	for _, f := range functions.All() {
-		if f.Queue != nil && f.Queue.Feedback {
-			told += identifier(f.Queue.Name) + "Queue"
-		}
-	}
-	if told != "MailFeedbackQueue" {
-		t.Fatalf("feedback goes to %q", told)
-	}
-	const set = "MailConfigurationSet"
-	type destination struct{ ConfigurationSetName, EventDestination any }
-	type subscription struct{ TopicArn, Protocol, Endpoint any }
-	type document struct {
-		PolicyDocument struct {
-			Statement []struct{ Effect, Principal, Action, Resource, Condition any }
-		}
-	}
 	want := map[string]any{
-		"AWS::SES::ConfigurationSetEventDestination": properties{"ConfigurationSetName": set, "EventDestination": properties{
-			"Name": "feedback", "Enabled": true, "MatchingEventTypes": []any{"BOUNCE", "COMPLAINT"},
+		"MailConfigurationSet": properties{
+			"Name": "registrar-test", "ReputationOptions": properties{"ReputationMetricsEnabled": true},
+		},
+		"MailFeedbackTopic": properties{"TopicName": "registrar-test-mail-feedback"},
+		"MailFeedback": properties{"ConfigurationSetName": "MailConfigurationSet", "EventDestination": properties{
+			"Name": "feedback", "Enabled": true, "MatchingEventTypes": []string{"BOUNCE", "COMPLAINT"},
 			"SnsDestination": properties{"TopicARN": "MailFeedbackTopic"},
 		}},
-		"AWS::SNS::Subscription": properties{"TopicArn": "MailFeedbackTopic", "Protocol": "sqs", "Endpoint": told + ".Arn"},
-		"AWS::SNS::TopicPolicy": properties{
-			"Effect": "Allow", "Principal": properties{"Service": "ses.amazonaws.com"}, "Action": "sns:Publish",
-			"Resource": "MailFeedbackTopic",
-			"Condition": properties{"StringEquals": properties{
-				"aws:SourceAccount": "AWS::AccountId",
-				"aws:SourceArn":     "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:configuration-set/" + set,
-			}},
-		},
-		"AWS::SQS::QueuePolicy": properties{
-			"Effect": "Allow", "Principal": properties{"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
-			"Resource":  told + ".Arn",
-			"Condition": properties{"ArnEquals": properties{"aws:SourceArn": "MailFeedbackTopic"}},
-		},
+		"MailFeedbackTopicPolicy": topicPolicy("MailFeedbackTopic", "mail-feedback", "ses.amazonaws.com", properties{
+			"aws:SourceAccount": "AWS::AccountId",
+			"aws:SourceArn":     "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:configuration-set/registrar-test",
+		}),
 	}
-	read := func(r resource) any {
-		switch r.Type {
-		case "AWS::SES::ConfigurationSetEventDestination":
-			var d destination
-			convert(t, r.Properties, &d)
-			return named(asRead(t, properties{"ConfigurationSetName": d.ConfigurationSetName,
-				"EventDestination": d.EventDestination}))
-		case "AWS::SNS::Subscription":
-			var d subscription
-			convert(t, r.Properties, &d)
-			return named(asRead(t, properties{"TopicArn": d.TopicArn, "Protocol": d.Protocol, "Endpoint": d.Endpoint}))
-		}
-		var d document
-		convert(t, r.Properties, &d)
-		if len(d.PolicyDocument.Statement) != 1 {
-			return d
-		}
-		one := d.PolicyDocument.Statement[0]
-		return named(properties{"Effect": one.Effect, "Principal": one.Principal, "Action": one.Action,
-			"Resource": one.Resource, "Condition": one.Condition})
-	}
-	sam := map[string]any{}
-	for id, r := range s.sam {
-		if want[r.Type] != nil && strings.HasPrefix(id, "Mail") {
-			sam[r.Type] = read(r)
+	for _, f := range s.functions {
+		if f.Queue != nil && f.Queue.Feedback {
+			want[identifier(f.Queue.Name)+"Subscription"] = properties{
+				"TopicArn": "MailFeedbackTopic", "Protocol": "sqs", "Endpoint": queueARN(f.Queue.Name),
+			}
 		}
 	}
-	synthesized := map[string]any{}
-	for _, r := range s.stacks["registrar-test-mail"].resources {
-		if want[r.Type] != nil {
-			synthesized[r.Type] = read(r)
+	got := map[string]any{}
+	for id, r := range s.stacks["mail"].resources {
+		if r.Type != "AWS::CDK::Metadata" {
+			p := propertiesOf(t, r.Properties)
+			delete(p, "Tags")
+			got[id] = p
 		}
 	}
-	for place, got := range map[string]map[string]any{"the CDK app": synthesized, "template.yaml": sam} {
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("the way of feedback in %s (-want +got):\n%s", place, diff)
-		}
+	if diff := cmp.Diff(map[string]any(asRead(t, want)), got); diff != "" || len(want) < 5 {
+		t.Errorf("the way of feedback (-want +got):\n%s", diff)
+	}
+	if waits := s.stacks["mail"].resources["MailFeedback"].DependsOn; !slices.Contains(waits, "MailFeedbackTopicPolicy") {
+		t.Errorf("SES tries the topic after %v", waits)
 	}
 }
 
+// topicPolicy lets a service publish, on behalf of whom it says.
+func topicPolicy(id, name, service string, onBehalf properties) properties {
+	return properties{
+		"Topics": []string{id},
+		"PolicyDocument": properties{"Version": "2012-10-17", "Statement": []properties{
+			{
+				"Effect": "Allow", "Principal": properties{"Service": service}, "Action": "sns:Publish",
+				"Resource": arn("sns", name), "Condition": properties{"StringEquals": onBehalf},
+			},
+			onlyWithTLS("sns:Publish", arn("sns", name)),
+		}},
+	}
+}
+
+// testLogs holds every function to a log group of its own, which forgets, and every other group, too.
 func (s system) testLogs(t *testing.T) {
-	for name, stack := range s.stacks {
-		for id, r := range stack.resources {
-			if r.Type != "AWS::Lambda::Function" {
-				continue
-			}
-			var f lambda
-			convert(t, r.Properties, &f)
-			var group struct{ RetentionInDays int }
-			if r, ok := stack.resources[string(f.LoggingConfig.LogGroup)]; ok {
-				convert(t, r.Properties, &group)
-			}
-			if group.RetentionInDays == 0 {
-				t.Errorf("function %s of stack %s logs without end into %q", id, name, f.LoggingConfig.LogGroup)
-			}
+	groups := s.all("AWS::Logs::LogGroup")
+	for id, r := range groups {
+		if p := propertiesOf(t, r.Properties); p["RetentionInDays"] != float64(30) {
+			t.Errorf("%s is kept for %v days", id, p["RetentionInDays"])
 		}
+	}
+	for _, f := range s.functions {
+		id := f.LogicalID()
+		var function lambda
+		convert(t, s.all("AWS::Lambda::Function")[id].Properties, &function)
+		if string(function.LoggingConfig.LogGroup) != id+"Logs" ||
+			propertiesOf(t, groups[id+"Logs"].Properties)["LogGroupName"] != "/aws/lambda/registrar-test-"+f.Name {
+			t.Errorf("%s logs into %s", f.Name, function.LoggingConfig.LogGroup)
+		}
+	}
+	if want := len(s.functions) + 1; len(groups) != want { // and the access log
+		t.Errorf("%d log groups, want %d", len(groups), want)
 	}
 }

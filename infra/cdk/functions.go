@@ -2,201 +2,251 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/lambdahost"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 )
 
 // site is what functions are put into.
 type site struct {
-	data data
-	mail outbox
-	api  awsapigatewayv2.HttpApi
-	code func(functions.Function) string
-	otlp string // where spans go; empty: functions are not told
+	names names
+	mail  sender
+	code  func(functions.Function) string
+	otlp  string // where spans go; empty: functions are not told
 	// public is where people reach the API, for the links in mails; empty: at the API's own address.
 	public string
 	keys   string // a word in each function's description: see [New]
+	traced bool   // Lambda sends spans to X-Ray
 
-	functions map[string]awslambda.Function           // by name, as they are added
-	mappings  map[string]awslambda.EventSourceMapping // likewise, of what a stream feeds
-	topic     awssns.Topic                            // of alarms
+	uploads  bool                                       // whether a queue names a prefix of the bucket
+	told     map[[2]string]*string                      // by stack and name, what stacks asked for with [site.ask]
+	mappings map[string]awslambda.CfnEventSourceMapping // by name of the function, of what a stream feeds
 }
 
-// addFunction adds a function with its logs, its role, and what triggers it.
-func (s site) addFunction(stack awscdk.Stack, f functions.Function) error {
-	if f.Bucket != functions.No && len(s.data.uploads) == 0 {
+// logDays is how long logs are kept.
+const logDays = 30
+
+// addFunction adds a function with its logs, its role, and what triggers it; its routes, if they have a throttle of
+// their own, to the stage's stack.
+func (s site) addFunction(stack, stage awscdk.Stack, f functions.Function) error {
+	if f.Bucket != functions.No && !s.uploads {
 		return fmt.Errorf("function %s uses the bucket, but no queue of the manifest names a prefix of it", f.Name)
 	}
-	id := f.LogicalID()
-	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
-		Retention: awslogs.RetentionDays_ONE_MONTH, RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	id, name := f.LogicalID(), s.names.of(f.Name)
+	if resource := f.Resource(); slices.Contains([]string{dataStack, "api", "alarms", "mail", lastStack}, resource) {
+		return fmt.Errorf("function %s: the stack %s is not for functions", f.Name, resource)
+	}
+	const longest = 64 // of a function's name (Lambda API reference, CreateFunction)
+	if len(name) > longest {
+		return fmt.Errorf("function %s: its name %s has more than %d characters", f.Name, name, longest)
+	}
+	logs := awslogs.NewCfnLogGroup(stack, jsii.String(id+"Logs"), &awslogs.CfnLogGroupProps{
+		LogGroupName: jsii.String(s.names.logGroup(f.Name)), RetentionInDays: jsii.Number(logDays),
 	})
-	role := awsiam.NewRole(stack, jsii.String(id+"Role"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"manifest": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: s.statements(f, logs)}),
-		},
-	})
+	logs.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY, nil)
+	code := awss3assets.NewAsset(stack, jsii.String(id+"Code"), &awss3assets.AssetProps{Path: jsii.String(s.code(f))})
 	description := f.Name
 	if s.keys != "" {
 		description += ", with the keys of " + s.keys
 	}
-	function := awslambda.NewFunction(stack, jsii.String(id), &awslambda.FunctionProps{
-		Description: &description,
-		Runtime:     awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(),
-		Handler:    jsii.String("bootstrap"),
-		Code:       awslambda.Code_FromAsset(jsii.String(s.code(f)), nil),
-		MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Timeout), Environment: s.environment(f),
-		LogGroup: logs, LoggingFormat: awslambda.LoggingFormat_JSON, Role: role,
-		// what is held for failures may pass: see shared/telemetry
-		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG,
-	})
-	// The CDK lets a function wait for its role's policies. Here they are part of the role, which the function refers to
-	// anyway.
-	resource := function.Node().DefaultChild().(awslambda.CfnFunction) //nolint:errcheck // CDK's documentation says it
-	resource.AddDeletionOverride(jsii.String("DependsOn"))
-	s.functions[f.Name] = function
+	props := &awslambda.CfnFunctionProps{
+		FunctionName: &name, Description: &description,
+		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings("arm64"), Handler: jsii.String("bootstrap"),
+		Code:       &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
+		MemorySize: jsii.Number(f.Memory), Timeout: jsii.Number(f.Timeout.Seconds()),
+		Environment: &awslambda.CfnFunction_EnvironmentProperty{Variables: s.environment(stack, f)},
+		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{
+			LogGroup: logs.Ref(), LogFormat: jsii.String("JSON"),
+			ApplicationLogLevel: jsii.String("DEBUG"), // what is held for failures may pass: see shared/telemetry
+		},
+		Role: s.addRole(stack, id+"Role", "What the function "+f.Name+" may do", "lambda.amazonaws.com", nil,
+			s.statements(stack, f)).AttrArn(),
+	}
+	if s.traced {
+		props.TracingConfig = &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")}
+	}
+	function := awslambda.NewCfnFunction(stack, &id, props)
 	switch {
 	case f.Queue != nil:
 		s.addConsumer(stack, f, function)
-		return nil
 	case f.Stream != nil:
 		s.addStream(stack, f, function)
-		return nil
 	case f.Schedule != nil:
 		s.addSchedule(stack, f, function)
-		return nil
-	}
-	for _, o := range f.Operations(functions.Adapters{}) {
-		route := identifier(o.ID)
-		awsapigatewayv2.NewHttpRoute(stack, jsii.String(route+"Route"), &awsapigatewayv2.HttpRouteProps{
-			HttpApi: s.api, RouteKey: awsapigatewayv2.HttpRouteKey_With(&o.Path, awsapigatewayv2.HttpMethod(o.Method)),
-			// payload format 2.0
-			Integration: awsapigatewayv2integrations.NewHttpLambdaIntegration(jsii.String(route), function, nil),
-		})
+	case f.Throttle != nil:
+		s.addRoutes(stage, f)
+	default:
+		for _, permission := range s.addRoutes(stack, f) {
+			permission.AddDependency(function)
+		}
 	}
 	return nil
 }
 
-// addStream feeds a function from the table's stream.
-func (s site) addStream(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
-	pattern := map[string]any{
-		"eventName": []string{"INSERT"},
-		"dynamodb": map[string]any{
-			"Keys": map[string]any{"PK": map[string]any{"S": []any{map[string]any{"prefix": f.Stream.Prefix}}}}},
+// addRole adds a role that a service may take, under a condition, for what the statements say.
+func (s site) addRole(
+	stack awscdk.Stack, id, description, service string, onBehalf map[string]any, statements []any,
+) awsiam.CfnRole {
+	trust := map[string]any{
+		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"Service": service},
 	}
-	mapping := awslambda.NewEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"),
-		&awslambda.EventSourceMappingProps{
-			Target: function, EventSourceArn: s.data.table.TableStreamArn(),
-			StartingPosition: awslambda.StartingPosition_TRIM_HORIZON,
-			BatchSize:        jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
-			RetryAttempts: jsii.Number(f.Stream.Retries), MaxRecordAge: seconds(f.Stream.MaxAge), BisectBatchOnError: jsii.Bool(
-				true),
-			ReportBatchItemFailures: jsii.Bool(true), Filters: &[]*map[string]any{awslambda.FilterCriteria_Filter(&pattern)},
-			// for alarms
-			MetricsConfig: &awslambda.MetricsConfig{Metrics: &[]awslambda.MetricType{awslambda.MetricType_EVENT_COUNT}},
-		})
-	s.mappings[f.Name] = mapping
-	// The CDK's own destination would let the function read and write all of the bucket.
-	child := mapping.Node().DefaultChild()
-	resource := child.(awslambda.CfnEventSourceMapping) //nolint:errcheck // CDK's documentation says it
-	resource.SetDestinationConfig(&awslambda.CfnEventSourceMapping_DestinationConfigProperty{
-		OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: s.data.bucket.BucketArn()},
+	if onBehalf != nil {
+		trust["Condition"] = onBehalf
+	}
+	return awsiam.NewCfnRole(stack, &id, &awsiam.CfnRoleProps{
+		Description: &description, AssumeRolePolicyDocument: document(trust),
+		Policies: &[]any{&awsiam.CfnRole_PolicyProperty{
+			PolicyName: jsii.String("manifest"), PolicyDocument: document(statements...),
+		}},
 	})
+}
+
+// addRoutes adds the routes of a function, and lets the API call it for them and nothing else.
+func (s site) addRoutes(stack awscdk.Stack, f functions.Function) []awslambda.CfnPermission {
+	api := s.ask(stack, apiID)
+	integration := awsapigatewayv2.NewCfnIntegration(stack, jsii.String(f.LogicalID()+"Integration"),
+		&awsapigatewayv2.CfnIntegrationProps{
+			ApiId: api, Description: &f.Name, IntegrationType: jsii.String("AWS_PROXY"),
+			IntegrationUri: jsii.String(s.names.functionARN(f.Name)), PayloadFormatVersion: jsii.String("2.0"),
+		})
+	target := jsii.String("integrations/" + *integration.Ref())
+	var permissions []awslambda.CfnPermission
+	for _, o := range f.Operations(functions.Adapters{}) {
+		id := identifier(o.ID)
+		awsapigatewayv2.NewCfnRoute(stack, jsii.String(id+"Route"), &awsapigatewayv2.CfnRouteProps{
+			ApiId: api, RouteKey: jsii.String(o.Method + " " + o.Path), OperationName: &o.ID, Target: target,
+		})
+		path := parameters.ReplaceAllString(o.Path, "*")
+		permissions = append(permissions, awslambda.NewCfnPermission(stack, jsii.String(id+"Permission"),
+			&awslambda.CfnPermissionProps{
+				FunctionName: jsii.String(s.names.of(f.Name)), Action: jsii.String("lambda:InvokeFunction"),
+				Principal: jsii.String("apigateway.amazonaws.com"),
+				SourceArn: jsii.String(s.names.arn("execute-api", *api+"/*/"+o.Method+path)),
+			}))
+	}
+	return permissions
+}
+
+// parameters are those of a route's path.
+var parameters = regexp.MustCompile(`\{[^}]*\}`)
+
+// addStream feeds a function from the table's stream.
+func (s site) addStream(stack awscdk.Stack, f functions.Function, function awslambda.CfnFunction) {
+	pattern := fmt.Sprintf(`{"eventName":["INSERT"],"dynamodb":{"Keys":{"PK":{"S":[{"prefix":%q}]}}}}`, f.Stream.Prefix)
+	s.mappings[f.Name] = awslambda.NewCfnEventSourceMapping(stack, jsii.String(f.LogicalID()+"Mapping"),
+		&awslambda.CfnEventSourceMappingProps{
+			FunctionName: function.Ref(), EventSourceArn: s.ask(stack, streamARN),
+			StartingPosition: jsii.String("TRIM_HORIZON"),
+			BatchSize:        jsii.Number(f.Stream.BatchSize), ParallelizationFactor: jsii.Number(f.Stream.Parallel),
+			MaximumRetryAttempts: jsii.Number(f.Stream.Retries), MaximumRecordAgeInSeconds: jsii.Number(
+				f.Stream.MaxAge.Seconds()),
+			BisectBatchOnFunctionError: jsii.Bool(true), FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{Filters: &[]any{
+				&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: &pattern},
+			}},
+			MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")}, // for alarms
+			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
+				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: jsii.String(s.names.bucketARN())},
+			},
+		})
 }
 
 // addSchedule lets EventBridge Scheduler call a function, with a role that may do nothing else, and that it takes for
 // schedules of this account's group alone (Scheduler user guide, "Confused deputy prevention", which allows no narrower
 // ARN).
-func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
-	id := f.LogicalID()
-	group := "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() +
-		":schedule-group/default"
-	role := awsiam.NewRole(stack, jsii.String(id+"ScheduleRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account(),
-				"aws:SourceArn": group}},
-		}),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"call": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-					Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &[]*string{function.FunctionArn()},
-				}),
-			}}),
-		},
-	})
+//
+// Scheduler calls it asynchronously, so nobody waits for the answer. What becomes of a run that failed for good, and of
+// a start that Lambda did not take, is a message in one queue.
+func (s site) addSchedule(stack awscdk.Stack, f functions.Function, function awslambda.CfnFunction) {
+	id, failed := f.LogicalID(), s.names.queueARN(failedRuns)
+	role := s.addRole(stack, id+"ScheduleRole", "What the schedule of "+f.Name+" may do", "scheduler.amazonaws.com",
+		map[string]any{"StringEquals": map[string]any{
+			"aws:SourceAccount": s.names.account, "aws:SourceArn": s.names.arn("scheduler", "schedule-group/default"),
+		}},
+		[]any{allow([]string{"lambda:InvokeFunction"}, s.names.functionARN(f.Name)),
+			allow([]string{"sqs:SendMessage"}, failed)})
 	awsscheduler.NewCfnSchedule(stack, jsii.String(id+"Schedule"), &awsscheduler.CfnScheduleProps{
-		Description: jsii.String(f.Name), ScheduleExpression: &f.Schedule.Expression,
+		Name: jsii.String(s.names.of(f.Name)), Description: jsii.String(f.Name),
+		ScheduleExpression: &f.Schedule.Expression,
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
-			Arn: function.FunctionArn(), RoleArn: role.RoleArn(), Input: jsii.String(lambdahost.ScheduleInput),
+			Arn: function.AttrArn(), RoleArn: role.AttrArn(), Input: jsii.String(lambdahost.ScheduleInput),
 			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
-				MaximumRetryAttempts: jsii.Number(functions.ScheduleRetries), MaximumEventAgeInSeconds: jsii.Number(
-					functions.ScheduleMaxAge.Seconds()),
+				MaximumRetryAttempts:     jsii.Number(functions.ScheduleRetries),
+				MaximumEventAgeInSeconds: jsii.Number(functions.ScheduleMaxAge.Seconds()),
 			},
+			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: &failed},
+		},
+	})
+	awslambda.NewCfnEventInvokeConfig(stack, jsii.String(id+"Runs"), &awslambda.CfnEventInvokeConfigProps{
+		FunctionName: function.Ref(), Qualifier: jsii.String("$LATEST"),
+		MaximumRetryAttempts:     jsii.Number(functions.RunRetries),
+		MaximumEventAgeInSeconds: jsii.Number(functions.ScheduleMaxAge.Seconds()),
+		DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
+			OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: &failed},
 		},
 	})
 }
 
 // addConsumer feeds a function from its queue.
-func (s site) addConsumer(stack awscdk.Stack, f functions.Function, function awslambda.Function) {
-	id, queue := identifier(f.Queue.Name), s.data.queues[f.Queue.Name]
-	mapping := &awslambda.EventSourceMappingProps{
-		Target: function, EventSourceArn: queue.messages.QueueArn(), BatchSize: jsii.Number(f.Queue.BatchSize),
-		MaxConcurrency: jsii.Number(f.Queue.Concurrency), ReportBatchItemFailures: jsii.Bool(true),
+func (s site) addConsumer(stack awscdk.Stack, f functions.Function, function awslambda.CfnFunction) {
+	mapping := &awslambda.CfnEventSourceMappingProps{
+		FunctionName: function.Ref(), EventSourceArn: jsii.String(s.names.queueARN(f.Queue.Name)),
+		BatchSize: jsii.Number(f.Queue.BatchSize), FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+		ScalingConfig: &awslambda.CfnEventSourceMapping_ScalingConfigProperty{
+			MaximumConcurrency: jsii.Number(f.Queue.Concurrency),
+		},
 	}
 	if f.Queue.Window > 0 {
-		mapping.MaxBatchingWindow = seconds(f.Queue.Window)
+		mapping.MaximumBatchingWindowInSeconds = jsii.Number(f.Queue.Window.Seconds())
 	}
-	awslambda.NewEventSourceMapping(stack, jsii.String(id+"Mapping"), mapping)
+	awslambda.NewCfnEventSourceMapping(stack, jsii.String(identifier(f.Queue.Name)+"Mapping"), mapping)
 }
 
-func (s site) environment(f functions.Function) *map[string]*string {
+func (s site) environment(stack awscdk.Stack, f functions.Function) map[string]*string {
 	variables := map[string]*string{}
 	for name, value := range f.Environment() {
-		variables[name] = s.value(value)
+		variables[name] = s.value(stack, value)
 	}
 	if s.otlp != "" {
 		variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = &s.otlp
 	}
-	return &variables
+	return variables
 }
 
-func (s site) value(v functions.Value) *string {
+func (s site) value(stack awscdk.Stack, v functions.Value) *string {
 	switch v.Kind {
 	case functions.TableName:
-		return s.data.table.TableName()
+		return jsii.String(s.names.all())
 	case functions.CursorKey:
-		// In the template a reference, which CloudFormation resolves when it makes or changes the function: see "The keys" in
-		// docs/operations.md.
-		return s.data.cursorKey.SecretValue().UnsafeUnwrap()
+		return jsii.String(s.names.secret(cursorKey))
 	case functions.BucketName:
-		return s.data.bucket.BucketName()
+		return jsii.String(s.names.bucket())
 	case functions.QueueURL:
-		return s.data.queues[v.Of].messages.QueueUrl()
+		return jsii.String(s.names.queueURL(v.Of))
 	case functions.DeadLetterURL:
-		return s.data.queues[v.Of].dead.QueueUrl()
+		return jsii.String(s.names.queueURL(dead(v.Of)))
 	case functions.MailSender:
 		return jsii.String("Registrar <" + s.mail.address + ">")
 	case functions.MailConfigurationSet:
-		return s.mail.configuration.Ref()
+		return jsii.String(s.names.all())
 	case functions.UnsubscribeKey:
-		return s.data.unsubscribeKey.SecretValue().UnsafeUnwrap()
+		return jsii.String(s.names.secret(unsubscribeKey))
 	case functions.APIURL:
 		if s.public != "" {
 			return &s.public
 		}
-		return s.api.ApiEndpoint()
+		return jsii.String("https://" + *s.ask(stack, apiID) + ".execute-api." + s.names.region + "." + s.names.suffix)
 	case functions.Text:
 	}
 	return &v.Of
@@ -204,65 +254,71 @@ func (s site) value(v functions.Value) *string {
 
 // statements are what a function's role allows: the grants of its line in the manifest, and what Lambda does with the
 // role.
-func (s site) statements(f functions.Function, logs awslogs.LogGroup) *[]awsiam.PolicyStatement {
-	var all []awsiam.PolicyStatement
-	allow := func(on *string, actions ...string) {
-		all = append(all, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...),
-			Resources: &[]*string{on}}))
-	}
-	allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")
+func (s site) statements(stack awscdk.Stack, f functions.Function) []any {
+	all := []any{allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"},
+		s.names.arn("logs", "log-group:"+s.names.logGroup(f.Name)+":*"))}
 	if f.Queue != nil {
-		allow(s.data.queues[f.Queue.Name].messages.QueueArn(), "sqs:ReceiveMessage", "sqs:DeleteMessage",
-			"sqs:GetQueueAttributes")
+		all = append(all, allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+			s.names.queueARN(f.Queue.Name)))
 	}
 	if f.Stream != nil {
-		allow(s.data.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
-			"dynamodb:ListStreams")
+		all = append(all, allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+			"dynamodb:ListStreams"}, *s.ask(stack, streamARN)))
+	}
+	if f.Schedule != nil {
+		all = append(all, allow([]string{"sqs:SendMessage"}, s.names.queueARN(failedRuns)))
+	}
+	if s.traced { // X-Ray knows no resources that these actions could be on
+		all = append(all, allow([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"))
 	}
 	for _, g := range f.Grants() {
 		all = append(all, s.statement(g))
 	}
-	return &all
+	return all
+}
+
+func allow(actions []string, on ...string) map[string]any {
+	return map[string]any{"Effect": "Allow", "Action": actions, "Resource": on}
 }
 
 // statement is a grant in IAM's words.
-func (s site) statement(g functions.Grant) awsiam.PolicyStatement {
+func (s site) statement(g functions.Grant) map[string]any {
 	on := make([]string, len(g.On))
 	for i, t := range g.On {
 		on[i] = s.arn(t)
 	}
-	props := awsiam.PolicyStatementProps{Actions: jsii.Strings(g.Actions...), Resources: jsii.Strings(on...)}
+	statement := allow(g.Actions, on...)
 	if g.Prefixes != nil {
 		names := make([]string, len(g.Prefixes))
 		for i, prefix := range g.Prefixes {
 			names[i] = prefix + "*"
 		}
-		props.Conditions = &map[string]any{"StringLike": map[string]any{"s3:prefix": names}}
+		statement["Condition"] = map[string]any{"StringLike": map[string]any{"s3:prefix": names}}
 	}
 	if g.AsSender {
-		props.Conditions = &map[string]any{"StringEquals": map[string]any{"ses:FromAddress": s.mail.address}}
+		statement["Condition"] = map[string]any{"StringEquals": map[string]any{"ses:FromAddress": s.mail.address}}
 	}
-	return awsiam.NewPolicyStatement(&props)
+	return statement
 }
 
 // arn is that of what a grant is on.
 func (s site) arn(t functions.Thing) string {
 	switch t.Kind {
 	case functions.OnTable:
-		return *s.data.table.TableArn()
+		return s.names.tableARN()
 	case functions.OnIndex:
-		return *s.data.table.TableArn() + "/index/" + t.Of
+		return s.names.tableARN() + "/index/" + t.Of
 	case functions.OnBucket:
-		return *s.data.bucket.BucketArn()
+		return s.names.bucketARN()
 	case functions.OnObjects:
-		return *s.data.bucket.BucketArn() + "/" + t.Of + "*"
+		return s.names.bucketARN() + "/" + t.Of + "*"
 	case functions.OnQueue:
-		return *s.data.queues[t.Of].messages.QueueArn()
+		return s.names.queueARN(t.Of)
 	case functions.OnDeadLetters:
-		return *s.data.queues[t.Of].dead.QueueArn()
+		return s.names.queueARN(dead(t.Of))
 	case functions.OnMailIdentity:
-		return s.mail.arn("identity/" + s.mail.identity)
+		return s.names.arn("ses", "identity/"+s.mail.identity)
 	case functions.OnMailConfigurationSet:
 	}
-	return s.mail.arn("configuration-set/" + *s.mail.configuration.Ref())
+	return s.names.arn("ses", "configuration-set/"+s.names.all())
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lambda has the properties of AWS::Lambda::Function, and those of AWS::Serverless::Function besides.
+// lambda has the properties of AWS::Lambda::Function.
 type lambda struct {
 	MemorySize, Timeout           int
+	FunctionName                  string
 	Runtime, Handler, Description string
 	Architectures                 []string
 	LoggingConfig                 struct {
@@ -26,11 +27,7 @@ type lambda struct {
 	}
 	Role        reference
 	Environment struct{ Variables map[string]any }
-	Policies    []policy
-	Events      map[string]struct {
-		Type       string
-		Properties properties
-	}
+	Policies    []policy // its role's
 }
 
 type policy struct {
@@ -50,36 +47,27 @@ type shape struct {
 	Routes          []string
 	Source          properties // what feeds it: a queue or a stream, with all settings
 	Schedule        properties
+	Runs            properties // what becomes of runs that fail
 }
 
 func (s system) testFunctions(t *testing.T) {
-	synthesized, sam := s.shapes(t), samShapes(t, s.sam)
-	if len(synthesized) != len(functions.All()) || len(sam) != len(functions.All()) {
-		t.Errorf("%d functions in the CDK app, %d in template.yaml, %d in the manifest", len(synthesized), len(sam),
-			len(functions.All()))
+	synthesized := s.shapes(t)
+	if len(synthesized) != len(s.functions) {
+		t.Errorf("%d functions in the CDK app, %d in the manifest", len(synthesized), len(s.functions))
 	}
-	if diff := cmp.Diff(map[string]any{"OTEL_EXPORTER_OTLP_ENDPOINT": "OtlpEndpoint"}, s.samGlobals); diff != "" {
-		t.Errorf("the variables of all functions in template.yaml (-want +got):\n%s", diff)
-	}
-	for _, f := range functions.All() {
-		want := wanted(t, f)
-		if diff := cmp.Diff(want, sam[f.LogicalID()]); diff != "" {
-			t.Errorf("%s in template.yaml is not what the manifest says (-want +got):\n%s", f.Name, diff)
-		}
-		want.Grants = append(want.Grants, managed(f)...)
-		slices.Sort(want.Grants)
-		want.Environment = append(want.Environment, "OTEL_EXPORTER_OTLP_ENDPOINT="+testEndpoint) // of all, in template.yaml
-		slices.Sort(want.Environment)
-		if diff := cmp.Diff(want, synthesized[f.LogicalID()]); diff != "" {
-			t.Errorf("%s in the CDK app is not what the manifest says (-want +got):\n%s", f.Name, diff)
+	for _, f := range s.functions {
+		if diff := cmp.Diff(s.wanted(t, f), synthesized[f.LogicalID()]); diff != "" {
+			t.Errorf("%s is not what the manifest says (-want +got):\n%s", f.Name, diff)
 		}
 	}
 }
 
-// wanted is the shape that the manifest gives a function, without what SAM leaves to AWS's managed policies.
-func wanted(t *testing.T, f functions.Function) shape {
+// wanted is the shape that the manifest gives a function.
+func (sys system) wanted(t *testing.T, f functions.Function) shape {
 	t.Helper()
-	s := shape{Memory: f.Memory, Timeout: int(f.Timeout.Seconds()), Grants: grants(f)}
+	s := shape{Memory: f.Memory, Timeout: int(f.Timeout.Seconds()), Grants: append(grants(f), managed(f)...)}
+	slices.Sort(s.Grants)
+	s.Environment = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + testEndpoint}
 	for name, value := range f.Environment() {
 		s.Environment = append(s.Environment, name+"="+valueName(t, value))
 	}
@@ -87,7 +75,7 @@ func wanted(t *testing.T, f functions.Function) shape {
 	switch {
 	case f.Queue != nil:
 		s.Source = properties{
-			"from": identifier(f.Queue.Name) + "Queue.Arn", "BatchSize": f.Queue.BatchSize,
+			"EventSourceArn": queueARN(f.Queue.Name), "BatchSize": f.Queue.BatchSize,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"}, "ScalingConfig": properties{
 				"MaximumConcurrency": f.Queue.Concurrency},
 		}
@@ -96,7 +84,7 @@ func wanted(t *testing.T, f functions.Function) shape {
 		}
 	case f.Stream != nil:
 		s.Source = properties{
-			"from": "Table.StreamArn", "StartingPosition": "TRIM_HORIZON", "BatchSize": f.Stream.BatchSize,
+			"EventSourceArn": "StreamArn", "StartingPosition": "TRIM_HORIZON", "BatchSize": f.Stream.BatchSize,
 			"ParallelizationFactor": f.Stream.Parallel, "MaximumRetryAttempts": f.Stream.Retries,
 			"MaximumRecordAgeInSeconds": f.Stream.MaxAge.Seconds(), "BisectBatchOnFunctionError": true,
 			"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
@@ -104,13 +92,18 @@ func wanted(t *testing.T, f functions.Function) shape {
 				"eventName": []string{"INSERT"},
 				"dynamodb":  properties{"Keys": properties{"PK": properties{"S": []properties{{"prefix": f.Stream.Prefix}}}}},
 			}}}},
-			"DestinationConfig": properties{"OnFailure": properties{"Destination": "Bucket.Arn"}},
+			"DestinationConfig": properties{"OnFailure": properties{"Destination": bucketARN}},
 			"MetricsConfig":     properties{"Metrics": []string{"EventCount"}},
 		}
 	case f.Schedule != nil:
 		s.Schedule = properties{
 			"ScheduleExpression": f.Schedule.Expression, "Input": lambdahost.ScheduleInput,
-			"RetryPolicy": properties{"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
+			"RetryPolicy":      properties{"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
+			"DeadLetterConfig": properties{"Arn": queueARN("failed-runs")}, "Name": "registrar-test-" + f.Name,
+		}
+		s.Runs = properties{
+			"Qualifier": "$LATEST", "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600,
+			"DestinationConfig": properties{"OnFailure": properties{"Destination": queueARN("failed-runs")}},
 		}
 	default:
 		for _, o := range f.Operations(functions.Adapters{}) {
@@ -118,7 +111,7 @@ func wanted(t *testing.T, f functions.Function) shape {
 		}
 		slices.Sort(s.Routes)
 	}
-	s.Source, s.Schedule = asRead(t, s.Source), asRead(t, s.Schedule)
+	s.Source, s.Schedule, s.Runs = asRead(t, s.Source), asRead(t, s.Schedule), asRead(t, s.Runs)
 	return s
 }
 
@@ -132,25 +125,24 @@ func asRead(t *testing.T, p properties) (read properties) {
 // valueName is how [name] calls what an environment variable holds.
 func valueName(t *testing.T, v functions.Value) string {
 	t.Helper()
+	const queues = "https://sqs.AWS::Region.AWS::URLSuffix/AWS::AccountId/registrar-test-"
 	switch v.Kind {
-	case functions.TableName:
-		return "Table"
+	case functions.TableName, functions.MailConfigurationSet:
+		return "registrar-test"
 	case functions.CursorKey:
-		return "CursorKey"
+		return "{{resolve:secretsmanager:registrar/test/cursor-key:SecretString}}"
 	case functions.BucketName:
-		return "Bucket"
+		return strings.TrimPrefix(bucketARN, "arn:AWS::Partition:s3:::")
 	case functions.QueueURL:
-		return identifier(v.Of) + "Queue"
+		return queues + v.Of
 	case functions.DeadLetterURL:
-		return identifier(v.Of) + "DeadLetterQueue"
+		return queues + v.Of + "-dead"
 	case functions.MailSender:
-		return "Registrar <MailSender>"
-	case functions.MailConfigurationSet:
-		return "MailConfigurationSet"
+		return "Registrar <" + testSender + ">"
 	case functions.UnsubscribeKey:
-		return "UnsubscribeKey"
+		return "{{resolve:secretsmanager:registrar/test/unsubscribe-key:SecretString}}"
 	case functions.APIURL:
-		return "Api.ApiEndpoint"
+		return "https://ApiId.execute-api.AWS::Region.AWS::URLSuffix"
 	case functions.Text:
 		return v.Of
 	}
@@ -172,14 +164,15 @@ func on(resources []string, actions ...string) []string {
 // grants are what a function may do by its line of the manifest, and nothing else.
 func grants(f functions.Function) []string {
 	var all []string
-	table := []string{"Table.Arn"}
+	const tableARN = "arn:AWS::Partition:dynamodb:AWS::Region:AWS::AccountId:table/registrar-test"
+	table := []string{tableARN}
 	var objects, prefixes []string
 	for _, index := range dynamo.TableDefinition("").GlobalSecondaryIndexes {
-		table = append(table, "Table.Arn/index/"+*index.IndexName)
+		table = append(table, tableARN+"/index/"+*index.IndexName)
 	}
 	for _, other := range functions.All() {
 		if other.Queue != nil && other.Queue.Uploads != "" {
-			objects, prefixes = append(objects, "Bucket.Arn/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+
+			objects, prefixes = append(objects, bucketARN+"/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+
 				`*"`)
 		}
 	}
@@ -193,29 +186,28 @@ func grants(f functions.Function) []string {
 	switch f.Bucket {
 	case functions.Read:
 		all = append(all, on(objects, "s3:GetObject")...)
-		all = append(all, `s3:ListBucket on Bucket.Arn if {"StringLike":{"s3:prefix":[`+strings.Join(prefixes, ",")+`]}}`)
+		all = append(all, `s3:ListBucket on `+bucketARN+` if {"StringLike":{"s3:prefix":[`+strings.Join(prefixes, ",")+`]}}`)
 	case functions.Write:
 		all = append(all, on(objects, "s3:PutObject")...)
 	case functions.No:
 	}
 	for _, name := range f.Sends {
-		all = append(all, "sqs:SendMessage on "+identifier(name)+"Queue.Arn")
+		all = append(all, "sqs:SendMessage on "+queueARN(name))
 	}
 	if f.Mails {
 		const ses, from = "ses:SendEmail on arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:",
-			` if {"StringEquals":{"ses:FromAddress":"MailSender"}}`
-		all = append(all, ses+"identity/MailIdentity"+from, ses+"configuration-set/MailConfigurationSet"+from)
+			` if {"StringEquals":{"ses:FromAddress":"` + testSender + `"}}`
+		all = append(all, ses+"identity/example.edu"+from, ses+"configuration-set/registrar-test"+from)
 	}
 	if f.Queue != nil {
-		id := identifier(f.Queue.Name)
-		all = append(all, "sqs:ChangeMessageVisibility on "+id+"Queue.Arn", "sqs:SendMessage on "+id+"DeadLetterQueue.Arn")
+		all = append(all, "sqs:ChangeMessageVisibility on "+queueARN(f.Queue.Name),
+			"sqs:SendMessage on "+queueARN(f.Queue.Name+"-dead"))
 	}
 	for _, other := range functions.All() {
 		if other.Queue == nil {
 			continue
 		}
-		id := identifier(other.Queue.Name)
-		queue, dead := []string{id + "Queue.Arn"}, []string{id + "DeadLetterQueue.Arn"}
+		queue, dead := []string{queueARN(other.Queue.Name)}, []string{queueARN(other.Queue.Name + "-dead")}
 		if f.Care == functions.Count || f.Care == functions.Inspect {
 			all = append(all, on(append(queue, dead...), "sqs:GetQueueAttributes")...)
 		}
@@ -230,27 +222,33 @@ func grants(f functions.Function) []string {
 		}
 	}
 	if f.Stream != nil {
-		all = append(all, "s3:PutObject on Bucket.Arn/"+functions.FailedPrefix+"*", "s3:ListBucket on Bucket.Arn")
+		all = append(all, "s3:PutObject on "+bucketARN+"/aws/lambda/*", "s3:ListBucket on "+bucketARN)
 	}
 	slices.Sort(all)
 	return all
 }
 
-// managed are a function's grants for logging and for being fed, which SAM leaves to AWS's managed policies.
+const bucketARN = "arn:AWS::Partition:s3:::registrar-test-uploads-AWS::AccountId-AWS::Region"
+
+// managed are a function's grants for logging, for being fed, and for telling that a run failed.
 func managed(f functions.Function) []string {
-	all := on([]string{f.LogicalID() + "Logs.Arn"}, "logs:CreateLogStream", "logs:PutLogEvents")
+	all := on([]string{"arn:AWS::Partition:logs:AWS::Region:AWS::AccountId:log-group:/aws/lambda/registrar-test-" + f.Name +
+		":*"}, "logs:CreateLogStream", "logs:PutLogEvents")
 	if f.Queue != nil {
-		all = append(all, on([]string{identifier(f.Queue.Name) + "Queue.Arn"}, "sqs:ReceiveMessage", "sqs:DeleteMessage",
+		all = append(all, on([]string{queueARN(f.Queue.Name)}, "sqs:ReceiveMessage", "sqs:DeleteMessage",
 			"sqs:GetQueueAttributes")...)
 	}
 	if f.Stream != nil {
-		all = append(all, on([]string{"Table.StreamArn"}, "dynamodb:DescribeStream", "dynamodb:GetRecords",
+		all = append(all, on([]string{"StreamArn"}, "dynamodb:DescribeStream", "dynamodb:GetRecords",
 			"dynamodb:GetShardIterator", "dynamodb:ListStreams")...)
+	}
+	if f.Schedule != nil {
+		all = append(all, "sqs:SendMessage on "+queueARN("failed-runs"))
 	}
 	return all
 }
 
-// shapes are the synthesized functions by their names in the manifest.
+// shapes are the synthesized functions by their logical ids.
 func (s system) shapes(t *testing.T) map[string]shape {
 	t.Helper()
 	all := map[string]shape{}
@@ -268,10 +266,11 @@ func (s system) shapes(t *testing.T) map[string]shape {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
 			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com", "")
-			if _, twice := all[plain(id)]; twice {
+			if _, twice := all[id]; twice {
 				t.Errorf("function %s stands twice", id)
 			}
-			all[plain(id)] = stack.withTriggers(t, id, f.shape(t))
+			sh := s.withRoutes(t, stack, f.FunctionName, f.shape(t))
+			all[id] = stack.withTriggers(t, id, f.FunctionName, sh)
 		}
 	}
 	return all
@@ -303,64 +302,85 @@ func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy
 	return all
 }
 
-// withTriggers adds a function's routes, what feeds it, and its schedule. A route counts if the API may call the
-// function, too, and a schedule if it has a role that may.
-func (s stack) withTriggers(t *testing.T, id string, sh shape) shape {
+// withRoutes adds a function's routes, in its stack or in the stage's. A route counts if the API may call the function
+// for it, and for nothing else.
+func (s system) withRoutes(t *testing.T, own stack, function string, sh shape) shape {
 	t.Helper()
-	permitted := 0
+	var want, got []string
+	for _, stack := range []stack{own, s.stacks["api-stage"]} {
+		for _, r := range stack.resources {
+			switch r.Type {
+			case "AWS::ApiGatewayV2::Route":
+				route := propertiesOf(t, r.Properties)
+				target, _ := strings.CutPrefix(said(route["Target"]), "integrations/")
+				integration := propertiesOf(t, stack.resources[target].Properties)
+				if integration["IntegrationUri"] != functionARN(function) {
+					continue
+				}
+				if integration["PayloadFormatVersion"] != "2.0" || integration["IntegrationType"] != "AWS_PROXY" ||
+					integration["ApiId"] != "ApiId" || route["ApiId"] != "ApiId" {
+					t.Errorf("the route %v is integrated as %v", route, integration)
+				}
+				key := said(route["RouteKey"])
+				sh.Routes = append(sh.Routes, key)
+				method, path, _ := strings.Cut(key, " ")
+				want = append(want, "arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:ApiId/*/"+method+
+					regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "*"))
+			case "AWS::Lambda::Permission":
+				if p := propertiesOf(t, r.Properties); p["FunctionName"] == function {
+					got = append(got, said(p["SourceArn"]))
+					if p["Principal"] != "apigateway.amazonaws.com" || p["Action"] != "lambda:InvokeFunction" {
+						t.Errorf("%s may be called by %v", function, p)
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s may be called for %q, has the routes %q", function, got, want)
+	}
+	slices.Sort(sh.Routes)
+	return sh
+}
+
+func functionARN(function string) string {
+	return "arn:AWS::Partition:lambda:AWS::Region:AWS::AccountId:function:" + function
+}
+
+// withTriggers adds what feeds a function, and its schedule, which counts if it has a role that may call it.
+func (s stack) withTriggers(t *testing.T, id, function string, sh shape) shape {
+	t.Helper()
 	for resourceID, r := range s.resources {
+		p := propertiesOf(t, r.Properties)
 		switch r.Type {
-		case "AWS::ApiGatewayV2::Route":
-			var route struct {
-				RouteKey string
-				Target   any
-			}
-			convert(t, r.Properties, &route)
-			target, _ := strings.CutPrefix(said(route.Target), "integrations/")
-			var integration struct {
-				IntegrationURI       reference `json:"IntegrationUri"`
-				PayloadFormatVersion string
-			}
-			convert(t, s.resources[strings.Trim(target, "<>")].Properties, &integration)
-			if string(integration.IntegrationURI) == id && integration.PayloadFormatVersion == "2.0" {
-				sh.Routes = append(sh.Routes, route.RouteKey)
-			}
-		case "AWS::Lambda::Permission":
-			var permission struct {
-				FunctionName reference
-				Principal    string
-			}
-			convert(t, r.Properties, &permission)
-			if string(permission.FunctionName) == id && permission.Principal == "apigateway.amazonaws.com" {
-				permitted++
-			}
 		case "AWS::Lambda::EventSourceMapping":
-			var of struct{ FunctionName reference }
-			if convert(t, r.Properties, &of); string(of.FunctionName) != id {
+			if p["FunctionName"] != id {
 				continue
 			}
 			if sh.Source != nil {
 				t.Errorf("function %s is fed twice", id)
 			}
-			sh.Source = renamed(propertiesOf(t, r.Properties), "EventSourceArn", "from")
-			delete(sh.Source, "FunctionName")
-		case "AWS::Scheduler::Schedule":
-			var schedule struct {
-				Target struct{ Arn, RoleArn reference }
+			delete(p, "FunctionName")
+			delete(p, "Tags")
+			sh.Source = p
+		case "AWS::Lambda::EventInvokeConfig":
+			if p["FunctionName"] == id {
+				delete(p, "FunctionName")
+				sh.Runs = p
 			}
-			if convert(t, r.Properties, &schedule); string(schedule.Target.Arn) != id {
+		case "AWS::Scheduler::Schedule":
+			target, _ := p["Target"].(properties)
+			if target["Arn"] != id+".Arn" {
 				continue
 			}
 			if sh.Schedule != nil {
 				t.Errorf("function %s has two schedules", id)
 			}
-			sh.Schedule = s.schedule(t, resourceID, string(schedule.Target.RoleArn), plain(id))
+			sh.Schedule = s.schedule(t, resourceID, strings.TrimSuffix(said(target["RoleArn"]), ".Arn"), function)
 		}
 	}
-	if permitted != len(sh.Routes) {
-		t.Errorf("function %s has %d routes, and %d permissions for the API to call it", id, len(sh.Routes), permitted)
-	}
-	slices.Sort(sh.Routes)
 	return sh
 }
 
@@ -371,7 +391,8 @@ func (s stack) testScheduleRole(t *testing.T, role, function string) {
 	const ours = ` if {"StringEquals":{"aws:SourceAccount":"AWS::AccountId",` +
 		`"aws:SourceArn":"arn:AWS::Partition:scheduler:AWS::Region:AWS::AccountId:schedule-group/default"}}`
 	may := lambda{Policies: s.rolePolicies(t, role, "scheduler.amazonaws.com", ours)}.shape(t).Grants
-	if want := []string{"lambda:InvokeFunction on " + function + ".Arn"}; !slices.Equal(may, want) {
+	want := []string{"lambda:InvokeFunction on " + functionARN(function), "sqs:SendMessage on " + queueARN("failed-runs")}
+	if !slices.Equal(may, want) {
 		t.Errorf("the role %s of a schedule may %q, want %q", role, may, want)
 	}
 }
@@ -392,47 +413,12 @@ func (s stack) schedule(t *testing.T, id, role, function string) properties {
 	return p
 }
 
-func samShapes(t *testing.T, resources map[string]resource) map[string]shape {
-	t.Helper()
-	all := map[string]shape{}
-	for id, r := range resources {
-		if r.Type != "AWS::Serverless::Function" {
-			continue
-		}
-		var f lambda
-		convert(t, r.Properties, &f)
-		sh := f.shape(t)
-		for _, e := range f.Events {
-			p, _ := named(e.Properties).(properties)
-			switch e.Type {
-			case "HttpApi":
-				sh.Routes = append(sh.Routes, said(p["Method"])+" "+said(p["Path"]))
-			case "SQS":
-				sh.Source = renamed(p, "Queue", "from")
-			case "DynamoDB":
-				sh.Source = renamed(p, "Stream", "from")
-			case "ScheduleV2":
-				stack{resources: resources}.testScheduleRole(t, strings.TrimSuffix(said(p["RoleArn"]), ".Arn"), id)
-				delete(p, "RoleArn")
-				sh.Schedule = p
-			default:
-				t.Errorf("%s has an event of type %s", id, e.Type)
-			}
-		}
-		slices.Sort(sh.Routes)
-		all[id] = sh
-	}
-	return all
-}
-
 // shape is the function's without its triggers.
 func (l lambda) shape(t *testing.T) shape {
 	t.Helper()
 	s := shape{Memory: l.MemorySize, Timeout: l.Timeout}
 	for variable, value := range l.Environment.Variables {
-		if !strings.HasPrefix(variable, "AWS_ENDPOINT_URL_") { // declared for sam local; empty on AWS
-			s.Environment = append(s.Environment, variable+"="+name(value))
-		}
+		s.Environment = append(s.Environment, variable+"="+name(value))
 	}
 	for _, p := range l.Policies {
 		for _, statement := range p.Statement {
@@ -487,30 +473,11 @@ func propertiesOf(t *testing.T, document json.RawMessage) properties {
 	return p
 }
 
-func renamed(p properties, from, to string) properties {
-	p[to] = p[from]
-	delete(p, from)
-	return p
-}
-
-// An export's name holds its logical id and its attribute, each with eight digits of a hash behind.
-var (
-	export = regexp.MustCompile(`:ExportsOutput(?:Ref|FnGetAtt)(\w+?)[0-9A-F]{8}(\w*?)[0-9A-F]{8}$`)
-	secret = regexp.MustCompile(`^{{resolve:secretsmanager:(\w+):SecretString:::}}$`)
-	sub    = regexp.MustCompile(`\$\{([\w.:]+)\}`) // of Fn::Sub
-)
-
-// name is a value as text, in which references stand as in template.yaml, whatever stack they are of: "Table",
-// "Table.Arn".
+// name is a value as text, in which references stand by what they are of: "Table", "Table.Arn".
 func name(value any) string {
 	switch v := value.(type) {
-	case []any:
-		// !If, read without its tag: an empty parameter is a context that is not there
-		if len(v) == 3 && v[0] == "HasPublicUrl" {
-			return name(v[2])
-		}
 	case string:
-		return strings.ReplaceAll(sub.ReplaceAllString(v, "$1"), testSender, "MailSender")
+		return v
 	case map[string]any:
 		if id, ok := v["Ref"].(string); ok {
 			if strings.HasPrefix(id, "AWS::") {
@@ -521,17 +488,12 @@ func name(value any) string {
 		if of, ok := v["Fn::GetAtt"].([]any); ok {
 			return plain(said(of[0])) + "." + said(of[1])
 		}
-		if id, ok := v["Fn::ImportValue"].(string); ok {
-			if of := export.FindStringSubmatch(id); of != nil {
-				return strings.TrimSuffix(of[1]+"."+of[2], ".")
-			}
-		}
 		if parts, ok := v["Fn::Join"].([]any); ok {
 			var joined strings.Builder
 			for _, part := range list(parts[1]) {
 				joined.WriteString(name(part))
 			}
-			return secret.ReplaceAllString(joined.String(), "$1") // a secret is what it refers to
+			return joined.String()
 		}
 	}
 	return said(value)
@@ -586,7 +548,7 @@ func (s system) testPolicies(t *testing.T) {
 								t.Errorf("role %s of stack %s: %s %q", id, stackName, statement.Effect, action)
 							}
 						}
-						for _, on := range texts(statement.Resource) {
+						for _, on := range texts(named(statement.Resource)) {
 							if wide(on) {
 								t.Errorf("role %s of stack %s: resource %q", id, stackName, on)
 							}
@@ -598,7 +560,7 @@ func (s system) testPolicies(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range functions.All() {
+	for _, f := range s.functions {
 		want++
 		if f.Schedule != nil {
 			want++
@@ -608,9 +570,13 @@ func (s system) testPolicies(t *testing.T) {
 		t.Errorf("%d roles with %d statements, want %d roles", roles, statements, want)
 	}
 	for on, want := range map[string]bool{
-		"*": true, "arn:aws:s3:::x/*": true, "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*": true,
-		"arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/example.edu": false, "<Table>/*": true,
-		"<Bucket>/imports/*": false, "<Table>/index/GSI1": false,
+		"*": true, bucketARN + "/*": true, bucketARN + "*": true, bucketARN + "/imports/*": false,
+		queueARN("audit"): false, queueARN("audit*"): true, "arn:aws:s3:::x/*": true,
+		"arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:identity/*":                                true,
+		"arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:identity/example.edu":                      false,
+		"arn:AWS::Partition:logs:AWS::Region:AWS::AccountId:log-group:/aws/lambda/registrar-test-x:*": false,
+		"arn:AWS::Partition:logs:AWS::Region:AWS::AccountId:log-group:*":                              true,
+		"StreamArn": false,
 	} {
 		if wide(on) != want {
 			t.Errorf("wide(%q) is %v", on, !want)
@@ -618,17 +584,16 @@ func (s system) testPolicies(t *testing.T) {
 	}
 }
 
-// wide says whether a resource is anything but one that the app made, a part of it, or objects under a prefix of it; or
-// one thing of SES.
+// wide reports whether a resource is more than one thing: only objects under a prefix of the bucket, and the streams of
+// one log group, may have a wildcard.
 func wide(on string) bool {
-	if strings.HasPrefix(on, "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:") {
-		return strings.Contains(on, "*")
+	if on, found := strings.CutPrefix(on, bucketARN+"/"); found {
+		prefix, rest, wildcard := strings.Cut(on, "*")
+		return wildcard && (!strings.HasSuffix(prefix, "/") || rest != "")
 	}
-	path, made := strings.CutPrefix(on, "<")
-	_, path, closed := strings.Cut(path, ">")
-	if !made || !closed {
-		return true
+	if strings.Contains(on, ":log-group:/aws/lambda/registrar-test-") {
+		on = strings.TrimSuffix(on, ":*")
 	}
-	before, _, wildcard := strings.Cut(path, "*")
-	return wildcard && (strings.Trim(before, "/") == "" || !strings.HasSuffix(path, "/*"))
+	ours := strings.HasPrefix(on, "arn:AWS::Partition:") && strings.Contains(on, ":AWS::AccountId:") || on == "StreamArn"
+	return !ours && on != bucketARN || strings.Contains(on, "*")
 }

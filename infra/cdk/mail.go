@@ -7,11 +7,8 @@ import (
 
 	"example.com/registrar/functions"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsses"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -43,69 +40,50 @@ func senderOf(app awscdk.App) (sender, error) {
 	return s, nil
 }
 
-// outbox is what mail goes through.
-type outbox struct {
-	sender
-	configuration awsses.CfnConfigurationSet
-	stack         awscdk.Stack
-}
-
 // newOutbox makes the configuration set that mail names, and has what becomes of mail told to the queues that ask for
 // it: SES publishes to a topic, and the topic delivers to the queue.
-func newOutbox(stack awscdk.Stack, d data, all []functions.Function, from sender) outbox {
-	o := outbox{sender: from, stack: stack}
-	scope := constructs.NewConstruct(stack, jsii.String("Mail"))
-	o.configuration = awsses.NewCfnConfigurationSet(scope, jsii.String("ConfigurationSet"),
+func newOutbox(stack awscdk.Stack, n names, all []functions.Function) {
+	set := n.all()
+	configuration := awsses.NewCfnConfigurationSet(stack, jsii.String("MailConfigurationSet"),
 		&awsses.CfnConfigurationSetProps{
+			Name:              &set,
 			ReputationOptions: &awsses.CfnConfigurationSet_ReputationOptionsProperty{ReputationMetricsEnabled: jsii.Bool(true)},
 		})
-	topic := awssns.NewTopic(scope, jsii.String("FeedbackTopic"), nil)
-	policy := awssns.NewTopicPolicy(scope, jsii.String("FeedbackTopicPolicy"),
-		&awssns.TopicPolicyProps{Topics: &[]awssns.ITopic{topic}})
-	policy.Document().AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("ses.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sns:Publish"), Resources: &[]*string{topic.TopicArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{
-			"aws:SourceAccount": stack.Account(), "aws:SourceArn": o.arn("configuration-set/" + *o.configuration.Ref()),
-		}},
-	}))
-	destination := awsses.NewCfnConfigurationSetEventDestination(scope, jsii.String("Feedback"),
+	topic := awssns.NewCfnTopic(stack, jsii.String("MailFeedbackTopic"), &awssns.CfnTopicProps{
+		TopicName: jsii.String(n.of(feedbackTopic)),
+	})
+	policy := newTopicPolicy(stack, "MailFeedbackTopicPolicy", topic, n.topicARN(feedbackTopic), "ses.amazonaws.com",
+		map[string]any{"aws:SourceAccount": n.account, "aws:SourceArn": n.arn("ses", "configuration-set/"+set)})
+	destination := awsses.NewCfnConfigurationSetEventDestination(stack, jsii.String("MailFeedback"),
 		&awsses.CfnConfigurationSetEventDestinationProps{
-			ConfigurationSetName: o.configuration.Ref(),
+			ConfigurationSetName: configuration.Ref(),
 			EventDestination: &awsses.CfnConfigurationSetEventDestination_EventDestinationProperty{
 				Name: jsii.String("feedback"), Enabled: jsii.Bool(true), MatchingEventTypes: jsii.Strings("BOUNCE", "COMPLAINT"),
-				SnsDestination: &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{TopicArn: topic.TopicArn()},
+				SnsDestination: &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{TopicArn: topic.Ref()},
 			},
 		})
-	destination.Node().AddDependency(policy) // SES tries the topic when it is told of it
+	destination.AddDependency(policy) // SES tries the topic when it is told of it
 	for _, f := range all {
 		if f.Queue != nil && f.Queue.Feedback {
-			subscribe(scope, identifier(f.Queue.Name), d.queues[f.Queue.Name].messages, topic)
+			awssns.NewCfnSubscription(stack, jsii.String(identifier(f.Queue.Name)+"Subscription"),
+				&awssns.CfnSubscriptionProps{
+					TopicArn: topic.Ref(), Protocol: jsii.String("sqs"), Endpoint: jsii.String(n.queueARN(f.Queue.Name)),
+				})
 		}
 	}
-	return o
 }
 
-// subscribe delivers what is published to a queue. The CDK's own subscription would put the queue's policy beside the
-// queue, whose stack would then depend on the topic's.
-func subscribe(scope constructs.Construct, id string, queue awssqs.Queue, topic awssns.Topic) {
-	policy := awssqs.NewCfnQueuePolicy(scope, jsii.String(id+"QueuePolicy"), &awssqs.CfnQueuePolicyProps{
-		Queues: &[]*string{queue.QueueUrl()},
-		PolicyDocument: awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("sns.amazonaws.com"), nil)},
-				Actions:    jsii.Strings("sqs:SendMessage"), Resources: &[]*string{queue.QueueArn()},
-				Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": topic.TopicArn()}},
-			}),
-		}}),
+// newTopicPolicy lets a service publish to a topic, under a condition, and nobody without encryption on the way.
+func newTopicPolicy(
+	stack awscdk.Stack, id string, topic awssns.CfnTopic, arn, service string, onBehalf map[string]any,
+) awssns.CfnTopicPolicy {
+	return awssns.NewCfnTopicPolicy(stack, &id, &awssns.CfnTopicPolicyProps{
+		Topics: &[]*string{topic.Ref()}, PolicyDocument: document(
+			map[string]any{
+				"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sns:Publish", "Resource": arn,
+				"Condition": map[string]any{"StringEquals": onBehalf},
+			},
+			onlyTLS("sns:Publish", arn),
+		),
 	})
-	subscription := awssns.NewCfnSubscription(scope, jsii.String(id+"Subscription"), &awssns.CfnSubscriptionProps{
-		TopicArn: topic.TopicArn(), Protocol: jsii.String("sqs"), Endpoint: queue.QueueArn(),
-	})
-	subscription.Node().AddDependency(policy)
-}
-
-// arn is that of a thing of SES.
-func (o outbox) arn(thing string) string {
-	return "arn:" + *o.stack.Partition() + ":ses:" + *o.stack.Region() + ":" + *o.stack.Account() + ":" + thing
 }

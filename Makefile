@@ -7,10 +7,11 @@ PACKAGES = $(shell go list ./... | grep -v /infra/cdk)
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/*/main.go))
 HOST_ARCH = $(shell go env GOHOSTARCH)
 
-# As Lambda runs it: no C, no paths of this machine, no symbols, no Lambda RPC of old. TAGS=otel adds OpenTelemetry: spans of
+# As Lambda runs it: no C, no paths and no commit of this machine, so that equal sources give equal packages; no symbols, no
+# Lambda RPC of old. TAGS=otel adds OpenTelemetry: spans of
 # requests, messages and calls, exported over OTLP/HTTP as OTEL_EXPORTER_OTLP_ENDPOINT and its like say.
 comma = ,
-BUILD = CGO_ENABLED=0 go build -tags lambda.norpc$(if $(TAGS),$(comma)$(TAGS)) -trimpath -ldflags "-s -w"
+BUILD = CGO_ENABLED=0 go build -buildvcs=false -tags lambda.norpc$(if $(TAGS),$(comma)$(TAGS)) -trimpath -ldflags "-s -w"
 
 # The bridge to CDK says at length that it will not support this Node for ever.
 NODE_QUIET = JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20
@@ -81,8 +82,16 @@ republish: ## send events to their queues again: make republish FROM=2026-11-24T
 build: ## every function for arm64 and amd64, and what they weigh (TAGS=otel: with OpenTelemetry)
 	@for arch in arm64 amd64; do for f in $(FUNCTIONS); do echo "$$arch $$f"; done; done | \
 	  xargs -P 2 -L 1 bash -c 'GOOS=linux GOARCH=$$0 $(BUILD) -o .build/$$0/$${1/\//-}/bootstrap ./functions/$$1'
-	@ln -sfn $(HOST_ARCH) .build/sam
+	@$(MAKE) --no-print-directory sam-env
 	@go run ./infra/budget
+
+# The processor whose binaries the SAM CLI runs, in Go's word.
+SAM_ARCH ?= $(HOST_ARCH)
+
+.PHONY: sam-env
+sam-env: ## tell the SAM CLI of this machine: samconfig.toml and .sam-env.json for the engines of `make run` on PORT=8080 (SAM_ARCH, SAM_HOST)
+	@mkdir -p .build && ln -sfn $(SAM_ARCH) .build/sam
+	@go run ./infra/sam -arch $(SAM_ARCH) -port $(PORT) $(if $(SAM_HOST),-host "$(SAM_HOST)")
 
 .PHONY: budget
 budget: build ## write down what the functions weigh: functions/budget.txt
@@ -132,7 +141,7 @@ test-infra: ## assertions on the synthesized CDK app (needs Node)
 
 .PHONY: template-check
 template-check: ## template.yaml and the OpenAPI document are what the manifest makes; SAM's and CloudFormation's linters agree
-	go test -count=1 ./infra/sam ./infra/openapi
+	SAM=../../.ci/tools/sam go test -count=1 ./infra/sam ./infra/openapi
 	.ci/tools/sam sam validate --lint
 	.ci/tools/sam sam build
 

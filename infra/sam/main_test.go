@@ -2,15 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/infra/grown"
 	"example.com/registrar/infra/local/cloud"
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -26,189 +29,193 @@ func TestTemplateIsOfTheManifest(t *testing.T) {
 	}
 }
 
-func TestEveryFunctionAndRouteOnce(t *testing.T) {
-	var want, got []string
-	for _, f := range functions.All() {
-		want = append(want, f.LogicalID())
-		if f.Operations != nil {
-			for _, o := range f.Operations(functions.Adapters{}) {
-				want = append(want, f.LogicalID()+" "+o.Method+" "+o.Path)
-			}
-		}
-	}
-	for id, f := range lambdas(t, readFile(t, root+"template.yaml")) {
-		got = append(got, id)
-		for _, e := range f.Properties.Events {
-			if e.Type == "HttpApi" {
-				got = append(got, id+" "+e.Properties.Method+" "+e.Properties.Path)
-			}
-		}
-	}
-	slices.Sort(want)
-	slices.Sort(got)
-	if !slices.Equal(got, want) {
-		t.Errorf("functions and routes of template.yaml:\n%s\nof the manifest:\n%s", strings.Join(got, "\n"),
-			strings.Join(want, "\n"))
-	}
-}
-
-// A stack holds at most 500 resources (CloudFormation quotas), and SAM makes more of a function than one: a role, a
-// permission for each route, a mapping for a queue or a stream, a schedule. There should be time to part it.
-func TestTheStackIsFarFromFull(t *testing.T) {
-	document := readFile(t, root+"template.yaml")
-	var template struct {
-		Resources map[string]yaml.Node `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal([]byte(document), &template); err != nil {
-		t.Fatal(err)
-	}
-	total := len(template.Resources) + 1 // the API's stage
-	for _, f := range lambdas(t, document) {
-		total += 1 + len(f.Properties.Events)
-	}
-	const most = 450
-	if t.Logf("%d resources", total); total > most {
-		t.Errorf("the stack has %d resources, of which %d are too many", total, total-most)
-	}
-}
-
-// TestLocalEnvironment holds .sam-env.json to the manifest and to what `make run` calls its things, and to the
-// variables that functions declare: SAM leaves others out without a word.
-func TestLocalEnvironment(t *testing.T) {
-	document, err := Environment(functions.All())
+// TestTemplateHoldsTheManifest reads the template of 250 functions, of which the real ones are the first, as the SAM CLI
+// does, and finds in it every function as the manifest has it, every route, and nothing else.
+func TestTemplateHoldsTheManifest(t *testing.T) {
+	all := grown.Manifest(many)
+	document, err := Template(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := readFile(t, root+".sam-env.json")
-	if string(document) != text {
-		t.Error(".sam-env.json is behind the manifest: make generate")
+	got := read(t, document)
+	want := contents{functions: map[string]lambda{}, routes: map[string]string{}}
+	for _, f := range all {
+		variables := slices.Collect(maps.Keys(f.Environment()))
+		for _, service := range f.Services() {
+			variables = append(variables, "AWS_ENDPOINT_URL_"+service)
+		}
+		slices.Sort(variables)
+		want.functions[f.LogicalID()] = lambda{".build/sam/" + f.Name, f.Memory, int(f.Timeout.Seconds()), variables}
+		if f.Operations == nil {
+			continue
+		}
+		for _, o := range f.Operations(functions.Adapters{}) {
+			want.routes[o.Method+" "+o.Path] = f.LogicalID()
+		}
 	}
-	var file map[string]map[string]string
-	if err := json.Unmarshal([]byte(text), &file); err != nil {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(contents{}, lambda{})); diff != "" || len(want.functions) != many {
+		t.Errorf("the template of %d functions (-want +got):\n%s", len(want.functions), diff)
+	}
+}
+
+// TestEnvironment holds .sam-env.json to what `make run` calls its things, on whatever port, and to the variables that
+// functions declare: SAM leaves others out without a word.
+func TestEnvironment(t *testing.T) {
+	all := functions.All()
+	const host, port = "machine.example", 9000
+	document, err := Environment(all, host, port)
+	if err != nil {
 		t.Fatal(err)
 	}
-	const engines = "http://host.docker.internal:"
+	var file map[string]map[string]string
+	if err := json.Unmarshal(document, &file); err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]string{
 		"TABLE_NAME": cloud.Table, "CURSOR_KEY": cloud.CursorKey, "BUCKET_NAME": cloud.Bucket,
-		"AWS_ENDPOINT_URL_DYNAMODB": engines + "8081", "AWS_ENDPOINT_URL_SQS": engines +
-			"8082", "AWS_ENDPOINT_URL_S3": engines + "8083",
-		"AWS_ENDPOINT_URL_SESV2": engines + "8084", "MAIL_SENDER": cloud.MailSender,
-		"MAIL_CONFIGURATION_SET": cloud.ConfigurationSet,
-		"UNSUBSCRIBE_KEY":        cloud.UnsubscribeKey, "API_URL": "http://127.0.0.1:8080",
+		"MAIL_SENDER": cloud.MailSender, "MAIL_CONFIGURATION_SET": cloud.ConfigurationSet,
+		"UNSUBSCRIBE_KEY": cloud.UnsubscribeKey, "API_URL": "http://127.0.0.1:9000",
+		"AWS_ENDPOINT_URL_DYNAMODB": "http://machine.example:9001", "AWS_ENDPOINT_URL_SQS": "http://machine.example:9002",
+		"AWS_ENDPOINT_URL_S3": "http://machine.example:9003", "AWS_ENDPOINT_URL_SESV2": "http://machine.example:9004",
 	}
-	if !maps.Equal(file["Parameters"], want) {
-		t.Errorf(".sam-env.json sets %v, `make run` has %v", file["Parameters"], want)
+	if diff := cmp.Diff(want, file["Parameters"]); diff != "" {
+		t.Errorf(".sam-env.json against `make run` (-want +got):\n%s", diff)
 	}
-	if got := file["ImportsApply"]["QUEUE_URL"]; got != engines+"8082/"+cloud.Account+"/imports" {
-		t.Errorf("the imports' queue is %s", got)
+	const queue = "http://machine.example:9002/" + cloud.Account + "/imports"
+	if own := file["ImportsApply"]; own["QUEUE_URL"] != queue || own["DEAD_LETTER_QUEUE_URL"] != queue+"-dead" {
+		t.Errorf("the imports' queue is %v", own)
 	}
-	for id, f := range lambdas(t, readFile(t, root+"template.yaml")) {
-		for name := range f.Properties.Environment.Variables {
-			_, shared := file["Parameters"][name]
-			if _, own := file[id][name]; !shared && !own {
+	text, err := Template(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := read(t, text).functions
+	for id, f := range declared {
+		set := slices.Collect(maps.Keys(file[id]))
+		for _, name := range f.variables {
+			if _, shared := file["Parameters"][name]; !shared && !slices.Contains(set, name) {
 				t.Errorf("%s declares %s, .sam-env.json does not set it", id, name)
 			}
 		}
-		for name := range file[id] {
-			if _, declared := f.Properties.Environment.Variables[name]; !declared {
+		for _, name := range set {
+			if !slices.Contains(f.variables, name) {
 				t.Errorf(".sam-env.json sets %s for %s, which does not declare it", name, id)
 			}
 		}
 	}
-}
-
-func TestManifestsToCome(t *testing.T) {
-	consumer := functions.Function{
-		Name: "notices-send", Memory: 128, Timeout: time.Minute,
-		Queue: &functions.Queue{Name: "late-notices", BatchSize: 10, Concurrency: 2, Receives: 3},
-	}
-	document, err := Template([]functions.Function{consumer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if events := lambdas(t,
-		string(document))["NoticesSend"].Properties.Events; events["Queue"].Properties.BatchSize != 10 {
-		t.Errorf("events of a consumer: %+v", events)
-	}
-	for _, unwanted := range []string{"QueuePolicy", "DependsOn", "NotificationConfiguration", "TABLE_NAME", "dynamodb:",
-		"SES", "MailFeedback", "UnsubscribeKey", "MailSender", "PublicUrl"} {
-		if strings.Contains(string(document), unwanted) {
-			t.Errorf("a queue that is told of no uploads, and a function that uses nothing, have %s", unwanted)
+	for id := range file {
+		if _, ok := declared[id]; !ok && id != "Parameters" {
+			t.Errorf(".sam-env.json is for %s, too, which is no function", id)
 		}
 	}
-	if !strings.Contains(string(document), "VisibilityTimeout: 360 ") {
-		t.Error("the queue hides a message for another time than six times the consumer's minute")
+}
+
+// TestWhatIsBuiltIsDeclared: a container of one processor runs no binary of another.
+func TestWhatIsBuiltIsDeclared(t *testing.T) {
+	for goarch, declared := range map[string]string{"amd64": "x86_64", "arm64": "arm64"} {
+		config, err := Config(goarch)
+		if err != nil || !strings.Contains(string(config), `parameter_overrides = ["Architecture=`+declared+`"]`) {
+			t.Errorf("binaries of %s are declared in\n%s%v", goarch, config, err)
+		}
+		said := dryRun(t, "sam-env", "SAM_ARCH="+goarch, "PORT=9000")
+		for _, part := range []string{"ln -sfn " + goarch + " .build/sam", "-arch " + goarch, "-port 9000"} {
+			if !strings.Contains(said, part) {
+				t.Errorf("make sam-env SAM_ARCH=%s PORT=9000 lacks %q:\n%s", goarch, part, said)
+			}
+		}
+		if said := dryRun(t, "build", "SAM_ARCH="+goarch); !strings.Contains(said, "for arch in arm64 amd64") ||
+			!strings.Contains(said, "ln -sfn "+goarch+" .build/sam") {
+			t.Errorf("make build does not build for both, or does not end with sam-env:\n%s", said)
+		}
 	}
-	scheduled := functions.Function{
-		Name: "notices-sweep", Memory: 128, Timeout: time.Minute, Schedule: &functions.Schedule{
-			Expression: "rate(15 minutes)"},
+	if _, err := Config("riscv64"); err == nil {
+		t.Error("there is a samconfig.toml for a processor that Lambda does not have")
 	}
-	if document, err = Template([]functions.Function{scheduled}); err != nil {
-		t.Fatal(err)
+}
+
+// dryRun is what make would do.
+func dryRun(t *testing.T, arguments ...string) string {
+	t.Helper()
+	run := exec.CommandContext(t.Context(), "make", append([]string{"-n", "-C", root}, arguments...)...)
+	run.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} // nothing of a make around this test
+	said, err := run.CombinedOutput()
+	if err != nil {
+		t.Fatalf("make -n %v: %v\n%s", arguments, err, said)
 	}
-	if events := lambdas(t, string(document))["NoticesSweep"].Properties.Events; events["Schedule"].Type != "ScheduleV2" {
-		t.Errorf("events of a scheduled function: %+v", events)
-	}
-	consumer.Bucket = functions.Read
-	if _, err := Template([]functions.Function{consumer}); err == nil {
-		t.Error("a function reads a bucket without any prefix")
-	}
+	return string(said)
+}
+
+// contents are what a template holds: functions by logical id, and by route the function that it leads to.
+type contents struct {
+	functions map[string]lambda
+	routes    map[string]string
 }
 
 type lambda struct {
-	Properties struct {
-		Environment struct{ Variables map[string]any }
-		Events      map[string]struct {
-			Type       string
-			Properties struct {
-				Method, Path string
-				BatchSize    int
-			}
-		}
-	}
+	code            string
+	memory, timeout int
+	variables       []string
 }
 
-// UnmarshalYAML reads a function's properties by CloudFormation's spelling.
-func (l *lambda) UnmarshalYAML(node *yaml.Node) error {
-	var properties map[string]any
-	if err := node.Decode(&properties); err != nil {
-		return err
-	}
-	document, err := json.Marshal(properties)
-	if err != nil {
-		return err
-	}
-	type plain lambda
-	return json.Unmarshal(document, (*plain)(l))
-}
-
-// lambdas are a template's functions by logical id. Reading fails on a key that stands twice.
-func lambdas(t *testing.T, document string) map[string]lambda {
+// read reads a template. Reading fails on a key that stands twice.
+func read(t *testing.T, document []byte) contents {
 	t.Helper()
-	var template struct {
-		Resources map[string]yaml.Node `yaml:"Resources"`
+	var file struct {
+		Resources map[string]struct {
+			Type       string         `yaml:"Type"`
+			Properties map[string]any `yaml:"Properties"`
+		} `yaml:"Resources"`
 	}
-	if err := yaml.Unmarshal([]byte(document), &template); err != nil {
+	if err := yaml.Unmarshal(document, &file); err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]lambda{}
-	for id, node := range template.Resources {
-		var kind struct {
-			Type string `yaml:"Type"`
+	found := contents{functions: map[string]lambda{}, routes: map[string]string{}}
+	for id, r := range file.Resources {
+		var p struct {
+			CodeURI             string `json:"CodeUri"`
+			MemorySize, Timeout int
+			Role                string
+			Environment         struct{ Variables map[string]string }
+			DefinitionBody      struct {
+				Paths map[string]map[string]struct {
+					Integration struct{ URI, PayloadFormatVersion string } `json:"x-amazon-apigateway-integration"`
+				}
+			}
 		}
-		if err := node.Decode(&kind); err != nil {
+		text, err := json.Marshal(r.Properties)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if kind.Type != "AWS::Serverless::Function" {
-			continue
-		}
-		var l lambda
-		if err := node.Decode(&l); err != nil {
+		if err := json.Unmarshal(text, &p); err != nil {
 			t.Fatal(err)
 		}
-		all[id] = l
+		switch r.Type {
+		case "AWS::Serverless::Function":
+			if p.Role == "" {
+				t.Errorf("%s has no role, and SAM makes one", id)
+			}
+			var variables []string
+			for name := range p.Environment.Variables {
+				variables = append(variables, name)
+			}
+			slices.Sort(variables)
+			found.functions[id] = lambda{p.CodeURI, p.MemorySize, p.Timeout, variables}
+		case "AWS::Serverless::HttpApi":
+			for path, methods := range p.DefinitionBody.Paths {
+				for method, to := range methods {
+					_, after, _ := strings.Cut(to.Integration.URI, "functions/${")
+					function, rest, _ := strings.Cut(after, ".Arn}")
+					if rest != "/invocations" || to.Integration.PayloadFormatVersion != "2.0" {
+						t.Errorf("%s %s leads to %+v", method, path, to.Integration)
+					}
+					found.routes[fmt.Sprint(strings.ToUpper(method), " ", path)] = function
+				}
+			}
+		default:
+			t.Errorf("%s is a %s, which no function needs here", id, r.Type)
+		}
 	}
-	return all
+	return found
 }
 
 func readFile(t *testing.T, name string) string {

@@ -10,8 +10,7 @@ import (
 	"example.com/registrar/shared/telemetry"
 )
 
-// Alarm is an alarm of CloudWatch. The CDK app and template.yaml make each of them, and docs/operations.md says what to
-// do.
+// Alarm is an alarm of CloudWatch. The CDK app makes each of them, and docs/operations.md says what to do.
 //
 // Thresholds are such that an alarm means work for somebody: what mends itself within minutes, as a queue does behind a
 // rush and a function that was killed once, raises none.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Gateway is what API Gateway does before any function is asked. The local gateway, the CDK app and template.yaml
-// follow it.
+// Gateway is what API Gateway does before any function is asked. The local gateway and the CDK app follow it,
+// and template.yaml as far as the SAM CLI's gateway does.
 type Gateway struct {
 	CORS     CORS
 	Throttle Throttle // of the stage: requests to all routes whose function has none of its own

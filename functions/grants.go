@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Grant is one statement of a function's role: it allows the actions on the things. The CDK app and template.yaml say
-// it in IAM's words.
+// Grant is one statement of a function's role: it allows the actions on the things. The CDK app says it in IAM's
+// words.
 type Grant struct {
 	Actions []string
 	On      []Thing
@@ -40,7 +40,7 @@ const (
 )
 
 // Grants are what the function may do, and nothing else: least privilege. What Lambda does with the function's role to
-// write its log and to feed it stands apart, because SAM leaves it to AWS's managed policies.
+// write its log and to feed it stands apart.
 func (f Function) Grants() []Grant {
 	var all []Grant
 	allow := func(on []Thing, actions ...string) { all = append(all, Grant{Actions: actions, On: on}) }

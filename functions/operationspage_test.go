@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/registrar/functions"
 )
@@ -158,7 +159,7 @@ func TestOperationsPageHasEveryQueue(t *testing.T) {
 		want := []string{
 			"`" + f.Name + "`", fmt.Sprintf("%d deliveries", q.Receives), fmt.Sprintf("%d minutes", int(q.Late.Minutes())),
 			grouped(q.Deep),
-			"`" + functions.Function{Name: q.Name}.LogicalID() + "DeadLetterQueue`", "`" + q.Name + "-dead`",
+			"`registrar-<stage>-" + q.Name + "-dead`", "`" + q.Name + "-dead`",
 		}
 		if len(q.Events) > 0 {
 			want = append(want, "`events-relay`")
@@ -223,6 +224,24 @@ func TestOperationsPageLeadsSomewhere(t *testing.T) {
 		t.Errorf("README.md does not lead to docs/operations.md: %v", err)
 	}
 }
+
+func TestOperationsPageHasEveryLifecycle(t *testing.T) {
+	p := readPage(t, "docs/operations.md")
+	of := map[string]time.Duration{}
+	for _, l := range functions.Lifecycles(functions.All()) {
+		if of[l.Prefix] != 0 {
+			t.Errorf("two lifecycles are of the prefix %s", l.Prefix)
+		}
+		of[l.Prefix] = l.Kept
+		p.wants(t, "files-in-the-bucket", l.Prefix, "`"+l.Prefix+"`", fmt.Sprintf("| %d days |", l.Kept/day))
+	}
+	p.wants(t, "files-in-the-bucket", "older versions", fmt.Sprintf("for %d days", functions.VersionsKept/day))
+	if of[functions.FailedPrefix] == 0 || of["imports/"] == 0 {
+		t.Errorf("the bucket's prefixes are kept for %v", of)
+	}
+}
+
+const day = 24 * time.Hour
 
 func fits(pattern, segments []string) bool {
 	for i, part := range pattern {

@@ -5,8 +5,8 @@
 //	  --context alarmAddress=operators@example.edu
 //
 // It knows functions/manifest.go, from which every function, route, role, queue and alarm follows, and the table's
-// definition; nothing of what functions do. It builds no binaries: `make build` does. infra/sam describes the same
-// system for the SAM CLI, and the tests here hold the two against each other.
+// definition; nothing of what functions do. It builds no binaries: `make build` does. infra/sam writes what the SAM
+// CLI needs to run the functions on this machine; only this app deploys.
 //
 // Start with [New], then data.go and functions.go.
 package main

@@ -1,8 +1,7 @@
 // Package deployment finds what an operator's command works on: the queues and the table of `make run`, or those of a
-// stack on AWS, whose names CloudFormation chose.
+// stack on AWS.
 //
-// It knows the manifest's logical ids, in which infra/cdk and infra/sam agree, and what `make run` calls its things.
-// Start with [Open].
+// It knows the manifest's logical ids, which infra/cdk keeps, and what `make run` calls its things. Start with [Open].
 package deployment
 
 import (
@@ -39,8 +38,8 @@ type Resources interface {
 	Physical(ctx context.Context, logicalID string) (string, error)
 }
 
-// Open finds the deployment of a stack: of the CDK app the one with the data ("registrar-prod-data"), of SAM the only
-// one. Region and credentials are those that every AWS SDK finds. Without a stack it is `make run` on this machine,
+// Open finds the deployment of a stack: the one with the data ("registrar-prod-data").
+// Region and credentials are those that every AWS SDK finds. Without a stack it is `make run` on this machine,
 // where AWS_ENDPOINT_URL_SQS and AWS_ENDPOINT_URL_DYNAMODB say, which the Makefile sets from PORT; without them on the
 // usual ports.
 func Open(ctx context.Context, stack string, getenv func(string) string) (*Deployment, error) {

@@ -29,15 +29,15 @@ func resource(kind, logical, physical string) types.StackResourceSummary {
 	return types.StackResourceSummary{ResourceType: &kind, LogicalResourceId: &logical, PhysicalResourceId: &physical}
 }
 
-func TestStack_FindsThingsByTheCDKsAndBySAMsIDs(t *testing.T) {
+func TestStack_FindsThingsWithAndWithoutTheCDKsHash(t *testing.T) {
 	for name, stack := range map[string]pages{
-		"CDK": {
+		"with": {
 			resource("AWS::S3::Bucket", "Bucket83908E77", "b"), resource("AWS::SQS::Queue", "ImportsQueue5A1B2C3D",
 				"https://sqs/imports"),
 			resource("AWS::SQS::Queue", "ImportsDeadLetterQueue0A1B2C3D", "https://sqs/dead"), resource("AWS::DynamoDB::Table",
 				"TableCD117FA1", "t"),
 		},
-		"SAM": {
+		"without": {
 			resource("AWS::SQS::Queue", "ImportsQueue", "https://sqs/imports"), resource("AWS::SQS::Queue",
 				"ImportsDeadLetterQueue", "https://sqs/dead"),
 			resource("AWS::DynamoDB::Table", "Table", "t"), resource("AWS::SQS::Queue", "AuditQueue", ""),

@@ -13,7 +13,7 @@
 // Lines below Info are held, up to [heldLines] lines and [heldBytes] bytes for an invocation, and written only when it
 // fails ([Outcome.Failed], [Release]). So every failure comes with its details, and success costs nothing. Lambda
 // itself filters by level, too (developer guide, "Log-level filtering"): for held lines to pass, a function's
-// application log level has to be DEBUG, as infra/cdk and infra/sam set it.
+// application log level has to be DEBUG, as infra/cdk sets it.
 //
 // # Metrics
 //

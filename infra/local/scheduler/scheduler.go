@@ -46,7 +46,7 @@ type Schedule struct {
 const (
 	dueWord = "<aws.scheduler.scheduled-time>" // user guide, "Adding context attributes"
 
-	longestEvent = time.Hour   // MaximumEventAgeInSeconds, as infra/cdk and infra/sam set it
+	longestEvent = time.Hour   // MaximumEventAgeInSeconds, as infra/cdk sets it
 	look         = time.Minute // how often the clock is looked at: timers stand still while the machine sleeps
 
 	firstThrottled, longestThrottled = time.Second, 5 * time.Minute

@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry/request"
-	"github.com/danielgtaylor/huma/v2"
 )
 
 // Problem is the answer to a request that was not carried out (RFC 9457). Clients act on Code; Detail is for people. No
@@ -215,129 +212,6 @@ func refused(refusals registrar.Refusals) *Problem {
 		})
 	}
 	return p
-}
-
-// useProblems makes huma answer with problems of ours, know a field by its exact name alone, and take no null for a
-// list. These are the only package variables of another that this project sets: huma offers no other way.
-var useProblems = sync.OnceFunc(func() {
-	huma.ValidateStrictCasing = true
-	huma.DefaultArrayNullable = false // no list of ours is null, sent or taken
-	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		return fromHuma(status, message, errs)
-	}
-	huma.NewErrorWithContext = func(c huma.Context, status int, message string, errs ...error) huma.StatusError {
-		p := fromHuma(status, message, errs)
-		if c != nil {
-			x := exchangeOf(c.Context())
-			if status == http.StatusUnprocessableEntity {
-				p.Errors = append(p.Errors, x.nulls...)
-			}
-			x.code = p.Code
-			p.Instance = request.From(c.Context()).ID
-		}
-		return p.bounded()
-	}
-})
-
-func fromHuma(status int, message string, errs []error) *Problem {
-	code := codeInvalid
-	switch status {
-	case http.StatusBadRequest:
-		code = codeBadRequest
-	case http.StatusNotAcceptable:
-		code = "NOT_ACCEPTABLE"
-	case http.StatusRequestEntityTooLarge:
-		code = codeTooLarge
-	case http.StatusUnsupportedMediaType:
-		code = codeMediaType
-	case http.StatusInternalServerError:
-		code, message = codeInternal, "something went wrong on our side"
-	}
-	if status == http.StatusUnprocessableEntity {
-		message = "fields of the request are not valid"
-	}
-	p := newProblem(status, code, message)
-	for i, err := range errs {
-		if i >= mostTold { // the text of each costs something
-			p.More = len(errs) - i
-			break
-		}
-		var detailed huma.ErrorDetailer
-		var ours *fieldFault
-		if errors.As(err, &ours) {
-			p = p.on(shortened(ours.field), ours.code, ours.detail)
-		} else if errors.As(err, &detailed) {
-			d := detailed.ErrorDetail()
-			p.Errors = append(p.Errors, fieldOf(d))
-		}
-	}
-	if len(p.Errors) == 0 && status == http.StatusBadRequest {
-		p = p.on("body", registrar.FieldRequired, "must be there")
-	}
-	return p
-}
-
-// fieldFault is an error of a type of ours that resolves itself.
-type fieldFault struct{ field, code, detail string }
-
-// Error implements error.
-func (f *fieldFault) Error() string { return f.field + ": " + f.detail }
-
-// The messages of huma that name a field instead of standing at it, or that tell more than they should.
-var (
-	requiredProperty  = regexp.MustCompile(`^expected required property (\S+) to be present$`)
-	requiredParameter = regexp.MustCompile(`^required .* parameter is missing$`)
-)
-
-// fieldOf gives a validation error a code, and cuts what the client sent from its text.
-func fieldOf(d *huma.ErrorDetail) ProblemField {
-	f := ProblemField{Field: d.Location, Code: fieldFormat, Detail: d.Message}
-	if name := requiredProperty.FindStringSubmatch(d.Message); name != nil {
-		return ProblemField{Field: d.Location + "." + name[1], Code: registrar.FieldRequired, Detail: "must be there"}
-	}
-	switch {
-	case requiredParameter.MatchString(d.Message):
-		f.Code, f.Detail = registrar.FieldRequired, "must be there"
-	case strings.HasPrefix(d.Message, "unexpected property"), strings.HasPrefix(d.Message, "unknown query parameter"):
-		f.Code, f.Detail = "UNKNOWN", "is not known here"
-	case strings.HasPrefix(d.Message, "expected length <="), strings.HasPrefix(d.Message, "expected array length <="):
-		f.Code = fieldTooLong
-	case strings.HasPrefix(d.Message, "expected length >="), strings.HasPrefix(d.Message, "expected array length >="):
-		f.Code = registrar.FieldRequired
-	case strings.HasPrefix(d.Message, "expected number >"), strings.HasPrefix(d.Message, "expected number <"):
-		f.Code = registrar.FieldOutOfRange
-	case strings.HasPrefix(d.Message, "expected value to be one of"):
-		f.Code = "NOT_ONE_OF"
-	case d.Message == "expected boolean", d.Message == "expected number", d.Message == "expected integer",
-		d.Message == "expected string",
-		d.Message == "expected array", d.Message == "expected object":
-		f.Code = codeType
-	case strings.HasPrefix(d.Message, "expected string to match pattern"): // ours, which may have a colon in it
-	// a format; some of huma's texts end in the reason, which repeats the value
-	case strings.HasPrefix(d.Message, "expected"):
-		f.Detail, _, _ = strings.Cut(d.Message, ":")
-	default: // of a parameter, which is text until it is read
-		f.Code, f.Detail = codeType, expectedType(d.Message)
-	}
-	f.Field = shortened(f.Field)
-	return f
-}
-
-// expectedType says what a parameter should have been, by what huma says that it is not.
-func expectedType(message string) string {
-	for _, t := range []struct{ prefix, expected string }{
-		{"invalid integer", "expected an integer"},
-		{"invalid boolean", "expected true or false"},
-		{"invalid float", "expected a number"},
-		{"invalid date/time", expectedInstant},
-		{"invalid url", "expected an address"},
-		{"invalid value: " + expectedInstant, expectedInstant},
-	} {
-		if strings.HasPrefix(message, t.prefix) {
-			return t.expected
-		}
-	}
-	return "has not the type that is expected here"
 }
 
 // shortened bounds the name of a field, which may be the client's own.

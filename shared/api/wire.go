@@ -14,7 +14,7 @@ type Credits float64
 // Resolve implements [huma.ResolverWithPath]: more decimal places are refused, not rounded.
 func (c *Credits) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	if hundredths := float64(*c) * 100; math.Abs(hundredths-math.Round(hundredths)) > 1e-6 {
-		return []error{&huma.ErrorDetail{Location: at.String(), Message: "expected at most two decimal places"}}
+		return []error{&fieldFault{at.String(), fieldFormat, "expected at most two decimal places"}}
 	}
 	return nil
 }

@@ -52,6 +52,11 @@ func show(c registrar.Course) Course {
 	}
 }
 
+// read answers with one.
+func read(c registrar.Course) *api.Read[Course] {
+	return &api.Read[Course]{ETag: api.ETag(c.Version), Body: show(c)}
+}
+
 func (n NewCourse) course() registrar.Course {
 	return CourseChange{
 		Title: &n.Title, Description: api.Stated(n.Description), School: api.Stated(n.School),

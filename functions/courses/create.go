@@ -13,11 +13,6 @@ type CreateStore interface {
 	CreateCourse(ctx context.Context, c registrar.Course, answer registrar.Answer) error
 }
 
-type createInput struct {
-	api.IdempotencyInput
-	Body NewCourse
-}
-
 // Create adds a course of the catalogue.
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
@@ -26,15 +21,10 @@ func Create(store CreateStore, system api.System) api.Operation {
 		Description: "Subject and number together are its code, which no other course has.",
 		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
-	}, func(ctx context.Context, in *createInput) (*api.Created[Course], error) {
-		c := in.Body.course()
+	}, api.CreateRecord(func(n NewCourse) (registrar.Course, string) {
+		c := n.course()
 		c.ID = registrar.CourseID(system.NewID())
 		c.Stamp = c.Next(system.Clock())
-		if err := c.Validate(); err != nil {
-			return nil, err
-		}
-		return api.Create(in.Key(ctx), "courses/"+string(c.ID), c.Version, show(c), func(answer registrar.Answer) error {
-			return store.CreateCourse(ctx, c, answer)
-		})
-	})
+		return c, "courses/" + string(c.ID)
+	}, store.CreateCourse, show))
 }

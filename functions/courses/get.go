@@ -20,11 +20,5 @@ func Get(store GetStore) api.Operation {
 		Tag:         "courses",
 		Description: "The ETag is its version, which a change has to name.",
 		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Course], error) {
-		c, err := store.Course(ctx, registrar.CourseID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		return &api.Read[Course]{ETag: api.ETag(c.Version), Body: show(c)}, nil
-	})
+	}, api.ReadRecord(store.Course, read))
 }

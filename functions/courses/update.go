@@ -14,12 +14,6 @@ type UpdateStore interface {
 	UpdateCourse(ctx context.Context, before, after registrar.Course) error
 }
 
-type updateInput struct {
-	api.IDInput
-	api.IfMatchInput
-	Body CourseChange
-}
-
 // Update changes a course of the catalogue.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
@@ -27,18 +21,9 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		Tag:         "courses",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes. The code is the course's for life.",
 		Access:      api.Registrar, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *updateInput) (*api.Read[Course], error) {
-		after, err := api.Change(in.IfMatchInput,
-			func() (registrar.Course, error) { return store.Course(ctx, registrar.CourseID(in.ID)) },
-			func(c registrar.Course) registrar.Course {
-				c = in.Body.change(c)
-				c.Stamp = c.Next(system.Clock())
-				return c
-			},
-			func(before, after registrar.Course) error { return store.UpdateCourse(ctx, before, after) })
-		if err != nil {
-			return nil, err
-		}
-		return &api.Read[Course]{ETag: api.ETag(after.Version), Body: show(after)}, nil
-	})
+	}, api.UpdateRecord(store.Course, func(c CourseChange, course registrar.Course) registrar.Course {
+		course = c.change(course)
+		course.Stamp = course.Next(system.Clock())
+		return course
+	}, store.UpdateCourse, read))
 }

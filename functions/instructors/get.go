@@ -20,11 +20,5 @@ func Get(store GetStore) api.Operation {
 		Tag:         "instructors",
 		Description: "The ETag is the version, which a change has to name.",
 		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Instructor], error) {
-		p, err := store.Instructor(ctx, registrar.InstructorID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		return &api.Read[Instructor]{ETag: api.ETag(p.Version), Body: show(p)}, nil
-	})
+	}, api.ReadRecord(store.Instructor, read))
 }

@@ -37,6 +37,11 @@ func show(p registrar.Instructor) Instructor {
 		Provisional: p.Provisional, Stamp: api.StampOf(p.Stamp)}
 }
 
+// read answers with one.
+func read(p registrar.Instructor) *api.Read[Instructor] {
+	return &api.Read[Instructor]{ETag: api.ETag(p.Version), Body: show(p)}
+}
+
 func (c InstructorChange) change(p registrar.Instructor) registrar.Instructor {
 	api.SetText(&p.Name, c.Name)
 	api.PatchText(&p.Email, c.Email)

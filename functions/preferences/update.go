@@ -9,12 +9,6 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-type updateInput struct {
-	api.IDInput
-	api.IfMatchInput
-	Body Change
-}
-
 // Update changes what mail a student wants.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
@@ -22,7 +16,7 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		Summary:     "Change what mail a student wants",
 		Description: "A JSON merge patch (RFC 7396): what is absent stays.",
 		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *updateInput) (*api.Read[Preferences], error) {
+	}, func(ctx context.Context, in *api.UpdateInput[Change]) (*api.Read[Preferences], error) {
 		after, err := api.Change(in.IfMatchInput,
 			func() (mail.Preferences, error) {
 				return store.MailPreferences(ctx, mail.OfStudent(registrar.StudentID(in.ID)))

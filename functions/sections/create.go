@@ -16,11 +16,6 @@ type CreateStore interface {
 	CreateSection(ctx context.Context, s registrar.Section, answer registrar.Answer) error
 }
 
-type createInput struct {
-	api.IdempotencyInput
-	Body NewSection
-}
-
 // Create schedules a section.
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
@@ -28,7 +23,7 @@ func Create(store CreateStore, system api.System) api.Operation {
 		Description: "Makes the course's offering in the term, too, when this is its first section.",
 		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken, registrar.IdempotencyMismatch},
-	}, func(ctx context.Context, in *createInput) (*api.Created[Section], error) {
+	}, func(ctx context.Context, in *api.CreateInput[NewSection]) (*api.Created[Section], error) {
 		course, err := store.Course(ctx, registrar.CourseID(in.Body.Course))
 		if err != nil {
 			return api.AnswerOr[api.Created[Section]](ctx, store, in.Key(ctx), err)

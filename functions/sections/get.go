@@ -21,11 +21,5 @@ func Get(store GetStore) api.Operation {
 		Description: "The ETag is the version of what the registrar's office states, and the account of the seats; " +
 			"If-Match of a change compares the version alone.",
 		Access: api.Public, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Section], error) {
-		v, err := store.Section(ctx, registrar.SectionID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		return &api.Read[Section]{ETag: etag(v), Body: show(v)}, nil
-	})
+	}, api.ReadRecord(store.Section, read))
 }

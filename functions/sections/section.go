@@ -98,8 +98,11 @@ func show(v registrar.SectionView) Section {
 	return s
 }
 
-// etag is of a section with its seats: students move these without a new version of the section.
-func etag(v registrar.SectionView) string { return api.ETag(v.Version, seatParts(v)...) }
+// read answers with a section and its seats. The seats are parts of the ETag: they change without a new version of the
+// section.
+func read(v registrar.SectionView) *api.Read[Section] {
+	return &api.Read[Section]{ETag: api.ETag(v.Version, seatParts(v)...), Body: show(v)}
+}
 
 func seatParts(v registrar.SectionView) []int {
 	return []int{v.Seats.Taken, v.Seats.Available(), v.Seats.Waiting}

@@ -16,12 +16,6 @@ type UpdateStore interface {
 	UpdateSection(ctx context.Context, before, after registrar.Section) error
 }
 
-type updateInput struct {
-	api.IDInput
-	api.IfMatchInput
-	Body SectionChange
-}
-
 // Update changes a section.
 func Update(store UpdateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
@@ -30,7 +24,7 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		Description: "A JSON merge patch (RFC 7396): what is absent stays, null removes, lists are replaced whole. " +
 			"Term and course are the section's for life.",
 		Access: api.Registrar, Codes: []registrar.Code{registrar.NotFound, registrar.NameTaken},
-	}, func(ctx context.Context, in *updateInput) (*api.Read[Section], error) {
+	}, func(ctx context.Context, in *api.UpdateInput[SectionChange]) (*api.Read[Section], error) {
 		zone := ""
 		after, err := api.Change(in.IfMatchInput,
 			func() (registrar.SectionView, error) {
@@ -66,6 +60,6 @@ func Update(store UpdateStore, system api.System) api.Operation {
 		if err != nil {
 			return nil, err
 		}
-		return &api.Read[Section]{ETag: etag(after), Body: show(after)}, nil
+		return read(after), nil
 	})
 }

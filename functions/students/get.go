@@ -19,11 +19,5 @@ func Get(store GetStore) api.Operation {
 		ID: "students-get", Method: http.MethodGet, Path: "/v1/students/{id}", Summary: "Get a student", Tag: "students",
 		Description: "The ETag is the version, which a change has to name.",
 		Access:      api.Self, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Student], error) {
-		p, err := store.Student(ctx, registrar.StudentID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		return &api.Read[Student]{ETag: api.ETag(p.Version), Body: show(p)}, nil
-	})
+	}, api.ReadRecord(store.Student, read))
 }

@@ -45,6 +45,11 @@ func show(p registrar.Student) Student {
 	}
 }
 
+// read answers with one.
+func read(p registrar.Student) *api.Read[Student] {
+	return &api.Read[Student]{ETag: api.ETag(p.Version), Body: show(p)}
+}
+
 func (c StudentChange) change(p registrar.Student) registrar.Student {
 	api.SetText(&p.Number, c.Number)
 	api.PatchText(&p.GivenName, c.GivenName)

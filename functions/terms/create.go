@@ -13,11 +13,6 @@ type CreateStore interface {
 	CreateTerm(ctx context.Context, t registrar.Term, answer registrar.Answer) error
 }
 
-type createInput struct {
-	api.IdempotencyInput
-	Body NewTerm
-}
-
 // Create adds an academic term.
 func Create(store CreateStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
@@ -25,15 +20,10 @@ func Create(store CreateStore, system api.System) api.Operation {
 		Description: "No other term has the same code. Deadlines are for sections that state none.",
 		Access:      api.Registrar, Status: http.StatusCreated,
 		Codes: []registrar.Code{registrar.NameTaken, registrar.IdempotencyMismatch},
-	}, func(ctx context.Context, in *createInput) (*api.Created[Term], error) {
-		t := in.Body.term()
+	}, api.CreateRecord(func(n NewTerm) (registrar.Term, string) {
+		t := n.term()
 		t.ID = registrar.TermID(system.NewID())
 		t.Stamp = t.Next(system.Clock())
-		if err := t.Validate(); err != nil {
-			return nil, err
-		}
-		return api.Create(in.Key(ctx), "terms/"+string(t.ID), t.Version, show(t), func(answer registrar.Answer) error {
-			return store.CreateTerm(ctx, t, answer)
-		})
-	})
+		return t, "terms/" + string(t.ID)
+	}, store.CreateTerm, show))
 }

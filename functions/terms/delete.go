@@ -14,11 +14,6 @@ type DeleteStore interface {
 	DeleteTerm(ctx context.Context, id registrar.TermID, version registrar.Version) error
 }
 
-type deleteInput struct {
-	api.IDInput
-	api.IfMatchInput
-}
-
 // Delete removes an academic term.
 func Delete(store DeleteStore) api.Operation {
 	return api.Define(api.Spec{
@@ -27,13 +22,5 @@ func Delete(store DeleteStore) api.Operation {
 		Description: "Refused while anything depends on it: its sections. If-Match is optional.",
 		Access:      api.Registrar, Status: http.StatusNoContent, Codes: []registrar.Code{registrar.NotFound,
 			registrar.InUse},
-	}, func(ctx context.Context, in *deleteInput) (*api.Nothing, error) {
-		id := registrar.TermID(in.ID)
-		return nil, api.Delete(in.IfMatchInput,
-			func() (registrar.Version, error) {
-				found, err := store.Term(ctx, id)
-				return found.Version, err
-			},
-			func(version registrar.Version) error { return store.DeleteTerm(ctx, id, version) })
-	})
+	}, api.DeleteRecord(store.Term, store.DeleteTerm))
 }

@@ -19,11 +19,5 @@ func Get(store GetStore) api.Operation {
 		ID: "terms-get", Method: http.MethodGet, Path: "/v1/terms/{id}", Summary: "Get an academic term", Tag: "terms",
 		Description: "The ETag is its version, which a change has to name.",
 		Access:      api.Public, Codes: []registrar.Code{registrar.NotFound},
-	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Term], error) {
-		t, err := store.Term(ctx, registrar.TermID(in.ID))
-		if err != nil {
-			return nil, err
-		}
-		return &api.Read[Term]{ETag: api.ETag(t.Version), Body: show(t)}, nil
-	})
+	}, api.ReadRecord(store.Term, read))
 }

@@ -73,6 +73,11 @@ func show(t registrar.Term) Term {
 	}
 }
 
+// read answers with one.
+func read(t registrar.Term) *api.Read[Term] {
+	return &api.Read[Term]{ETag: api.ETag(t.Version), Body: show(t)}
+}
+
 // change makes the domain's term of what was sent.
 func (c TermChange) change(t registrar.Term) registrar.Term {
 	api.SetText(&t.Code, c.Code)

@@ -207,6 +207,16 @@ else
 	  -against "dynoxide=$$AWS_ENDPOINT_URL_DYNAMODB,moto=$$MOTO_ENDPOINT@1000"'
 endif
 
+TURNS ?= 4
+TURN ?= 2500ms
+
+.PHONY: bench-peers
+bench-peers: ## ratios: an enrolment and a read by Flask, FastAPI, Go with pgx on PostgreSQL, and Registrar, in one run (TURNS=4 of TURN=2500ms each)
+	@for f in registrations-create sections-get; do $(BUILD) -o .build/local/$$f/bootstrap ./functions/$${f/-//} || exit 1; done
+	@go build -o .build/peers/ ./infra/local/bench/peers ./infra/local/bench/peers/pgxserver
+	@tools=$$(.ci/tools/peers) && .build/peers/peers -tools "$$tools" -functions .build/local \
+	  -pgxserver .build/peers/pgxserver -rounds $(TURNS) -long $(TURN)
+
 BASE ?= main
 PAIRS ?= 200
 MOST ?= 1.03

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"example.com/registrar/shared/intake"
@@ -63,22 +64,13 @@ func sweepOne(
 	case err != nil:
 		return err
 	}
-	settings.Log.WarnContext(
-		ctx,
-		"an import stood still",
-		"import",
-		string(im.ID),
-		"was",
-		string(im.State),
-		"since",
-		im.UpdatedAt,
-		"state",
-		string(next.State),
-		"reason",
-		next.Reason,
-		"resent",
-		next.Resent,
-	)
+	level := slog.LevelWarn
+	if im.State == intake.Waiting { // its client never uploaded the file: nothing here is wrong
+		level = slog.LevelInfo
+	}
+	settings.Log.Log(ctx, level, "an import stood still",
+		"import", string(im.ID), "was", string(im.State), "since", im.UpdatedAt,
+		"state", string(next.State), "reason", next.Reason, "resent", next.Resent)
 	if !resend {
 		return nil
 	}

@@ -18,7 +18,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -26,6 +25,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -51,27 +51,13 @@ func main() {
 	}
 }
 
-type site struct {
-	what    string
-	handler http.Handler
-	address string
-}
-
 func run(ctx context.Context, getenv func(string) string, out, console io.Writer) (err error) {
 	began := time.Now()
-	port, err := strconv.Atoi(or(getenv("PORT"), "8080"))
-	const last = 65535
-	if err != nil || port < 1 || port+4 > last {
-		return fmt.Errorf("PORT must be a number from 1 to %d", last-4)
-	}
-	host := or(getenv("HOST"), "127.0.0.1")
-	at := func(n int) string { return net.JoinHostPort(host, strconv.Itoa(port+n)) }
-	reached := func(n int) string { return "http://" + net.JoinHostPort(reachable(host), strconv.Itoa(port+n)) }
-	lines, closeLog, err := logLines(getenv, console)
+	where, err := placeFrom(getenv)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeLog()) }()
+	lines := &struct{ io.Writer }{} // opened below: what was asked for is checked before a file is touched
 	log := logs.New(lines)
 	o, err := options(getenv, log)
 	if err != nil {
@@ -79,51 +65,53 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 	}
 	seeded := getenv("SEED") == ""
 	if !seeded && getenv("SEED") != "none" {
-		return fmt.Errorf("SEED is %q, and may be none", getenv("SEED"))
+		return fmt.Errorf("SEED is %q: it can only be none, for a start without sample data", getenv("SEED"))
 	}
 	if o.Contention, err = contended(getenv); err != nil {
 		return err
 	}
+	sites, err := where.listen(ctx, getenv)
+	if err != nil {
+		return err
+	}
+	defer closeAll(sites)
+	writer, closeLog, err := logLines(getenv, console)
+	if err != nil {
+		return err
+	}
+	lines.Writer = writer
+	defer func() { err = errors.Join(err, closeLog()) }()
 	if seeded {
 		o.Before = func(ctx context.Context, store *dynamo.Store) error { return sample.Fill(ctx, store) }
 	}
 	o.Output = lines
-	o.APIAddress, o.DynamoDBAddress, o.SQSAddress, o.S3Address, o.SESAddress = reached(0), reached(1), reached(2),
-		reached(3), reached(4)
+	o.APIAddress, o.DynamoDBAddress, o.SQSAddress = where.reached(0), where.reached(1), where.reached(2)
+	o.S3Address, o.SESAddress = where.reached(3), where.reached(4)
 	c, err := cloud.Open(ctx, o)
 	if err != nil {
-		return err
+		return withHint(err, sites)
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	sites := []site{
-		{"API and documentation (/docs)", c.API, at(0)}, {"DynamoDB", c.DynamoDB, at(1)}, {"SQS", c.SQS, at(2)}, {"S3", c.S3,
-			at(3)},
-		{"SES and mailbox page", c.SES, at(4)},
-	}
 	var servers []*http.Server // the API's first
 	var serving, calling sync.WaitGroup
 	failed := make(chan error, len(sites)+1) // of each of them one
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for n, s := range sites {
-		if s.handler == nil {
-			fmt.Fprintf(out, "  %-32s as the environment says\n", s.what)
+		if s.listener == nil {
+			fmt.Fprintf(out, "  %-32s %s (AWS_ENDPOINT_URL_%s)\n", s.what, getenv("AWS_ENDPOINT_URL_"+s.service), s.service)
 			continue
 		}
-		listener, err := net.Listen("tcp", s.address)
-		if err != nil {
-			return fmt.Errorf("%s: %w (PORT chooses another)", s.what, err)
-		}
-		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second,
+		server := &http.Server{Handler: s.handler(c), ReadHeaderTimeout: 10 * time.Second,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 		servers = append(servers, server)
 		serving.Go(func() {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("%s: %w", s.what, err)
 				cancel()
 			}
 		})
-		fmt.Fprintf(out, "  %-32s %s\n", s.what, reached(n))
+		fmt.Fprintf(out, "  %-32s %s\n", s.what, where.reached(n))
 	}
 	calling.Go(func() {
 		if err := c.Run(ctx); err != nil {
@@ -132,9 +120,12 @@ func run(ctx context.Context, getenv func(string) string, out, console io.Writer
 		}
 	})
 	if c.Engines.Usage != nil {
-		fmt.Fprintf(out, "  %-32s %s\n", "what DynamoDB is used for", reached(1)+cloud.ReportPath)
+		fmt.Fprintf(out, "  %-32s %s\n", "what DynamoDB is used for", where.reached(1)+cloud.ReportPath)
 	}
-	welcome(out, reached(0), seeded, time.Since(began))
+	if name := getenv("LOG_FILE"); name != "" {
+		fmt.Fprintf(out, "  %-32s %s\n", "log", name)
+	}
+	welcome(out, where.reached(0), seeded, time.Since(began))
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping, as soon as all calls of functions have ended; Ctrl-C once more stops at once")
 	shutDown(ctx, servers[:1], log)
@@ -189,6 +180,21 @@ func welcome(out io.Writer, address string, seeded bool, took time.Duration) {
 		address, sample.ID(sample.KindSection, sample.Sections), sample.ID(sample.KindStudent, sample.Students-1))
 }
 
+// withHint adds to an error of the start what engines elsewhere need, if there are any.
+func withHint(err error, sites []site) error {
+	var elsewhere []string
+	for _, s := range sites {
+		if s.listener == nil {
+			elsewhere = append(elsewhere, "AWS_ENDPOINT_URL_"+s.service)
+		}
+	}
+	if len(elsewhere) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w\nIs the engine there that %s names? It also takes AWS_REGION, AWS_ACCESS_KEY_ID and "+
+		"AWS_SECRET_ACCESS_KEY; an emulator accepts any values", err, strings.Join(elsewhere, ", "))
+}
+
 // logLines is where log lines go: to the console, and to LOG_FILE if there is one.
 func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, closeFile func() error, err error) {
 	switch format := getenv("LOG"); format {
@@ -197,7 +203,7 @@ func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, c
 	case "json":
 		lines = console
 	default:
-		return nil, nil, fmt.Errorf("LOG is text or json, not %q", format)
+		return nil, nil, fmt.Errorf("LOG is %q: it can be text or json", format)
 	}
 	name := getenv("LOG_FILE")
 	if name == "" {
@@ -207,9 +213,16 @@ func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, c
 	if err := os.MkdirAll(filepath.Dir(name), private); err != nil {
 		return nil, nil, fmt.Errorf("make the folder of LOG_FILE: %w", err)
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, own)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, own)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open LOG_FILE: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // until this process ends
+		return nil, nil, errors.Join(fmt.Errorf("LOG_FILE: another process writes to %s: name another file: %w", name, err),
+			file.Close())
+	}
+	if err := file.Truncate(0); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("empty LOG_FILE: %w", err), file.Close())
 	}
 	return logs.Both(lines, file), file.Close, nil
 }
@@ -222,33 +235,33 @@ func options(getenv func(string) string, log *slog.Logger) (cloud.Options, error
 	case "processes":
 		o.Processes = ".build/local" // where `make run` has built the functions' binaries
 	default:
-		return o, fmt.Errorf("LAMBDA is %q, and may be processes", getenv("LAMBDA"))
+		return o, fmt.Errorf("LAMBDA is %q: it can only be processes, which runs each function's real binary", getenv("LAMBDA"))
 	}
 	var err error
 	if o.Faults, err = injected(getenv, log); err != nil {
 		return o, err
 	}
 	if o.Concurrency, err = strconv.Atoi(or(getenv("LAMBDA_CONCURRENCY"), "0")); err != nil || o.Concurrency < 0 {
-		return o, fmt.Errorf("LAMBDA_CONCURRENCY is %q, no number of functions at once", getenv("LAMBDA_CONCURRENCY"))
+		return o, fmt.Errorf("LAMBDA_CONCURRENCY is %q: it must be a number of functions that run at once", getenv("LAMBDA_CONCURRENCY"))
 	}
 	const longest = 12 * time.Hour // SQS API reference, VisibilityTimeout
 	o.Visibility, err = time.ParseDuration(or(getenv("VISIBILITY"), "0s"))
 	if err != nil || o.Visibility < 0 || o.Visibility > longest || o.Visibility%time.Second != 0 {
-		return o, fmt.Errorf("VISIBILITY is %q, and may be whole seconds up to %s", getenv("VISIBILITY"), longest)
+		return o, fmt.Errorf("VISIBILITY is %q: it must be whole seconds, for example 20s, up to %s", getenv("VISIBILITY"), longest)
 	}
 	switch getenv("LOG_LEVEL") {
 	case "", "info":
 	case "debug":
 		o.Debug = telemetry.WriteDebug
 	default:
-		return o, fmt.Errorf("LOG_LEVEL is %q, and may be info or debug", getenv("LOG_LEVEL"))
+		return o, fmt.Errorf("LOG_LEVEL is %q: it can be info or debug", getenv("LOG_LEVEL"))
 	}
 	switch getenv("DATA_SYNC") {
 	case "", "on":
 	case "off":
 		o.DataNoSync = true
 	default:
-		return o, fmt.Errorf("DATA_SYNC is %q, and may be on or off", getenv("DATA_SYNC"))
+		return o, fmt.Errorf("DATA_SYNC is %q: it can be on or off", getenv("DATA_SYNC"))
 	}
 	return o, nil
 }
@@ -273,11 +286,16 @@ func contended(getenv func(string) string) (*dynamodb.Contention, error) {
 		return nil, nil
 	case "aws":
 		if getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
-			return nil, errors.New("CONTENTION is for the embedded DynamoDB, and AWS_ENDPOINT_URL_DYNAMODB names another")
+			return nil, errors.New("CONTENTION=aws is for the embedded DynamoDB: unset AWS_ENDPOINT_URL_DYNAMODB, which " +
+				"names another")
+		}
+		if getenv("DATA_DIR") != "" {
+			return nil, errors.New("CONTENTION=aws does not go with DATA_DIR, whose journal makes changes one after the other: " +
+				"leave out one of them")
 		}
 		return dynamodb.AWSContention(), nil
 	default:
-		return nil, fmt.Errorf("CONTENTION is %q, not off or aws", mode)
+		return nil, fmt.Errorf("CONTENTION is %q: it can be off or aws", mode)
 	}
 }
 

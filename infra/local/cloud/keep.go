@@ -28,7 +28,7 @@ func (c *Cloud) occupy(folder string) error {
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // it ends with the process
 		_ = lock.Close() // nothing was written to it
-		return fmt.Errorf("another process has %s: %w", folder, err)
+		return fmt.Errorf("another process has %s: stop it, or keep the data in another folder: %w", folder, err)
 	}
 	c.kept = append(c.kept, lock)
 	return nil

@@ -13,6 +13,9 @@ HOST_ARCH = $(shell go env GOHOSTARCH)
 comma = ,
 BUILD = CGO_ENABLED=0 go build -buildvcs=false -tags lambda.norpc$(if $(TAGS),$(comma)$(TAGS)) -trimpath -ldflags "-s -w"
 
+# program builds one of the project's own commands and runs it: $(call program,local/follow) is infra/local/follow.
+program = go build -o .build/bin/$(notdir $(1)) ./infra/$(1) && .build/bin/$(notdir $(1))
+
 # The bridge to CDK says at length that it will not support this Node for ever.
 NODE_QUIET = JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20
 
@@ -25,17 +28,20 @@ help: ## list the commands
 .PHONY: run
 run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, CONTENTION=aws, FAULTS, LOG=json, AWS_ENDPOINT_URL_*)
 	@$(if $(filter processes,$(LAMBDA)),$(MAKE) --no-print-directory build-local)
-	@LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_LEVEL=$(LOG_LEVEL) LOG_FILE=$(LOG_FILE) go run ./infra/local
+	@test -e .build/bin/local || echo "building the local cloud (infra/local), which takes about a minute the first time"
+	@export LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_LEVEL=$(LOG_LEVEL) LOG_FILE=$(LOG_FILE); $(call program,local)
 
-LOG_FILE ?= .build/run.log
+# A file for each port, so that two systems on one machine write to two.
+LOG_FILE ?= .build/run-$(PORT).log
 
 .PHONY: follow
 follow: ## every log line of `make run` that one request caused, in whatever function: make follow ID=<its X-Correlation-Id>
-	@go run ./infra/local/follow -log $(LOG_FILE) -id "$(ID)"
+	@$(call program,local/follow) -log $(LOG_FILE) -id "$(ID)"
 
 # One build for this machine, of all functions, for LAMBDA=processes.
 .PHONY: build-local
 build-local:
+	@echo "building $(words $(FUNCTIONS)) functions for this machine, which takes some minutes the first time"
 	@printf '%s\n' $(FUNCTIONS) | xargs -P 2 -I '{}' bash -c 'f="{}"; $(BUILD) -o .build/local/$${f/\//-}/bootstrap ./functions/$$f'
 
 # Where `make run` is, for the commands that speak to it: the API, and the engines on the next four ports, if not those that the
@@ -48,33 +54,34 @@ ENGINES = AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=loc
 
 .PHONY: import
 import: ## import a file: make import FILE=… (KIND, CODE of the term, FORMAT, MAPPING, COMPLETE=1, DRY=1, THRESHOLD=5, SHIFT=years)
-	@go run ./infra/local/import -api $(API) -file "$(FILE)" $(if $(KIND),-kind "$(KIND)") $(if $(CODE),-term "$(CODE)") $(if $(FORMAT),-format "$(FORMAT)") \
-	  $(if $(MAPPING),-mapping "$(MAPPING)") $(if $(COMPLETE),-complete) $(if $(DRY),-dry) $(if $(THRESHOLD),-threshold "$(THRESHOLD)") \
+	@$(call program,local/import) -api $(API) -file "$(FILE)" $(if $(KIND),-kind "$(KIND)") $(if $(CODE),-term "$(CODE)") \
+	  $(if $(FORMAT),-format "$(FORMAT)") $(if $(MAPPING),-mapping "$(MAPPING)") $(if $(COMPLETE),-complete) $(if $(DRY),-dry) $(if $(THRESHOLD),-threshold "$(THRESHOLD)") \
 	  $(if $(SHIFT),-shift "$(SHIFT)")
 
 .PHONY: replay
 replay: ## register the imported term again, 64 at a time, and count afterwards
-	@go run ./infra/local/replay -api $(API) $(if $(FILE),-file "$(FILE)") $(if $(CODE),-term "$(CODE)")
+	@$(call program,local/replay) -api $(API) $(if $(FILE),-file "$(FILE)") $(if $(CODE),-term "$(CODE)")
 
 .PHONY: invoke
 invoke: ## run one function's real binary with its event: make invoke FN=courses-create
-	@test -f functions/$(subst -,/,$(FN))/main.go || { echo "FN names no function; there are: $(subst /,-,$(FUNCTIONS))"; exit 2; }
+	@$(call program,local/invoke) -check -function "$(FN)" $(if $(EVENT),-event "$(EVENT)")
 	@$(BUILD) -o .build/local/$(FN)/bootstrap ./functions/$(subst -,/,$(FN))
-	@go run ./infra/local/invoke -function $(FN) $(if $(EVENT),-event "$(EVENT)")
+	@.build/bin/invoke -function $(FN) $(if $(EVENT),-event "$(EVENT)")
 
 .PHONY: trigger
-trigger: ## start what a schedule starts, now, in the running system: make trigger FN=audit-reconcile
-	@$(ENGINES) $(MAKE) --no-print-directory invoke FN=$(FN)
+trigger: ## start now, in the running system, what a schedule starts: make trigger FN=audit-reconcile
+	@export $(ENGINES); $(call program,local/invoke) -check -trigger -function "$(FN)" $(if $(EVENT),-event "$(EVENT)")
+	@export $(ENGINES); $(MAKE) --no-print-directory invoke FN=$(FN)
 
 ## --- look after it: `make run` on this machine, or with STACK=registrar-prod-data a stack on AWS
 
 .PHONY: redrive
 redrive: ## move all dead letters of a queue back to it: make redrive QUEUE=imports (RATE=10 a second, STACK=…)
-	@$(if $(STACK),,$(ENGINES)) go run ./infra/redrive -queue "$(QUEUE)" $(if $(RATE),-rate $(RATE)) $(if $(STACK),-stack "$(STACK)")
+	@$(if $(STACK),,export $(ENGINES);) $(call program,redrive) -queue "$(QUEUE)" $(if $(RATE),-rate "$(RATE)") $(if $(STACK),-stack "$(STACK)")
 
 .PHONY: republish
 republish: ## send events to their queues again: make republish FROM=2026-11-24T09:00:00Z TO=… (SUBJECT=section/…, DRY=1, STACK=…)
-	@$(if $(STACK),,$(ENGINES)) go run ./infra/republish -from "$(FROM)" -to "$(TO)" -subject "$(SUBJECT)" $(if $(DRY),-dry) $(if $(STACK),-stack "$(STACK)")
+	@$(if $(STACK),,export $(ENGINES);) $(call program,republish) -from "$(FROM)" -to "$(TO)" -subject "$(SUBJECT)" $(if $(DRY),-dry) $(if $(STACK),-stack "$(STACK)")
 
 ## --- build it
 
@@ -223,6 +230,8 @@ MOST ?= 1.03
 
 .PHONY: bench-start
 bench-start: ## ratio: a function's start, against the same function at another commit: BASE=main FN=registrations-create PAIRS=200
+	@test -f functions/$(subst -,/,$(or $(FN),registrations-create))/main.go || \
+	  { echo "FN=$(FN) is no function; 'make invoke' lists them"; exit 2; }
 	@rm -rf .build/start && mkdir -p .build/start/tree
 	@git archive "$(BASE)" | tar -x -C .build/start/tree
 	@cd .build/start/tree && $(BUILD) -o ../base/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/client"
 	"example.com/registrar/infra/local/cloud"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -44,14 +45,16 @@ type Resources interface {
 // usual ports.
 func Open(ctx context.Context, stack string, getenv func(string) string) (*Deployment, error) {
 	if stack == "" {
+		queues := cmp.Or(getenv("AWS_ENDPOINT_URL_SQS"), "http://127.0.0.1:8082")
+		table := cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), "http://127.0.0.1:8081")
 		local := aws.Config{Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{
 			Value: cloud.Credentials()}}
 		d := &Deployment{
 			SQS: sqs.NewFromConfig(local, func(o *sqs.Options) {
-				o.BaseEndpoint = aws.String(cmp.Or(getenv("AWS_ENDPOINT_URL_SQS"), "http://127.0.0.1:8082"))
+				o.BaseEndpoint = aws.String(queues)
 			}),
 			DynamoDB: dynamodb.NewFromConfig(local, func(o *dynamodb.Options) {
-				o.BaseEndpoint = aws.String(cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), "http://127.0.0.1:8081"))
+				o.BaseEndpoint = aws.String(table)
 			}),
 		}
 		d.Resources = Local{d.SQS}
@@ -67,15 +70,34 @@ func Open(ctx context.Context, stack string, getenv func(string) string) (*Deplo
 	}, nil
 }
 
-// Queue finds a queue of the manifest, and its dead letters.
-func (d *Deployment) Queue(ctx context.Context, name string) (url, deadLetters string, err error) {
+// Reach returns an error that says what to do if nothing listens where `make run` should. On AWS it asks for nothing and
+// returns nil.
+func (d *Deployment) Reach(ctx context.Context) error {
+	if _, ok := d.Resources.(Local); !ok {
+		return nil
+	}
+	for _, address := range []*string{d.SQS.Options().BaseEndpoint, d.DynamoDB.Options().BaseEndpoint} {
+		if err := client.Reach(ctx, aws.ToString(address)); err != nil {
+			return fmt.Errorf("%w. STACK= names a stack on AWS instead", err)
+		}
+	}
+	return nil
+}
+
+// Queues are the names of the manifest's queues.
+func Queues() []string {
 	var names []string
 	for _, f := range functions.All() {
 		if f.Queue != nil {
 			names = append(names, f.Queue.Name)
 		}
 	}
-	if !slices.Contains(names, name) {
+	return names
+}
+
+// Queue finds a queue of the manifest, and its dead letters.
+func (d *Deployment) Queue(ctx context.Context, name string) (url, deadLetters string, err error) {
+	if names := Queues(); !slices.Contains(names, name) {
 		return "", "", fmt.Errorf("there is no queue %q; there are %s", name, strings.Join(names, ", "))
 	}
 	id := functions.Function{Name: name}.LogicalID()
@@ -108,7 +130,7 @@ func (l Local) Physical(ctx context.Context, logicalID string) (string, error) {
 	}
 	out, err := l.Client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
 	if err != nil {
-		return "", fmt.Errorf("find the queue %s (does `make run` run? STACK names one on AWS): %w", name, err)
+		return "", fmt.Errorf("find the queue %s of `make run` (STACK= would name a stack on AWS): %w", name, err)
 	}
 	return aws.ToString(out.QueueUrl), nil
 }

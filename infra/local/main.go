@@ -213,7 +213,7 @@ func logLines(getenv func(string) string, console io.Writer) (lines io.Writer, c
 	if err := os.MkdirAll(filepath.Dir(name), private); err != nil {
 		return nil, nil, fmt.Errorf("make the folder of LOG_FILE: %w", err)
 	}
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, own)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, own)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open LOG_FILE: %w", err)
 	}
@@ -235,19 +235,20 @@ func options(getenv func(string) string, log *slog.Logger) (cloud.Options, error
 	case "processes":
 		o.Processes = ".build/local" // where `make run` has built the functions' binaries
 	default:
-		return o, fmt.Errorf("LAMBDA is %q: it can only be processes, which runs each function's real binary", getenv("LAMBDA"))
+		return o, fmt.Errorf("LAMBDA is %q: it can only be processes, for the functions' real binaries", getenv("LAMBDA"))
 	}
 	var err error
 	if o.Faults, err = injected(getenv, log); err != nil {
 		return o, err
 	}
 	if o.Concurrency, err = strconv.Atoi(or(getenv("LAMBDA_CONCURRENCY"), "0")); err != nil || o.Concurrency < 0 {
-		return o, fmt.Errorf("LAMBDA_CONCURRENCY is %q: it must be a number of functions that run at once", getenv("LAMBDA_CONCURRENCY"))
+		return o, fmt.Errorf("LAMBDA_CONCURRENCY is %q: it must be a number of environments", getenv("LAMBDA_CONCURRENCY"))
 	}
 	const longest = 12 * time.Hour // SQS API reference, VisibilityTimeout
 	o.Visibility, err = time.ParseDuration(or(getenv("VISIBILITY"), "0s"))
 	if err != nil || o.Visibility < 0 || o.Visibility > longest || o.Visibility%time.Second != 0 {
-		return o, fmt.Errorf("VISIBILITY is %q: it must be whole seconds, for example 20s, up to %s", getenv("VISIBILITY"), longest)
+		return o, fmt.Errorf("VISIBILITY is %q: it must be whole seconds, for example 20s, up to %s",
+			getenv("VISIBILITY"), longest)
 	}
 	switch getenv("LOG_LEVEL") {
 	case "", "info":
@@ -290,8 +291,8 @@ func contended(getenv func(string) string) (*dynamodb.Contention, error) {
 				"names another")
 		}
 		if getenv("DATA_DIR") != "" {
-			return nil, errors.New("CONTENTION=aws does not go with DATA_DIR, whose journal makes changes one after the other: " +
-				"leave out one of them")
+			return nil, errors.New("CONTENTION=aws does not go with DATA_DIR, whose journal makes changes one after " +
+				"the other: leave out one of them")
 		}
 		return dynamodb.AWSContention(), nil
 	default:

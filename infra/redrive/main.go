@@ -14,6 +14,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"time"
 
 	"example.com/registrar/infra/deployment"
@@ -25,13 +27,10 @@ import (
 func main() {
 	name := flag.String("queue", "", "name of the queue, for example imports")
 	stack := flag.String("stack", "", "a stack on AWS; default: make run's queues")
-	rate := flag.Int("rate", 0, "most messages a second, 1 to 500; default: as SQS sees fit")
+	rate := flag.String("rate", "", "most messages a second, 1 to 500; default: as SQS sees fit")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	d, err := deployment.Open(ctx, *stack, os.Getenv)
-	if err == nil {
-		err = run(ctx, d, *name, *rate, os.Stdout)
-	}
+	err := start(ctx, *name, *rate, *stack)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "redrive:", err)
@@ -39,13 +38,40 @@ func main() {
 	}
 }
 
+func start(ctx context.Context, name, rate, stack string) error {
+	perSecond, err := check(name, rate)
+	if err != nil {
+		return err
+	}
+	d, err := deployment.Open(ctx, stack, os.Getenv)
+	if err != nil {
+		return err
+	}
+	if err := d.Reach(ctx); err != nil {
+		return err
+	}
+	return run(ctx, d, name, perSecond, os.Stdout)
+}
+
+// check finds what is wrong before anything is asked for. The rate is 0 when it is not set.
+func check(name, rate string) (perSecond int, err error) {
+	if name == "" {
+		return 0, fmt.Errorf("QUEUE is not set: it can be %s", strings.Join(deployment.Queues(), ", "))
+	}
+	if rate == "" {
+		return 0, nil
+	}
+	const most = 500 // SQS API reference, StartMessageMoveTask
+	if perSecond, err = strconv.Atoi(rate); err != nil || perSecond < 1 || perSecond > most {
+		return 0, fmt.Errorf("RATE is %q: it must be a number of messages a second, from 1 to %d", rate, most)
+	}
+	return perSecond, nil
+}
+
 // every is how often the task is looked at.
 const every = 500 * time.Millisecond
 
 func run(ctx context.Context, d *deployment.Deployment, name string, rate int, out io.Writer) error {
-	if name == "" {
-		return errors.New("QUEUE is not set")
-	}
 	url, dead, err := d.Queue(ctx, name)
 	if err != nil {
 		return err
@@ -60,7 +86,7 @@ func run(ctx context.Context, d *deployment.Deployment, name string, rate int, o
 	}
 	in := &sqs.StartMessageMoveTaskInput{SourceArn: &from, DestinationArn: &to}
 	if rate != 0 {
-		in.MaxNumberOfMessagesPerSecond = aws.Int32(int32(rate)) // SQS refuses what is not 1 to 500
+		in.MaxNumberOfMessagesPerSecond = aws.Int32(int32(rate))
 	}
 	task, err := d.SQS.StartMessageMoveTask(ctx, in)
 	if err != nil {

@@ -99,10 +99,27 @@ func TestRun_AnInterruptLeavesTheRest(t *testing.T) {
 
 func TestRun_SaysWhatItCannotDo(t *testing.T) {
 	d := imports(t, 0)
-	for name, want := range map[string]string{"": "QUEUE is not set", "exports": "there is no queue",
+	for name, want := range map[string]string{"exports": "there is no queue",
 		"audit": "make run"} {
 		if err := run(t.Context(), d, name, 0, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("queue %q: %v, want %q", name, err, want)
+		}
+	}
+}
+
+// A wrong command line is explained before anything is asked for.
+func TestCheck(t *testing.T) {
+	for _, c := range []struct{ queue, rate, want string }{
+		{"", "", "it can be copies, imports"}, {"imports", "fast", "from 1 to 500"}, {"imports", "501", "from 1 to 500"},
+		{"imports", "0", "from 1 to 500"},
+	} {
+		if _, err := check(c.queue, c.rate); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	for rate, want := range map[string]int{"": 0, "500": 500} {
+		if got, err := check("imports", rate); got != want || err != nil {
+			t.Errorf("RATE=%s: %d, %v", rate, got, err)
 		}
 	}
 }

@@ -56,6 +56,9 @@ func start(ctx context.Context, w what, stack string, dry bool) error {
 	if err != nil {
 		return err
 	}
+	if err := d.Reach(ctx); err != nil {
+		return err
+	}
 	table, err := d.Table(ctx)
 	if err != nil {
 		return err
@@ -90,7 +93,8 @@ type what struct{ from, to, subject string }
 func (w what) filter(now time.Time) (registrar.EventFilter, error) {
 	var f registrar.EventFilter
 	if w.from == "" && w.subject == "" {
-		return f, errors.New("FROM or SUBJECT is needed")
+		return f, errors.New("neither FROM nor SUBJECT is set: which events are to be sent again? For example " +
+			"make republish FROM=2026-11-24T09:00:00Z TO=2026-11-24T10:00:00Z DRY=1, which only counts them")
 	}
 	var err error
 	if f.From, err = moment("FROM", w.from, time.Time{}); err != nil {
@@ -107,7 +111,7 @@ func (w what) filter(now time.Time) (registrar.EventFilter, error) {
 	}
 	kind, id, _ := strings.Cut(w.subject, "/")
 	if id == "" || !slices.Contains(registrar.Kinds(), registrar.Kind(kind)) {
-		return f, fmt.Errorf("SUBJECT must be kind/id, with one of the kinds %v", registrar.Kinds())
+		return f, fmt.Errorf("SUBJECT is %q: it must be kind/id, with one of the kinds %v", w.subject, registrar.Kinds())
 	}
 	if f.Record = (registrar.Record{Kind: registrar.Kind(kind), ID: id}); f.Record.Kind == registrar.KindStudent {
 		f.Record, f.Student = registrar.Record{}, registrar.StudentID(id)

@@ -174,10 +174,10 @@ func TestFilter_SaysWhatIsWrong(t *testing.T) {
 		what
 		want string
 	}{
-		{what{}, "FROM or SUBJECT"}, {what{from: "yesterday"}, "FROM must be"}, {what{from: "2026-01-01", to: "x"},
+		{what{}, "neither FROM nor SUBJECT"}, {what{from: "yesterday"}, "FROM must be"}, {what{from: "2026-01-01", to: "x"},
 			"TO must be"},
 		{what{from: "2026-01-02", to: "2026-01-02"}, "TO must be after"}, {what{from: "9999-01-01"}, "TO must be after"},
-		{what{subject: "section"}, "SUBJECT must be"}, {what{subject: "cat/1"}, "SUBJECT must be"},
+		{what{subject: "section"}, "it must be kind/id"}, {what{subject: "cat/1"}, "it must be kind/id"},
 	} {
 		if _, err := c.filter(time.Now()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.what, err, c.want)

@@ -29,15 +29,32 @@ func New(address string, atOnce int) *Client {
 	}}
 }
 
-// Problem is an answer that says no (RFC 9457).
+// Problem is an answer that says no (RFC 9457). Without a code it is no answer of Registrar's functions.
 type Problem struct {
-	Status int    `json:"status"`
-	Code   string `json:"code"`
+	Status int     `json:"status"`
+	Code   string  `json:"code"`
+	Detail string  `json:"detail"`
+	Errors []Field `json:"errors"`
+}
+
+// Field is a field of the request that was wrong.
+type Field struct {
+	Field  string `json:"field"`
 	Detail string `json:"detail"`
 }
 
 // Error implements error.
-func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
+func (p *Problem) Error() string {
+	if p.Code == "" {
+		return fmt.Sprintf("the answer is %d %s, and not from Registrar: does another program listen there?", p.Status,
+			p.Detail)
+	}
+	text := fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail)
+	for _, f := range p.Errors {
+		text += fmt.Sprintf("\n  %s %s", f.Field, f.Detail)
+	}
+	return text
+}
 
 // Do sends in (nil: no body) and reads the answer into out (nil: not wanted). A refusal is a [*Problem].
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
@@ -87,7 +104,7 @@ type answer struct {
 func (c *Client) once(r *http.Request) (answer, error) {
 	response, err := c.http.Do(r)
 	if err != nil {
-		return answer{}, err
+		return answer{}, explained(r.URL.Scheme+"://"+r.URL.Host, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -78,5 +79,38 @@ func TestAListIsReadAsLinkLeads(t *testing.T) {
 		"/registrar/v1/things?cursor=c",
 	}; !slices.Equal(asked, want) {
 		t.Errorf("asked for %q, want %q", asked, want)
+	}
+}
+
+// What is wrong is said so that one knows what to do: nothing runs, another program runs, or a field is wrong.
+func TestErrorsSayWhatToDo(t *testing.T) {
+	const answer = `{"status":422,"code":"INVALID","detail":"not valid",` +
+		`"errors":[{"field":"body.format","detail":"must be one"}]}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		if r.URL.Path == "/registrar" {
+			_, _ = io.WriteString(w, answer)
+		}
+	}))
+	do := func(path string) string {
+		return fmt.Sprint(client.New(server.URL, 1).Do(t.Context(), http.MethodGet, path, nil, nil))
+	}
+	if got := do("/registrar"); got != "422 INVALID: not valid\n  body.format must be one" {
+		t.Error(got)
+	}
+	if got := do("/else"); !strings.Contains(got, "not from Registrar") {
+		t.Error(got)
+	}
+	if err := client.Reach(t.Context(), server.URL); err != nil {
+		t.Error(err)
+	}
+	server.Close()
+	for _, err := range []error{
+		client.New(server.URL, 1).Do(t.Context(), http.MethodGet, "/", nil, nil), client.Reach(t.Context(), server.URL),
+	} {
+		if !errors.Is(err, client.ErrNothingThere) || !strings.Contains(err.Error(), server.URL) ||
+			!strings.Contains(err.Error(), "make run") {
+			t.Error(err)
+		}
 	}
 }

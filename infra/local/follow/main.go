@@ -25,11 +25,12 @@ func main() {
 
 func run(id, file string, out io.Writer) error {
 	if id == "" {
-		return errors.New("ID names no request: it is the answer's header X-Correlation-Id")
+		return errors.New("ID is not set: it is the correlation id of a request, which its answer has in the header " +
+			"X-Correlation-Id: make follow ID=…")
 	}
 	lines, err := os.Open(file)
 	if err != nil {
-		return fmt.Errorf("%w (make run writes it)", err)
+		return fmt.Errorf("%w. `make run` writes this file; if it runs on another port than 8080, say PORT= here too", err)
 	}
 	defer lines.Close()
 	found := 0
@@ -47,7 +48,7 @@ func run(id, file string, out io.Writer) error {
 		}
 	}
 	if found == 0 {
-		return fmt.Errorf("no line of %s is of the request %q", file, id)
+		return fmt.Errorf("no line of %s has the correlation id %q; the file holds the last `make run` alone", file, id)
 	}
 	return nil
 }

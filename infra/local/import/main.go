@@ -12,12 +12,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"example.com/registrar/infra/local/client"
 	"example.com/registrar/infra/local/yacs"
+	"example.com/registrar/shared/intake/files"
 	"github.com/schollz/progressbar/v3"
 )
 
@@ -70,6 +72,31 @@ func main() {
 	}
 }
 
+// check finds what is wrong before anything is asked for or made.
+func (o options) check() error {
+	if o.file == "" {
+		return errors.New("FILE is not set. Name a CSV file, for example: make import FILE=people.csv KIND=students DRY=1 " +
+			"(docs/imports.md says what files may look like)")
+	}
+	if kinds := []string{"sections", "students", "instructors", "registrations"}; !slices.Contains(kinds, o.kind) {
+		return fmt.Errorf("KIND is %q: it can be %s", o.kind, strings.Join(kinds, ", "))
+	}
+	if about, err := os.Stat(o.file); err != nil {
+		return fmt.Errorf("FILE: %w", err)
+	} else if about.IsDir() {
+		return fmt.Errorf("FILE=%s is a folder: name a CSV file", o.file)
+	}
+	if o.format == "" {
+		return nil
+	}
+	_, ok, err := files.BuiltIn(o.format)
+	if err == nil && !ok {
+		err = fmt.Errorf("FORMAT is %q: only yacs-csv is built in; for any other format write a mapping and name its file "+
+			"with MAPPING= (docs/imports.md)", o.format)
+	}
+	return err
+}
+
 // report is what the API tells of an import.
 type report struct {
 	ID     string `json:"id"`
@@ -106,8 +133,8 @@ type change struct {
 }
 
 func run(ctx context.Context, c *client.Client, o options, out io.Writer) error {
-	if o.file == "" {
-		return errors.New("FILE is not set")
+	if err := o.check(); err != nil {
+		return err
 	}
 	body, file, rows, err := request(ctx, c, o, out)
 	if file != "" && file != o.file {
@@ -204,12 +231,13 @@ func request(
 	case o.term != "":
 		var found bool
 		if term, found, err = client.TermByCode(ctx, c, o.term); err == nil && !found {
-			err = fmt.Errorf("there is no term %s", o.term)
+			err = fmt.Errorf("CODE: there is no term %s; `curl %s/v1/terms` lists those that there are", o.term,
+				strings.TrimSuffix(o.api, "/"))
 		}
 	case o.kind == "sections":
 		term, file, err = termFor(ctx, c, o, out)
 	default:
-		err = errors.New("CODE is not set: the code of the term of the registrations")
+		err = errors.New("CODE is not set: registrations are of one term, so name its code, for example CODE=2027-FALL")
 	}
 	body["term"] = term.ID
 	return body, file, rows, err

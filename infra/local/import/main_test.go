@@ -158,3 +158,25 @@ func TestImport_MovesATermThatHasEnded(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong is found before the term is made or the file sent.
+func TestImport_IsCheckedFirst(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(file, []byte("number\nU1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]options{
+		"FILE is not set": {kind: "students"}, "KIND is": {file: file, kind: "teachers"}, "no such file": {file: file + "x",
+			kind: "students"}, "is a folder": {file: filepath.Dir(file), kind: "students"},
+		"FORMAT is": {file: file, kind: "sections", format: "excel"},
+	} {
+		if err := o.check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %s", o, err, want)
+		}
+	}
+	for _, o := range []options{{file: file, kind: "students"}, {file: file, kind: "sections", format: "yacs-csv"}} {
+		if err := o.check(); err != nil {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/infra/local/client"
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/logs"
@@ -37,14 +38,73 @@ func main() {
 	event := flag.String("event", "", "file with the event; default: events/<function>.json, or what a schedule would "+
 		"send now")
 	binaries := flag.String("binaries", ".build/local", "folder with <function>/bootstrap")
+	trigger := flag.Bool("trigger", false, "this is `make trigger`: for functions that a schedule starts, in what runs")
+	checkOnly := flag.Bool("check", false, "only find what is wrong with the above, before the function is built")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Getenv, *name, *event, *binaries, os.Stdout)
+	err := check(ctx, os.Getenv, *name, *event, *trigger)
+	if err == nil && !*checkOnly {
+		err = run(ctx, os.Getenv, *name, *event, *binaries, os.Stdout)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "invoke:", err)
 		os.Exit(1)
 	}
+}
+
+// check finds what is wrong with what was asked for: the function, its event, the engines that the environment names.
+func check(ctx context.Context, getenv func(string) string, name, event string, trigger bool) error {
+	f, err := find(name)
+	switch {
+	case trigger && (err != nil || f.Schedule == nil):
+		return fmt.Errorf("FN is %q, and make trigger takes functions that a schedule starts:\n%s", name, scheduled())
+	case err != nil:
+		return fmt.Errorf("FN is %q, and must be one of these functions, for example make invoke FN=courses-create:\n%s",
+			name, byResource())
+	}
+	text, err := eventFor(f, event)
+	if err != nil {
+		return fmt.Errorf("EVENT: %w", err)
+	}
+	if !json.Valid(text) {
+		return fmt.Errorf("EVENT=%s does not hold JSON; events/%s.json is an example", event, name)
+	}
+	for _, service := range []string{"DYNAMODB", "SQS", "S3", "SESV2"} {
+		address := getenv("AWS_ENDPOINT_URL_" + service)
+		if address == "" {
+			continue
+		}
+		if err := client.Reach(ctx, address); err != nil {
+			return fmt.Errorf("AWS_ENDPOINT_URL_%s is %w", service, err)
+		}
+	}
+	return nil
+}
+
+// scheduled lists the functions that a schedule starts, with their schedules.
+func scheduled() string {
+	var lines []string
+	for _, f := range functions.All() {
+		if f.Schedule != nil {
+			lines = append(lines, fmt.Sprintf("  make trigger FN=%-20s %s", f.Name, f.Schedule.Expression))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// byResource lists all functions, a line for each resource.
+func byResource() string {
+	var lines []string
+	resource := ""
+	for _, f := range functions.All() {
+		if f.Resource() != resource {
+			resource = f.Resource()
+			lines = append(lines, " ")
+		}
+		lines[len(lines)-1] += " " + f.Name
+	}
+	return strings.Join(lines, "\n")
 }
 
 func run(ctx context.Context, getenv func(string) string, name, eventFile, binaries string, out io.Writer) error {

@@ -85,7 +85,7 @@ func (r replay) run(ctx context.Context, path, code string) error {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("there is no term %s: run `make import` first", code)
+		return fmt.Errorf("there is no term %s: first run `make import FILE=%s`", code, path)
 	}
 	sections, err := client.All[section](ctx, r.client, "/v1/sections", url.Values{"term": {term.ID}})
 	if err != nil {
@@ -94,7 +94,7 @@ func (r replay) run(ctx context.Context, path, code string) error {
 	full := 0
 	for _, s := range sections {
 		if s.Seats.Taken > 0 {
-			return errors.New("the term has registrations already: start `make run` anew, and import")
+			return errors.New("the term has registrations already: stop `make run` and start it again, and import anew")
 		}
 		full += max(0, demand[s.CRN]-s.Seats.Capacity)
 	}
@@ -126,7 +126,7 @@ func (r replay) run(ctx context.Context, path, code string) error {
 func demands(path string) (map[string]int, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("FILE, the schedule that was imported: %w", err)
 	}
 	defer file.Close()
 	reader := csv.NewReader(file)

@@ -70,8 +70,8 @@ func Open(ctx context.Context, stack string, getenv func(string) string) (*Deplo
 	}, nil
 }
 
-// Reach returns an error that says what to do if nothing listens where `make run` should. On AWS it asks for nothing and
-// returns nil.
+// Reach returns an error that says what to do if nothing listens where `make run` should. On AWS it asks for nothing
+// and returns nil.
 func (d *Deployment) Reach(ctx context.Context) error {
 	if _, ok := d.Resources.(Local); !ok {
 		return nil

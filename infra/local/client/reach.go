@@ -18,7 +18,8 @@ func explained(address string, err error) error {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
-	return fmt.Errorf("%s: %w. Start the system with `make run` in another terminal; if it runs on another port than 8080, "+
+	return fmt.Errorf("%s: %w. Start the system with `make run` in another terminal; if it runs on another port than "+
+		"8080, "+
 		"say PORT= here too", address, ErrNothingThere)
 }
 

@@ -32,7 +32,8 @@ func TestCheck(t *testing.T) {
 		{name: "course-create", want: []string{"must be one of these functions", "audit-record"}},
 		{name: "courses-create", event: "x.json", want: []string{"EVENT", "no such file"}},
 		{name: "courses-create", event: text, want: []string{"EVENT=" + text, "events/courses-create.json"}},
-		{name: "courses-create", trigger: true, want: []string{"a schedule starts", "make trigger FN=imports-sweep", "rate("}},
+		{name: "courses-create", trigger: true, want: []string{"a schedule starts", "make trigger FN=imports-sweep",
+			"rate("}},
 		{name: "", trigger: true, want: []string{"FN is \"\"", "make trigger FN=audit-reconcile"}},
 		{name: "audit-reconcile", trigger: true, queues: stopped, want: []string{"AWS_ENDPOINT_URL_SQS", "make run"}},
 	} {

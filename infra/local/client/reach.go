@@ -19,8 +19,7 @@ func explained(address string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w. Start the system with `make run` in another terminal; if it runs on another port than "+
-		"8080, "+
-		"say PORT= here too", address, ErrNothingThere)
+		"8080, say PORT= here too", address, ErrNothingThere)
 }
 
 // Reach returns nil if something listens at an address such as "http://127.0.0.1:8081", and an error that says what to

@@ -98,6 +98,7 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 		host.Log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
+	takeShare(os.Getenv)
 	lambda.StartWithOptions(handler)
 }
 

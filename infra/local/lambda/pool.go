@@ -55,8 +55,8 @@ type PoolOptions struct {
 }
 
 // Pool is a function as Lambda runs it: an environment, which is a [Process], for each call that is under way at once.
-// Environments are started on demand, frozen between calls (SIGSTOP: nothing that a function leaves running goes on),
-// thawed for the next call, and stopped when they were idle for long.
+// Environments are started on demand, frozen when no call comes for a moment (SIGSTOP: nothing that a function leaves
+// running goes on), thawed for the next call, and stopped when they were idle for long.
 type Pool struct {
 	options PoolOptions
 
@@ -70,7 +70,16 @@ type Pool struct {
 type environment struct {
 	process *Process
 	reaper  *time.Timer
+	freezer *time.Timer
+
+	idle, frozen bool // guarded by the pool's mutex
 }
+
+// freezeAfter is how long an environment waits for the next call before it is frozen. Lambda freezes one "when there are
+// no pending events" (Lambda developer guide, "Lambda execution environment lifecycle"), so between the calls of a busy
+// function it does not. To stop a process and to let it go on wakes each of its threads twice: under load that was a
+// tenth of all that a request costs.
+const freezeAfter = 10 * time.Millisecond
 
 // TypeThrottled is the error of a call for which no environment may be started (Lambda: TooManyRequestsException).
 const TypeThrottled = "TooManyRequestsException"
@@ -155,8 +164,13 @@ func (p *Pool) take(ctx context.Context) (*environment, error) {
 		p.idle = p.idle[:n-1]
 		p.running++
 		e.reaper.Stop()
+		e.freezer.Stop()
+		thaw := e.frozen
+		e.idle, e.frozen = false, false
 		p.mu.Unlock()
-		e.process.signal(syscall.SIGCONT)
+		if thaw {
+			e.process.signal(syscall.SIGCONT)
+		}
 		return e, nil
 	}
 	if p.options.Concurrency > 0 && p.running >= p.options.Concurrency {
@@ -179,19 +193,32 @@ func (p *Pool) take(ctx context.Context) (*environment, error) {
 	e := &environment{process: process}
 	e.reaper = time.AfterFunc(p.options.Idle, func() { p.reap(e) })
 	e.reaper.Stop()
+	e.freezer = time.AfterFunc(freezeAfter, func() { p.freeze(e) })
+	e.freezer.Stop()
 	p.all[e] = true
 	return e, nil
 }
 
-// give freezes the environment until the next call.
+// give keeps the environment for the next call.
 func (p *Pool) give(e *environment) {
-	e.process.signal(syscall.SIGSTOP)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running--
 	if !p.closed {
+		e.idle = true
 		p.idle = append(p.idle, e)
 		e.reaper.Reset(p.options.Idle)
+		e.freezer.Reset(freezeAfter)
+	}
+}
+
+// freeze freezes the environment if nobody took it meanwhile. Who takes it then waits until it is frozen, and thaws it.
+func (p *Pool) freeze(e *environment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.idle && !e.frozen && !p.closed {
+		e.process.signal(syscall.SIGSTOP)
+		e.frozen = true
 	}
 }
 
@@ -201,6 +228,8 @@ func (p *Pool) reap(e *environment) {
 	for i, idle := range p.idle {
 		if idle == e {
 			p.idle = append(p.idle[:i:i], p.idle[i+1:]...)
+			e.idle = false
+			e.freezer.Stop()
 			delete(p.all, e)
 			p.mu.Unlock()
 			_ = e.process.Close() // it never fails
@@ -227,6 +256,7 @@ func (p *Pool) Close() error {
 	var errs []error
 	for e := range all {
 		e.reaper.Stop()
+		e.freezer.Stop()
 		if err := e.process.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("stop an environment: %w", err))
 		}

@@ -227,14 +227,24 @@ bench-peers: ## ratios: an enrolment and a read by Flask, FastAPI, Go with pgx o
 BASE ?= main
 PAIRS ?= 200
 MOST ?= 1.03
+MOST_BARE ?= 1.65
 
 .PHONY: bench-start
-bench-start: ## ratio: a function's start, against the same function at another commit: BASE=main FN=registrations-create PAIRS=200
+bench-start: ## ratios: a function's start against the least function there is, and against itself at another commit: BASE=main (none: without) FN=registrations-create PAIRS=200
 	@test -f functions/$(subst -,/,$(or $(FN),registrations-create))/main.go || \
 	  { echo "FN=$(FN) is no function; 'make invoke' lists them"; exit 2; }
 	@rm -rf .build/start && mkdir -p .build/start/tree
+ifneq ($(BASE),none)
 	@git archive "$(BASE)" | tar -x -C .build/start/tree
 	@cd .build/start/tree && $(BUILD) -o ../base/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))
+endif
+	@$(BUILD) -o .build/start/bare/bootstrap ./infra/local/bare/start
 	@$(BUILD) -o .build/start/head/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))
-	@go run ./infra/local/starts -base .build/start/base/bootstrap -head .build/start/head/bootstrap \
-	  -function $(or $(FN),registrations-create) -pairs $(PAIRS) -most $(MOST)
+	@go run ./infra/local/starts -bare .build/start/bare/bootstrap $(if $(filter none,$(BASE)),,-base .build/start/base/bootstrap) \
+	  -head .build/start/head/bootstrap -function $(or $(FN),registrations-create) -pairs $(PAIRS) -most $(MOST) -most-bare $(MOST_BARE)
+
+.PHONY: bench-warm
+bench-warm: ## ratios: the processor time of enrolling and of reading a section, against handlers by hand on the same store: PAIRS=200
+	@for name in enrol section; do $(BUILD) -o .build/warm/$$name/bootstrap ./infra/local/bare/$$name; done
+	@for name in registrations-create sections-get; do $(BUILD) -o .build/warm/$$name/bootstrap ./functions/$${name/-//}; done
+	@go run ./infra/local/warm -binaries .build/warm -pairs $(PAIRS) -most-enrol 1.10 -most-read 1.12

@@ -347,6 +347,17 @@ func (c *child) memory() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// ProcessorTime is what the present process has had of the processors since it was started. It is known on Linux alone.
+func (p *Process) ProcessorTime() (time.Duration, error) {
+	p.mu.Lock()
+	c := p.child
+	p.mu.Unlock()
+	if c == nil {
+		return 0, ErrClosed
+	}
+	return processorTime(c.cmd.Process.Pid)
+}
+
 // Kill ends the process at once, as when its machine fails: a call that is under way ends with [TypeExit].
 func (p *Process) Kill() {
 	p.mu.Lock()

@@ -1,21 +1,23 @@
-// Command starts is `make bench-start`: it starts two builds of one function in turn, under the local Lambda Runtime
-// API, and prints how long each takes from exec to its first request for an event, and the ratio. With -most it fails
-// when the ratio is above that for certain.
+// Command starts is `make bench-start`: it starts builds of one function in turn, under the local Lambda Runtime API, and
+// prints how long each takes from exec to its first request for an event, and the ratios: to the least function there is
+// (infra/local/bare/start), and to the same function of another commit. With -most and -most-bare it fails when a ratio
+// is above that for certain.
 //
 // Only the ratio means something on another machine, and only of starts in turn on one that does other things
-// meanwhile. Each pair gives a ratio; told are their median and what the median is between with 95 % confidence (by
+// meanwhile. Each round gives a ratio; told are their median and what the median is between with 95 % confidence (by
 // order statistics). Where in memory a file's pages lie makes a difference of some percent, as two copies of one binary
-// show: so both are copied again and again.
+// show: so all are copied again and again.
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -25,16 +27,19 @@ import (
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/lambda"
+	"example.com/registrar/infra/local/ratio"
 	"example.com/registrar/shared/api"
 )
 
 func main() {
 	var o options
 	flag.StringVar(&o.function, "function", "registrations-create", "name of the function")
-	flag.StringVar(&o.base, "base", "", "its binary to compare with")
+	flag.StringVar(&o.bare, "bare", "", "binary of the least function to compare with; empty: none")
+	flag.StringVar(&o.base, "base", "", "binary of the same function to compare with; empty: none")
 	flag.StringVar(&o.head, "head", "", "its binary that is compared")
 	flag.IntVar(&o.pairs, "pairs", 200, "how often each is started")
-	flag.Float64Var(&o.most, "most", 0, "fail when the ratio is above; 0: never")
+	flag.Float64Var(&o.most, "most", 0, "fail when the ratio to -base is above; 0: never")
+	flag.Float64Var(&o.mostBare, "most-bare", 0, "fail when the ratio to -bare is above; 0: never")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, o, os.Stdout)
@@ -46,9 +51,18 @@ func main() {
 }
 
 type options struct {
-	function, base, head string
-	pairs                int
-	most                 float64
+	function, bare, base, head string
+	pairs                      int
+	most, mostBare             float64
+}
+
+// build is one of the binaries that are started in turn.
+type build struct {
+	name, binary string
+	most         float64 // of the ratio of head to it
+	copied       string  // where it is started from
+	took         time.Duration
+	pairs        ratio.Pairs // with head
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -61,6 +75,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return fmt.Errorf("%d pairs say nothing; %d at least", o.pairs, fewest)
 	}
 	f := functions.All()[at]
+	builds := []*build{{name: "head", binary: o.head}}
+	if o.bare != "" {
+		builds = append(builds, &build{name: "bare", binary: o.bare, most: o.mostBare})
+	}
+	if o.base != "" {
+		builds = append(builds, &build{name: "base", binary: o.base, most: o.most})
+	}
 	const nowhere = "http://127.0.0.1:9" // nobody is asked before an event comes
 	c, err := cloud.Open(ctx, cloud.Options{
 		Log: slog.New(slog.DiscardHandler), System: api.RealSystem(), APIAddress: nowhere, DynamoDBAddress: nowhere,
@@ -79,59 +100,81 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		}
 		return p.InitDuration(), p.Close()
 	}
-	base, head := make([]time.Duration, o.pairs), make([]time.Duration, o.pairs)
-	ratios := make([]float64, o.pairs)
 	folder, err := os.MkdirTemp("", "starts")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }() // a folder of its own in the system's for such
-	const copied = 8                            // pairs before the next copies
-	for n := range o.pairs {
-		swap := n%2 != 0 // what the first of a pair does to the second must not favour one
-		binaries := [2]string{filepath.Join(folder, "base"), filepath.Join(folder, "head")}
-		if n%copied == 0 {
-			err := errors.Join(duplicate(o.base, binaries[0]), duplicate(o.head, binaries[1]))
-			for _, binary := range binaries { // the first start of a copy is another matter
-				_, lost := start(binary)
-				err = errors.Join(err, lost)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		var took [2]time.Duration
-		for _, which := range map[bool][2]int{false: {0, 1}, true: {1, 0}}[swap] {
-			if took[which], err = start(binaries[which]); err != nil {
-				return err
-			}
-		}
-		base[n], head[n], ratios[n] = took[0], took[1], float64(took[1])/float64(took[0])
+	for _, b := range builds {
+		b.copied = filepath.Join(folder, b.name)
 	}
-	slices.Sort(base)
-	slices.Sort(head)
-	slices.Sort(ratios)
-	low, high := interval(o.pairs)
-	fmt.Fprintf(out, "%s, %d starts of each, from exec to the first request for an event\n", f.Name, o.pairs)
-	for _, of := range []struct {
-		name, binary string
-		took         []time.Duration
-	}{{"base", o.base, base}, {"head", o.head, head}} {
-		about, err := os.Stat(of.binary)
+	const copied = 8 // rounds before the next copies
+	for n := range o.pairs {
+		if n%copied == 0 {
+			for _, b := range builds {
+				err := duplicate(b.binary, b.copied)
+				_, lost := start(b.copied) // the first start of a copy is another matter
+				if err = errors.Join(err, lost); err != nil {
+					return err
+				}
+			}
+		}
+		for k := range builds { // what one start does to the next must not favour any
+			b := builds[(n+k)%len(builds)]
+			if b.took, err = start(b.copied); err != nil {
+				return err
+			}
+		}
+		for _, b := range builds[1:] {
+			b.pairs.Add(b.took, builds[0].took)
+		}
+	}
+	return report(out, f.Name, o, builds)
+}
+
+// report prints what was measured, and fails where a ratio is above its bound.
+func report(out io.Writer, function string, o options, builds []*build) error {
+	fmt.Fprintf(out, "%s, %d starts of each, from exec to the first request for an event\n", function, o.pairs)
+	for _, b := range builds {
+		about, err := os.Stat(b.binary)
 		if err != nil {
 			return err
 		}
-		const kilobyte, quarter = 1024, 4
-		fmt.Fprintf(out, "  %s  %6d KB   median %6.2f ms   quartiles %6.2f to %6.2f ms\n", of.name, about.Size()/kilobyte,
-			milliseconds(of.took[o.pairs/2]), milliseconds(of.took[o.pairs/quarter]),
-			milliseconds(of.took[o.pairs-1-o.pairs/quarter]))
+		packed, err := zipped(b.binary)
+		if err != nil {
+			return err
+		}
+		const kilobyte = 1024
+		fmt.Fprintf(out, "  %s  %6d KB, zipped %5d KB\n", b.name, about.Size()/kilobyte, packed/kilobyte)
 	}
-	fmt.Fprintf(out, "  ratio %.3f (between %.3f and %.3f)\n", ratios[o.pairs/2], ratios[low], ratios[high])
-	if o.most > 0 && ratios[low] > o.most {
-		return fmt.Errorf("the start of %s takes more than %.2f times what it took: what was added to %s?", f.Name, o.most,
-			filepath.Dir(o.head))
+	var failed error
+	for _, b := range builds[1:] {
+		b.pairs.Print(out, b.name, builds[0].name)
+		if b.most > 0 && b.pairs.Above(b.most) {
+			failed = errors.Join(failed, fmt.Errorf("the start of %s takes more than %.2f times that of %s (%s): what was "+
+				"added to it?", function, b.most, b.name, b.binary))
+		}
 	}
-	return nil
+	return failed
+}
+
+// zipped is what a binary weighs as a deployment package, in bytes.
+func zipped(binary string) (int, error) {
+	text, err := os.ReadFile(binary)
+	if err != nil {
+		return 0, err
+	}
+	var packed bytes.Buffer
+	archive := zip.NewWriter(&packed)
+	file, err := archive.Create("bootstrap")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := file.Write(text); err != nil {
+		return 0, err
+	}
+	err = archive.Close()
+	return packed.Len(), err
 }
 
 func duplicate(from, to string) error {
@@ -142,14 +185,3 @@ func duplicate(from, to string) error {
 	const executable = 0o700
 	return errors.Join(os.RemoveAll(to), os.WriteFile(to, binary, executable))
 }
-
-// interval gives the places, among so many sorted values, that their median is between with 95 % confidence: the
-// binomial's two-sided quantiles, by the normal distribution.
-func interval(n int) (low, high int) {
-	const z = 1.96
-	half := z * math.Sqrt(float64(n)) / 2
-	low = max(0, int(math.Floor(float64(n)/2-half)))
-	return low, min(n-1, int(math.Ceil(float64(n)/2+half)))
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,12 +53,17 @@ type Spec struct {
 // Operation is a declared operation: its route, its handler, its documentation.
 type Operation struct {
 	Spec
-	register func(huma.API)
+	register      func(huma.API)
+	input, answer reflect.Type // of the answer its body; nil: it has none
 }
 
 // Define declares an operation: the input's and the output's fields and tags are huma's.
 func Define[I, O any](spec Spec, handle func(context.Context, *I) (*O, error)) Operation {
-	return Operation{Spec: spec, register: func(api huma.API) {
+	var answer reflect.Type
+	if body, ok := reflect.TypeFor[O]().FieldByName("Body"); ok {
+		answer = body.Type
+	}
+	return Operation{Spec: spec, input: reflect.TypeFor[I](), answer: answer, register: func(api huma.API) {
 		huma.Register(api, huma.Operation{
 			OperationID: spec.ID, Method: spec.Method, Path: spec.Path, Summary: spec.Summary, Description: spec.Description,
 			Tags: []string{spec.Tag}, DefaultStatus: spec.Status, Responses: files(spec), MaxBodyBytes: maxBody + 1,
@@ -125,6 +131,46 @@ func (m exactRoot) HandleFunc(route string, handle func(http.ResponseWriter, *ht
 	m.ServeMux.HandleFunc(patternOf(route), handle)
 }
 
+// undocument leaves out of a function's start what only the document needs: the schemas of problems and of answers, which
+// nothing is checked by. Types that a request may hold keep theirs.
+func undocument(schemas huma.Registry, operations []Operation) {
+	nothing := reflect.TypeFor[undocumented]()
+	for _, answer := range append([]Operation{{answer: reflect.TypeFor[Problem]()}}, operations...) {
+		if t := answer.answer; t != nil && t.Kind() == reflect.Struct &&
+			!slices.ContainsFunc(operations, func(o Operation) bool { return holds(o.input, t, map[reflect.Type]bool{}) }) {
+			schemas.RegisterTypeAlias(t, nothing)
+		}
+	}
+}
+
+// undocumented stands for a type of which a function needs no schema.
+type undocumented struct{}
+
+// Schema implements [huma.SchemaProvider].
+func (undocumented) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// holds reports whether values of a type may hold values of another one, or are such.
+func holds(in, t reflect.Type, seen map[reflect.Type]bool) bool {
+	if in == t {
+		return true
+	}
+	if seen[in] {
+		return false
+	}
+	seen[in] = true
+	switch in.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holds(in.Elem(), t, seen)
+	case reflect.Struct:
+		for i := range in.NumField() {
+			if holds(in.Field(i).Type, t, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Version is the version of the API that its paths begin with, as OpenAPI wants it.
 const Version = "1.0.0"
 
@@ -132,6 +178,7 @@ const Version = "1.0.0"
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(exactRoot{mux})
+	undocument(api.OpenAPI().Components.Schemas, operations)
 	f := &middleware{
 		mux: mux, log: log, names: make(map[string]string, len(operations)), forms: map[string]Form{},
 		lists: map[string]bool{},

@@ -61,8 +61,8 @@ type build struct {
 	name, binary string
 	most         float64 // of the ratio of head to it
 	copied       string  // where it is started from
-	took         time.Duration
-	pairs        ratio.Pairs // with head
+	took, worked time.Duration
+	pairs, work  ratio.Pairs // with head: the time that passed, and the processors' of it
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -91,14 +91,15 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	start := func(binary string) (time.Duration, error) {
+	start := func(binary string) (took, worked time.Duration, err error) {
 		p, err := lambda.StartProcess(ctx, lambda.ProcessOptions{
 			Binary: binary, Name: f.Name, Memory: f.Memory, Timeout: f.Timeout, Env: c.Environment(f), Stderr: os.Stderr,
 		})
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		return p.InitDuration(), p.Close()
+		worked, err = p.ProcessorTime()
+		return p.InitDuration(), worked, errors.Join(err, p.Close())
 	}
 	folder, err := os.MkdirTemp("", "starts")
 	if err != nil {
@@ -113,7 +114,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		if n%copied == 0 {
 			for _, b := range builds {
 				err := duplicate(b.binary, b.copied)
-				_, lost := start(b.copied) // the first start of a copy is another matter
+				_, _, lost := start(b.copied) // the first start of a copy is another matter
 				if err = errors.Join(err, lost); err != nil {
 					return err
 				}
@@ -121,12 +122,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		}
 		for k := range builds { // what one start does to the next must not favour any
 			b := builds[(n+k)%len(builds)]
-			if b.took, err = start(b.copied); err != nil {
+			if b.took, b.worked, err = start(b.copied); err != nil {
 				return err
 			}
 		}
 		for _, b := range builds[1:] {
 			b.pairs.Add(b.took, builds[0].took)
+			b.work.Add(b.worked, builds[0].worked)
 		}
 	}
 	return report(out, f.Name, o, builds)
@@ -150,6 +152,9 @@ func report(out io.Writer, function string, o options, builds []*build) error {
 	var failed error
 	for _, b := range builds[1:] {
 		b.pairs.Print(out, b.name, builds[0].name)
+		median, low, high := b.work.Ratio()
+		fmt.Fprintf(out, "  of the processors' time, which other work on the machine disturbs less, %.3f (between %.3f and "+
+			"%.3f)\n", median, low, high)
 		if b.most > 0 && b.pairs.Above(b.most) {
 			failed = errors.Join(failed, fmt.Errorf("the start of %s takes more than %.2f times that of %s (%s): what was "+
 				"added to it?", function, b.most, b.name, b.binary))

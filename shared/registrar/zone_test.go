@@ -2,10 +2,12 @@ package registrar_test
 
 import (
 	"archive/zip"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -39,6 +41,39 @@ func TestZone(t *testing.T) {
 	}
 }
 
+// Every zone of the archive is there, with the archive's rules, and no other.
+func TestZones_AreThoseOfGosArchive(t *testing.T) {
+	archive, err := zip.OpenReader("testdata/zoneinfo.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	for _, entry := range archive.File {
+		file, err := entry.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(file)
+		if err = errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		want, err := time.LoadLocationFromTZData(entry.Name, data)
+		if err != nil {
+			if _, is := registrar.Zone(entry.Name); is == nil { // a folder, or a list
+				t.Errorf("%s is taken for a zone", entry.Name)
+			}
+			continue
+		}
+		got, err := registrar.Zone(entry.Name)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is not the archive's: %v", entry.Name, err)
+		}
+	}
+	if len(archive.File) < 500 {
+		t.Errorf("the archive has only %d entries", len(archive.File))
+	}
+}
+
 // What the machine knows of zones, or does not, makes no difference: TestZone passes in a process whose system has one
 // more, and none of Go's.
 func TestZonesAreTheBinarysOwn(t *testing.T) {
@@ -49,7 +84,7 @@ func TestZonesAreTheBinarysOwn(t *testing.T) {
 		t.Run("zones", TestZone)
 		return
 	}
-	archive, err := zip.OpenReader("zoneinfo.zip")
+	archive, err := zip.OpenReader("testdata/zoneinfo.zip")
 	if err != nil {
 		t.Fatal(err)
 	}

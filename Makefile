@@ -8,10 +8,12 @@ FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/*/main.go))
 HOST_ARCH = $(shell go env GOHOSTARCH)
 
 # As Lambda runs it: no C, no paths and no commit of this machine, so that equal sources give equal packages; no symbols, no
-# Lambda RPC of old. TAGS=otel adds OpenTelemetry: spans of
-# requests, messages and calls, exported over OTLP/HTTP as OTEL_EXPORTER_OTLP_ENDPOINT and its like say.
+# Lambda RPC of old. TAGS=otel adds OpenTelemetry: spans of requests, messages and calls, exported over OTLP/HTTP as OTEL_EXPORTER_OTLP_ENDPOINT and its like say.
 comma = ,
-BUILD = CGO_ENABLED=0 go build -buildvcs=false -tags lambda.norpc$(if $(TAGS),$(comma)$(TAGS)) -trimpath -ldflags "-s -w"
+
+# The Runtime API, DynamoDB, SQS, S3 and SES are spoken to in HTTP/1.1: HTTP/2 would be 4 % of a function's package.
+LEAN = lambda.norpc,nethttpomithttp2
+BUILD = CGO_ENABLED=0 go build -buildvcs=false -tags $(LEAN)$(if $(TAGS),$(comma)$(TAGS)) -trimpath -ldflags "-s -w"
 
 # program builds one of the project's own commands and runs it: $(call program,local/follow) is infra/local/follow.
 program = go build -o .build/bin/$(notdir $(1)) ./infra/$(1) && .build/bin/$(notdir $(1))
@@ -238,7 +240,7 @@ ifneq ($(BASE),none)
 	@git archive "$(BASE)" | tar -x -C .build/start/tree
 	@cd .build/start/tree && $(BUILD) -o ../base/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))
 endif
-	@$(BUILD) -o .build/start/bare/bootstrap ./infra/local/bare/start
+	@$(subst $(LEAN),lambda.norpc,$(BUILD)) -o .build/start/bare/bootstrap ./infra/local/bare/start
 	@$(BUILD) -o .build/start/head/bootstrap ./functions/$(subst -,/,$(or $(FN),registrations-create))
 	@go run ./infra/local/starts -bare .build/start/bare/bootstrap $(if $(filter none,$(BASE)),,-base .build/start/base/bootstrap) \
 	  -head .build/start/head/bootstrap -function $(or $(FN),registrations-create) -pairs $(PAIRS) -most $(MOST) -most-bare $(MOST_BARE)

@@ -89,7 +89,7 @@ func weigh(f functions.Function) (weight, error) {
 		const kilobyte = 1024
 		*kb = info.Size() / kilobyte
 	}
-	list := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "./"+f.Folder())
+	list := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc,nethttpomithttp2", "./"+f.Folder())
 	list.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
 	packages, err := list.Output()
 	if err != nil {

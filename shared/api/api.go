@@ -131,8 +131,8 @@ func (m exactRoot) HandleFunc(route string, handle func(http.ResponseWriter, *ht
 	m.ServeMux.HandleFunc(patternOf(route), handle)
 }
 
-// undocument leaves out of a function's start what only the document needs: the schemas of problems and of answers, which
-// nothing is checked by. Types that a request may hold keep theirs.
+// undocument leaves out of a function's start what only the document needs: the schemas of problems and of answers,
+// which nothing is checked by. Types that a request may hold keep theirs.
 func undocument(schemas huma.Registry, operations []Operation) {
 	nothing := reflect.TypeFor[undocumented]()
 	for _, answer := range append([]Operation{{answer: reflect.TypeFor[Problem]()}}, operations...) {

@@ -31,9 +31,9 @@ func shareOf(memory int) share {
 	}
 }
 
-// takeShare sets the Go runtime to a function's memory, as Lambda says it. What the environment says by Go's own variables
-// stays, and all does where nobody says how much memory there is. A start has Lambda's full speed, and does not go
-// through this.
+// takeShare sets the Go runtime to a function's memory, as Lambda says it. What the environment says by Go's own
+// variables stays, and all does where nobody says how much memory there is. A start has Lambda's full speed, and does
+// not go through this.
 func takeShare(getenv func(string) string) {
 	memory, err := strconv.Atoi(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	if err != nil || memory <= 0 {

@@ -10,8 +10,8 @@ import (
 
 // zones is the IANA time zone database, which is in the public domain, as Go's distribution has it in
 // lib/time/zoneinfo.zip: a copy of that is in testdata, and infra/zones packs it. It holds what the package time/tzdata
-// has; but [time.LoadLocation] asks that one last, after ZONEINFO and the system's own files, so that a zone's rules, and
-// whether there is such a zone, would depend on where a function runs.
+// has; but [time.LoadLocation] asks that one last, after ZONEINFO and the system's own files, so that a zone's rules,
+// and whether there is such a zone, would depend on where a function runs.
 //
 // Each name stands once with the place of its data, and data that several names have stands once too. In a function's
 // package that is half of what the archive is.
@@ -19,8 +19,8 @@ import (
 //go:embed zones.bin
 var zones string
 
-// The form of [zones], whose numbers are big-endian: the length of the index, the index, the data. The index has for each
-// name one byte with its length, the name, and the data's offset and length.
+// The form of [zones], whose numbers are big-endian: the length of the index, the index, the data. The index has for
+// each name one byte with its length, the name, and the data's offset and length.
 const (
 	indexLengthBytes = 4
 	offsetBytes      = 4

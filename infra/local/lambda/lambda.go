@@ -5,10 +5,10 @@
 //
 // Faithful: the Runtime API (version 2018-06-01), the environment variables, the deadline, what a timeout, a panic, an
 // exit, too much memory or an answer that is too large look like to the caller; with [Pool] an environment for each
-// call at once, cold starts, freezing of who waits for a call, and throttling; partial batch responses. Not faithful: memory is
-// looked at ten times a second and only where there is a /proc, it buys no processor time, environments are not scaled
-// by a rate, and there is no IAM; a handler in this program takes any number of calls at once and any memory. Start
-// with [Function].
+// call at once, cold starts, freezing of who waits for a call, and throttling; partial batch responses. Not faithful:
+// memory is looked at ten times a second and only where there is a /proc, it buys no processor time, environments are
+// not scaled by a rate, and there is no IAM; a handler in this program takes any number of calls at once and any
+// memory. Start with [Function].
 package lambda
 
 import (

@@ -75,10 +75,10 @@ type environment struct {
 	idle, frozen bool // guarded by the pool's mutex
 }
 
-// freezeAfter is how long an environment waits for the next call before it is frozen. Lambda freezes one "when there are
-// no pending events" (Lambda developer guide, "Lambda execution environment lifecycle"), so between the calls of a busy
-// function it does not. To stop a process and to let it go on wakes each of its threads twice: under load that was a
-// tenth of all that a request costs.
+// freezeAfter is how long an environment waits for the next call before it is frozen. Lambda freezes one "when there
+// are no pending events" (Lambda developer guide, "Lambda execution environment lifecycle"), so between the calls of a
+// busy function it does not. To stop a process and to let it go on wakes each of its threads twice: under load that was
+// a tenth of all that a request costs.
 const freezeAfter = 10 * time.Millisecond
 
 // TypeThrottled is the error of a call for which no environment may be started (Lambda: TooManyRequestsException).

@@ -1,5 +1,6 @@
 // Package ratio tells how much more one thing takes than another, of measurements in pairs: only ratios mean something
-// on another machine, and only of what was measured in turn on one that does other things meanwhile. Start with [Pairs].
+// on another machine, and only of what was measured in turn on one that does other things meanwhile. Start with
+// [Pairs].
 package ratio
 
 import (
@@ -22,8 +23,8 @@ func (p *Pairs) Add(base, head time.Duration) {
 	p.ratios = append(p.ratios, float64(head)/float64(base))
 }
 
-// Ratio is the median of the pairs' ratios, and what it is between with 95 % confidence, by order statistics. There must
-// be a pair.
+// Ratio is the median of the pairs' ratios, and what it is between with 95 % confidence, by order statistics. There
+// must be a pair.
 func (p *Pairs) Ratio() (median, low, high float64) {
 	sorted := slices.Sorted(slices.Values(p.ratios))
 	from, to := interval(len(sorted))

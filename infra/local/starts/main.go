@@ -1,7 +1,7 @@
-// Command starts is `make bench-start`: it starts builds of one function in turn, under the local Lambda Runtime API, and
-// prints how long each takes from exec to its first request for an event, and the ratios: to the least function there is
-// (infra/local/bare/start), and to the same function of another commit. With -most and -most-bare it fails when a ratio
-// is above that for certain.
+// Command starts is `make bench-start`: it starts builds of one function in turn, under the local Lambda Runtime API,
+// and prints how long each takes from exec to its first request for an event, and the ratios: to the least function
+// there is (infra/local/bare/start), and to the same function of another commit. With -most and -most-bare it fails
+// when a ratio is above that for certain.
 //
 // Only the ratio means something on another machine, and only of starts in turn on one that does other things
 // meanwhile. Each round gives a ratio; told are their median and what the median is between with 95 % confidence (by

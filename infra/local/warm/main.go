@@ -43,7 +43,8 @@ func main() {
 	flag.StringVar(&o.binaries, "binaries", "", "folder of <name>/bootstrap: enrol, section, and the two functions")
 	flag.IntVar(&o.pairs, "pairs", 100, "pairs of batches")
 	flag.IntVar(&o.batch, "batch", 40, "requests of a batch")
-	flag.Float64Var(&o.mostEnrol, "most-enrol", 0, "fail when enrolling costs more than so many times the handler by hand; 0: never")
+	flag.Float64Var(&o.mostEnrol, "most-enrol", 0, "fail when enrolling costs more than so many times the handler by "+
+		"hand; 0: never")
 	flag.Float64Var(&o.mostRead, "most-read", 0, "the same for reading a section")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -1,5 +1,5 @@
-// Command section is what sections-get would be without shared/api and shared/lambdahost, as the command enrol beside it
-// is registrations-create.
+// Command section is what sections-get would be without shared/api and shared/lambdahost, as the command enrol beside
+// it is registrations-create.
 package main
 
 import (
@@ -155,7 +155,8 @@ func show(v registrar.SectionView) section {
 		ID: string(v.ID), Term: string(v.Term), Course: string(v.Course), Offering: string(v.Offering()),
 		Subject: v.Subject, Number: v.Number, Title: v.Title, CRN: v.CRN, Label: v.Label, Component: v.Component,
 		Credits: credits{float64(v.Credits.Min) / hundredths, float64(v.Credits.Max) / hundredths},
-		Status:  string(v.Status), Meetings: make([]meeting, len(v.Meetings)), Instructors: make([]string, len(v.Instructors)),
+		Status:  string(v.Status), Meetings: make([]meeting, len(v.Meetings)), Instructors: make([]string,
+			len(v.Instructors)),
 		Seats:     seats{v.Seats.Capacity, v.Seats.Taken, v.Seats.Available(), v.Seats.Waiting},
 		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}

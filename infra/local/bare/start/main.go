@@ -1,5 +1,5 @@
-// Command start is the least function there is: aws-lambda-go and nothing else. `make bench-start` compares the starts of
-// the real ones with its.
+// Command start is the least function there is: aws-lambda-go and nothing else. `make bench-start` compares the starts
+// of the real ones with its.
 package main
 
 import "github.com/aws/aws-lambda-go/lambda"

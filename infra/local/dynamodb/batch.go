@@ -24,10 +24,12 @@ type keysAndAttributes struct {
 	AttributesToGet          json.RawMessage   `json:",omitempty"`
 }
 
-func (e *Engine) batchGetItem(in *struct {
+type batchGetInput struct {
 	RequestItems           map[string]keysAndAttributes
 	ReturnConsumedCapacity string
-}) (any, error) {
+}
+
+func (e *Engine) batchGetItem(in *batchGetInput) (any, error) {
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}
@@ -207,11 +209,13 @@ func (r batchRequest) compile(table string) (*write, error) {
 	}
 }
 
-func (e *Engine) batchWriteItem(in *struct {
+type batchWriteInput struct {
 	RequestItems                map[string][]batchRequest
 	ReturnConsumedCapacity      string
 	ReturnItemCollectionMetrics string
-}) (any, error) {
+}
+
+func (e *Engine) batchWriteItem(in *batchWriteInput) (any, error) {
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}

@@ -367,12 +367,14 @@ func projected(r *record, p *expression.Projection) attr.Attributes {
 	return p.Apply(r.item)
 }
 
-func (e *Engine) getItem(in *struct {
+type getInput struct {
 	get
 	legacy
 	ConsistentRead         bool
 	ReturnConsumedCapacity string
-}) (any, error) {
+}
+
+func (e *Engine) getItem(in *getInput) (any, error) {
 	if err := in.refuse(map[string]*string{"ProjectionExpression": in.ProjectionExpression}); err != nil {
 		return nil, err
 	}

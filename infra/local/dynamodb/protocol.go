@@ -19,6 +19,7 @@ import (
 
 	"example.com/registrar/infra/local/dynamodb/attr"
 	"example.com/registrar/infra/local/dynamodb/wire"
+	"example.com/registrar/infra/local/iam"
 )
 
 // Options configure an engine; the zero value is ready to use.
@@ -37,6 +38,8 @@ type Options struct {
 	// Observe is called after each operation that read or wrote, or tried to, with what it cost. It must be safe for
 	// concurrent use and quick; [Ledger.Observe] adds up. Nil: nobody is told.
 	Observe func(Usage)
+	// Access decides what those callers may do whose credentials name a function. Nil: everybody may do everything.
+	Access *iam.Authority
 }
 
 // Engine is an embedded DynamoDB. It is safe for concurrent use.
@@ -101,13 +104,16 @@ func invalid(format string, args ...any) error {
 }
 
 // operation answers one request.
-type operation func(e *Engine, body []byte) (any, error)
+type operation func(e *Engine, from caller, body []byte) (any, error)
 
 // handle makes an operation of a function over its request type.
 func handle[In any](f func(e *Engine, in *In) (any, error)) operation {
-	return func(e *Engine, body []byte) (any, error) {
+	return func(e *Engine, from caller, body []byte) (any, error) {
 		in := new(In)
 		if err := e.requests.Decode(body, in); err != nil {
+			return nil, err
+		}
+		if err := e.authorize(from, in); err != nil {
 			return nil, err
 		}
 		return f(e, in)
@@ -217,7 +223,8 @@ func (e *Engine) serve(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return op(e, body)
+	_, name, _ := strings.Cut(target, ".")
+	return op(e, caller{r, name}, body)
 }
 
 // bodyOf reads a request, which may be compressed (AWS SDKs and Tools Reference Guide, "Request compression").

@@ -303,12 +303,14 @@ func (e *Engine) listStreams(in *struct {
 	return out, nil
 }
 
-func (e *Engine) describeStream(in *struct {
+type describeStreamInput struct {
 	StreamArn             string
 	ExclusiveStartShardId string
 	Limit                 *int
 	ShardFilter           *struct{ Type, ShardId string }
-}) (any, error) {
+}
+
+func (e *Engine) describeStream(in *describeStreamInput) (any, error) {
 	limit, err := bounded(in.Limit, maxDescribed)
 	if err != nil {
 		return nil, err
@@ -429,10 +431,12 @@ func (e *Engine) place(in *shardIteratorInput) (iterator, error) {
 	return i, nil
 }
 
-func (e *Engine) getRecords(in *struct {
+type getRecordsInput struct {
 	ShardIterator string
 	Limit         *int
-}) (any, error) {
+}
+
+func (e *Engine) getRecords(in *getRecordsInput) (any, error) {
 	limit, err := bounded(in.Limit, maxStreamPage)
 	if err != nil {
 		return nil, err

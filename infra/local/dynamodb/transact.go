@@ -433,10 +433,12 @@ func (r *transactionRead) read() ([]*record, error) {
 	return records, nil
 }
 
-func (e *Engine) transactGetItems(in *struct {
+type transactGetInput struct {
 	TransactItems          []struct{ Get *get }
 	ReturnConsumedCapacity string
-}) (any, error) {
+}
+
+func (e *Engine) transactGetItems(in *transactGetInput) (any, error) {
 	if err := checkCapacityMode(in.ReturnConsumedCapacity); err != nil {
 		return nil, err
 	}

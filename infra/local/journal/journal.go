@@ -29,6 +29,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"example.com/registrar/infra/local/iam"
 )
 
 // Options say what a journal keeps.
@@ -144,7 +146,7 @@ func (j *Journal) repeat(ctx context.Context, e entry) error {
 	r := (&http.Request{
 		Method: e.Method, URL: address, Host: e.Host, Header: e.Header, Body: io.NopCloser(bytes.NewReader(e.Body)),
 		ContentLength: int64(len(e.Body)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RequestURI: e.URL,
-	}).WithContext(ctx)
+	}).WithContext(iam.Repeat(ctx))
 	w := newAnswer()
 	j.engine.ServeHTTP(w, r)
 	if w.status >= http.StatusMultipleChoices {

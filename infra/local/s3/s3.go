@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/registrar/infra/local/iam"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/johannesboyne/gofakes3"
@@ -30,12 +31,14 @@ import (
 // Options configure the store.
 type Options struct {
 	Region      string
-	Credentials aws.Credentials  // the only ones that a presigned address may be signed with
+	Credentials aws.Credentials  // that a presigned address may be signed with, besides those of functions
 	Now         func() time.Time // nil: the system's clock
 	Log         *slog.Logger
 	// Announce is called after an object arrived, with its key and an S3 event notification (JSON, version 2.1). An error
 	// is logged: as with AWS, the upload itself has succeeded. Nil: nothing is announced.
 	Announce func(ctx context.Context, key string, notification []byte) error
+	// Access decides what those callers may do whose credentials name a function. Nil: everybody may do everything.
+	Access *iam.Authority
 }
 
 // Store is an S3 endpoint with path-style addresses.
@@ -77,6 +80,10 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if message := s.authorize(r); message != "" {
+		refuse(w, "AccessDenied", message)
+		return
+	}
 	seen := &answer{ResponseWriter: w, status: http.StatusOK}
 	s.objects.ServeHTTP(seen, r)
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -115,6 +122,10 @@ func (s *Store) checkPresigned(r *http.Request) (code, reason string) {
 	if now := s.options.Now(); now.After(at.Add(time.Duration(seconds)*time.Second)) || at.After(now.Add(15*time.Minute)) {
 		return "AccessDenied", "Request has expired"
 	}
+	credentials, ofFunction := s.options.Access.Credentials(iam.Caller(r))
+	if !ofFunction {
+		credentials = s.options.Credentials
+	}
 	unsigned := *r.URL
 	unsigned.Scheme, unsigned.Host = "http", r.Host
 	stated := query.Get("X-Amz-Signature")
@@ -137,7 +148,7 @@ func (s *Store) checkPresigned(r *http.Request) (code, reason string) {
 			again.Header[http.CanonicalHeaderKey(name)] = r.Header.Values(name)
 		}
 	}
-	signed, _, err := v4.NewSigner().PresignHTTP(r.Context(), s.options.Credentials, again, "UNSIGNED-PAYLOAD", "s3",
+	signed, _, err := v4.NewSigner().PresignHTTP(r.Context(), credentials, again, "UNSIGNED-PAYLOAD", "s3",
 		s.options.Region, at, func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	if err != nil {
 		return "InvalidRequest", "the address cannot be signed"

@@ -99,6 +99,9 @@ func (e *Engine) send(r *http.Request) (Mail, error) {
 			"Email address is not verified. The following identities failed the check in region %s: %s",
 			strings.ToUpper(e.options.Region), from.Address)
 	}
+	if err := e.authorize(r, from.Address, in.ConfigurationSetName); err != nil {
+		return Mail{}, err
+	}
 	now := e.options.Now().UTC()
 	simple := in.Content.Simple
 	m := Mail{

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/registrar/infra/local/iam"
 )
 
 // Options configure an engine; the zero value is ready to use.
@@ -28,6 +30,8 @@ type Options struct {
 	// Publish is given what the topic of a configuration set gets, as SNS delivers it to a queue. An error is logged. Nil:
 	// nobody is told.
 	Publish func(ctx context.Context, envelope []byte) error
+	// Access decides what those callers may do whose credentials name a function. Nil: everybody may do everything.
+	Access *iam.Authority
 }
 
 // Engine is an embedded SES. It is safe for concurrent use.
@@ -124,16 +128,18 @@ func (e *Engine) take(m Mail) error {
 
 // verified tells whether the sender, or its domain, is an identity.
 func (e *Engine) verified(address string) bool {
-	if e.options.Identities == nil {
-		return true
-	}
+	return e.options.Identities == nil || e.identity(address) != ""
+}
+
+// identity is the identity that an address is of; empty when there is none.
+func (e *Engine) identity(address string) string {
 	_, domain, _ := strings.Cut(address, "@")
 	for _, identity := range e.options.Identities {
 		if strings.EqualFold(identity, address) || strings.EqualFold(identity, domain) {
-			return true
+			return identity
 		}
 	}
-	return false
+	return ""
 }
 
 // fault is an error answer of the protocol.

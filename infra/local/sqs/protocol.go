@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"example.com/registrar/infra/local/iam"
 )
 
 // Options configure an engine; the zero value is ready to use.
@@ -29,6 +31,8 @@ type Options struct {
 	// not call it. What time alone brings about, that messages become visible or expire, is no change, and told with the
 	// next: an engine that repeats changes finds it by itself. Nor are Restore and Repeat.
 	Changed func(change []byte)
+	// Access decides what those callers may do whose credentials name a function. Nil: everybody may do everything.
+	Access *iam.Authority
 }
 
 // Engine is an embedded SQS. It is safe for concurrent use.
@@ -119,6 +123,8 @@ func (f *fault) queryCode() string {
 		return "InvalidParameterValue"
 	case "MissingRequiredParameterException":
 		return "MissingParameter"
+	case "AccessDeniedException":
+		return "AccessDenied"
 	case "BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "InvalidBatchEntryId",
 		"MessageNotInflight",
 		"PurgeQueueInProgress", "QueueDeletedRecently", "TooManyEntriesInBatchRequest", "UnsupportedOperation":
@@ -132,7 +138,7 @@ func (f *fault) queryCode() string {
 func (f *fault) shape() string {
 	switch f.code {
 	case "InvalidParameterValueException", "MissingRequiredParameterException", "SerializationException",
-		"InternalFailure":
+		"InternalFailure", "AccessDeniedException":
 		return "com.amazon.coral.service#" + f.code
 	default:
 		return "com.amazonaws.sqs#" + f.code
@@ -236,6 +242,9 @@ func (e *Engine) serve(r *http.Request) (any, error) {
 	}
 	if len(body) > maxRequestBytes {
 		return nil, invalid("The request is larger than %d bytes.", maxRequestBytes)
+	}
+	if err := e.authorize(r, name, body); err != nil {
+		return nil, err
 	}
 	return op(r.Context(), e, body)
 }

@@ -156,11 +156,11 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			continue // [TestEveryFunctionHasItsParts] tells
 		}
 		for link, may := range map[string]bool{
-			sdk + "dynamodb":                 f.Table != functions.No || f.Stream != nil,
+			sdk + "dynamodb":                 len(f.Table) > 0 || f.Stream != nil,
 			sdk + "s3":                       f.Bucket != functions.No,
-			sdk + "sqs":                      f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
-			module + "/shared/queue":         f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Care != functions.Leave,
-			module + "/shared/dynamo":        f.Table != functions.No || f.Stream != nil,
+			sdk + "sqs":                      f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Queues != functions.NoQueues,
+			module + "/shared/queue":         f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Queues != functions.NoQueues,
+			module + "/shared/dynamo":        len(f.Table) > 0 || f.Stream != nil,
 			module + "/shared/dynamo/stream": f.Stream != nil,
 			module + "/shared/objects":       f.Bucket != functions.No,
 			module + "/shared/intake/files":  f.Resource() == "imports",

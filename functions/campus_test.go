@@ -25,9 +25,7 @@ import (
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/consumer"
-	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
-	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/telemetry"
 	"example.com/registrar/shared/telemetry/telemetrytest"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -56,7 +54,9 @@ type campus struct {
 	mu    sync.Mutex // guards the rest
 	ids   int
 	wrote map[string]item // keys of what was written since the table was made or restored
-	logs  bytes.Buffer
+	// writes counts all that was ever written to the table
+	writes int
+	logs   bytes.Buffer
 }
 
 func openCampus(t *testing.T) *campus {
@@ -118,7 +118,7 @@ func (c *campus) fillQueues() {
 	}
 	all := functions.All()
 	recorder := all[slices.IndexFunc(all, func(f functions.Function) bool { return f.Name == "audit-record" })]
-	if err := sample.SendToDeadLetters(c.Context(), c.cloud.Settings(recorder).Queue); err != nil {
+	if err := sample.SendToDeadLetters(c.Context(), c.cloud.Consumer(recorder)); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -131,6 +131,7 @@ func (c *campus) observe(u localdynamodb.Usage) {
 			i := item{"PK": &types.AttributeValueMemberS{Value: k.Key["PK"].Str},
 				"SK": &types.AttributeValueMemberS{Value: k.Key["SK"].Str}}
 			c.wrote[keyOf(i)] = i
+			c.writes++
 		}
 	}
 }
@@ -171,12 +172,11 @@ func (c *campus) system() api.System {
 	}
 }
 
-// adapters wire functions to the campus through a store of their own, as after a cold start: nothing is cached yet.
-func (c *campus) adapters() functions.Adapters {
-	store := dynamo.New(c.client, dynamo.Config{Table: cloud.Table, CursorKey: registrar.NewSecret(cloud.CursorKey)},
-		c.system().Clock)
-	a := c.cloud.Adapters()
-	a.Store, a.Debug = store, telemetry.WriteDebug
+// adapters wire a function to the campus with credentials and a store of its own, as after a cold start: nothing is
+// cached yet.
+func (c *campus) adapters(f functions.Function) functions.Adapters {
+	a := c.cloud.Adapters(f)
+	a.Debug = telemetry.WriteDebug
 	return a
 }
 
@@ -252,12 +252,15 @@ func eventOf(t testing.TB, name string) []byte {
 	return event
 }
 
-// operations are those of all functions.
-func operations(a functions.Adapters) []api.Operation {
+// unwired is enough to ask operations for their routes.
+func unwired(functions.Function) functions.Adapters { return functions.Adapters{} }
+
+// operations are those of all functions, each wired by itself.
+func operations(adapters func(functions.Function) functions.Adapters) []api.Operation {
 	var all []api.Operation
 	for _, f := range functions.All() {
 		if f.Operations != nil {
-			all = append(all, f.Operations(a)...)
+			all = append(all, f.Operations(adapters(f))...)
 		}
 	}
 	return all

@@ -69,26 +69,26 @@ func (a Adapters) Queue(name string) *queue.Queue {
 	return a.Queues(name)
 }
 
-// Use is what a function may do with the table or the bucket; see [Function.Grants].
+// Use is what a function may do with the uploads in the bucket; see [Function.Grants].
 type Use int
 
-// What a function may do.
+// What a function may do with uploads.
 const (
-	No    Use = iota
-	Read      // get, and query with indexes; of the bucket: get objects, and list them
-	Write     // that, and put, update, delete; of the bucket: put objects, no more
+	No Use = iota
+	Read
+	Write // put them, which whoever is given a signed address does in the function's name
 )
 
-// Care is what a function may do to all queues and their dead letters; see [Function.Grants].
-type Care int
+// QueueAccess is what a function may do with all queues and their dead letters; see [Function.Grants].
+type QueueAccess int
 
-// What a function may do to queues.
+// What a function may do with queues.
 const (
-	Leave   Care = iota
-	Count        // tell how many messages lie in them
-	Inspect      // that, and take dead letters and give them back
-	Discard      // take dead letters, give them back, delete them
-	Replay       // that, and send to the queues
+	NoQueues QueueAccess = iota
+	Count                // count the messages in them
+	Inspect              // that, and receive dead letters and make them visible again
+	Discard              // receive dead letters, make them visible again, delete them
+	Replay               // that, and send to the queues
 )
 
 // Function is one Lambda. One of Operations, Consume, Relay and Run says what it does, and so what triggers it.
@@ -111,10 +111,13 @@ type Function struct {
 
 	Memory  int           // MB, 128 to 10,240 (Lambda quotas); CPU comes with it
 	Timeout time.Duration // at most 30 s behind the API (API Gateway quotas), 15 min else
-	Table   Use
-	Bucket  Use
-	Sends   []string // names of the queues that it sends to
-	Care    Care
+	// Table is what it does with the table, and may do: a test holds it to what is called.
+	Table []Access
+	// Pages: it gives lists to clients page by page, and knows the key that seals their cursors.
+	Pages  bool
+	Bucket Use
+	Sends  []string // names of the queues that it sends to
+	Queues QueueAccess
 	// Zeros are counters of its own telemetry that should stay at zero: an alarm is raised when one does not.
 	Zeros []Zero
 	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
@@ -233,8 +236,11 @@ const (
 // Environment is what the function is configured by.
 func (f Function) Environment() map[string]Value {
 	variables := map[string]Value{}
-	if f.Table != No {
-		variables["TABLE_NAME"], variables["CURSOR_KEY"] = Value{Kind: TableName}, Value{Kind: CursorKey}
+	if len(f.Table) > 0 {
+		variables["TABLE_NAME"] = Value{Kind: TableName}
+	}
+	if f.Pages {
+		variables["CURSOR_KEY"] = Value{Kind: CursorKey}
 	}
 	if f.Bucket != No {
 		variables["BUCKET_NAME"] = Value{Kind: BucketName}
@@ -255,7 +261,7 @@ func (f Function) Environment() map[string]Value {
 		variables["QUEUE_RECEIVES"] = Value{Text, strconv.Itoa(q.Receives)}
 		variables["QUEUE_VISIBILITY"] = Value{Text, strconv.Itoa(int(f.Visibility().Seconds()))}
 	}
-	if f.Care != Leave {
+	if f.Queues != NoQueues {
 		var names, feedback []string
 		for _, q := range queues() {
 			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name},
@@ -280,13 +286,13 @@ func (f Function) Environment() map[string]Value {
 // Services are the AWS services that the function calls, by the names that AWS_ENDPOINT_URL_… gives them.
 func (f Function) Services() []string {
 	var services []string
-	if f.Table != No {
+	if len(f.Table) > 0 {
 		services = append(services, "DYNAMODB")
 	}
 	if f.Bucket != No {
 		services = append(services, "S3")
 	}
-	if f.Queue != nil || len(f.Sends) > 0 || f.Care != Leave {
+	if f.Queue != nil || len(f.Sends) > 0 || f.Queues != NoQueues {
 		services = append(services, "SQS")
 	}
 	if f.Mails {
@@ -360,24 +366,28 @@ func one(operation func(Adapters) api.Operation) func(Adapters) []api.Operation 
 	return func(a Adapters) []api.Operation { return []api.Operation{operation(a)} }
 }
 
-// reads and writes are the two shapes that most functions have: an operation that reads the table, and one that writes
-// it.
-func reads(name string, operation func(Adapters) api.Operation) Function {
-	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: Read}
+// serves is the shape that most functions have: one operation, and what it does with the table.
+func serves(name string, operation func(Adapters) api.Operation, table ...[]Access) Function {
+	return Function{
+		Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: slices.Concat(table...),
+	}
 }
 
-func writes(name string, operation func(Adapters) api.Operation) Function {
-	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 10 * time.Second, Table: Write}
+// lists is a function whose operation gives a list page by page.
+func lists(name string, operation func(Adapters) api.Operation, table ...[]Access) Function {
+	f := serves(name, operation, table...)
+	f.Pages = true
+	return f
 }
 
 // operates is a function with which operators look after queues.
-func operates(name string, care Care, operation func(Adapters) api.Operation) Function {
-	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 25 * time.Second, Care: care}
+func operates(name string, queues QueueAccess, operation func(Adapters) api.Operation) Function {
+	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 25 * time.Second, Queues: queues}
 }
 
 // attempts is a write whose refusals are audited.
-func attempts(name string, operation func(Adapters) api.Operation) Function {
-	f := writes(name, operation)
+func attempts(name string, operation func(Adapters) api.Operation, table ...[]Access) Function {
+	f := serves(name, operation, table...)
 	f.Sends = []string{"audit"}
 	return f
 }
@@ -433,60 +443,81 @@ func (f Function) throttled(rate, burst int) Function {
 // All are the functions, by resource.
 func All() []Function {
 	return []Function{
-		reads("health-get", func(a Adapters) api.Operation { return health.Get(a.Store) }).throttled(10, 10),
+		serves("health-get", func(a Adapters) api.Operation { return health.Get(a.Store) },
+			get("HEALTH")).throttled(10, 10),
 		{
 			Name: "docs-serve", Operations: func(Adapters) []api.Operation { return docs.Operations() }, Memory: 256,
 			Timeout:  10 * time.Second,
 			Throttle: &Throttle{Rate: 50, Burst: 30},
 		},
 
-		writes("terms-create", func(a Adapters) api.Operation { return terms.Create(a.Store, a.System) }),
-		reads("terms-get", func(a Adapters) api.Operation { return terms.Get(a.Store) }),
-		reads("terms-list", func(a Adapters) api.Operation { return terms.List(a.Store) }),
-		writes("terms-update", func(a Adapters) api.Operation { return terms.Update(a.Store, a.System) }),
-		writes("terms-delete", func(a Adapters) api.Operation { return terms.Delete(a.Store) }),
+		serves("terms-create", func(a Adapters) api.Operation { return terms.Create(a.Store, a.System) },
+			creates("TERM#*", "NAME#TERM#*")),
+		serves("terms-get", func(a Adapters) api.Operation { return terms.Get(a.Store) }, get("TERM#*")),
+		lists("terms-list", func(a Adapters) api.Operation { return terms.List(a.Store) }, queryIndex("GSI1", "TERMS")),
+		serves("terms-update", func(a Adapters) api.Operation { return terms.Update(a.Store, a.System) },
+			changes("TERM#*", "NAME#TERM#*"), narrowsTerm()),
+		serves("terms-delete", func(a Adapters) api.Operation { return terms.Delete(a.Store) },
+			deletes("TERM#*", "NAME#TERM#*")),
 
-		writes("courses-create", func(a Adapters) api.Operation { return courses.Create(a.Store, a.System) }),
-		reads("courses-get", func(a Adapters) api.Operation { return courses.Get(a.Store) }),
-		reads("courses-list", func(a Adapters) api.Operation { return courses.List(a.Store) }),
-		writes("courses-update", func(a Adapters) api.Operation { return courses.Update(a.Store, a.System) }),
-		writes("courses-delete", func(a Adapters) api.Operation { return courses.Delete(a.Store) }),
+		serves("courses-create", func(a Adapters) api.Operation { return courses.Create(a.Store, a.System) },
+			creates("COURSE#*", "NAME#COURSE#*")),
+		serves("courses-get", func(a Adapters) api.Operation { return courses.Get(a.Store) }, get("COURSE#*")),
+		lists("courses-list", func(a Adapters) api.Operation { return courses.List(a.Store) },
+			queryIndex("GSI1", "SUBJECT#*"), queryIndex("GSI2", "COURSES")),
+		serves("courses-update", func(a Adapters) api.Operation { return courses.Update(a.Store, a.System) },
+			changes("COURSE#*")),
+		serves("courses-delete", func(a Adapters) api.Operation { return courses.Delete(a.Store) },
+			deletes("COURSE#*", "NAME#COURSE#*")),
 
-		writes("sections-create", func(a Adapters) api.Operation { return sections.Create(a.Store, a.System) }),
-		reads("sections-get", func(a Adapters) api.Operation { return sections.Get(a.Store) }),
-		reads("sections-list", func(a Adapters) api.Operation { return sections.List(a.Store) }),
-		writes("sections-update", func(a Adapters) api.Operation { return sections.Update(a.Store, a.System) }),
-		writes("sections-delete", func(a Adapters) api.Operation { return sections.Delete(a.Store) }),
+		serves("sections-create", func(a Adapters) api.Operation { return sections.Create(a.Store, a.System) },
+			createsSection()),
+		serves("sections-get", func(a Adapters) api.Operation { return sections.Get(a.Store) }, getSection()),
+		lists("sections-list", func(a Adapters) api.Operation { return sections.List(a.Store) },
+			getSection(), get("COURSE#*"), query("TERM#*", "INSTRUCTOR#*"), queryIndex("GSI1", "TERM#*")),
+		serves("sections-update", func(a Adapters) api.Operation { return sections.Update(a.Store, a.System) },
+			updatesSection()),
+		serves("sections-delete", func(a Adapters) api.Operation { return sections.Delete(a.Store) }, deletesSection()),
 
-		writes("students-create", func(a Adapters) api.Operation { return students.Create(a.Store, a.System) }),
-		reads("students-get", func(a Adapters) api.Operation { return students.Get(a.Store) }),
-		reads("students-list", func(a Adapters) api.Operation { return students.List(a.Store) }),
-		writes("students-update", func(a Adapters) api.Operation { return students.Update(a.Store, a.System) }),
-		writes("students-delete", func(a Adapters) api.Operation { return students.Delete(a.Store) }),
+		serves("students-create", func(a Adapters) api.Operation { return students.Create(a.Store, a.System) },
+			creates("STUDENT#*", "NAME#STUDENTNUMBER#*", "NAME#STUDENTEMAIL#*")),
+		serves("students-get", func(a Adapters) api.Operation { return students.Get(a.Store) }, get("STUDENT#*")),
+		lists("students-list", func(a Adapters) api.Operation { return students.List(a.Store) },
+			queryIndex("GSI2", "STUDENTS"), batchGet("STUDENT#*", "NAME#STUDENTNUMBER#*")),
+		serves("students-update", func(a Adapters) api.Operation { return students.Update(a.Store, a.System) },
+			changes("STUDENT#*", "NAME#STUDENTNUMBER#*", "NAME#STUDENTEMAIL#*"), query("STUDENT#*")),
+		serves("students-delete", func(a Adapters) api.Operation { return students.Delete(a.Store) }, deletesStudent()),
 
-		writes("instructors-create", func(a Adapters) api.Operation { return instructors.Create(a.Store, a.System) }),
-		reads("instructors-get", func(a Adapters) api.Operation { return instructors.Get(a.Store) }),
-		reads("instructors-list", func(a Adapters) api.Operation { return instructors.List(a.Store) }),
-		writes("instructors-update", func(a Adapters) api.Operation { return instructors.Update(a.Store, a.System) }),
-		writes("instructors-delete", func(a Adapters) api.Operation { return instructors.Delete(a.Store) }),
+		serves("instructors-create", func(a Adapters) api.Operation { return instructors.Create(a.Store, a.System) },
+			creates("INSTRUCTOR#*", "NAME#INSTRUCTORNUMBER#*", "NAME#INSTRUCTOREMAIL#*")),
+		serves("instructors-get", func(a Adapters) api.Operation { return instructors.Get(a.Store) }, get("INSTRUCTOR#*")),
+		lists("instructors-list", func(a Adapters) api.Operation { return instructors.List(a.Store) },
+			queryIndex("GSI2", "INSTRUCTORS")),
+		serves("instructors-update", func(a Adapters) api.Operation { return instructors.Update(a.Store, a.System) },
+			changes("INSTRUCTOR#*", "NAME#INSTRUCTORNUMBER#*", "NAME#INSTRUCTOREMAIL#*")),
+		serves("instructors-delete", func(a Adapters) api.Operation { return instructors.Delete(a.Store) },
+			deletes("INSTRUCTOR#*", "NAME#INSTRUCTORNUMBER#*", "NAME#INSTRUCTOREMAIL#*", "NAME#IMPORTEDNAME#*")),
 
 		// 11,000 students at once make 1,800 attempts in the peak second (the University of Minnesota's day within one
 		// ticket).
 		attempts("registrations-create", func(a Adapters) api.Operation {
 			return registrations.Create(a.Store,
 				a.Queue("audit"), a.System)
-		}).throttled(2000, 200),
+		}, enrols()).throttled(2000, 200),
 		attempts("registrations-drop", func(a Adapters) api.Operation {
 			return registrations.Drop(a.Store, a.Queue("audit"),
 				a.System)
-		}).throttled(500, 100),
-		reads("registrations-get", func(a Adapters) api.Operation { return registrations.Get(a.Store) }),
-		reads("registrations-roster", func(a Adapters) api.Operation { return registrations.Roster(a.Store) }),
-		reads("registrations-schedule", func(a Adapters) api.Operation { return registrations.Schedule(a.Store) }),
+		}, drops()).throttled(500, 100),
+		serves("registrations-get", func(a Adapters) api.Operation { return registrations.Get(a.Store) },
+			getSection(), get("STUDENT#*")),
+		lists("registrations-roster", func(a Adapters) api.Operation { return registrations.Roster(a.Store) },
+			getSection(), queryIndex("GSI1", "ROSTER#*")),
+		serves("registrations-schedule", func(a Adapters) api.Operation { return registrations.Schedule(a.Store) },
+			get("STUDENT#*"), query("STUDENT#*")),
 		{
 			Name: "registrations-refresh", Queue: queueNamed("copies"),
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler { return registrations.Refresh(s, a.Store) },
-			Memory:  256, Timeout: 5 * time.Minute, Table: Write,
+			Memory:  256, Timeout: 5 * time.Minute, Table: refreshes(),
 		},
 
 		{
@@ -494,23 +525,28 @@ func All() []Function {
 				return imports.Create(a.Store, a.Bucket,
 					a.System)
 			}),
-			Memory: 256, Timeout: 10 * time.Second, Table: Write, Bucket: Write, Throttle: &Throttle{Rate: 5, Burst: 10},
+			Memory: 256, Timeout: 10 * time.Second, Table: slices.Concat(get("ANSWER#*", "IMPORT#*"),
+				transact(put("IMPORT#*", "EVENT#*", "ANSWER#*"), check("TERM#*"))), Bucket: Write,
+			Throttle: &Throttle{Rate: 5, Burst: 10},
 		},
-		reads("imports-list", func(a Adapters) api.Operation { return imports.List(a.Store) }),
-		reads("imports-get", func(a Adapters) api.Operation { return imports.Get(a.Store) }),
+		lists("imports-list", func(a Adapters) api.Operation { return imports.List(a.Store) },
+			queryIndex("GSI2", "IMPORTS")),
+		lists("imports-get", func(a Adapters) api.Operation { return imports.Get(a.Store) },
+			get("IMPORT#*"), query("IMPORT#*")),
 		{
 			Name: "imports-apply", Queue: queueNamed("imports"), Sends: []string{"audit"},
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler {
 				return imports.Worker(s, a.Store, a.Bucket, a.Queue("audit"), a.System)
 			},
-			Memory: 1024, Timeout: intake.WorkTime, Table: Write, Bucket: Read,
+			Memory: 1024, Timeout: intake.WorkTime, Table: importsFiles(), Bucket: Read,
 		},
 		{
 			Name: "imports-sweep", Schedule: &Schedule{"rate(15 minutes)"}, Sends: []string{"imports"},
 			Run: func(a Adapters, s schedule.Settings) lambdahost.Task {
 				return imports.Sweep(s, a.Store, a.Queue("imports"))
 			},
-			Memory: 256, Timeout: time.Minute, Table: Write,
+			Memory: 256, Timeout: time.Minute, Table: slices.Concat(job("imports-sweep"), queryIndex("GSI1", "IMPORTS#OPEN"),
+				transact(update("IMPORT#*"), put("EVENT#*"))),
 		},
 
 		{
@@ -525,9 +561,10 @@ func All() []Function {
 		{
 			Name: "audit-record", Queue: queueNamed("audit"),
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler { return audit.Recorder(s, a.Store) },
-			Memory:  256, Timeout: 30 * time.Second, Table: Write,
+			Memory:  256, Timeout: 30 * time.Second, Table: batchWrite("REFUSED#*"),
 		},
-		reads("audit-list", func(a Adapters) api.Operation { return audit.List(a.Store) }),
+		lists("audit-list", func(a Adapters) api.Operation { return audit.List(a.Store) },
+			query("EVENT#*", "REFUSED#*"), queryIndex("GSI1", "AUDIT#*"), queryIndex("GSI2", "PERSON#*")),
 		{
 			// Through the night, further apart than the function's time: what one run does not get to, the next goes on with.
 			Name: "audit-reconcile", Schedule: &Schedule{"cron(0/20 6-9 * * ? *)"},
@@ -535,10 +572,11 @@ func All() []Function {
 				return audit.Reconcile(s, reconcile.Reconciler{Store: a.Store, Clock: a.System.Clock, NewID: a.System.NewID,
 					Log: a.Log})
 			},
-			Memory: 1024, Timeout: 15 * time.Minute, Table: Write,
+			Memory: 1024, Timeout: 15 * time.Minute, Table: reconciles(), Pages: true,
 			Zeros: []Zero{{telemetry.Differences, "Counts do not say what the records say", "the-audit-found-differences"}},
 		},
-		reads("audit-differences", func(a Adapters) api.Operation { return audit.Differences(a.Store) }),
+		lists("audit-differences", func(a Adapters) api.Operation { return audit.Differences(a.Store) },
+			query("RECONCILIATIONS", "RECONCILIATION#*")),
 
 		{
 			Name: "notifications-send", Queue: queueNamed("notifications"), Mails: true, Unsubscribes: true,
@@ -546,24 +584,28 @@ func All() []Function {
 				return notifications.Send(s, notifications.Sender{Store: a.Store, Carrier: a.Carrier, Letters: a.Letters,
 					Links: a.Links})
 			},
-			Memory: 256, Timeout: notifications.Timeout, Table: Write,
+			Memory: 256, Timeout: notifications.Timeout, Table: sendsMail(),
 			Zeros: []Zero{{telemetry.MailsOpen, "A mail was refused by the mail provider, or nobody knows whether it was sent",
 				"mail-that-lies-open"}},
 		},
 		{
 			Name: "notifications-feedback", Queue: queueNamed("mail-feedback"),
 			Consume: func(a Adapters, s consumer.Settings) consumer.Handler { return notifications.Feedback(s, a.Store) },
-			Memory:  256, Timeout: 30 * time.Second, Table: Write,
+			Memory:  256, Timeout: 30 * time.Second, Table: transact(put("ADDRESS#*")),
 		},
-		reads("mails-list", func(a Adapters) api.Operation { return mails.List(a.Store, a.System) }),
-		writes("mails-resolve", func(a Adapters) api.Operation { return mails.Resolve(a.Store, a.System) }),
-		reads("preferences-get", func(a Adapters) api.Operation { return preferences.Get(a.Store) }),
-		writes("preferences-update", func(a Adapters) api.Operation { return preferences.Update(a.Store, a.System) }),
+		lists("mails-list", func(a Adapters) api.Operation { return mails.List(a.Store, a.System) },
+			queryIndex("GSI1", "MAILS#UNKNOWN", "MAILS#REFUSED")),
+		serves("mails-resolve", func(a Adapters) api.Operation { return mails.Resolve(a.Store, a.System) },
+			batchGet("MAIL#*", "ANSWER#*"), get("ANSWER#*"), transact(put("MAIL#*", "EVENT#*", "ANSWER#*"))),
+		serves("preferences-get", func(a Adapters) api.Operation { return preferences.Get(a.Store) },
+			batchGet("STUDENT#*")),
+		serves("preferences-update", func(a Adapters) api.Operation { return preferences.Update(a.Store, a.System) },
+			setsPreferences("STUDENT#*")),
 		{
 			Name: "preferences-unsubscribe", Unsubscribes: true, Operations: func(a Adapters) []api.Operation {
 				return preferences.UnsubscribeOperations(a.Store, a.Links.Tokens, a.System)
 			},
-			Memory: 256, Timeout: 10 * time.Second, Table: Write,
+			Memory: 256, Timeout: 10 * time.Second, Table: setsPreferences("STUDENT#*", "ADDRESS#*"),
 		},
 
 		operates("deadletters-queues", Count, func(a Adapters) api.Operation { return deadletters.Queues(a.Operator) }),

@@ -50,7 +50,9 @@ type golden struct {
 	documented map[string]map[string]bool // statuses, by method and path
 	mux        *http.ServeMux             // finds the spec of a request
 	reached    map[string]map[registrar.Code]bool
-	handler    lambda.Handler // of all operations; a new one after each case that wrote
+	of         map[string]functions.Function // by the routes that they serve
+	handlers   map[string]lambda.Handler     // of functions, by name; new ones after each request that wrote
+	stranger   lambda.Handler                // of what no operation serves
 }
 
 // exactly is the pattern of [http.ServeMux] for a route: "GET /" alone would take every path.
@@ -69,9 +71,17 @@ func exactly(route string) string {
 func TestOperations(t *testing.T) {
 	g := &golden{
 		campus: openCampus(t), specs: map[string]api.Spec{}, documented: documented(t), mux: http.NewServeMux(),
-		reached: map[string]map[registrar.Code]bool{},
+		reached: map[string]map[registrar.Code]bool{}, of: map[string]functions.Function{},
 	}
-	for _, o := range operations(functions.Adapters{}) {
+	g.stranger = g.serve("all", operations(unwired)...)
+	for _, f := range functions.All() {
+		if f.Operations != nil {
+			for _, o := range f.Operations(functions.Adapters{}) {
+				g.of[o.Method+" "+o.Path] = f
+			}
+		}
+	}
+	for _, o := range operations(unwired) {
 		g.specs[o.Method+" "+o.Path], g.reached[o.ID] = o.Spec, map[registrar.Code]bool{}
 		g.mux.Handle(exactly(o.Method+" "+o.Path), http.NotFoundHandler())
 	}
@@ -126,9 +136,6 @@ func TestMain(m *testing.M) {
 
 // check runs one file's requests; the event stands for the first if there is one.
 func (g *golden) check(t *testing.T, file string, requests []string, event []byte) {
-	if g.handler == nil {
-		g.handler = g.serve("all", operations(g.adapters())...)
-	}
 	var got strings.Builder
 	next, changes := "", false
 	for i, request := range requests {
@@ -136,8 +143,13 @@ func (g *golden) check(t *testing.T, file string, requests []string, event []byt
 		if payload == nil {
 			payload = payloadOf(t, strings.ReplaceAll(request, "{next}", next))
 		}
-		answer := invoke(t, g.handler, payload)
-		g.judge(t, payload, answer)
+		pattern := g.pattern(t, payload)
+		before := g.writes
+		answer := invoke(t, g.handlerOf(pattern), payload)
+		if g.writes > before { // what other functions have in their caches may be outdated, and the clock stands still
+			g.handlers = nil
+		}
+		g.judge(t, pattern, answer)
 		changes = changes || answer.StatusCode < http.StatusMultipleChoices
 		if i > 0 {
 			got.WriteString(requestMark)
@@ -149,7 +161,7 @@ func (g *golden) check(t *testing.T, file string, requests []string, event []byt
 		got.WriteString(strings.TrimSpace(request) + "\n" + answerMark + text)
 	}
 	if len(g.wrote) > 0 {
-		g.handler = nil
+		g.handlers = nil
 	}
 	if changed := g.restore(); len(changed) > 0 && !changes {
 		t.Errorf("all requests were refused, and yet there are changes: %q", changed)
@@ -171,8 +183,8 @@ func (g *golden) check(t *testing.T, file string, requests []string, event []byt
 	}
 }
 
-// judge holds an answer to what its operation declares, and notes the refusals in it.
-func (g *golden) judge(t *testing.T, payload []byte, answer events.APIGatewayV2HTTPResponse) {
+// pattern is the route that an event is for; empty when there is none.
+func (g *golden) pattern(t *testing.T, payload []byte) string {
 	t.Helper()
 	var event events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(payload, &event); err != nil {
@@ -183,6 +195,27 @@ func (g *golden) judge(t *testing.T, payload []byte, answer events.APIGatewayV2H
 		_, pattern = g.mux.Handler(httptest.NewRequest(event.RequestContext.HTTP.Method, event.RawPath, http.NoBody))
 		pattern = strings.TrimSuffix(pattern, "{$}")
 	}
+	return pattern
+}
+
+// handlerOf is the function that serves a route, with its own credentials.
+func (g *golden) handlerOf(pattern string) lambda.Handler {
+	f, ok := g.of[pattern]
+	if !ok {
+		return g.stranger
+	}
+	if g.handlers == nil {
+		g.handlers = map[string]lambda.Handler{}
+	}
+	if g.handlers[f.Name] == nil {
+		g.handlers[f.Name] = g.serve("all", f.Operations(g.adapters(f))...)
+	}
+	return g.handlers[f.Name]
+}
+
+// judge holds an answer to what its operation declares, and notes the refusals in it.
+func (g *golden) judge(t *testing.T, pattern string, answer events.APIGatewayV2HTTPResponse) {
+	t.Helper()
 	spec, ok := g.specs[pattern]
 	if !ok {
 		return // no operation's address
@@ -324,10 +357,9 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 	c := openCampus(t)
 	all := functions.All()
 	for round := range 6 {
-		a := c.adapters()
 		for _, f := range all {
 			event := eventOf(t, f.Name)
-			handler := f.Handler(a, c.settings(f))
+			handler := f.Handler(c.adapters(f), c.settings(f))
 			if f.Operations != nil {
 				answer := invoke(t, handler, event)
 				if answer.StatusCode < http.StatusOK || answer.StatusCode >= http.StatusMultipleChoices {
@@ -340,7 +372,7 @@ func TestEveryFunctionAnswersItsEvent(t *testing.T) {
 				t.Errorf("round %d: %s: %s, %v\n%s", round, f.Name, out, err, c.logged())
 			}
 		}
-		im, err := a.Store.Import(t.Context(), registrar.ImportID(sample.ID(sample.KindImport, 2)))
+		im, err := c.cloud.Store.Import(t.Context(), registrar.ImportID(sample.ID(sample.KindImport, 2)))
 		// the sample waits for its file since long ago
 		swept := functionNamed(all, "imports-sweep") < functionNamed(all, "imports-apply")
 		if err != nil || swept && im.State != intake.Failed ||
@@ -369,7 +401,8 @@ func TestDeadLettersOfFeedbackNameNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := functions.All()
-	list := all[functionNamed(all, "deadletters-list")].Handler(c.adapters(), consumer.Settings{})
+	f := all[functionNamed(all, "deadletters-list")]
+	list := f.Handler(c.adapters(f), consumer.Settings{})
 	answer := invoke(t, list, payloadOf(t, "GET /v1/queues/mail-feedback/dead-letters"))
 	if answer.StatusCode != http.StatusOK || strings.Contains(answer.Body, "ann@") ||
 		!strings.Contains(answer.Body, `"mail":"m-1"`) {

@@ -192,7 +192,7 @@ func TestOperationsPageLeadsSomewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := map[string]bool{}
-	for _, o := range operations(functions.Adapters{}) {
+	for _, o := range operations(unwired) {
 		paths[regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(o.Path, "*")] = true
 	}
 	all := p["operations"]

@@ -42,7 +42,7 @@ type found struct {
 func (c *campus) reconciled() found {
 	c.Helper()
 	f := functions.All()[functionNamed(functions.All(), "audit-reconcile")]
-	if _, err := f.Handler(c.adapters(), consumer.Settings{}).Invoke(c.Context(),
+	if _, err := f.Handler(c.adapters(f), consumer.Settings{}).Invoke(c.Context(),
 		[]byte(`{"due":"2026-11-24T12:30:00.5Z"}`)); err != nil {
 		c.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/infra/policy"
 	"example.com/registrar/shared/lambdahost"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
@@ -255,24 +256,24 @@ func (s site) value(stack awscdk.Stack, v functions.Value) *string {
 // statements are what a function's role allows: the grants of its line in the manifest, and what Lambda does with the
 // role.
 func (s site) statements(stack awscdk.Stack, f functions.Function) []any {
-	all := []any{allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"},
-		s.names.arn("logs", "log-group:"+s.names.logGroup(f.Name)+":*"))}
-	if f.Queue != nil {
-		all = append(all, allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
-			s.names.queueARN(f.Queue.Name)))
-	}
-	if f.Stream != nil {
-		all = append(all, allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
-			"dynamodb:ListStreams"}, *s.ask(stack, streamARN)))
-	}
-	if f.Schedule != nil {
-		all = append(all, allow([]string{"sqs:SendMessage"}, s.names.queueARN(failedRuns)))
+	var all []any
+	for _, allowed := range policy.Role(f, inPolicies{s, stack}) {
+		statement := allow(allowed.Actions, allowed.Resources...)
+		if allowed.Condition != nil {
+			condition := map[string]any{} // what the bridge to Node understands
+			for operator, keys := range allowed.Condition {
+				values := map[string]any{}
+				for key, of := range keys {
+					values[key] = of
+				}
+				condition[operator] = values
+			}
+			statement["Condition"] = condition
+		}
+		all = append(all, statement)
 	}
 	if s.traced { // X-Ray knows no resources that these actions could be on
 		all = append(all, allow([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"))
-	}
-	for _, g := range f.Grants() {
-		all = append(all, s.statement(g))
 	}
 	return all
 }
@@ -281,44 +282,38 @@ func allow(actions []string, on ...string) map[string]any {
 	return map[string]any{"Effect": "Allow", "Action": actions, "Resource": on}
 }
 
-// statement is a grant in IAM's words.
-func (s site) statement(g functions.Grant) map[string]any {
-	on := make([]string, len(g.On))
-	for i, t := range g.On {
-		on[i] = s.arn(t)
-	}
-	statement := allow(g.Actions, on...)
-	if g.Prefixes != nil {
-		names := make([]string, len(g.Prefixes))
-		for i, prefix := range g.Prefixes {
-			names[i] = prefix + "*"
-		}
-		statement["Condition"] = map[string]any{"StringLike": map[string]any{"s3:prefix": names}}
-	}
-	if g.AsSender {
-		statement["Condition"] = map[string]any{"StringEquals": map[string]any{"ses:FromAddress": s.mail.address}}
-	}
-	return statement
+// inPolicies are how policies call things in a stack.
+type inPolicies struct {
+	site
+
+	stack awscdk.Stack
 }
 
-// arn is that of what a grant is on.
-func (s site) arn(t functions.Thing) string {
+// ARN implements [policy.Names].
+func (p inPolicies) ARN(f functions.Function, t functions.Thing) string {
 	switch t.Kind {
 	case functions.OnTable:
-		return s.names.tableARN()
+		return p.names.tableARN()
 	case functions.OnIndex:
-		return s.names.tableARN() + "/index/" + t.Of
+		return p.names.tableARN() + "/index/" + t.Of
+	case functions.OnStream:
+		return *p.ask(p.stack, streamARN)
 	case functions.OnBucket:
-		return s.names.bucketARN()
+		return p.names.bucketARN()
 	case functions.OnObjects:
-		return s.names.bucketARN() + "/" + t.Of + "*"
+		return p.names.bucketARN() + "/" + t.Of + "*"
 	case functions.OnQueue:
-		return s.names.queueARN(t.Of)
+		return p.names.queueARN(t.Of)
 	case functions.OnDeadLetters:
-		return s.names.queueARN(dead(t.Of))
+		return p.names.queueARN(dead(t.Of))
 	case functions.OnMailIdentity:
-		return s.names.arn("ses", "identity/"+s.mail.identity)
+		return p.names.arn("ses", "identity/"+p.mail.identity)
 	case functions.OnMailConfigurationSet:
+		return p.names.arn("ses", "configuration-set/"+p.names.all())
+	case functions.OnLogs:
 	}
-	return s.names.arn("ses", "configuration-set/"+s.names.all())
+	return p.names.arn("logs", "log-group:"+p.names.logGroup(f.Name)+":*")
 }
+
+// Sender implements [policy.Names].
+func (p inPolicies) Sender() string { return p.mail.address }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"example.com/registrar/functions"
-	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,10 +26,10 @@ type lambda struct {
 	}
 	Role        reference
 	Environment struct{ Variables map[string]any }
-	Policies    []policy // its role's
+	Policies    []policyDocument // its role's
 }
 
-type policy struct {
+type policyDocument struct {
 	Statement []struct {
 		Effect, Principal, Action, Resource, Condition any
 	}
@@ -65,7 +64,7 @@ func (s system) testFunctions(t *testing.T) {
 // wanted is the shape that the manifest gives a function.
 func (sys system) wanted(t *testing.T, f functions.Function) shape {
 	t.Helper()
-	s := shape{Memory: f.Memory, Timeout: int(f.Timeout.Seconds()), Grants: append(grants(f), managed(f)...)}
+	s := shape{Memory: f.Memory, Timeout: int(f.Timeout.Seconds()), Grants: append(grants(t, f), managed(f)...)}
 	slices.Sort(s.Grants)
 	s.Environment = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + testEndpoint}
 	for name, value := range f.Environment() {
@@ -162,75 +161,77 @@ func on(resources []string, actions ...string) []string {
 }
 
 // grants are what a function may do by its line of the manifest, and nothing else.
-func grants(f functions.Function) []string {
+func grants(t *testing.T, f functions.Function) []string {
+	t.Helper()
 	var all []string
-	const tableARN = "arn:AWS::Partition:dynamodb:AWS::Region:AWS::AccountId:table/registrar-test"
-	table := []string{tableARN}
-	var objects, prefixes []string
-	for _, index := range dynamo.TableDefinition("").GlobalSecondaryIndexes {
-		table = append(table, tableARN+"/index/"+*index.IndexName)
-	}
-	for _, other := range functions.All() {
-		if other.Queue != nil && other.Queue.Uploads != "" {
-			objects, prefixes = append(objects, bucketARN+"/"+other.Queue.Uploads+"*"), append(prefixes, `"`+other.Queue.Uploads+
-				`*"`)
+	for _, g := range f.Grants() {
+		var things []string
+		for _, thing := range g.On {
+			things = append(things, arnOf(thing))
 		}
-	}
-	if f.Table != functions.No {
-		all = append(all, on(table, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")...)
-	}
-	if f.Table == functions.Write {
-		all = append(all, on(table, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
-			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem")...)
-	}
-	switch f.Bucket {
-	case functions.Read:
-		all = append(all, on(objects, "s3:GetObject")...)
-		all = append(all, `s3:ListBucket on `+bucketARN+` if {"StringLike":{"s3:prefix":[`+strings.Join(prefixes, ",")+`]}}`)
-	case functions.Write:
-		all = append(all, on(objects, "s3:PutObject")...)
-	case functions.No:
-	}
-	for _, name := range f.Sends {
-		all = append(all, "sqs:SendMessage on "+queueARN(name))
-	}
-	if f.Mails {
-		const ses, from = "ses:SendEmail on arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:",
-			` if {"StringEquals":{"ses:FromAddress":"` + testSender + `"}}`
-		all = append(all, ses+"identity/example.edu"+from, ses+"configuration-set/registrar-test"+from)
-	}
-	if f.Queue != nil {
-		all = append(all, "sqs:ChangeMessageVisibility on "+queueARN(f.Queue.Name),
-			"sqs:SendMessage on "+queueARN(f.Queue.Name+"-dead"))
-	}
-	for _, other := range functions.All() {
-		if other.Queue == nil {
-			continue
+		for _, allowed := range on(things, g.Actions...) {
+			all = append(all, allowed+condition(t, wantedCondition(g)))
 		}
-		queue, dead := []string{queueARN(other.Queue.Name)}, []string{queueARN(other.Queue.Name + "-dead")}
-		if f.Care == functions.Count || f.Care == functions.Inspect {
-			all = append(all, on(append(queue, dead...), "sqs:GetQueueAttributes")...)
-		}
-		if f.Care == functions.Inspect || f.Care == functions.Discard || f.Care == functions.Replay {
-			all = append(all, on(dead, "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility")...)
-		}
-		if f.Care == functions.Discard || f.Care == functions.Replay {
-			all = append(all, on(dead, "sqs:DeleteMessage")...)
-		}
-		if f.Care == functions.Replay {
-			all = append(all, on(queue, "sqs:SendMessage")...)
-		}
-	}
-	if f.Stream != nil {
-		all = append(all, "s3:PutObject on "+bucketARN+"/aws/lambda/*", "s3:ListBucket on "+bucketARN)
 	}
 	slices.Sort(all)
 	return all
 }
 
+// wantedCondition is a grant's condition in IAM's words; nil when there is none.
+func wantedCondition(g functions.Grant) any {
+	list := func(values ...string) []any {
+		all := make([]any, len(values))
+		for i, v := range values {
+			all[i] = v
+		}
+		return all
+	}
+	c := map[string]any{}
+	if len(g.Keys) > 0 {
+		c["ForAllValues:StringLike"] = map[string]any{"dynamodb:LeadingKeys": list(g.Keys...)}
+		c["Null"] = map[string]any{"dynamodb:LeadingKeys": list("false")}
+	}
+	if g.Within != "" {
+		c["ForAnyValue:StringEquals"] = map[string]any{"dynamodb:EnclosingOperation": list(g.Within)}
+	}
+	if g.AsSender {
+		c["StringEquals"] = map[string]any{"ses:FromAddress": list(testSender)}
+	}
+	if len(c) == 0 {
+		return nil
+	}
+	return c
+}
+
+// arnOf is that of what a grant is on.
+func arnOf(t functions.Thing) string {
+	const here = "AWS::Region:AWS::AccountId:"
+	const tableARN = "arn:AWS::Partition:dynamodb:" + here + "table/registrar-test"
+	switch t.Kind {
+	case functions.OnTable:
+		return tableARN
+	case functions.OnIndex:
+		return tableARN + "/index/" + t.Of
+	case functions.OnBucket:
+		return bucketARN
+	case functions.OnObjects:
+		return bucketARN + "/" + t.Of + "*"
+	case functions.OnQueue:
+		return queueARN(t.Of)
+	case functions.OnDeadLetters:
+		return queueARN(t.Of + "-dead")
+	case functions.OnMailIdentity:
+		return "arn:AWS::Partition:ses:" + here + "identity/example.edu"
+	case functions.OnMailConfigurationSet:
+		return "arn:AWS::Partition:ses:" + here + "configuration-set/registrar-test"
+	case functions.OnStream, functions.OnLogs: // Lambda's: see [managed]
+	}
+	return "?"
+}
+
 const bucketARN = "arn:AWS::Partition:s3:::registrar-test-uploads-AWS::AccountId-AWS::Region"
 
-// managed are a function's grants for logging, for being fed, and for telling that a run failed.
+// managed are a function's grants for logging, for being fed, and for keeping what failed.
 func managed(f functions.Function) []string {
 	all := on([]string{"arn:AWS::Partition:logs:AWS::Region:AWS::AccountId:log-group:/aws/lambda/registrar-test-" + f.Name +
 		":*"}, "logs:CreateLogStream", "logs:PutLogEvents")
@@ -241,6 +242,7 @@ func managed(f functions.Function) []string {
 	if f.Stream != nil {
 		all = append(all, on([]string{"StreamArn"}, "dynamodb:DescribeStream", "dynamodb:GetRecords",
 			"dynamodb:GetShardIterator", "dynamodb:ListStreams")...)
+		all = append(all, "s3:PutObject on "+bucketARN+"/aws/lambda/*", "s3:ListBucket on "+bucketARN)
 	}
 	if f.Schedule != nil {
 		all = append(all, "sqs:SendMessage on "+queueARN("failed-runs"))
@@ -278,11 +280,11 @@ func (s system) shapes(t *testing.T) map[string]shape {
 
 // rolePolicies are the policies of a role that a service, and nobody else, may assume, under the condition on whose
 // behalf it does.
-func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy {
+func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policyDocument {
 	t.Helper()
 	var role struct {
-		AssumeRolePolicyDocument policy
-		Policies                 []struct{ PolicyDocument policy }
+		AssumeRolePolicyDocument policyDocument
+		Policies                 []struct{ PolicyDocument policyDocument }
 		ManagedPolicyArns        []any
 	}
 	convert(t, s.resources[id].Properties, &role)
@@ -295,7 +297,7 @@ func (s stack) rolePolicies(t *testing.T, id, service, onBehalf string) []policy
 		condition(t, trust[0].Condition) != onBehalf {
 		t.Errorf("role %s is for %+v, want %s alone%s", id, trust, service, onBehalf)
 	}
-	var all []policy
+	var all []policyDocument
 	for _, p := range role.Policies {
 		all = append(all, p.PolicyDocument)
 	}
@@ -537,7 +539,7 @@ func (s system) testPolicies(t *testing.T) {
 			case "AWS::IAM::Role":
 				roles++
 				var role struct {
-					Policies []struct{ PolicyDocument policy }
+					Policies []struct{ PolicyDocument policyDocument }
 				}
 				convert(t, r.Properties, &role)
 				for _, p := range role.Policies {

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/aws/aws-cdk-go/awscdk/v2"
+import (
+	"example.com/registrar/functions"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+)
 
 // names are what the things of a stage are called: registrar-<stage>, and for most a word more. Stacks find each
 // other's things by these names, not by exports: CloudFormation neither changes nor removes an export that another
@@ -74,7 +77,7 @@ const (
 	unsubscribeKey = "unsubscribe-key"
 	alarmTopic     = "alarms"
 	feedbackTopic  = "mail-feedback"
-	failedRuns     = "failed-runs" // of scheduled functions
+	failedRuns     = functions.FailedRuns
 )
 
 // parameter is the name of a value that one stack tells the others.

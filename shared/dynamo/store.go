@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,20 +17,25 @@ import (
 
 // Config says which table the store keeps its records in.
 type Config struct {
-	Table     string           // TABLE_NAME
-	CursorKey registrar.Secret // CURSOR_KEY: secret that seals page cursors; at least 16 characters
+	Table string // TABLE_NAME
+	// CursorKey is CURSOR_KEY: the secret that seals page cursors, at least 16 characters. Empty: cursors are good within
+	// this store alone, for those who give none to a client.
+	CursorKey registrar.Secret
 }
 
-// ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong.
-func ConfigFrom(getenv func(string) string) (Config, error) {
-	c := Config{Table: getenv("TABLE_NAME"), CursorKey: registrar.NewSecret(getenv("CURSOR_KEY"))}
+// ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong. Only a
+// store for pages needs the key of cursors.
+func ConfigFrom(getenv func(string) string, pages bool) (Config, error) {
+	c := Config{Table: getenv("TABLE_NAME")}
 	var wrong []string
 	if c.Table == "" {
 		wrong = append(wrong, "TABLE_NAME is not set")
 	}
 	const shortest = 16
-	if len(c.CursorKey.Reveal()) < shortest {
-		wrong = append(wrong, "CURSOR_KEY is not set, or has fewer than 16 characters")
+	if pages {
+		if c.CursorKey = registrar.NewSecret(getenv("CURSOR_KEY")); len(c.CursorKey.Reveal()) < shortest {
+			wrong = append(wrong, "CURSOR_KEY is not set, or has fewer than 16 characters")
+		}
 	}
 	if len(wrong) > 0 {
 		return c, errors.New("configuration of the store: " + strings.Join(wrong, "; "))
@@ -68,6 +74,9 @@ type Store struct {
 
 // New makes a store over a client.
 func New(client Client, c Config, now registrar.Clock) *Store {
+	if c.CursorKey.Reveal() == "" {
+		c.CursorKey = registrar.NewSecret(rand.Text())
+	}
 	return &Store{
 		client: retryingClient{meteredClient{client}}, table: c.Table, cursorKey: c.CursorKey, now: now,
 		newID:    func() string { return uuid.Must(uuid.NewV7()).String() },
@@ -77,9 +86,19 @@ func New(client Client, c Config, now registrar.Clock) *Store {
 	}
 }
 
-// Open makes a store that the environment configures: see [ConfigFrom].
+// Open makes a store that the environment configures: see [ConfigFrom]. It is for functions that give no client a
+// cursor.
 func Open(sdk aws.Config, getenv func(string) string) (*Store, error) {
-	c, err := ConfigFrom(getenv)
+	return open(sdk, getenv, false)
+}
+
+// OpenForPages is Open for functions that give lists to clients page by page.
+func OpenForPages(sdk aws.Config, getenv func(string) string) (*Store, error) {
+	return open(sdk, getenv, true)
+}
+
+func open(sdk aws.Config, getenv func(string) string, pages bool) (*Store, error) {
+	c, err := ConfigFrom(getenv, pages)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		store, err := dynamo.Open(config, host.Getenv)
+		store, err := dynamo.OpenForPages(config, host.Getenv)
 		if err != nil {
 			return nil, err
 		}

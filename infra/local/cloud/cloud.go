@@ -25,14 +25,13 @@ import (
 	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/faults"
 	"example.com/registrar/infra/local/gateway"
-	"example.com/registrar/infra/local/inprocess"
+	"example.com/registrar/infra/local/iam"
 	"example.com/registrar/infra/local/journal"
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/s3"
 	"example.com/registrar/infra/local/ses"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
-	"example.com/registrar/shared/mail/carrier"
 	"example.com/registrar/shared/mail/letters"
 	"example.com/registrar/shared/mail/unsubscribe"
 	"example.com/registrar/shared/objects"
@@ -40,12 +39,10 @@ import (
 	"example.com/registrar/shared/telemetry"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdkdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
-	sdkses "github.com/aws/aws-sdk-go-v2/service/sesv2"
 	sdksqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -58,7 +55,9 @@ const (
 	Account   = "000000000000"
 	accessKey = "local"
 
-	MailSender       = "Registrar <registrar@example.edu>"
+	MailSender       = "Registrar <" + senderAddress + ">"
+	senderAddress    = "registrar@example.edu"
+	mailIdentity     = "example.edu"
 	ConfigurationSet = "registrar"
 	UnsubscribeKey   = "local-unsubscribe-key-not-a-secret"
 )
@@ -110,6 +109,11 @@ type Options struct {
 	// Stretch multiplies the timeouts of the functions in this process, for tests under the race detector, which makes
 	// everything many times slower. 0: they are the manifest's.
 	Stretch int
+	// Grants changes what a function is granted, for tests of what becomes of one that is refused. Nil: nothing is changed.
+	Grants func(functions.Function) functions.Function
+	// ObserveCalls is told of each request of a function to an embedded engine, and whether it was allowed. It must be
+	// safe for concurrent use. Nil: nobody is.
+	ObserveCalls func(iam.Call)
 	// Observe is told what each operation of the embedded table cost; nil: nobody is.
 	Observe func(dynamodb.Usage)
 }
@@ -123,6 +127,8 @@ func (o Options) finds(service string) bool {
 type Engines struct {
 	DynamoDB, SQS, S3, SES http.Handler
 	Positions              *lambda.Positions
+	// Access decides what functions may do with the embedded engines.
+	Access *iam.Authority
 	// Usage is what the DynamoDB was used for since it was made; nil where another one is used.
 	Usage *dynamodb.Ledger
 }
@@ -137,10 +143,10 @@ type Cloud struct {
 	S3        http.Handler
 	SES       http.Handler // and the mailbox page
 	Engines   Engines
-	carrier   *carrier.Carrier
 	letters   *letters.Writer
 	links     unsubscribe.Links
-	sqs       *sdksqs.Client
+	outside   aws.Config // of engines that the environment names
+	clients   clients    // an administrator's
 	queues    map[string]queueOf
 	sources   []source // of all kinds
 	schedules []source
@@ -150,7 +156,8 @@ type Cloud struct {
 	account   *lambda.Account
 }
 
-// Credentials are the only ones that the embedded engines accept for upload addresses.
+// Credentials are those of an administrator, who may do everything: of the commands that people run. Functions have
+// credentials of their own, see package iam.
 func Credentials() aws.Credentials {
 	return aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: accessKey}
 }
@@ -173,33 +180,32 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 }
 
 func (c *Cloud) open(ctx context.Context, o Options) error {
-	clients, err := c.engines(ctx, o)
-	if err != nil {
+	if err := c.engines(ctx, o); err != nil {
 		return err
 	}
-	c.Store = dynamo.New(clients.dynamodb, dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)},
+	c.clients = c.connect(Credentials())
+	c.Store = dynamo.New(c.clients.dynamodb(), dynamo.Config{Table: Table, CursorKey: registrar.NewSecret(CursorKey)},
 		o.System.Clock)
-	c.Bucket = objects.New(clients.s3, Bucket, o.System.Clock)
+	c.Bucket = objects.New(c.clients.s3(), Bucket, o.System.Clock)
 	if !o.finds("DYNAMODB") {
-		if err := c.makeTable(ctx, clients.dynamodb); err != nil {
+		if err := c.makeTable(ctx, c.clients.dynamodb()); err != nil {
 			return err
 		}
 	}
 	if !o.finds("S3") {
-		if err := makeBucket(ctx, clients.s3); err != nil {
+		if err := makeBucket(ctx, c.clients.s3()); err != nil {
 			return err
 		}
 	}
-	c.carrier = carrier.New(clients.ses, carrier.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
 	c.links = unsubscribe.Links{Tokens: unsubscribe.New(UnsubscribeKey), API: o.APIAddress}
+	var err error
 	if c.letters, err = letters.New(); err != nil {
 		return err
 	}
-	c.sqs = clients.sqs
-	if c.queues, err = c.openQueues(ctx, clients.sqs); err != nil {
+	if c.queues, err = c.openQueues(ctx, c.clients.sqs()); err != nil {
 		return err
 	}
-	routes, err := c.wire(ctx, clients, o)
+	routes, err := c.wire(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -287,86 +293,60 @@ func expire(ctx context.Context, engine expirer) {
 	}
 }
 
-type clients struct {
-	dynamodb *sdkdynamodb.Client
-	streams  *lambda.HTTPStreams
-	sqs      *sdksqs.Client
-	s3       *sdks3.Client
-	ses      *sdkses.Client
-}
-
-// engines makes those that the environment does not name, and clients for all.
-func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
-	sdk, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return clients{}, fmt.Errorf("configuration of the AWS SDK: %w", err)
+// engines makes those that the environment does not name.
+func (c *Cloud) engines(ctx context.Context, o Options) error {
+	var err error
+	if c.outside, err = config.LoadDefaultConfig(ctx); err != nil {
+		return fmt.Errorf("configuration of the AWS SDK: %w", err)
 	}
 	if err := c.occupy(o.DataDir); err != nil {
-		return clients{}, err
+		return err
 	}
 	if c.Engines.Positions, err = positions(o); err != nil {
-		return clients{}, err
+		return err
 	}
-	local := credentials.StaticCredentialsProvider{Value: Credentials()}
-	var all clients
-	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") != "" {
-		all.dynamodb = sdkdynamodb.NewFromConfig(sdk)
-		all.streams = &lambda.HTTPStreams{
-			Client:   &http.Client{Transport: signed{sdk.Credentials, sdk.Region}},
-			Endpoint: o.Getenv("AWS_ENDPOINT_URL_DYNAMODB"),
+	if c.Engines.Access = o.Engines.Access; c.Engines.Access == nil {
+		if c.Engines.Access, err = authority(o); err != nil {
+			return err
 		}
-	} else {
+	}
+	if o.Getenv("AWS_ENDPOINT_URL_DYNAMODB") == "" {
 		if err := c.dynamoDB(ctx, o); err != nil {
-			return clients{}, err
+			return err
 		}
-		all.dynamodb = sdkdynamodb.New(sdkdynamodb.Options{
-			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
-				c.DynamoDB),
-		})
-		all.streams = &lambda.HTTPStreams{Client: inprocess.Client(c.DynamoDB), Endpoint: "http://dynamodb.local"}
 	}
-	if o.Getenv("AWS_ENDPOINT_URL_SQS") != "" {
-		all.sqs = sdksqs.NewFromConfig(sdk)
-	} else {
-		c.Engines.SQS = o.Engines.SQS
-		if c.Engines.SQS == nil {
+	if o.Getenv("AWS_ENDPOINT_URL_SQS") == "" {
+		if c.Engines.SQS = o.Engines.SQS; c.Engines.SQS == nil {
 			if c.Engines.SQS, err = c.queueEngine(o); err != nil {
-				return clients{}, err
+				return err
 			}
 		}
 		c.SQS = o.Faults.Handler("sqs", c.Engines.SQS)
-		all.sqs = sdksqs.New(sdksqs.Options{
-			Region: Region, Credentials: local, BaseEndpoint: aws.String(o.SQSAddress), HTTPClient: inprocess.Client(c.SQS),
-		})
 	}
-	if o.Getenv("AWS_ENDPOINT_URL_SESV2") != "" {
-		all.ses = sdkses.NewFromConfig(sdk)
-	} else {
-		c.Engines.SES = o.Engines.SES
-		if c.Engines.SES == nil {
+	if o.Getenv("AWS_ENDPOINT_URL_SESV2") == "" {
+		if c.Engines.SES = o.Engines.SES; c.Engines.SES == nil {
 			c.Engines.SES = ses.New(ses.Options{
-				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{"example.edu"},
-				ConfigurationSets: []string{ConfigurationSet},
-				Now:               o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
+				Region: Region, Account: Account, Address: o.SESAddress, Identities: []string{mailIdentity},
+				ConfigurationSets: []string{ConfigurationSet}, Access: c.Engines.Access,
+				Now: o.System.Clock, Log: o.Log, Publish: func(ctx context.Context, envelope []byte) error {
 					return c.announce(ctx, envelope, func(q functions.Queue) bool { return q.Feedback })
 				},
 			})
 		}
 		c.SES = o.Faults.Handler("ses", c.Engines.SES)
-		all.ses = sdkses.New(sdkses.Options{
-			Region: Region, Credentials: local, BaseEndpoint: aws.String("http://ses.local"), HTTPClient: inprocess.Client(
-				c.SES),
-		})
 	}
-	if o.Getenv("AWS_ENDPOINT_URL_S3") != "" {
-		all.s3 = sdks3.NewFromConfig(sdk, func(o *sdks3.Options) { o.UsePathStyle = true })
-		return all, nil
+	if o.Getenv("AWS_ENDPOINT_URL_S3") == "" {
+		return c.objectStore(ctx, o)
 	}
-	c.Engines.S3 = o.Engines.S3
-	if c.Engines.S3 == nil {
+	return nil
+}
+
+// objectStore makes the embedded S3, unless it stands.
+func (c *Cloud) objectStore(ctx context.Context, o Options) error {
+	if c.Engines.S3 = o.Engines.S3; c.Engines.S3 == nil {
 		clock := &journal.Clock{System: o.System.Clock}
-		c.Engines.S3 = s3.New(s3.Options{
-			Region: Region, Credentials: Credentials(), Now: clock.Now, Log: o.Log,
+		store := s3.New(s3.Options{
+			Region: Region, Credentials: Credentials(), Now: clock.Now, Log: o.Log, Access: c.Engines.Access,
 			Announce: func(ctx context.Context, key string, notification []byte) error {
 				if clock.Reading() { // it was announced when it arrived
 					return nil
@@ -377,18 +357,13 @@ func (c *Cloud) engines(ctx context.Context, o Options) (clients, error) {
 				})
 			},
 		})
-		if c.Engines.S3, err = c.keep(ctx, o, "s3", c.Engines.S3, journal.S3Changes, clock); err != nil {
-			return clients{}, err
+		var err error
+		if c.Engines.S3, err = c.keep(ctx, o, "s3", store, journal.S3Changes, clock); err != nil {
+			return err
 		}
 	}
 	c.S3 = o.Faults.Handler("s3", c.Engines.S3)
-	all.s3 = sdks3.New(sdks3.Options{
-		Region: Region, Credentials: local, BaseEndpoint: aws.String(o.S3Address), HTTPClient: inprocess.Client(c.S3),
-		UsePathStyle:               true,
-		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
-		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-	})
-	return all, nil
+	return nil
 }
 
 // announce sends what an engine tells, as a bucket's notification or a topic does, to the queues that are to be told.
@@ -399,6 +374,7 @@ func (c *Cloud) announce(_ context.Context, notification []byte, to func(functio
 	const long = 5 * time.Minute // for all attempts, with the SDK's pauses of up to twenty seconds
 	ctx, cancel := context.WithTimeout(context.Background(), long)
 	defer cancel()
+	sender := c.clients.sqs()
 	patiently := func(o *sdksqs.Options) { o.RetryMaxAttempts = 10 }
 	for _, f := range functions.All() {
 		if f.Queue == nil || !to(*f.Queue) {
@@ -406,7 +382,7 @@ func (c *Cloud) announce(_ context.Context, notification []byte, to func(functio
 		}
 		in := &sdksqs.SendMessageInput{QueueUrl: aws.String(c.queues[f.Queue.Name].url),
 			MessageBody: aws.String(string(notification))}
-		if _, err := c.sqs.SendMessage(ctx, in, patiently); err != nil { //nolint:contextcheck // see above
+		if _, err := sender.SendMessage(ctx, in, patiently); err != nil { //nolint:contextcheck // see above
 			return fmt.Errorf("announce something to queue %s: %w", f.Queue.Name, err)
 		}
 	}

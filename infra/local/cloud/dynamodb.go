@@ -23,7 +23,7 @@ func (c *Cloud) dynamoDB(ctx context.Context, o Options) error {
 		}
 		clock := &journal.Clock{System: o.System.Clock}
 		usage := dynamodb.NewLedger(o.System.Clock)
-		engine := dynamodb.Options{Region: Region, Now: clock.Now, Contention: o.Contention, Observe: func(u dynamodb.Usage) {
+		engine := dynamodb.Options{Region: Region, Now: clock.Now, Contention: o.Contention, Access: c.Engines.Access, Observe: func(u dynamodb.Usage) {
 			if clock.Reading() { // it was used for that before
 				return
 			}

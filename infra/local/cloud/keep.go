@@ -54,7 +54,8 @@ func (c *Cloud) keep(
 
 // queueEngine makes the embedded SQS, with a chronicle if there is a folder for it.
 func (c *Cloud) queueEngine(o Options) (http.Handler, error) {
-	options := sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock}
+	options := sqs.Options{Region: Region, Account: Account, Endpoint: o.SQSAddress, Now: o.System.Clock,
+		Access: c.Engines.Access}
 	if o.DataDir == "" {
 		return sqs.New(options), nil
 	}

@@ -13,11 +13,11 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// signed signs requests to DynamoDB's streams, for engines that are not this process's own and for AWS: Signature
-// Version 4, with the credentials that the environment names.
+// signed signs requests to DynamoDB's streams, of which there is no client of the SDK here: Signature Version 4.
 type signed struct {
 	credentials aws.CredentialsProvider
 	region      string
+	next        http.RoundTripper
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -38,5 +38,5 @@ func (s signed) RoundTrip(r *http.Request) (*http.Response, error) {
 		time.Now()); err != nil {
 		return nil, fmt.Errorf("sign a request: %w", err)
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return s.next.RoundTrip(r)
 }

@@ -15,11 +15,16 @@ import (
 
 	"example.com/registrar/functions"
 	"example.com/registrar/infra/local/gateway"
+	"example.com/registrar/infra/local/iam"
 	"example.com/registrar/infra/local/lambda"
 	"example.com/registrar/infra/local/scheduler"
 	"example.com/registrar/shared/consumer"
+	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/lambdahost"
+	"example.com/registrar/shared/mail/carrier"
+	"example.com/registrar/shared/objects"
 	"example.com/registrar/shared/queue"
+	"example.com/registrar/shared/registrar"
 	"example.com/registrar/shared/schedule"
 	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,11 +40,13 @@ type source interface {
 }
 
 // wire connects each function of the manifest with what triggers it, and gives the routes of those behind the gateway.
-func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway.Route, error) {
-	adapters := c.Adapters()
+func (c *Cloud) wire(ctx context.Context, o Options) ([]gateway.Route, error) {
 	var routes []gateway.Route
 	for _, f := range functions.All() {
-		function := c.function(f, f.Handler(adapters, c.Settings(f)), o)
+		clients := c.clientsOf(f)
+		adapters, settings := c.adapters(f, clients), c.settings(f, clients)
+		settings.Claims = adapters.Store
+		function := c.function(f, f.Handler(adapters, settings), o)
 		var s source
 		var err error
 		switch {
@@ -65,13 +72,40 @@ func (c *Cloud) wire(ctx context.Context, clients clients, o Options) ([]gateway
 	return routes, nil
 }
 
-// Adapters are what functions are wired to here.
-func (c *Cloud) Adapters() functions.Adapters {
-	return functions.Adapters{
-		Store: c.Store, Bucket: c.Bucket, Queues: c.Queue, Operator: c.Operator(), Carrier: c.carrier, Letters: c.letters,
-		Links:  c.links,
-		System: c.options.System, Log: c.options.Log, Debug: c.options.Debug,
+// clientsOf reach the engines with the function's own credentials.
+func (c *Cloud) clientsOf(f functions.Function) clients { return c.connect(iam.Credentials(f.Name)) }
+
+// Adapters are what a function is wired to here, as after a cold start: with its own credentials, and a store that has
+// nothing in its caches yet.
+func (c *Cloud) Adapters(f functions.Function) functions.Adapters {
+	return c.adapters(f, c.clientsOf(f))
+}
+
+// adapters has what the function's line of the manifest gives it a use for.
+func (c *Cloud) adapters(f functions.Function, own clients) functions.Adapters {
+	a := functions.Adapters{
+		Letters: c.letters, Links: c.links, System: c.options.System, Log: c.options.Log, Debug: c.options.Debug,
 	}
+	if len(f.Table) > 0 {
+		config := dynamo.Config{Table: Table}
+		if f.Pages {
+			config.CursorKey = registrar.NewSecret(CursorKey)
+		}
+		a.Store = dynamo.New(own.dynamodb(), config, c.options.System.Clock)
+	}
+	if f.Bucket != functions.No {
+		a.Bucket = objects.New(own.s3(), Bucket, c.options.System.Clock)
+	}
+	if len(f.Sends) > 0 {
+		a.Queues = func(name string) *queue.Queue { return queue.New(own.sqs(), c.queues[name].url) }
+	}
+	if f.Queues != functions.NoQueues {
+		a.Operator = c.operator(own.sqs())
+	}
+	if f.Mails {
+		a.Carrier = carrier.New(own.ses(), carrier.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
+	}
+	return a
 }
 
 // function is a function of the manifest, in this process or in processes of its own.
@@ -107,9 +141,10 @@ func concurrency(f functions.Function) int {
 // the environment says to OpenTelemetry. Endpoints that the environment names stand before the addresses of embedded
 // engines.
 func (c *Cloud) Environment(f functions.Function) []string {
+	key := iam.Credentials(f.Name)
 	env := []string{
-		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + Credentials().AccessKeyID, "AWS_SECRET_ACCESS_KEY=" +
-			Credentials().SecretAccessKey,
+		"AWS_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + key.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + key.SecretAccessKey, "AWS_SESSION_TOKEN=" + key.SessionToken,
 		"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=" + c.options.Debug.Level(),
 	}
 	for name, value := range f.Environment() {
@@ -164,28 +199,36 @@ func (c *Cloud) value(v functions.Value) string {
 	return ""
 }
 
-// Queue is a queue to send to.
-func (c *Cloud) Queue(name string) *queue.Queue { return queue.New(c.sqs, c.queues[name].url) }
-
-// Operator looks after all queues.
-func (c *Cloud) Operator() *queue.Operator {
+// operator looks after all queues.
+func (c *Cloud) operator(client *sdksqs.Client) *queue.Operator {
 	var all []queue.Address
 	for name, q := range c.queues {
 		all = append(all, queue.Address{Name: name, URL: q.url, DeadLetters: q.dead, Feedback: q.feedback})
 	}
-	return queue.NewOperator(c.sqs, c.options.Log, all...)
+	return queue.NewOperator(client, c.options.Log, all...)
 }
 
-// Settings are what a consumer finds around it; nothing for functions of other kinds.
+// Settings are what a consumer finds around it, as after a cold start; nothing for functions of other kinds.
 func (c *Cloud) Settings(f functions.Function) consumer.Settings {
+	own := c.clientsOf(f)
+	s := c.settings(f, own)
+	s.Claims = c.adapters(f, own).Store
+	return s
+}
+
+// Consumer is the queue of a consumer, in the hands of an administrator.
+func (c *Cloud) Consumer(f functions.Function) *queue.Consumer {
+	return queue.NewConsumer(c.clients.sqs(), c.queues[f.Queue.Name].url, c.queues[f.Queue.Name].dead)
+}
+
+func (c *Cloud) settings(f functions.Function, own clients) consumer.Settings {
 	if f.Queue == nil {
 		return consumer.Settings{}
 	}
 	q, o := c.queues[f.Queue.Name], c.options
 	return consumer.Settings{
-		Queue: queue.NewConsumer(c.sqs, q.url, q.dead), Claims: c.Store, Receives: f.Queue.Receives,
-		Visibility: c.visibility(f),
-		Clock:      o.System.Clock, NewID: o.System.NewID, Log: o.Log,
+		Queue: queue.NewConsumer(own.sqs(), q.url, q.dead), Receives: f.Queue.Receives, Visibility: c.visibility(f),
+		Clock: o.System.Clock, NewID: o.System.NewID, Log: o.Log,
 	}
 }
 
@@ -193,7 +236,7 @@ func (c *Cloud) Settings(f functions.Function) consumer.Settings {
 func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Function, o Options) source {
 	q := c.queues[f.Queue.Name]
 	p := &lambda.QueuePoller{
-		Client: clients.sqs, QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
+		Client: clients.sqs(), QueueURL: q.url, QueueARN: q.arn, Function: function, BatchSize: f.Queue.BatchSize,
 		MaximumBatchingWindow: f.Queue.Window, MaxConcurrency: f.Queue.Concurrency, ReportBatchItemFailures: true,
 		Visibility: c.visibility(f),
 		Log:        o.Log,
@@ -210,7 +253,7 @@ func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Func
 func (c *Cloud) follow(
 	ctx context.Context, clients clients, f functions.Function, function lambda.Function, o Options,
 ) (source, error) {
-	described, err := clients.dynamodb.DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
+	described, err := c.clients.dynamodb().DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
 	if err != nil {
 		return nil, fmt.Errorf("function %s: find the table's stream: %w", f.Name, err)
 	}
@@ -219,7 +262,7 @@ func (c *Cloud) follow(
 		return nil, fmt.Errorf("function %s: the table has no stream", f.Name)
 	}
 	return &lambda.StreamPoller{
-		Client: clients.streams, ARN: arn, Function: function,
+		Client: clients.streams(), ARN: arn, Function: function,
 		FunctionARN: "arn:aws:lambda:" + Region + ":" + Account + ":function:" + f.Name, StartingPosition: lambda.TrimHorizon,
 		Positions: c.Engines.Positions, Name: f.Name + " " + arn,
 		BatchSize: f.Stream.BatchSize, ParallelizationFactor: f.Stream.Parallel, MaximumRetryAttempts: &f.Stream.Retries,
@@ -228,7 +271,7 @@ func (c *Cloud) follow(
 		FailurePayload: true, Now: o.System.Clock, Log: o.Log,
 		OnFailure: func(ctx context.Context, record []byte) error {
 			key := functions.FailedPrefix + f.Name + "/" + o.System.NewID()
-			_, err := clients.s3.PutObject(ctx, &sdks3.PutObjectInput{
+			_, err := clients.s3().PutObject(ctx, &sdks3.PutObjectInput{
 				Bucket: aws.String(Bucket), Key: aws.String(key), Body: strings.NewReader(string(record)),
 			})
 			if err != nil {

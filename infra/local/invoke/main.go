@@ -236,5 +236,5 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 	if err != nil {
 		return nil, err
 	}
-	return s, sample.SendToDeadLetters(ctx, c.Settings(recorder).Queue)
+	return s, sample.SendToDeadLetters(ctx, c.Consumer(recorder))
 }

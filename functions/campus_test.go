@@ -63,14 +63,7 @@ func openCampus(t *testing.T) *campus {
 	t.Helper()
 	c := &campus{T: t}
 	c.log = slog.New(slog.NewJSONHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	var err error
-	if c.cloud, err = cloud.Open(t.Context(), cloud.Options{
-		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe,
-		Unthrottled: true,
-		APIAddress:  "http://api.local", SESAddress: "http://mailbox.local",
-	}); err != nil {
-		t.Fatal(err)
-	}
+	c.open(cloud.Engines{})
 	c.client = dynamodb.New(dynamodb.Options{
 		Region: cloud.Region, BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: inprocess.Client(
 			c.cloud.DynamoDB),
@@ -93,6 +86,26 @@ func openCampus(t *testing.T) *campus {
 	c.fillQueues()
 	c.fresh, c.wrote = c.table(), map[string]item{}
 	return c
+}
+
+// open makes the cloud over the engines.
+func (c *campus) open(engines cloud.Engines) {
+	c.Helper()
+	var err error
+	if c.cloud, err = cloud.Open(c.Context(), cloud.Options{
+		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe,
+		Unthrottled: true, Engines: engines,
+		APIAddress: "http://api.local", SESAddress: "http://mailbox.local",
+	}); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// coldStart ends all functions' environments. The next have nothing in their caches, of which what another function
+// changed would go out by itself only when time passes.
+func (c *campus) coldStart() {
+	c.Helper()
+	c.open(c.cloud.Engines)
 }
 
 // fillQueues gives the audit's queue what it had at the beginning: nothing, and the sample's dead letters.

@@ -19,11 +19,7 @@ func (s *Store) CreateCourse(ctx context.Context, c registrar.Course, answer reg
 
 // Course reads a course, or a [registrar.NotFound] refusal.
 func (s *Store) Course(ctx context.Context, id registrar.CourseID) (registrar.Course, error) {
-	i, err := s.getItem(ctx, courseKey(id), "course", string(id))
-	if err != nil {
-		return registrar.Course{}, err
-	}
-	return courseFrom(i)
+	return getRecord(ctx, s, courseKey(id), "course", string(id), courseFrom)
 }
 
 // CoursesByCode reads the courses that exist among the codes.

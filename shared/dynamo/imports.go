@@ -37,11 +37,7 @@ func (s *Store) CreateImport(ctx context.Context, im intake.Import, answer regis
 
 // Import reads an import, or a [registrar.NotFound] refusal.
 func (s *Store) Import(ctx context.Context, id registrar.ImportID) (intake.Import, error) {
-	i, err := s.getItem(ctx, importKey(id), "import", string(id))
-	if err != nil {
-		return intake.Import{}, err
-	}
-	return importFrom(i)
+	return getRecord(ctx, s, importKey(id), "import", string(id), importFrom)
 }
 
 // SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker

@@ -26,11 +26,7 @@ func (s *Store) CreateStudent(ctx context.Context, p registrar.Student, answer r
 
 // Student reads a student, or a [registrar.NotFound] refusal.
 func (s *Store) Student(ctx context.Context, id registrar.StudentID) (registrar.Student, error) {
-	i, err := s.getItem(ctx, studentKey(id), "student", string(id))
-	if err != nil {
-		return registrar.Student{}, err
-	}
-	return studentFrom(i)
+	return getRecord(ctx, s, studentKey(id), "student", string(id), studentFrom)
 }
 
 // StudentsByNumber reads the students that exist among the numbers.
@@ -189,11 +185,7 @@ func (s *Store) CreateInstructor(ctx context.Context, p registrar.Instructor, an
 
 // Instructor reads an instructor, or a [registrar.NotFound] refusal.
 func (s *Store) Instructor(ctx context.Context, id registrar.InstructorID) (registrar.Instructor, error) {
-	i, err := s.getItem(ctx, instructorKey(id), "instructor", string(id))
-	if err != nil {
-		return registrar.Instructor{}, err
-	}
-	return instructorFrom(i)
+	return getRecord(ctx, s, instructorKey(id), "instructor", string(id), instructorFrom)
 }
 
 // Instructors lists instructors by name.

@@ -152,7 +152,7 @@ func notFound(kind, id string) error {
 	return registrar.Refuse(registrar.NotFound, id, "there is no such %s", kind)
 }
 
-// getItem reads one record consistently; a [registrar.NotFound] refusal when there is none.
+// getItem reads the item of one record consistently; a [registrar.NotFound] refusal when there is none.
 func (s *Store) getItem(ctx context.Context, k item, kind, id string) (item, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: k,
 		ConsistentRead: aws.Bool(true)})
@@ -163,6 +163,18 @@ func (s *Store) getItem(ctx context.Context, k item, kind, id string) (item, err
 		return nil, notFound(kind, id)
 	}
 	return out.Item, nil
+}
+
+// getRecord reads one record consistently; a [registrar.NotFound] refusal when there is none.
+func getRecord[R any](
+	ctx context.Context, s *Store, k item, kind, id string, from func(item) (R, error),
+) (R, error) {
+	i, err := s.getItem(ctx, k, kind, id)
+	if err != nil {
+		var none R
+		return none, err
+	}
+	return from(i)
 }
 
 // maxBatchGet is how many keys one BatchGetItem takes.

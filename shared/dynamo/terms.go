@@ -24,11 +24,7 @@ func (s *Store) CreateTerm(ctx context.Context, t registrar.Term, answer registr
 
 // Term reads a term, or a [registrar.NotFound] refusal.
 func (s *Store) Term(ctx context.Context, id registrar.TermID) (registrar.Term, error) {
-	i, err := s.getItem(ctx, termKey(id), "term", string(id))
-	if err != nil {
-		return registrar.Term{}, err
-	}
-	return termFrom(i)
+	return getRecord(ctx, s, termKey(id), "term", string(id), termFrom)
 }
 
 // Terms lists the terms by their first day.

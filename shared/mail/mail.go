@@ -42,16 +42,22 @@ const (
 	recipientAddress = "address:"
 )
 
-// Student is the student's id, if it is one.
+// Student is the student's id; empty and false when it is an address.
 func (r Recipient) Student() (registrar.StudentID, bool) {
 	id, ok := strings.CutPrefix(string(r), recipientStudent)
-	return registrar.StudentID(id), ok
+	if !ok {
+		return "", false
+	}
+	return registrar.StudentID(id), true
 }
 
-// Address is the hash of the address, if that is all that is known of the recipient.
+// Address is the hash of the address, if that is all that is known of the recipient; else empty and false.
 func (r Recipient) Address() (AddressHash, bool) {
 	hash, ok := strings.CutPrefix(string(r), recipientAddress)
-	return AddressHash(hash), ok
+	if !ok {
+		return "", false
+	}
+	return AddressHash(hash), true
 }
 
 // AddressHash stands for an e-mail address in keys: the SHA-256 of the address, in small letters and in hexadecimal. It

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/elf"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -18,9 +19,10 @@ import (
 // Options say what to describe.
 type Options struct {
 	Functions []functions.Function
-	Out       string                          // the folder to synthesize to
-	Code      func(functions.Function) string // the folder that holds a function's arm64 binary, "bootstrap"
-	Context   map[string]any                  // besides what the CDK's command line gives
+	Out       string // the folder to synthesize to
+	// Code gives, of the architecture that the context names, the folder that holds a function's binary, "bootstrap".
+	Code    func(Architecture) (func(functions.Function) string, error)
+	Context map[string]any // besides what the CDK's command line gives
 }
 
 // New describes the system in stacks that are deployed, and fail, apart: what is kept, the API, the functions of each
@@ -32,8 +34,8 @@ type Options struct {
 // gets mail when an alarm is raised. "otlpEndpoint" gets the spans of functions that are built to make them (make build
 // TAGS=otel), and "tracing=active" has Lambda send its own to X-Ray. "publicUrl" is where people reach the API, with a
 // custom domain's mapping if there is one: links in mails begin with it, and without it with the API's own address.
-// With another word in "keys" every function changes, and so has its secrets read anew, which CloudFormation does for
-// no other.
+// "architecture" is that of all functions, arm64 or x86_64; arm64 without one. With another word in "keys" every
+// function changes, and so has its secrets read anew, which CloudFormation does for no other.
 func New(o Options) (awscdk.App, error) {
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: &o.Out, Context: &o.Context})
 	stage := "dev"
@@ -43,14 +45,22 @@ func New(o Options) (awscdk.App, error) {
 	if !regexp.MustCompile(`^[a-z][a-z0-9]{0,15}$`).MatchString(stage) {
 		return nil, fmt.Errorf("stage %q: up to 16 small letters and digits, a letter first", stage)
 	}
+	architecture, err := architectureOf(app)
+	if err != nil {
+		return nil, err
+	}
+	code, err := o.Code(architecture)
+	if err != nil {
+		return nil, err
+	}
 	site := site{
-		names: namesOf(stage), code: o.Code, told: map[[2]string]*string{},
+		architecture: architecture,
+		names:        namesOf(stage), code: code, told: map[[2]string]*string{},
 		mappings: map[string]awslambda.CfnEventSourceMapping{},
 		uploads: slices.ContainsFunc(o.Functions, func(f functions.Function) bool {
 			return f.Queue != nil && f.Queue.Uploads != ""
 		}),
 	}
-	var err error
 	if site.mail, err = senderOf(app); err != nil {
 		return nil, err
 	}
@@ -110,6 +120,29 @@ const (
 	dataStack = "data"
 	lastStack = "api-stage"
 )
+
+// Architecture is a processor that Lambda offers.
+type Architecture struct {
+	Name   string // as CloudFormation calls it: arm64, x86_64
+	GOARCH string // as Go calls it
+
+	machine elf.Machine
+}
+
+// architectureOf reads the context's "architecture"; arm64 without one.
+func architectureOf(app awscdk.App) (Architecture, error) {
+	name := "arm64"
+	if given := app.Node().TryGetContext(jsii.String("architecture")); given != nil {
+		name = fmt.Sprint(given)
+	}
+	switch name {
+	case "arm64":
+		return Architecture{Name: name, GOARCH: "arm64", machine: elf.EM_AARCH64}, nil
+	case "x86_64":
+		return Architecture{Name: name, GOARCH: "amd64", machine: elf.EM_X86_64}, nil
+	}
+	return Architecture{}, fmt.Errorf("architecture %q: there are arm64 and x86_64", name)
+}
 
 // endpointOf reads the context's "otlpEndpoint", an address to which /v1/traces is added; empty without one.
 func endpointOf(app awscdk.App) (string, error) {

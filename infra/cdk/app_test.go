@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -45,6 +46,7 @@ func TestApp(t *testing.T) {
 	t.Run("topic", a.testTopic)
 	t.Run("mail", a.testMail)
 	t.Run("context", testContext)
+	t.Run("architecture", testArchitecture)
 }
 
 // synthesize has the app write its templates for the functions, and reads them.
@@ -55,7 +57,7 @@ func synthesize(t *testing.T, all []functions.Function, stage string) system {
 		t.Fatal(err)
 	}
 	options := Options{
-		Functions: all, Out: t.TempDir(), Code: func(functions.Function) string { return code },
+		Functions: all, Out: t.TempDir(), Code: always(code),
 		Context: map[string]any{
 			"stage": stage, "sender": testSender, "alarmAddress": alarmAddress, "otlpEndpoint": testEndpoint, "keys": testKeys,
 		},
@@ -68,12 +70,19 @@ func synthesize(t *testing.T, all []functions.Function, stage string) system {
 	return read(t, options.Out, all, stage)
 }
 
+// always takes all binaries from one folder, whatever the architecture.
+func always(folder string) func(Architecture) (func(functions.Function) string, error) {
+	return func(Architecture) (func(functions.Function) string, error) {
+		return func(functions.Function) string { return folder }, nil
+	}
+}
+
 // testContext has the app refuse what it cannot use. It creates nothing before it has read it.
 func testContext(t *testing.T) {
 	refused := func(context map[string]any) {
 		t.Helper()
 		options := Options{Functions: functions.All()[:1], Out: t.TempDir(), Context: context,
-			Code: func(functions.Function) string { return "." }}
+			Code: always(".")}
 		if _, err := New(options); err == nil {
 			t.Errorf("the context %v is accepted", context)
 		}
@@ -98,6 +107,71 @@ func testContext(t *testing.T) {
 		refused(map[string]any{"alarmAddress": address, "sender": testSender})
 	}
 	refused(map[string]any{"tracing": "on"})
+	refused(map[string]any{"architecture": "amd64"})
+}
+
+// testArchitecture holds all functions, and the folder that they come from, to the context's architecture. Without one
+// it is arm64, as [system.shapes] expects.
+func testArchitecture(t *testing.T) {
+	asked, folder := "", t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "bootstrap"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options := Options{
+		Functions: functions.All(), Out: t.TempDir(), Context: map[string]any{"architecture": "x86_64"},
+		Code: func(a Architecture) (func(functions.Function) string, error) {
+			asked = a.GOARCH
+			return always(folder)(a)
+		},
+	}
+	app, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked != "amd64" {
+		t.Errorf("functions for x86_64 are those that were built for %q", asked)
+	}
+	app.Synth(nil)
+	templates, err := filepath.Glob(filepath.Join(options.Out, "*.template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, path := range templates {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += strings.Count(strings.Join(strings.Fields(string(text)), ""), `"Architectures":["x86_64"]`)
+	}
+	if want := len(options.Functions); found != want {
+		t.Errorf("%d functions are for x86_64, want %d", found, want)
+	}
+}
+
+// What was built for another processor deploys well, and fails at its first invocation.
+func TestBinariesAreForTheArchitecture(t *testing.T) {
+	folder := t.TempDir()
+	all := functions.All()[:2]
+	for _, f := range all {
+		if err := os.Mkdir(filepath.Join(folder, f.Name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		// the 64 bytes that say what follows (elf(5)): 64 bits, little endian, Linux; an executable for the machine
+		header := make([]byte, 64)
+		copy(header, "\x7fELF\x02\x01\x01")
+		copy(header[16:], []byte{2, 0, byte(elf.EM_X86_64), 0, 1})
+		if err := os.WriteFile(filepath.Join(folder, f.Name, "bootstrap"), header, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := built(folder, Architecture{Name: "x86_64", machine: elf.EM_X86_64}, all); err != nil {
+		t.Error(err)
+	}
+	err := built(folder, Architecture{Name: "arm64", machine: elf.EM_AARCH64}, all)
+	if err == nil || !strings.Contains(err.Error(), all[1].Name+" (EM_X86_64)") {
+		t.Errorf("built for another: %v", err)
+	}
 }
 
 func TestMissingBinariesAreNamed(t *testing.T) {

@@ -20,10 +20,11 @@ import (
 
 // site is what functions are put into.
 type site struct {
-	names names
-	mail  sender
-	code  func(functions.Function) string
-	otlp  string // where spans go; empty: functions are not told
+	names        names
+	mail         sender
+	code         func(functions.Function) string
+	architecture Architecture
+	otlp         string // where spans go; empty: functions are not told
 	// public is where people reach the API, for the links in mails; empty: at the API's own address.
 	public string
 	keys   string // a word in each function's description: see [New]
@@ -62,7 +63,7 @@ func (s site) addFunction(stack, stage awscdk.Stack, f functions.Function) error
 	}
 	props := &awslambda.CfnFunctionProps{
 		FunctionName: &name, Description: &description,
-		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings("arm64"), Handler: jsii.String("bootstrap"),
+		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings(s.architecture.Name), Handler: jsii.String("bootstrap"),
 		Code:       &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
 		MemorySize: jsii.Number(f.Memory), Timeout: jsii.Number(f.Timeout.Seconds()),
 		Environment: &awslambda.CfnFunction_EnvironmentProperty{Variables: s.environment(stack, f)},

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"debug/elf"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,13 +48,15 @@ func run(args []string, getenv func(string) string) error {
 	if *out == "" {
 		*out = filepath.Join(*root, ".build", "cdk.out")
 	}
-	binaries := filepath.Join(*root, ".build", "arm64")
-	if err := built(binaries, functions.All()); err != nil {
-		return err
-	}
 	app, err := New(Options{
 		Functions: functions.All(), Out: *out,
-		Code: func(f functions.Function) string { return filepath.Join(binaries, f.Name) },
+		Code: func(a Architecture) (func(functions.Function) string, error) {
+			binaries := filepath.Join(*root, ".build", a.GOARCH)
+			if err := built(binaries, a, functions.All()); err != nil {
+				return nil, err
+			}
+			return func(f functions.Function) string { return filepath.Join(binaries, f.Name) }, nil
+		},
 	})
 	if err != nil {
 		return err
@@ -62,19 +65,32 @@ func run(args []string, getenv func(string) string) error {
 	return nil
 }
 
-// built says which functions have no binary below the folder.
-func built(binaries string, all []functions.Function) error {
-	var missing []string
+// built reports which functions have no binary below the folder, or one for another processor: a function that is
+// declared for arm64 and built for amd64 deploys well, and fails at its first invocation.
+func built(binaries string, a Architecture, all []functions.Function) error {
+	var missing, others []string
 	for _, f := range all {
-		_, err := os.Stat(filepath.Join(binaries, f.Name, "bootstrap"))
+		path := filepath.Join(binaries, f.Name, "bootstrap")
+		binary, err := elf.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			missing = append(missing, f.Name)
+			continue
 		} else if err != nil {
-			return fmt.Errorf("look for the binary of %s: %w", f.Name, err)
+			return fmt.Errorf("read the binary %s: %w", path, err)
+		}
+		if binary.Machine != a.machine {
+			others = append(others, fmt.Sprintf("%s (%s)", f.Name, binary.Machine))
+		}
+		if err := binary.Close(); err != nil {
+			return fmt.Errorf("read the binary %s: %w", path, err)
 		}
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("run `make build` first: %s has no binary for %s", binaries, strings.Join(missing, ", "))
+	}
+	if len(others) > 0 {
+		return fmt.Errorf("run `make build` again: %s has binaries that are not for %s: %s", binaries, a.Name,
+			strings.Join(others, ", "))
 	}
 	return nil
 }

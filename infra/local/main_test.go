@@ -47,7 +47,7 @@ func start(t *testing.T, port int, env ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), append(env, "LOCAL=1", "SEED=none", "PORT="+strconv.Itoa(port))...)
+	cmd.Env = append(append(os.Environ(), "LOCAL=1", "SEED=none", "PORT="+strconv.Itoa(port)), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as in a terminal's foreground
 	logs, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {

@@ -148,6 +148,19 @@ test-engines:
 test-infra: ## assertions on the synthesized CDK app (needs Node)
 	go vet ./infra/cdk/... && $(NODE_QUIET) go test -count=1 ./infra/cdk/...
 
+# MiniStack runs functions as processes of this machine, so the app that is deployed there is for its processor.
+CDK_ARCHITECTURE = $(if $(filter amd64,$(HOST_ARCH)),x86_64,$(HOST_ARCH))
+ASSEMBLY = $(CURDIR)/.build/deploy
+TEST_DEPLOY = AWS_CDK=$$cdk ASSEMBLY=$(ASSEMBLY) .ci/tools/ministack run \
+  go test -count=1 -timeout 20m -v -run TestDeploy ./infra/emulator
+
+.PHONY: test-deploy
+test-deploy: ## the CDK CLI deploys the app into MiniStack, where it is used (Linux, Node, Python; make build first)
+	@rm -rf $(ASSEMBLY)
+	cd infra/cdk && $(NODE_QUIET) ../../.ci/tools/cdk synth --quiet --output $(ASSEMBLY) \
+	  --context sender=registrar@example.edu --context architecture=$(CDK_ARCHITECTURE)
+	cdk=$$(.ci/tools/cdk) && $(TEST_DEPLOY)
+
 .PHONY: template-check
 template-check: ## template.yaml and the OpenAPI document are what the manifest makes; SAM's and CloudFormation's linters agree
 	SAM=../../.ci/tools/sam go test -count=1 ./infra/sam ./infra/openapi

@@ -60,7 +60,7 @@ func (s site) addAlarm(stack awscdk.Stack, a functions.Alarm) {
 	}
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmName: jsii.String(s.names.of(a.ID)), AlarmDescription: jsii.String(a.Description()),
-		AlarmActions:      jsii.Strings(s.names.topicARN(alarmTopic)),
+		AlarmActions:      &[]any{s.names.topicARN(alarmTopic)},
 		EvaluationPeriods: jsii.Number(a.Periods), DatapointsToAlarm: jsii.Number(a.Breaching),
 		Threshold: jsii.Number(a.Threshold), ComparisonOperator: &comparison, TreatMissingData: &missing,
 	}

@@ -92,20 +92,20 @@ func New(o Options) (awscdk.App, error) {
 		return nil, err
 	}
 	newOutbox(stack("mail", "what mail goes through, and what becomes of it"), site.names, o.Functions)
-	stacks["mail"].AddDependency(stacks[dataStack], jsii.String("the topic sends to a queue"))
+	stacks["mail"].AddStackDependency(stacks[dataStack], jsii.String("the topic sends to a queue"))
 	first := []awscdk.Stack{stacks[dataStack], stacks["api"], stacks["alarms"], stacks["mail"]}
 	last := stack(lastStack, "what the HTTP API lets through")
 	for _, other := range first {
-		last.AddDependency(other, jsii.String("the API and the topic of alarms are used by their names"))
+		last.AddStackDependency(other, jsii.String("the API and the topic of alarms are used by their names"))
 	}
 	for _, f := range o.Functions {
 		name := f.Resource()
 		if stacks[name] == nil {
 			own := stack(name, "the functions of "+name)
 			for _, other := range first {
-				own.AddDependency(other, jsii.String("functions use it by its name"))
+				own.AddStackDependency(other, jsii.String("functions use it by its name"))
 			}
-			last.AddDependency(own, jsii.String("routes lead to functions that are there"))
+			last.AddStackDependency(own, jsii.String("routes lead to functions that are there"))
 		}
 		if err := site.addFunction(stacks[name], last, f); err != nil {
 			return nil, err
@@ -249,7 +249,7 @@ func (s site) newStage(stack awscdk.Stack, all []functions.Function) {
 	})
 	for _, child := range *stack.Node().Children() {
 		if route, ok := child.(awsapigatewayv2.CfnRoute); ok {
-			stage.AddDependency(route)
+			stage.AddResourceDependency(route, nil)
 		}
 	}
 }

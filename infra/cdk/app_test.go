@@ -14,6 +14,7 @@ import (
 
 	"example.com/registrar/functions"
 	"example.com/registrar/shared/dynamo"
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,10 +28,15 @@ const (
 	testKeys     = "2026-11-24"
 )
 
-// TestApp synthesizes the app once, because to start Node takes seconds, and looks at it from all sides.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+// TestApp synthesizes the app once, because that takes seconds, and looks at it from all sides.
 func TestApp(t *testing.T) {
-	defer jsii.Close()
-	a := synthesize(t, functions.All(), "test")
+	a := synthesize(t, functions.All(), "test", addChecks)
 	t.Run("stacks", a.testStacks)
 	t.Run("names", a.testNames)
 	t.Run("table", a.testTable)
@@ -45,12 +51,13 @@ func TestApp(t *testing.T) {
 	t.Run("everything is watched", a.testEverythingIsWatched)
 	t.Run("topic", a.testTopic)
 	t.Run("mail", a.testMail)
+	t.Run("cdk-nag", a.testFindings)
 	t.Run("context", testContext)
 	t.Run("architecture", testArchitecture)
 }
 
 // synthesize has the app write its templates for the functions, and reads them.
-func synthesize(t *testing.T, all []functions.Function, stage string) system {
+func synthesize(t *testing.T, all []functions.Function, stage string, before ...func(awscdk.App)) system {
 	t.Helper()
 	code := t.TempDir() // one for all functions: what a binary holds is nothing to the templates
 	if err := os.WriteFile(filepath.Join(code, "bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
@@ -65,6 +72,9 @@ func synthesize(t *testing.T, all []functions.Function, stage string) system {
 	app, err := New(options)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, prepare := range before {
+		prepare(app)
 	}
 	app.Synth(nil)
 	return read(t, options.Out, all, stage)
@@ -185,6 +195,7 @@ func TestMissingBinariesAreNamed(t *testing.T) {
 
 // system is what was synthesized.
 type system struct {
+	folder    string // where it was written to
 	functions []functions.Function
 	stage     string
 	stacks    map[string]stack // by name without what begins all: "data"
@@ -222,7 +233,7 @@ func read(t *testing.T, folder string, all []functions.Function, stage string) s
 		}
 	}
 	convert(t, json.RawMessage(readFile(t, filepath.Join(folder, "manifest.json"))), &assembly)
-	s := system{functions: all, stage: stage, stacks: map[string]stack{}}
+	s := system{folder: folder, functions: all, stage: stage, stacks: map[string]stack{}}
 	begin := "registrar-" + stage + "-"
 	for id, artifact := range assembly.Artifacts {
 		if artifact.Type != "aws:cloudformation:stack" {

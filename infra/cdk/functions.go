@@ -72,7 +72,7 @@ func (s site) addFunction(stack, stage awscdk.Stack, f functions.Function) error
 			ApplicationLogLevel: jsii.String("DEBUG"), // what is held for failures may pass: see shared/telemetry
 		},
 		Role: s.addRole(stack, id+"Role", "What the function "+f.Name+" may do", "lambda.amazonaws.com", nil,
-			s.statements(stack, f)).AttrArn(),
+			s.statements(stack, f, logs)).AttrArn(),
 	}
 	if s.traced {
 		props.TracingConfig = &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")}
@@ -89,7 +89,7 @@ func (s site) addFunction(stack, stage awscdk.Stack, f functions.Function) error
 		s.addRoutes(stage, f)
 	default:
 		for _, permission := range s.addRoutes(stack, f) {
-			permission.AddDependency(function)
+			permission.AddResourceDependency(function, nil)
 		}
 	}
 	return nil
@@ -256,9 +256,9 @@ func (s site) value(stack awscdk.Stack, v functions.Value) *string {
 
 // statements are what a function's role allows: the grants of its line in the manifest, and what Lambda does with the
 // role.
-func (s site) statements(stack awscdk.Stack, f functions.Function) []any {
+func (s site) statements(stack awscdk.Stack, f functions.Function, logs awslogs.CfnLogGroup) []any {
 	var all []any
-	for _, allowed := range policy.Role(f, inPolicies{s, stack}) {
+	for _, allowed := range policy.Role(f, inPolicies{s, stack, *logs.AttrArn()}) {
 		statement := allow(allowed.Actions, allowed.Resources...)
 		if allowed.Condition != nil {
 			condition := map[string]any{} // what the bridge to Node understands
@@ -288,10 +288,11 @@ type inPolicies struct {
 	site
 
 	stack awscdk.Stack
+	logs  string // the function's, with all their streams
 }
 
 // ARN implements [policy.Names].
-func (p inPolicies) ARN(f functions.Function, t functions.Thing) string {
+func (p inPolicies) ARN(_ functions.Function, t functions.Thing) string {
 	switch t.Kind {
 	case functions.OnTable:
 		return p.names.tableARN()
@@ -313,7 +314,7 @@ func (p inPolicies) ARN(f functions.Function, t functions.Thing) string {
 		return p.names.arn("ses", "configuration-set/"+p.names.all())
 	case functions.OnLogs:
 	}
-	return p.names.arn("logs", "log-group:"+p.names.logGroup(f.Name)+":*")
+	return p.logs
 }
 
 // Sender implements [policy.Names].

@@ -62,7 +62,7 @@ func newOutbox(stack awscdk.Stack, n names, all []functions.Function) {
 				SnsDestination: &awsses.CfnConfigurationSetEventDestination_SnsDestinationProperty{TopicArn: topic.Ref()},
 			},
 		})
-	destination.AddDependency(policy) // SES tries the topic when it is told of it
+	destination.AddResourceDependency(policy, nil) // SES tries the topic when it is told of it
 	for _, f := range all {
 		if f.Queue != nil && f.Queue.Feedback {
 			awssns.NewCfnSubscription(stack, jsii.String(identifier(f.Queue.Name)+"Subscription"),

@@ -346,7 +346,8 @@ func (c *Cloud) objectStore(ctx context.Context, o Options) error {
 	if c.Engines.S3 = o.Engines.S3; c.Engines.S3 == nil {
 		clock := &journal.Clock{System: o.System.Clock}
 		store := s3.New(s3.Options{
-			Region: Region, Credentials: Credentials(), Now: clock.Now, Log: o.Log, Access: c.Engines.Access,
+			Region: Region, Credentials: Credentials(), Now: clock.Now, Folder: o.DataDir, Log: o.Log,
+			Access: c.Engines.Access,
 			Announce: func(ctx context.Context, key string, notification []byte) error {
 				if clock.Reading() { // it was announced when it arrived
 					return nil

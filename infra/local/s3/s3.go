@@ -1,10 +1,11 @@
-// Package s3 is the object store of the local cloud: gofakes3, an S3 in Go that keeps its objects in memory, with what
-// it lacks in front of it: presigned addresses are checked as AWS documents them ("Authenticating Requests: Using Query
-// Parameters"), and the arrival of an object is announced as an event notification.
+// Package s3 is the object store of the local cloud: gofakes3, an S3 in Go, with what it lacks in front of it: presigned
+// addresses are checked as AWS documents them ("Authenticating Requests: Using Query Parameters"), and the arrival of an
+// object is announced as an event notification; and behind it, where objects are kept: small ones in memory, larger ones
+// on the disk, and all of them in a snapshot when one is asked for.
 //
 // Faithful: buckets, put, get, ranges, presigned PUT and GET with signature, signed headers and expiry. Not faithful:
-// signatures in the Authorization header are not checked, there are no bucket policies, no versions by default, and
-// nothing outlives the process unless infra/local/journal keeps the requests. Start with [New].
+// signatures in the Authorization header are not checked, there are no bucket policies, no versions and no
+// lifecycles, and nothing outlives the process unless infra/local/journal keeps it. Start with [New].
 package s3
 
 import (
@@ -25,7 +26,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 // Options configure the store.
@@ -33,7 +33,9 @@ type Options struct {
 	Region      string
 	Credentials aws.Credentials  // that a presigned address may be signed with, besides those of functions
 	Now         func() time.Time // nil: the system's clock
-	Log         *slog.Logger
+	// Folder is where large objects are, in files without names; empty: where the system has temporary files.
+	Folder string
+	Log    *slog.Logger
 	// Announce is called after an object arrived, with its key and an S3 event notification (JSON, version 2.1). An error
 	// is logged: as with AWS, the upload itself has succeeded. Nil: nothing is announced.
 	Announce func(ctx context.Context, key string, notification []byte) error
@@ -45,7 +47,7 @@ type Options struct {
 type Store struct {
 	options   Options
 	objects   http.Handler
-	backend   *s3mem.Backend
+	backend   *objects
 	sequencer atomic.Uint64
 }
 
@@ -57,7 +59,7 @@ func New(options Options) *Store {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	backend := s3mem.New()
+	backend := newObjects(options.Now, options.Folder)
 	return &Store{
 		options: options, backend: backend,
 		objects: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server(),
@@ -83,6 +85,10 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if message := s.authorize(r); message != "" {
 		refuse(w, "AccessDenied", message)
 		return
+	}
+	if r.ContentLength >= 0 && r.Header.Get("Content-Length") == "" { // a request that came without a socket
+		r = r.Clone(r.Context())
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
 	seen := &answer{ResponseWriter: w, status: http.StatusOK}
 	s.objects.ServeHTTP(seen, r)

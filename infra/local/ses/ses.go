@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Options struct {
 	ConfigurationSets []string
 	Rate              int // mails that are taken in a second; 0: any number
 	Keep              int // how many mails are kept, the latest; 1,000 when 0
+	KeepBytes         int // how many bytes of mails are kept, the latest one in any case; 64 MB when 0
 	Now               func() time.Time
 	Log               *slog.Logger
 	// Publish is given what the topic of a configuration set gets, as SNS delivers it to a queue. An error is logged. Nil:
@@ -40,7 +42,9 @@ type Engine struct {
 	mux     *http.ServeMux
 
 	mu     sync.Mutex // guards everything below
-	mails  []Mail     // the latest, in order
+	mails  []Mail     // in order
+	first  int        // of them that is kept still
+	bytes  int        // of those that are kept
 	second time.Time  // the running second, and how many mails it has seen
 	seen   int
 }
@@ -72,6 +76,9 @@ func New(options Options) *Engine {
 	if options.Keep == 0 {
 		options.Keep = 1000
 	}
+	if options.KeepBytes == 0 {
+		options.KeepBytes = 64 << 20
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -95,13 +102,13 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.Serve
 func (e *Engine) Sent() []Mail {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]Mail{}, e.mails...)
+	return append([]Mail{}, e.mails[e.first:]...)
 }
 
 func (e *Engine) mail(id string) (Mail, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, m := range e.mails {
+	for _, m := range e.mails[e.first:] {
 		if m.ID == id {
 			return m, true
 		}
@@ -120,10 +127,30 @@ func (e *Engine) take(m Mail) error {
 		return newFault(http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
 	}
 	e.seen++
-	if e.mails = append(e.mails, m); len(e.mails) > e.options.Keep {
-		e.mails = append([]Mail{}, e.mails[len(e.mails)-e.options.Keep:]...)
+	e.mails = append(e.mails, m)
+	e.bytes += m.size()
+	for len(e.mails)-e.first > e.options.Keep || e.bytes > e.options.KeepBytes && e.first < len(e.mails)-1 {
+		e.bytes -= e.mails[e.first].size()
+		e.mails[e.first] = Mail{} // what it says is free
+		e.first++
+	}
+	if e.first > len(e.mails)/2 { // each is moved once at most, whatever is kept
+		e.mails, e.first = append([]Mail{}, e.mails[e.first:]...), 0
 	}
 	return nil
+}
+
+// size is about how many bytes a mail takes.
+func (m Mail) size() int {
+	const each = 256 // the rest of it
+	size := each + len(m.From) + len(m.Subject) + len(m.Text) + len(m.HTML)
+	for _, to := range m.To {
+		size += len(to)
+	}
+	for _, p := range slices.Concat(m.Headers, m.Tags) {
+		size += len(p.Name) + len(p.Value)
+	}
+	return size
 }
 
 // verified tells whether the sender, or its domain, is an identity.

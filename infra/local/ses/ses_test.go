@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -300,5 +301,53 @@ func TestOnlyTheLatestAreKept(t *testing.T) {
 	if len(engine.Sent()) != 3 || strings.Contains(page, "mail 6") || strings.Index(page, "mail 9") > strings.Index(page,
 		"mail 8") || !strings.Contains(page, "mail 7") {
 		t.Errorf("%d kept:\n%s", len(engine.Sent()), page)
+	}
+}
+
+// Mails are kept up to a number and up to a size, and a further one costs the same whatever is kept.
+func TestGrowth(t *testing.T) {
+	send := func(engine *ses.Engine, text string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"FromEmailAddress": "a@example.edu", "Destination": {"ToAddresses": ["b@example.edu"]},
+			"Content": {"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": %q}}}}}`, text)
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v2/email/outbound-emails", strings.NewReader(body)))
+		if w.Code != http.StatusOK {
+			t.Fatal(w.Body)
+		}
+	}
+	cost := func(keep int) float64 {
+		engine := ses.New(ses.Options{Keep: keep})
+		fill := func(mails int) {
+			for n := range mails {
+				send(engine, fmt.Sprint(n))
+			}
+		}
+		fill(2 * keep)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		fill(keep)
+		runtime.ReadMemStats(&after)
+		if sent := engine.Sent(); len(sent) != keep || sent[keep-1].Text != fmt.Sprint(keep-1) || sent[0].Text != "0" {
+			t.Errorf("%d mails are kept, want %d", len(sent), keep)
+		}
+		return float64(after.TotalAlloc-before.TotalAlloc) / float64(keep)
+	}
+	const few, times, even = 100, 10, 1.5
+	cost(few) // what the first one allocates for good
+	if less, more := cost(few), cost(times*few); more > even*less {
+		t.Errorf("a mail costs %.0f bytes where %d are kept, and %.0f where %d are", less, few, more, times*few)
+	}
+	const size, kept = 10_000, 7
+	engine := ses.New(ses.Options{KeepBytes: kept * (size + 500)})
+	for range 3 * kept {
+		send(engine, strings.Repeat("x", size))
+	}
+	if sent := engine.Sent(); len(sent) != kept {
+		t.Errorf("%d mails of %d bytes are kept, want %d", len(sent), size, kept)
+	}
+	send(engine, strings.Repeat("x", kept*size*2)) // larger than all that is kept
+	if sent := engine.Sent(); len(sent) != 1 || len(sent[0].Text) != kept*size*2 {
+		t.Errorf("%d mails are kept, want the latest alone", len(sent))
 	}
 }

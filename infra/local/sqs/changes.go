@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -71,17 +70,28 @@ func (t *touched) touchMove(task *moveTask) {
 	}
 }
 
+// any reports whether anything was touched.
+func (t *touched) any() bool {
+	return t != nil && (t.settings || len(t.messages) > 0 || len(t.sends) > 0 || len(t.moves) > 0)
+}
+
 // changes tells what changed since it was last asked. The engine is locked.
 func (e *Engine) changes() []byte {
 	record := changeRecord{Order: e.order, Deleted: e.gone}
 	e.gone = nil
-	for _, name := range slices.Sorted(maps.Keys(e.queues)) {
-		if q := e.queues[name]; q.touched != nil {
-			if c, changed := q.change(); changed {
-				record.Queues = append(record.Queues, c)
-			}
-			q.touched = newTouched()
+	var names []string
+	for name, q := range e.queues {
+		if q.touched.any() {
+			names = append(names, name)
 		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		q := e.queues[name]
+		if c, changed := q.change(); changed {
+			record.Queues = append(record.Queues, c)
+		}
+		q.touched.forget()
 	}
 	text, err := json.Marshal(record)
 	if err != nil {
@@ -180,9 +190,7 @@ func (e *Engine) repeat(c *queueChange) error {
 		}
 	}
 	for _, s := range c.Sends {
-		if _, ok := q.sends[s.Key]; ok { // it is sent again after its interval
-			q.recent = slices.DeleteFunc(q.recent, func(key string) bool { return key == s.Key })
-		}
+		q.forgetSends(s.At) // as it was forgotten then: a key may be sent again after its interval
 		q.sends[s.Key] = sending{s.ID, s.Order, s.At}
 		q.recent = append(q.recent, s.Key)
 	}

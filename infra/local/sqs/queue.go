@@ -228,6 +228,11 @@ func (q *queue) advance(now time.Time) {
 		q.take(m)
 		q.show(m)
 	}
+	q.forgetSends(now)
+}
+
+// forgetSends forgets what was sent before the deduplication interval.
+func (q *queue) forgetSends(now time.Time) {
 	for len(q.recent) > 0 && !q.sends[q.recent[0]].at.Add(dedupInterval).After(now) {
 		delete(q.sends, q.recent[0])
 		q.recent = q.recent[1:]

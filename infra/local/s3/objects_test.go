@@ -135,7 +135,8 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-// A body that is shorter or longer than its length, or not what its MD5 says, is refused, also one that goes to the disk.
+// A body that is shorter or longer than its length, or not what its MD5 says, is refused, also one that goes to the
+// disk.
 func TestObjects_BrokenBodies(t *testing.T) {
 	store, s := newStore(t)
 	for _, size := range []int{100, 1 << 20} {

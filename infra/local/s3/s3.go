@@ -1,7 +1,7 @@
-// Package s3 is the object store of the local cloud: gofakes3, an S3 in Go, with what it lacks in front of it: presigned
-// addresses are checked as AWS documents them ("Authenticating Requests: Using Query Parameters"), and the arrival of an
-// object is announced as an event notification; and behind it, where objects are kept: small ones in memory, larger ones
-// on the disk, and all of them in a snapshot when one is asked for.
+// Package s3 is the object store of the local cloud: gofakes3, an S3 in Go, with what it lacks in front of it:
+// presigned addresses are checked as AWS documents them ("Authenticating Requests: Using Query Parameters"), and the
+// arrival of an object is announced as an event notification; and behind it, where objects are kept: small ones in
+// memory, larger ones on the disk, and all of them in a snapshot when one is asked for.
 //
 // Faithful: buckets, put, get, ranges, presigned PUT and GET with signature, signed headers and expiry. Not faithful:
 // signatures in the Authorization header are not checked, there are no bucket policies, no versions and no

@@ -10,7 +10,8 @@
 // set, in the envelope of SNS. Not faithful: nothing leaves the machine, and mail to any other address counts as
 // delivered; feedback comes at once, and only of bounces and complaints; envelopes are not signed; there is no sandbox,
 // no quota of a day and no suppression list of the account; raw and templated content, attachments and list management
-// are refused by name. Of what was sent the latest are kept, up to a number and a size, and nothing outlives the process.
+// are refused by name. Of what was sent the latest are kept, up to a number and a size, and nothing outlives the
+// process.
 //
 // Start with [New]; send.go is the way in, mailbox.go the page.
 package ses

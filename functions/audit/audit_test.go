@@ -25,6 +25,7 @@ type store struct {
 	fails  string     // id of an event that cannot be written
 	latest reconcile.Reconciliation
 	found  []reconcile.Difference
+	broken error
 }
 
 func (s *store) Events(
@@ -76,8 +77,11 @@ func TestList(t *testing.T) {
 		"from=" + day + "&to=" + late: {From: from, To: to},
 		"record=section/" + upper: {Record: registrar.Record{Kind: registrar.KindSection,
 			ID: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"}},
-		"record=recipient/student:Ann&to=" + late: {Record: registrar.Record{Kind: registrar.KindRecipient, ID: "student:Ann"}, To: to},
-		"student=" + upper + "&from=" + day:       {Student: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", From: from},
+		// is no UUID
+		"record=import/0198C0A4": {Record: registrar.Record{Kind: registrar.KindImport, ID: "0198C0A4"}},
+		"record=recipient/student:Ann&to=" + late: {Record: registrar.Record{Kind: registrar.KindRecipient,
+			ID: "student:Ann"}, To: to},
+		"student=" + upper + "&from=" + day: {Student: "0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11", From: from},
 	} {
 		a := list(query + "&limit=7&cursor=c")
 		if a.Status != http.StatusOK || s.filter != want || s.page != (registrar.PageRequest{Limit: 7, Cursor: "c"}) {
@@ -114,8 +118,10 @@ func TestDifferences(t *testing.T) {
 	s.latest = reconcile.Reconciliation{ID: "r", StartedAt: apitest.Now(), Differences: 2, Unsettled: 1,
 		Checked: reconcile.Checked{Sections: 1, Courses: 2, Students: 3, Imports: 4}, Stamp: registrar.Stamp{Version: 1}}
 	s.found = []reconcile.Difference{
-		{Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: reconcile.CountSeatsTaken, Kept: "12", Derived: "11"},
-		{Record: registrar.Record{Kind: registrar.KindStudent, ID: "p"}, Count: reconcile.CountHoldings, Of: "s", Kept: "none",
+		{Record: registrar.Record{Kind: registrar.KindSection, ID: "s"}, Count: reconcile.CountSeatsTaken, Kept: "12",
+			Derived: "11"},
+		{Record: registrar.Record{Kind: registrar.KindStudent, ID: "p"}, Count: reconcile.CountHoldings, Of: "s",
+			Kept:    "none",
 			Derived: "4 credits"},
 	}
 	const items = `"items":[{"record":"section/s","count":"seats.taken","kept":12,"derived":11},` +
@@ -128,6 +134,9 @@ func TestDifferences(t *testing.T) {
 	if s.page != (registrar.PageRequest{Limit: 7, Cursor: "c"}) {
 		t.Errorf("asked for %+v", s.page)
 	}
+	s.broken = errors.New("not now")
+	apitest.Refused(t, "a store that fails", apitest.Call(t, audit.Differences(s), apitest.Request{Method: http.MethodGet,
+		Path: "/v1/audit/differences"}), http.StatusInternalServerError, "INTERNAL")
 }
 
 // queue keeps the messages that were given up.
@@ -168,7 +177,8 @@ func TestRecorder(t *testing.T) {
 	if !slices.Equal(failed, []string{"m2"}) || len(q.dead) > 0 {
 		t.Errorf("failed %v, dead %v", failed, q.dead)
 	}
-	h.HandleBatch(t.Context(), []consumer.Message{{ID: "done", Body: done, Receives: 1}, {ID: "text", Body: []byte("?"), Receives: 1}})
+	h.HandleBatch(t.Context(), []consumer.Message{{ID: "done", Body: done, Receives: 1}, {ID: "text", Body: []byte("?"),
+		Receives: 1}})
 	if !slices.Equal(q.dead, []string{"done", "text"}) {
 		t.Errorf("dead %v", q.dead)
 	}

@@ -26,6 +26,8 @@ func TestGet(t *testing.T) {
 		t.Errorf("%d", a.Status)
 	}
 	apitest.Same(t, "health", a.Body, `{"status":"ok","version":"`+api.Version+`"}`)
-	apitest.Refused(t, "a table that is not there", get(errors.New("no table")), http.StatusInternalServerError, "INTERNAL")
-	apitest.Refused(t, "a throttled table", get(fmt.Errorf("read: %w", registrar.ErrBusy)), http.StatusServiceUnavailable, "BUSY")
+	apitest.Refused(t, "a table that is not there", get(errors.New("no table")), http.StatusInternalServerError,
+		"INTERNAL")
+	apitest.Refused(t, "a throttled table", get(fmt.Errorf("read: %w", registrar.ErrBusy)), http.StatusServiceUnavailable,
+		"BUSY")
 }

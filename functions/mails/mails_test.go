@@ -60,13 +60,15 @@ func claimed() mail.Mail {
 	}
 }
 
-const about = `"kind":"registration-made","event":"e","student":"p","section":"s","at":"2026-11-24T08:00:00Z","claims":1,` +
+const about = `"kind":"registration-made","event":"e","student":"p","section":"s","at":"2026-11-24T08:00:00Z",` +
+	`"claims":1,` +
 	`"createdAt":"2026-11-24T09:00:00Z","updatedAt":"2026-11-24T09:00:00Z"`
 
 func TestList(t *testing.T) {
 	s := &store{mail: claimed()}
 	list := func(query string) apitest.Answer {
-		return apitest.Call(t, mails.List(s, apitest.System()), apitest.Request{Method: http.MethodGet, Path: "/v1/mails?" + query})
+		return apitest.Call(t, mails.List(s, apitest.System()), apitest.Request{Method: http.MethodGet, Path: "/v1/mails?" +
+			query})
 	}
 	a := list("limit=7&cursor=c")
 	apitest.Same(t, "a claim that is over", a.Body, `{"items":[{"id":"`+apitest.ID(7)+`","state":"UNKNOWN",`+
@@ -80,7 +82,8 @@ func TestList(t *testing.T) {
 	s.mail.State, s.mail.Reason, s.mail.Recipient = mail.Refused, "MessageRejected", mail.OfAddress("a@example.edu")
 	s.mail.Section, s.mail.Import = "", "i"
 	apitest.Same(t, "of an import", list("state=refused").Body, `{"items":[{"id":"`+apitest.ID(7)+`","state":"REFUSED",`+
-		`"reason":"MessageRejected","kind":"registration-made","event":"e","import":"i","at":"2026-11-24T08:00:00Z","claims":1,`+
+		`"reason":"MessageRejected","kind":"registration-made","event":"e","import":"i","at":"2026-11-24T08:00:00Z",`+
+		`"claims":1,`+
 		`"createdAt":"2026-11-24T09:00:00Z","updatedAt":"2026-11-24T09:00:00Z"}],"next":"more"}`)
 	if s.state != mail.Refused {
 		t.Errorf("asked for %s", s.state)
@@ -97,7 +100,8 @@ func TestResolve(t *testing.T) {
 	for as, state := range map[string]mail.State{"sent": mail.Sent, "send-again": mail.Released} {
 		s := &store{mail: claimed(), stale: 1}
 		a := resolve(s, 7, as, "k")
-		if a.Status != http.StatusOK || s.resolved.State != state || s.resolved.Version != 3 || a.Header.Get("ETag") != `"3"` ||
+		if a.Status != http.StatusOK || s.resolved.State != state || s.resolved.Version != 3 ||
+			a.Header.Get("ETag") != `"3"` ||
 			s.event.Type != registrar.MailResolved || s.answer.Key.Key != "k" || len(s.answer.Reply) == 0 {
 			t.Errorf("%s: %d %s, %+v", as, a.Status, a.Body, s)
 		}

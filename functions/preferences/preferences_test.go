@@ -23,6 +23,7 @@ type store struct {
 	preferences mail.Preferences
 	read        error
 	overtaken   int // how often somebody else is faster
+	save        error
 	saved       []mail.Preferences
 	events      []registrar.Event
 }
@@ -39,6 +40,9 @@ func (s *store) SaveMailPreferences(_ context.Context, p mail.Preferences, e reg
 		s.overtaken--
 		s.preferences.Version++
 		return registrar.ErrVersionMismatch
+	}
+	if s.save != nil {
+		return s.save
 	}
 	s.preferences, s.saved, s.events = p, append(s.saved, p), append(s.events, e)
 	return nil
@@ -96,11 +100,13 @@ func TestUnsubscribe(t *testing.T) {
 	}
 	s.overtaken = 2
 	for range 2 { // to do it again changes nothing
-		if done := call(s, http.MethodPost, token, click); done.Code != http.StatusOK || strings.Contains(done.Body.String(), "<form") {
+		if done := call(s, http.MethodPost, token, click); done.Code != http.StatusOK ||
+			strings.Contains(done.Body.String(), "<form") {
 			t.Errorf("one click: %d %s", done.Code, done.Body)
 		}
 	}
-	if len(s.saved) != 1 || !slices.Equal(s.saved[0].Off, []mail.Kind{mail.RegistrationDropped}) || s.saved[0].Version != 4 ||
+	if len(s.saved) != 1 || !slices.Equal(s.saved[0].Off, []mail.Kind{mail.RegistrationDropped}) ||
+		s.saved[0].Version != 4 ||
 		s.events[0].Actor != "unsubscribe-link" {
 		t.Errorf("saved %+v, told %+v", s.saved, s.events)
 	}
@@ -108,7 +114,8 @@ func TestUnsubscribe(t *testing.T) {
 		token, form string
 		status      int
 	}{
-		"another's token": {unsubscribe.New("another secret of 16").Make(student(), mail.RegistrationDropped), click, http.StatusNotFound},
+		"another's token": {unsubscribe.New("another secret of 16").Make(student(), mail.RegistrationDropped), click,
+			http.StatusNotFound},
 		"no click":        {token, "List-Unsubscribe=Perhaps", http.StatusUnprocessableEntity},
 		"somebody gone":   {tokens.Make(mail.OfStudent("gone"), mail.RegistrationDropped), click, http.StatusOK},
 		"no token at all": {"x", click, http.StatusUnprocessableEntity},
@@ -122,5 +129,10 @@ func TestUnsubscribe(t *testing.T) {
 	s.read = errors.New("not now")
 	if w := call(s, http.MethodPost, token, click); w.Code != http.StatusInternalServerError {
 		t.Errorf("a store that fails: %d", w.Code)
+	}
+	s = open()
+	s.save = errors.New("not now")
+	if w := call(s, http.MethodPost, token, click); w.Code != http.StatusInternalServerError {
+		t.Errorf("a store that cannot write: %d", w.Code)
 	}
 }

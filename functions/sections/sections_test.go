@@ -156,6 +156,9 @@ func TestCreate_Refuses(t *testing.T) {
 			`,{"days":"M",` +
 			`"start":"11:00","end":"10:00","from":"2025-02-01","to":"2025-02-10"}]}`, http.StatusUnprocessableEntity,
 			"body.meetings[1].end OUT_OF_RANGE"},
+		"a meeting of no time": {`{` + about +
+			`"crn":"1","capacity":5,"meetings":[{"days":"M","start":"10:00","end":"24:00",` +
+			`"from":"2025-02-01","to":"2025-02-02"}]}`, http.StatusUnprocessableEntity, "body.meetings[0].days OUT_OF_RANGE"},
 		"the same instructor twice": {`{` + about + `"crn":"1","capacity":5,"instructors":["` + instructorID + `","` +
 			instructorID + `"]}`, http.StatusUnprocessableEntity, "body.instructors[1] DUPLICATE"},
 		"no such course": {`{"term":"` + termID + `","course":"` + termID + `","crn":"1","capacity":5}`,
@@ -178,7 +181,8 @@ func TestCreate_Refuses(t *testing.T) {
 	}
 	// Of a term that is not there the store tells, with all else that is wrong.
 	s := filled()
-	if a := create(t, s, `{"term":"`+courseID+`","course":"`+courseID+`","crn":"1","capacity":5}`); s.writes != 1 {
+	if a := create(t, s, `{"term":"`+courseID+`","course":"`+courseID+
+		`","crn":"1","capacity":5,"deadlines":{"lastAdd":"2025-01-27"}}`); s.writes != 1 {
 		t.Errorf("no such term: %d %s, %d writes", a.Status, a.Body, s.writes)
 	}
 }

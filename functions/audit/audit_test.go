@@ -52,7 +52,7 @@ func (s *store) KeepRefused(_ context.Context, events []registrar.Event) error {
 }
 
 func (s *store) LatestReconciliation(context.Context) (reconcile.Reconciliation, error) {
-	return s.latest, nil
+	return s.latest, s.broken
 }
 
 func (s *store) Differences(

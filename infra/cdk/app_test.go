@@ -51,6 +51,7 @@ func TestApp(t *testing.T) {
 	t.Run("everything is watched", a.testEverythingIsWatched)
 	t.Run("topic", a.testTopic)
 	t.Run("mail", a.testMail)
+	t.Run("quotas", a.testQuotas)
 	t.Run("cdk-nag", a.testFindings)
 	t.Run("context", testContext)
 	t.Run("architecture", testArchitecture)

@@ -16,9 +16,16 @@ import (
 // Manifest is a manifest of size functions: the real ones, and as many copies of them as it takes, each with resources,
 // routes and queues of its own.
 func Manifest(size int) []functions.Function {
-	all := functions.All()
-	for real, n := all, 2; len(all) < size; n++ {
-		for _, f := range real[:min(len(real), size-len(all))] {
+	real := functions.All()
+	all := slices.Clone(real)
+	for n := 2; len(all) < size; n++ {
+		from := real
+		if size-len(all) < len(real) { // a part of a copy: only what needs no queue of a function that may be left out
+			from = slices.DeleteFunc(slices.Clone(real), func(f functions.Function) bool {
+				return f.Queue != nil || len(f.Sends) > 0
+			})
+		}
+		for _, f := range from[:min(len(from), size-len(all))] {
 			all = append(all, copyOf(f, n))
 		}
 	}

@@ -63,7 +63,7 @@ func list(t *testing.T, arguments ...string) map[string]goPackage {
 	}
 }
 
-// below tells whether a package is the one with that path, or lies beneath it.
+// below reports whether a package is the one with that path, or lies beneath it.
 func below(name, parent string) bool { return name == parent || strings.HasPrefix(name, parent+"/") }
 
 // firstBelow finds the first of the packages that lies below one of the parents.

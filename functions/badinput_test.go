@@ -42,7 +42,7 @@ type request struct {
 	body         string
 }
 
-// form tells whether the operation takes a form instead of JSON.
+// form reports whether the operation takes a form instead of JSON.
 func (r request) form() bool {
 	return strings.HasPrefix(r.headers.Get("Content-Type"), "application/x-www-form")
 }

@@ -1,4 +1,4 @@
-// Package health has the operation that tells whether the system can answer: it reaches the store, as every other
+// Package health has the operation that reports whether the system can answer: it reaches the store, as every other
 // operation must. It knows shared/api alone. Start with [Get].
 package health
 
@@ -25,7 +25,7 @@ type output struct {
 	Body Health
 }
 
-// Get tells whether the system can answer.
+// Get reports whether the system can answer.
 func Get(store Store) api.Operation {
 	return api.Define(api.Spec{
 		ID: "health-get", Method: http.MethodGet, Path: "/health", Summary: "Tell whether the system can answer",

@@ -135,7 +135,7 @@ func (m *mailroom) SendToDeadLetters(_ context.Context, message consumer.Message
 	return nil
 }
 
-// deliver delivers an event, and tells whether its message comes back.
+// deliver delivers an event, and reports whether its message comes back.
 func (m *mailroom) deliver(e registrar.Event) (back bool) {
 	m.t.Helper()
 	body, err := cloudevents.Marshal(e)

@@ -55,7 +55,7 @@ func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
 	})
 }
 
-// changed tells whether an event says that any of the fields changed.
+// changed reports whether an event says that any of the fields changed.
 func changed(e registrar.Event, fields ...string) bool {
 	return slices.ContainsFunc(e.Changed(), func(field string) bool { return slices.Contains(fields, field) })
 }

@@ -141,7 +141,7 @@ func (h *each[T]) HandleBatch(ctx context.Context, batch []Message) []string {
 	return failed
 }
 
-// timeFor tells whether the function's time lasts for one more message that takes as long as the longest so far.
+// timeFor reports whether the function's time lasts for one more message that takes as long as the longest so far.
 func (h *each[T]) timeFor(ctx context.Context, longest time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) >= max(reserve, longest)
@@ -257,7 +257,7 @@ func (h *each[T]) end(ctx context.Context) time.Time {
 	return h.Clock().Add(left + grace)
 }
 
-// outdated tells whether something newer of the subject was handled, or the same.
+// outdated reports whether something newer of the subject was handled, or the same.
 func (h *each[T]) outdated(ctx context.Context, w item[T]) (bool, error) {
 	if w.subject == "" {
 		return false, nil

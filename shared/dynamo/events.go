@@ -204,7 +204,7 @@ func eventFrom(i item) (registrar.Event, error) {
 	return record(&r, e)
 }
 
-// IsEvent tells whether an item is one that the relay is to send.
+// IsEvent reports whether an item is one that the relay is to send.
 func IsEvent(i map[string]types.AttributeValue) bool {
 	return strings.HasPrefix(text(i["PK"]), EventPrefix)
 }

@@ -100,7 +100,7 @@ func mayTryAgain(err error) bool {
 		errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
-// isThrottled tells whether the service refused a request for want of capacity, without looking at it.
+// isThrottled reports whether the service refused a request for want of capacity, without looking at it.
 func isThrottled(err error) bool {
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {

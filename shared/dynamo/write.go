@@ -32,7 +32,7 @@ func (c *cancelled) Error() string {
 	return "the transaction was cancelled: " + strings.Join(codes, ", ")
 }
 
-// failed tells whether the condition at that position failed.
+// failed reports whether the condition at that position failed.
 func (c *cancelled) failed(i int) bool {
 	return i < len(c.reasons) && aws.ToString(c.reasons[i].Code) == conditionFailed
 }
@@ -121,13 +121,13 @@ func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(co
 	return err
 }
 
-// conflicted tells whether another request was in the way of a cancelled transaction.
+// conflicted reports whether another request was in the way of a cancelled transaction.
 func conflicted(reasons []types.CancellationReason) bool {
 	return slices.ContainsFunc(reasons,
 		func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "TransactionConflict" })
 }
 
-// decided tells whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling
+// decided reports whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling
 // say nothing about the request, and neither does a list of reasons that is not whole.
 func decided(reasons []types.CancellationReason, items int) bool {
 	return len(reasons) == items && slices.ContainsFunc(reasons, func(r types.CancellationReason) bool {
@@ -444,7 +444,7 @@ func (s *Store) mark(ctx context.Context, k item, kind string, in *dynamodb.Upda
 	return out.Attributes, nil
 }
 
-// hasAny tells whether a partition holds an item whose sort key begins so.
+// hasAny reports whether a partition holds an item whose sort key begins so.
 func (s *Store) hasAny(ctx context.Context, pk, prefix string) (bool, error) {
 	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
 		TableName: aws.String(s.table), ConsistentRead: aws.Bool(true), Limit: aws.Int32(1),

@@ -34,7 +34,7 @@ const (
 	Failed   State = "FAILED"
 )
 
-// Ended tells whether the import is over, either way.
+// Ended reports whether the import is over, either way.
 func (s State) Ended() bool { return s == Finished || s == Failed }
 
 // FormatMapping is the format of a file that is read by the import's own mapping.

@@ -79,7 +79,7 @@ type Preferences struct {
 	registrar.Stamp
 }
 
-// Wants tells whether mail of the kind is to be sent.
+// Wants reports whether mail of the kind is to be sent.
 func (p Preferences) Wants(kind Kind) bool { return !slices.Contains(p.Off, kind) }
 
 // With are the preferences with one kind switched on or off.

@@ -244,7 +244,7 @@ func letterOf(m types.Message, maxReceives int) consumer.DeadLetter {
 	return letter
 }
 
-// moved tells whether SQS put the message among the dead letters itself.
+// moved reports whether SQS put the message among the dead letters itself.
 func moved(m types.Message) bool {
 	return m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != ""
 }

@@ -327,16 +327,16 @@ const (
 	reconciledLatest = 24 * time.Hour
 )
 
-// Ended tells whether all records were looked at.
+// Ended reports whether all records were looked at.
 func (r Reconciliation) Ended() bool { return !r.EndedAt.IsZero() }
 
-// GoesOn tells whether a run at the given time is to go on with the reconciliation. Otherwise it is over, or is so old
+// GoesOn reports whether a run at the given time is to go on with the reconciliation. Otherwise it is over, or is so old
 // that it is given up.
 func (r Reconciliation) GoesOn(at time.Time) bool {
 	return r.Version > 0 && !r.Ended() && at.Before(r.StartedAt.Add(reconciledLatest))
 }
 
-// Suffices tells whether the reconciliation is over and so new that a run at the given time need not begin another.
+// Suffices reports whether the reconciliation is over and so new that a run at the given time need not begin another.
 func (r Reconciliation) Suffices(at time.Time) bool {
 	return r.Ended() && at.Before(r.StartedAt.Add(reconciledAnew))
 }

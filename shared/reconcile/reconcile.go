@@ -114,7 +114,7 @@ func (r Reconciler) Run(
 	return now, found, nil
 }
 
-// timeFor tells whether so much time is left.
+// timeFor reports whether so much time is left.
 func timeFor(ctx context.Context, d time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= d)

@@ -45,8 +45,8 @@ func (c Course) Validate() error {
 	return fe.OrNil()
 }
 
-// Offering is a course in one term. It is made with its first section and goes with its last; later rules
-// (prerequisites, repeat limits, waitlist policy) hang on it.
+// Offering is a course in one term. It is made with its first section and deleted with its last. Later rules
+// (prerequisites, repeat limits, waitlist policy) will belong to it.
 type Offering struct {
 	ID       OfferingID
 	Term     TermID
@@ -55,7 +55,7 @@ type Offering struct {
 	Stamp
 }
 
-// OfferingOf derives the id of a course's offering in a term: there is exactly one.
+// OfferingOf derives the id of a course's offering in a term. There is exactly one.
 func OfferingOf(term TermID, course CourseID) OfferingID {
 	return OfferingID(string(term) + "." + string(course))
 }

@@ -42,7 +42,7 @@ type CreditRange struct {
 	Min, Max Credits
 }
 
-// Contains tells whether c can be chosen.
+// Contains reports whether c can be chosen.
 func (r CreditRange) Contains(c Credits) bool { return r.Min <= c && c <= r.Max }
 
 func (r CreditRange) validate(fe *FieldErrors, field string) {

@@ -39,7 +39,7 @@ func (d Date) days() int {
 	return int(t.Unix() / 86400)
 }
 
-// ClockTime is a time of day on the campus clock, in minutes since midnight: 0 to 1440, where 1440 (24:00) can only
+// ClockTime is a time of day on the campus clock, in minutes since midnight: 0 to 1440. 1440 (24:00) can only be an
 // end.
 type ClockTime int16
 
@@ -63,8 +63,8 @@ func (c ClockTime) String() string {
 // Valid reports whether c is within a day; 24:00 is allowed as an end.
 func (c ClockTime) Valid() bool { return c >= 0 && c <= 24*60 }
 
-// LastMoment is the last moment of the day in a zone, to the millisecond, which is how instants are stored; zero for a
-// date that is none.
+// LastMoment is the last moment of the day in a zone, to the millisecond, which is how instants are stored. It is zero
+// for a date that is not valid.
 func (d Date) LastMoment(zone *time.Location) time.Time {
 	start, err := d.in(zone)
 	if err != nil {

@@ -9,30 +9,30 @@ import (
 	"time"
 )
 
-// Decision is one decision on facts that a store keeps, and the one place where two things are seen to. A decision that
-// was overtaken is made again, after a pause and not for ever. And no is said only of facts that were true together:
-// what a store reads in one batch is no snapshot, so that one item may be as it was before another request's success,
-// and the next as it is after it.
+// Decision is one decision on facts that a store keeps. It takes care of two things in one place. A decision that was
+// overtaken by another change is made again, after a pause, a limited number of times. And a refusal is only given on
+// facts that were true together. A batch read is not a snapshot: one item may be as it was before another request's
+// success, and the next item as it is after it.
 type Decision[F any] struct {
-	// Read reads the facts. An error ends the decision; a refusal does so only when a second reading gives it, too.
+	// Read reads the facts. An error ends the decision. A refusal ends it only when a second reading gives it, too.
 	Read func(context.Context) (F, error)
-	// Commit decides on the facts and writes what was decided: nil, a refusal or [FieldErrors], [ErrStale] when the facts
-	// no longer held, or what else is to be told.
+	// Commit decides on the facts and writes what was decided. It returns nil, a refusal or [FieldErrors], [ErrStale] when
+	// the facts no longer held, or another error for the caller.
 	Commit func(context.Context, F) error
-	// Same reports whether two readings found the same versions of all records. What did not change between the readings
-	// was true, together, at the moment between them.
+	// Same reports whether two readings found the same versions of all records. Then all of them were true together at the
+	// moment between the readings.
 	Same func(before, now F) bool
-	// Certain reports whether one reading is enough for this refusal. Nil: never.
+	// Certain reports whether one reading is enough for this refusal. Nil: one reading is never enough.
 	Certain func(no error, now F) bool
 }
 
 // rounds bounds how often facts are read for one decision. A student who asks for a dozen sections at once is overtaken
-// by each of their own requests that succeeds; what is overtaken more often than that is crowded out, or can never
-// hold, as a drop under a counter that is wrong. With their pauses the rounds take about two seconds.
+// by each of their own requests that succeeds. A decision that is overtaken more often has too much competition, or can
+// never succeed, such as a drop where a counter is wrong. With their pauses the rounds take about two seconds.
 const rounds = 16
 
 // Make makes the decision. Besides what Read and Commit return, it returns [ErrBusy] when the facts changed in each
-// round, or the context ended; nothing was done then.
+// round, or when the context ended. Nothing was done then.
 func (d Decision[F]) Make(ctx context.Context) error {
 	var before outcome[F]
 	for round := 1; round <= rounds; round++ {
@@ -60,14 +60,14 @@ func (d Decision[F]) Make(ctx context.Context) error {
 	return fmt.Errorf("%w: the facts changed each time that they were read", ErrBusy)
 }
 
-// outcome is what one round came to: a refusal, or nil, and the facts that it rests on. There are none when reading
-// them gave the refusal.
+// outcome is the result of one round: a refusal, or nil, and the facts that it is based on. There are no facts when
+// reading them gave the refusal.
 type outcome[F any] struct {
 	no    error
 	facts *F
 }
 
-// stands reports whether a refusal may be told, given what the reading before it led to.
+// stands reports whether a refusal may be given, considering the result of the reading before it.
 func (d Decision[F]) stands(before, now outcome[F]) bool {
 	if now.facts != nil && d.Certain != nil && d.Certain(now.no, *now.facts) {
 		return true
@@ -84,7 +84,7 @@ func saysNo(err error) bool {
 	return errors.As(err, &fields) || len(codes(err)) > 0
 }
 
-// codes are those of all refusals that an error holds.
+// codes are the codes of all refusals in an error.
 func codes(err error) []Code {
 	var all Refusals
 	var one *Refusal

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrStale tells that a fact that the change was decided on no longer holds: read again and decide again.
+// ErrStale says that a fact on which the change was decided no longer holds: read again and decide again.
 var ErrStale = errors.New("the facts changed since they were read")
 
 // RegistrationStore is what enrolling and dropping need of the store.
@@ -16,8 +16,8 @@ type RegistrationStore interface {
 	// [*AnsweredBefore] when the key has an answer, a [*Refusal] with [IdempotencyMismatch] when the key belongs to
 	// another request, and one with [NotFound] when section or student do not exist.
 	RegistrationFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
-	// EnrolmentFacts is RegistrationFacts for whoever asks for a seat: it leaves the seats alone that were full a moment
-	// ago, and gives them as they were then: [FullAge] ago at most.
+	// EnrolmentFacts is RegistrationFacts for a request for a seat. It does not read seats that were full a moment ago,
+	// and returns them as they were then, at most [FullAge] ago.
 	EnrolmentFacts(ctx context.Context, section SectionID, student StudentID, key IdempotencyKey) (EnrolFacts, error)
 	// CommitRegistration writes the change, its event and its answer in one transaction, if every version that it rests on
 	// is still stored: else [ErrStale], and nothing is written. [*AnsweredBefore] when the key was answered meanwhile.
@@ -26,20 +26,20 @@ type RegistrationStore interface {
 	CommitRegistration(ctx context.Context, change RegistrationChange, answer Answer) error
 }
 
-// FullAge is the most that may lie between a section's being seen full and a refusal that says so. A seat that was
-// given back is seen after that long at the latest.
+// FullAge is the longest time between seeing a section full and refusing a request because of that. A seat that was
+// given back is seen after that time at the latest.
 const FullAge = time.Second
 
 // Auditor keeps what was refused. What was done is kept by the store, as the event in its transaction.
 type Auditor interface {
-	// Refused returns when the event is safe, or an error: then the refusal must not be told, as it would be on no record.
-	// [ErrBusy] when the same may succeed a moment later.
+	// Refused returns when the event is safe, or an error. After an error the refusal must not be given, because there
+	// would be no record of it. [ErrBusy] when the same may succeed a moment later.
 	Refused(ctx context.Context, e Event) error
 }
 
-// Desk is where registrations are made: it reads, decides and commits, and does so again when it was overtaken. What it
-// refuses was read twice, or cannot be contradicted; see [Decision]. Every attempt that is decided leaves one event
-// (domain.md §9); one whose fields are wrong is none.
+// Desk makes registrations: it reads, decides and commits, and does so again when it was overtaken. A refusal is based
+// on two readings, or on facts that no other request can contradict; see [Decision]. Every attempt that is decided
+// leaves one event (domain.md §9). A request with invalid fields is not an attempt.
 type Desk struct {
 	Store RegistrationStore
 	Audit Auditor
@@ -80,7 +80,7 @@ func (d Desk) Drop(ctx context.Context, r DropRequest, key IdempotencyKey, reply
 	})
 }
 
-// audited hands refusals to the audit before they are told. When that fails, nothing is refused: the caller gets the
+// audited sends refusals to the audit before they are given. When that fails, nothing is refused: the caller gets the
 // audit's error, and may ask again when it is [ErrBusy].
 func (d Desk) audited(ctx context.Context, err error, event func(Refusals) Event) error {
 	var all Refusals
@@ -129,8 +129,8 @@ func (d Desk) change(
 	return made, nil
 }
 
-// sameAs reports whether two readings found the same versions of all that rules look at, but for the counts of the
-// seats. The section must be the one that the seats belong to.
+// sameAs reports whether two readings found the same versions of everything that rules look at, except the counts of
+// the seats. The section must be the one that the seats belong to.
 func (f EnrolFacts) sameAs(o EnrolFacts) bool {
 	return f.Registration.Version == o.Registration.Version && f.Record.Version == o.Record.Version &&
 		f.Student.Version == o.Student.Version &&
@@ -138,10 +138,10 @@ func (f EnrolFacts) sameAs(o EnrolFacts) bool {
 		o.Section.Version == o.Seats.SectionVersion
 }
 
-// certain reports whether one reading is enough for a refusal: where it rests on the section, its seats and the term
-// alone, and the seats were known before the student's own records and the key's answer were read. Had an earlier
-// attempt taken the last seat, its answer would have been there, or its registration. So a full section refuses after
-// one reading, which does not touch the seats.
+// certain reports whether one reading is enough for a refusal. It is when the refusal is based on the section, its
+// seats and the term alone, and the seats were known before the student's own records and the key's answer were read.
+// If an earlier attempt had taken the last seat, its answer or its registration would have been there. So a full
+// section refuses after one reading, which does not touch the seats.
 func certain(no error, f EnrolFacts) bool {
 	if !f.SeatsFirst || f.Section.Version != f.Seats.SectionVersion {
 		return false

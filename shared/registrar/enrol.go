@@ -19,7 +19,8 @@ type EnrolRequest struct {
 	At      time.Time // when the request reached the gateway
 }
 
-// EnrolFacts is what an enrolment is decided on. They may be torn or stale: each carries what its condition compares.
+// EnrolFacts is what an enrolment is decided on. The facts may be stale, or not from one moment: each has the version
+// that its condition compares.
 type EnrolFacts struct {
 	Term         Term
 	Section      Section
@@ -33,8 +34,8 @@ type EnrolFacts struct {
 
 // RegistrationChange is a decided enrolment or drop: what is written if the facts still hold.
 type RegistrationChange struct {
-	Registration Registration // after; its version is the one it will have
-	Record       TermRecord   // after, still with the version that was read
+	Registration Registration // after the change; its version is the new one
+	Record       TermRecord   // after the change, still with the version that was read
 	SeatDelta    int          // -1 takes a free seat, +1 gives it back
 	Section      Version      // of the section that the rules read
 	Student      Version      // of the student that the rules read
@@ -102,13 +103,14 @@ func DecideEnrol(r EnrolRequest, f EnrolFacts, newID IDs) (RegistrationChange, e
 	}, nil
 }
 
-// Full refuses for want of a seat.
+// Full is the refusal of a section without a free seat.
 func Full(section SectionID) *Refusal {
 	return Refuse(SectionFull, string(section), "the section has no free seat").
 		ClearedBy("a seat that another student gives up, or a larger capacity, which the registrar's office can set")
 }
 
-// windowClosed refuses outside of a term's registration window, of which it tells the bounds, and after the term's end.
+// windowClosed refuses a request outside a term's registration window, with the window's bounds, or after the term's
+// end.
 func windowClosed(t Term, at time.Time) *Refusal {
 	window := t.Registration
 	no := Refuse(WindowClosed, string(t.ID), "registration for the term is not open")
@@ -136,14 +138,14 @@ func windowClosed(t Term, at time.Time) *Refusal {
 	return no
 }
 
-// deadlinePassed refuses what had to be done until an instant.
+// deadlinePassed refuses an act whose deadline has passed.
 func deadlinePassed(section, act string, deadline time.Time) *Refusal {
 	at := deadline.UTC().Format(time.RFC3339)
 	return Refuse(DeadlinePassed, section, "the last moment to %s the section was %s", act, at).With("deadline", at).
 		ClearedBy("a later deadline, which the registrar's office can set")
 }
 
-// standsAgainst refuses a section for the sake of one that the student holds.
+// standsAgainst refuses a section because of another section that the student holds.
 func (h Holding) standsAgainst(code Code, section, what string) *Refusal {
 	name := h.CRN
 	if h.Code != "" {
@@ -166,7 +168,7 @@ type DropRequest struct {
 	At      time.Time
 }
 
-// DecideDrop decides a drop on the same facts; the student's standing does not matter for it.
+// DecideDrop decides a drop on the same facts. Whether the student is active does not matter for it.
 func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, error) {
 	subject := string(r.Section)
 	if !f.Registration.State.Live() {
@@ -185,5 +187,5 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	}, nil
 }
 
-// past tells whether the deadline lies before t. A zero deadline never passes.
+// past reports whether the deadline lies before t. A zero deadline never passes.
 func past(deadline, t time.Time) bool { return !deadline.IsZero() && t.After(deadline) }

@@ -11,7 +11,7 @@ import (
 // EventType names what happened: the kind of record first, then the past tense.
 type EventType string
 
-// The events of registrations. A refused attempt is an event too, of which only the audit hears: see [Auditor].
+// The events of registrations. A refused attempt is an event too; only the audit gets it: see [Auditor].
 const (
 	RegistrationEnrolled EventType = "registration.enrolled"
 	RegistrationDropped  EventType = "registration.dropped"
@@ -32,7 +32,7 @@ const (
 // Kind is a kind of record, for events and audit.
 type Kind string
 
-// The kinds of records that events tell of.
+// The kinds of records that events are about.
 const (
 	KindTerm       Kind = "term"
 	KindCourse     Kind = "course"
@@ -53,13 +53,14 @@ func Kinds() []Kind {
 	return []Kind{KindTerm, KindCourse, KindSection, KindStudent, KindInstructor, KindImport}
 }
 
-// Created is told when there is such a record. Every kind has this type of event, and the two that follow.
+// Created is the type of the event when a record of this kind is created. Every kind has this type of event, and the
+// two that follow.
 func (k Kind) Created() EventType { return EventType(k + ".created") }
 
-// Updated is told when the record changed.
+// Updated is the type of the event when the record changed.
 func (k Kind) Updated() EventType { return EventType(k + ".updated") }
 
-// Deleted is told when the record is gone.
+// Deleted is the type of the event when the record was deleted.
 func (k Kind) Deleted() EventType { return EventType(k + ".deleted") }
 
 // EventTypes are all types of events, in order.
@@ -82,12 +83,12 @@ type Record struct {
 // String writes "section/0198c0a4-…".
 func (r Record) String() string { return string(r.Kind) + "/" + r.ID }
 
-// Facts are what an event says beyond its head: text, int64 or []string by name. They never hold a person's name,
-// address or number, so that events may be kept for good and be read in a log.
+// Facts are the contents of an event beyond its head: text, int64 or []string by name. They never hold a person's name,
+// address or number, so that events may be kept for ever and be read in a log.
 type Facts map[string]any
 
-// Event tells consumers that something happened. It is stored in the transaction that made it happen, and nowhere else
-// first, so it is told if and only if it is true. The events of a record, or of a person, are its audit trail.
+// Event says that something happened. It is stored in the transaction of the change, and nowhere else before, so there
+// is an event if and only if the change was made. The events of a record, or of a person, are its audit trail.
 type Event struct {
 	ID     EventID
 	Type   EventType
@@ -95,21 +96,21 @@ type Event struct {
 	At     time.Time
 	// Actor is who acted, and OnBehalfOf for whom, if for another; see [Actor].
 	Actor, OnBehalfOf string
-	// Request is the id of the request or message that made it happen, Correlation what all that one request caused has in
-	// common, Trace the X-Ray trace of it. Empty when there is none.
+	// Request is the id of the request or message that caused it. Correlation is the same for everything that one request
+	// caused. Trace is its X-Ray trace. Empty when there is none.
 	Request, Correlation, Trace string
 
 	Record Record
-	// Student is whom it happened to; empty when it happened to no student.
+	// Student is the student whom it happened to; empty when it happened to no student.
 	Student StudentID
-	// Version is the version, after the change, of what changed: of the record, and for a registration of that. Consumers
-	// skip what is older than what they saw.
+	// Version is the version, after the change, of the record that changed, or of the registration. Consumers skip
+	// versions that are older than one that they handled.
 	Version Version
 	Facts   Facts
 }
 
-// Audited tells whether the event is kept for good. Others, which only say how work went that stands on record
-// elsewhere, go when nobody is going to publish them again.
+// Audited reports whether the event is kept for ever. Other events, which only say how work went that is recorded
+// elsewhere, expire when nobody is going to publish them again.
 func (e Event) Audited() bool { return e.Type != ImportEnded }
 
 // Text gives the fact of that name; empty when there is no such text.
@@ -157,8 +158,8 @@ type RegistrationFacts struct {
 	Credits Credits
 }
 
-// Registration reads the facts of an event of a registration; an error when it is of another type, or when a fact is
-// missing or is none of its kind: it would be read as none, or as 0.
+// Registration reads the facts of an event of a registration. It is an error when the event is of another type, or when
+// a fact is missing or not in its form: it would be read as none, or as 0.
 func (e Event) Registration() (RegistrationFacts, error) {
 	if e.Type != RegistrationEnrolled && e.Type != RegistrationDropped {
 		return RegistrationFacts{}, fmt.Errorf("event %s of type %s is not of a registration", e.ID, e.Type)
@@ -198,7 +199,7 @@ func ReadFacts(e Event) *FactReader { return &FactReader{event: e} }
 // Err is the first fact that could not be read; nil when all could.
 func (r *FactReader) Err() error { return r.err }
 
-// Fail says of a fact that it cannot be read.
+// Fail records that a fact cannot be read.
 func (r *FactReader) Fail(name string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("event %s of type %s: the fact %s is missing, or cannot be read", r.event.ID, r.event.Type, name)
@@ -233,7 +234,7 @@ func (r *FactReader) Count(name string) int64 {
 	return n
 }
 
-// registrationEvent is what a decided enrolment or drop tells.
+// registrationEvent is the event of a decided enrolment or drop.
 func registrationEvent(kind EventType, reg Registration, actor Actor, at time.Time, newID IDs) Event {
 	return Event{
 		ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Actor: actor.Principal,
@@ -245,8 +246,9 @@ func registrationEvent(kind EventType, reg Registration, actor Actor, at time.Ti
 	}
 }
 
-// RefusedEvent is what the audit keeps of an attempt that was refused. Its codes and their evidence say why; domain.md
-// §9 asks for one event an attempt. The term is empty where nobody knows it, as when there is no such section.
+// RefusedEvent is the event of an attempt that was refused, for the audit. Its codes and their evidence say why;
+// domain.md §9 asks for one event for each attempt. The term is empty when it is not known, for example because there
+// is no such section.
 func RefusedEvent(
 	attempt string, term TermID, section SectionID, student StudentID, actor Actor, at time.Time, refusals Refusals,
 	newID IDs,
@@ -280,8 +282,8 @@ func (e Event) Codes() []Code {
 	return codes
 }
 
-// RecordEvent is what the creation, a change or the deletion of a record tells: which fields changed, not what they
-// say.
+// RecordEvent is the event of the creation, a change or the deletion of a record: which fields changed, not their
+// values.
 func RecordEvent(kind EventType, record Record, version Version, at time.Time, changed []string, newID IDs) Event {
 	e := Event{ID: EventID(newID()), Type: kind, Schema: 1, At: Instant(at), Record: record, Version: version,
 		Facts: Facts{}}

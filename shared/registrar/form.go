@@ -8,23 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// What the parts of records may look like. Each rule stands here once: the records' Validate methods hold everyone to
-// it, a client of the API as well as a file that is imported, and the API shows it as a pattern (shared/api, text.go).
+// The forms of the parts of records. Each rule is here once. The records' Validate methods apply it to everyone, to a
+// client of the API and to a file that is imported; the API shows it as a pattern (shared/api, text.go).
 //
-// Text comes here in Unicode's form NFC and without space around it: the edge sees to both (shared/registrar/words).
+// Text is already in Unicode's form NFC and without space around it: the edge takes care of both
+// (shared/registrar/words).
 const (
 	// MaxCode bounds the natural keys: subjects and numbers of courses, codes of terms, CRNs, student numbers. The longest
-	// that is known is a sourcedId of OneRoster, which often is a UUID of 36 characters.
+	// known is a sourcedId of OneRoster, which often is a UUID of 36 characters.
 	MaxCode = 40
 	// MaxEmail bounds an e-mail address, in bytes (RFC 5321 section 4.5.3.1.3).
 	MaxEmail = 254
-	// MaxLocalPart bounds what stands before its @, in bytes (RFC 5321 section 4.5.3.1.1).
+	// MaxLocalPart bounds the part before its @, in bytes (RFC 5321 section 4.5.3.1.1).
 	MaxLocalPart   = 64
 	maxDomainLabel = 63 // bytes (RFC 1035 section 2.3.4)
 )
 
 // EarliestInstant and LatestInstant bound every instant that is stored, both included. A time is compared as text in
-// keys, and RFC 3339 has four digits for a year. The year 1 is out of it too, as Go's zero time stands for none.
+// keys, and RFC 3339 has four digits for a year. The year 1 is excluded too, because Go's zero time means none.
 func EarliestInstant() time.Time { return time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // LatestInstant is the last that can be stored: see [EarliestInstant].
@@ -32,7 +33,7 @@ func LatestInstant() time.Time {
 	return time.Date(9999, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
 }
 
-// OutOfRange is what is said of an instant outside [EarliestInstant] and [LatestInstant], or of a date outside their
+// OutOfRange is the message for an instant outside [EarliestInstant] and [LatestInstant], or for a date outside their
 // years.
 const OutOfRange = "must be in the years 1900 to 9999, in UTC"
 
@@ -41,16 +42,16 @@ func InstantInRange(t time.Time) bool {
 	return !t.Before(EarliestInstant()) && !t.After(LatestInstant())
 }
 
-// moment checks an instant that may be left out: zero is none.
+// moment checks an instant that may be absent: zero is none.
 func moment(fe *FieldErrors, field string, t time.Time) {
 	if !t.IsZero() && !InstantInRange(t) {
 		fe.Add(field, FieldOutOfRange, OutOfRange)
 	}
 }
 
-// Refused reports whether no text may hold r: a control character, a separator of lines or paragraphs, one that turns
-// the direction of what follows it (a name could read backwards), or none at all (U+FFFE, U+FFFF). A tab or a line feed
-// is allowed in text of several lines.
+// Refused reports whether r is forbidden in all text: a control character, a separator of lines or paragraphs, a
+// character that changes the direction of the text after it (a name could read backwards), or no character (U+FFFE,
+// U+FFFF). A tab or a line feed is allowed in text of several lines.
 func Refused(r rune) bool {
 	switch {
 	case unicode.IsControl(r), r == '\u2028', r == '\u2029':
@@ -62,8 +63,8 @@ func Refused(r rune) bool {
 	return r&0xfffe == 0xfffe
 }
 
-// Invisible reports whether r shows nothing: a space, a joiner, a mark of direction, a filler. Text needs a character
-// that is not.
+// Invisible reports whether r cannot be seen: a space, a joiner, a direction mark, a filler. Text needs a visible
+// character.
 func Invisible(r rune) bool {
 	switch {
 	case unicode.IsSpace(r), unicode.Is(unicode.Zs, r), unicode.Is(unicode.Cf, r):
@@ -109,11 +110,11 @@ func text(fe *FieldErrors, field, value string, least, most int, refused func(ru
 	}
 }
 
-// code checks a natural key: whatever universities print, such as "I&C SCI" or "051-0003-00". Two are the same when
-// [FoldCode] makes the same of them.
+// code checks a natural key: any code that universities print, such as "I&C SCI" or "051-0003-00". Two codes are the
+// same when [FoldCode] gives the same text for both.
 func code(fe *FieldErrors, field, value string) { line(fe, field, value, 1, MaxCode) }
 
-// identifier checks the id of a record, which stands in keys.
+// identifier checks the id of a record, which is part of keys.
 func identifier(fe *FieldErrors, field, value string) {
 	const longest = 64
 	if value == "" || len(value) > longest || strings.ContainsFunc(value,
@@ -122,8 +123,8 @@ func identifier(fe *FieldErrors, field, value string) {
 	}
 }
 
-// FoldCode is the form in which natural keys are compared: nobody means two things by "csci 1100" and "CSCI  1100". The
-// key is in Unicode's form NFC.
+// FoldCode is the form in which natural keys are compared: "csci 1100" and "CSCI 1100" mean the same. The key is in
+// Unicode's form NFC.
 func FoldCode(code string) string {
 	return strings.ToUpper(strings.Join(strings.FieldsFunc(code,
 		func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Zs, r) }), " "))
@@ -151,7 +152,7 @@ func ValidateAddress(field, address string) error {
 // 5321, RFC 1035). A name beside the address, a comment, quotes and an address of a host in brackets are refused.
 func ValidEmail(address string) bool { return emailFault(address) == "" }
 
-// emailFault says what is wrong with an address; empty when it is right.
+// emailFault says what is wrong with an address; empty when it is valid.
 func emailFault(address string) string {
 	local, domain, ok := strings.Cut(address, "@")
 	switch {
@@ -187,12 +188,11 @@ func isLetterOrDigit(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }
 
-// isAtom reports whether r may stand in an atom (RFC 5322 section 3.2.3).
+// isAtom reports whether r is allowed in an atom (RFC 5322 section 3.2.3).
 func isAtom(r rune) bool { return isLetterOrDigit(r) || strings.ContainsRune("!#$%&'*+/=?^_`{|}~-", r) }
 
-// IsPlaceholder reports whether what stands where a person's name belongs names nobody: "Staff", "TBA", "T.B.A.", "To
-// Be Announced" and the like (domain.md §11), in any case and punctuation, one or several of them, or no letter at
-// all.
+// IsPlaceholder reports whether the text in the place of a person's name names nobody: "Staff", "TBA", "T.B.A.", "To Be
+// Announced" and the like (domain.md §11), in any case and punctuation, one or several of them, or no letter at all.
 func IsPlaceholder(name string) bool {
 	letters := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
@@ -216,7 +216,7 @@ func IsPlaceholder(name string) bool {
 	return true
 }
 
-// placeholders are the words that name nobody, the longer of two that begin alike first.
+// placeholders are the words that name nobody. Of two that begin alike the longer one comes first.
 func placeholders() []string {
 	return []string{
 		"TOBEANNOUNCED", "TOBEARRANGED", "TOBEASSIGNED", "TOBECONFIRMED", "TOBEDETERMINED", "NOTASSIGNED", "UNASSIGNED",

@@ -2,12 +2,12 @@ package registrar
 
 import "fmt"
 
-// Personal is what tells who somebody is: a name, an e-mail address, a student number. It masks itself wherever it is
-// printed, logged or written as JSON; string(p) is the text, for the places that have to have it: the store and the
+// Personal is text that identifies a person: a name, an e-mail address, a student number. It masks itself wherever it
+// is printed, logged or written as JSON. string(p) is the text, for the places that must have it: the store, and the
 // answers to those who may see it.
 //
-// Package fmt cannot ask a value in an unexported field to mask itself, nor encoding/json a map's key of a text's kind:
-// keep it in exported fields, and make it no key.
+// Package fmt cannot mask a value in an unexported field, nor can encoding/json mask the key of a map. So keep it in
+// exported fields, and never make it a key.
 type Personal string
 
 const masked, secret = "[personal]", "[secret]"
@@ -26,7 +26,8 @@ func (p Personal) Format(f fmt.State, _ rune) { fmt.Fprint(f, p.String()) }
 // MarshalText implements encoding.TextMarshaler, which slog and encoding/json ask.
 func (p Personal) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// Secret is what must not be known: a key, a token. It masks itself like [Personal], even in unexported fields.
+// Secret is a value that must not become known: a key, a token. It masks itself like [Personal], even in unexported
+// fields.
 type Secret struct{ value *string }
 
 // NewSecret keeps a secret.

@@ -2,9 +2,9 @@ package registrar
 
 import "fmt"
 
-// Outside counts the sections of a term that have a meeting outside of dates that the term is to have.
+// Outside counts the sections of a term that have a meeting outside the dates that the term is going to have.
 type Outside struct {
-	term        Term // as it is to be
+	term        Term // with its new dates
 	early, late outside
 }
 
@@ -13,7 +13,7 @@ type outside struct {
 	sections int
 }
 
-// OutsideOf counts for a term as it is to be.
+// OutsideOf counts for a term with its new dates.
 func OutsideOf(t Term) *Outside { return &Outside{term: t} }
 
 // Add looks at a section.
@@ -36,7 +36,7 @@ func (o *outside) add(crn string, is bool) {
 	o.sections++
 }
 
-// Err says which of the term's dates leave out meetings: [FieldErrors].
+// Err says which of the term's new dates leave out meetings: [FieldErrors].
 func (o *Outside) Err() error {
 	var fe FieldErrors
 	o.early.tell(&fe, "start", "before this day")

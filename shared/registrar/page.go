@@ -47,8 +47,8 @@ type SectionView struct {
 // SameFacts reports whether both views are of sections that state the same, whatever their seats, ids and stamps.
 func (v SectionView) SameFacts(o SectionView) bool { return v.Section.SameFacts(o.Section) }
 
-// EventFilter chooses events: those of a record, or of a student, or all; between From, inclusive, and To, exclusive,
-// where a zero To is open. All events together need both ends.
+// EventFilter chooses events: those of a record, of a student, or all. They are between From, inclusive, and To,
+// exclusive; a zero To means no end. All events together need both ends.
 type EventFilter struct {
 	Record   Record
 	Student  StudentID

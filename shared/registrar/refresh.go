@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Rosters and rules read copies: a registration has its student's name and its section's CRN, a term record what the
-// sections that it holds are and when they meet. Of a section or a student that changes the copies are refreshed
-// afterwards, and the term record's version moves with them, so that no rule decides on what was copied before.
+// Rosters and rules read copies. A registration has a copy of its student's name and its section's CRN. A term record
+// has copies of what its sections are and when they meet. When a section or a student changes, the copies are refreshed
+// afterwards. The term record gets a new version with them, so that no rule decides on old copies.
 
 // Copies are a registration and a term record with fresh copies in them: what is written if the facts still hold.
 type Copies struct {
-	// after; its version is the one it will have: what a client sees of it is another representation
+	// after the change, with its new version: clients see another representation of it
 	Registration Registration
 	Was          Version    // of the registration, as read: the same when nothing in it changes
 	Record       TermRecord // after, still with the version that was read
 	Section      Version    // of the section and the student that were copied, for the conditions
 	Student      Version
-	// Held tells whether the term record holds the section, and so is written, too.
+	// Held reports whether the term record holds the section, and so is written, too.
 	Held bool
 }
 
@@ -45,7 +45,7 @@ func Refresh(ctx context.Context, store RefreshStore, section SectionID, student
 	}.Make(ctx)
 }
 
-// DecideRefresh tells whether any copy says something else than what it is copied from, and how they should be.
+// DecideRefresh reports whether any copy differs from what it was copied from, and what the copies should be.
 func DecideRefresh(f EnrolFacts, now time.Time) (c Copies, stale bool) {
 	if f.Registration.Attempt == 0 {
 		return Copies{}, false
@@ -53,7 +53,7 @@ func DecideRefresh(f EnrolFacts, now time.Time) (c Copies, stale bool) {
 	c = Copies{Registration: f.Registration, Was: f.Registration.Version, Record: f.Record, Section: f.Section.Version,
 		Student: f.Student.Version}
 	c.Registration.StudentName = rosterName(f.Student)
-	if f.Registration.State.Live() { // one that was dropped keeps the CRN that it was made under
+	if f.Registration.State.Live() { // a dropped registration keeps the CRN of its time
 		c.Registration.CRN = f.Section.CRN
 	}
 	stale = c.Registration != f.Registration

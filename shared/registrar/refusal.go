@@ -28,8 +28,8 @@ const (
 	IdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used with another request
 )
 
-// Refusal says no to a well-formed request: which rule, on what evidence, and what would clear it. It is an answer, not
-// a failure: nothing is wrong with the system, and nothing was changed.
+// Refusal is the answer no to a well-formed request: which rule refused, on what evidence, and what would clear it. It
+// is an answer, not a failure: nothing is wrong with the system, and nothing was changed.
 type Refusal struct {
 	Code     Code
 	Subject  string         // the record it is about, for example a section id; never personal data
@@ -61,7 +61,7 @@ func (r *Refusal) ClearedBy(what string) *Refusal {
 	return r
 }
 
-// Refusals are all rules that a request broke: no rule hides another (domain.md §5, step 5).
+// Refusals are all rules that refused a request: no rule hides another (domain.md §5, step 5).
 type Refusals []*Refusal
 
 // Error lists them.
@@ -90,7 +90,7 @@ func (rs Refusals) OrNil() error {
 	return rs
 }
 
-// IsRefusal tells whether err is, or wraps, a refusal with that code.
+// IsRefusal reports whether err is, or wraps, a refusal with that code.
 func IsRefusal(err error, code Code) bool {
 	var all Refusals
 	if errors.As(err, &all) {
@@ -105,17 +105,17 @@ func IsRefusal(err error, code Code) bool {
 	return errors.As(err, &one) && one.Code == code
 }
 
-// Failures that callers act on. Everything else that goes wrong is wrapped and logged at the edge, never shown.
+// Failures that callers act on. Every other failure is wrapped and logged at the edge, and never shown to a client.
 var (
-	// ErrVersionMismatch tells that the record changed since the version that the caller saw.
+	// ErrVersionMismatch says that the record changed since the version that the caller saw.
 	ErrVersionMismatch = errors.New("the record has another version")
-	// ErrBusy tells that the store could not decide within the deadline because of contention or throttling; nothing was
+	// ErrBusy says that the store could not decide within the deadline because of contention or throttling. Nothing was
 	// done, and the same request may be sent again.
 	ErrBusy = errors.New("too busy to decide in time")
-	// ErrOutcomeUnknown tells that the deadline came while a change was under way: it was done whole or not at all. The
-	// same request with the same idempotency key tells which.
+	// ErrOutcomeUnknown says that the deadline came while a change was in progress: it was made whole or not at all. The
+	// same request with the same idempotency key finds out which.
 	ErrOutcomeUnknown = errors.New("no answer in time")
-	// ErrBadCursor tells of a page cursor that this system did not make, or that belongs to another list.
+	// ErrBadCursor says that this system did not make the page cursor, or that it belongs to another list.
 	ErrBadCursor = errors.New("the cursor is not one of this list")
 )
 

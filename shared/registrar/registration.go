@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// RegistrationState is where a registration stands in the state machine of domain.md §2.
+// RegistrationState is the state of a registration in the state machine of domain.md §2.
 type RegistrationState string
 
-// The states built so far. The machine has room for the others: a state is data, and [RegistrationState.Live] is the
-// only question that rules ask of it.
+// The states that exist so far. The machine has room for the others: a state is data, and [RegistrationState.Live] is
+// the only question that rules ask about it.
 const (
 	Enrolled RegistrationState = "ENROLLED"
 	Dropped  RegistrationState = "DROPPED"
 )
 
-// Live tells whether the registration holds a seat. A registration that does not can be opened again, as a new attempt.
+// Live reports whether the registration holds a seat. One that does not can be opened again, as a new attempt.
 func (s RegistrationState) Live() bool { return s == Enrolled }
 
 // Registration is the record of one student in one section. It is never deleted: a drop changes its state, and a new
@@ -47,14 +47,14 @@ type Holding struct {
 	Meetings  []Meeting
 }
 
-// HoldingOf is what a term record keeps of a section that a student takes for so many credits.
+// HoldingOf is the part of a section that a term record keeps, with the credits that the student takes it for.
 func HoldingOf(s Section, credits Credits) Holding {
 	code := strings.TrimSpace(s.Subject + " " + s.Number)
 	return Holding{Section: s.ID, Course: s.Course, Code: code, CRN: s.CRN, Component: s.Component, Credits: credits,
 		Meetings: s.Meetings}
 }
 
-// equal compares what rules need: rooms are not kept.
+// equal compares what the rules need. Rooms are not kept.
 func (h Holding) equal(o Holding) bool {
 	same := slices.EqualFunc(h.Meetings, o.Meetings, func(a, b Meeting) bool {
 		a.Room, b.Room = "", ""
@@ -64,7 +64,7 @@ func (h Holding) equal(o Holding) bool {
 		h.Component == o.Component && h.Credits == o.Credits
 }
 
-// rosterName is how a student stands on rosters.
+// rosterName is the student's name as rosters show it.
 func rosterName(p Student) Personal {
 	if p.FamilyName == "" || p.GivenName == "" { // one name is enough
 		return p.FamilyName + p.GivenName
@@ -72,8 +72,8 @@ func rosterName(p Student) Personal {
 	return p.FamilyName + ", " + p.GivenName
 }
 
-// TermRecord is one student in one term: what the rules about the whole schedule read, under one version. Two requests
-// of one student at once meet here.
+// TermRecord is one student in one term, under one version: what the rules about the whole schedule read. Two requests
+// of one student at the same time conflict here.
 type TermRecord struct {
 	Student  StudentID
 	Term     TermID
@@ -90,7 +90,7 @@ func (t TermRecord) Credits() Credits {
 	return sum
 }
 
-// Holds tells whether the student holds the section.
+// Holds reports whether the student holds the section.
 func (t TermRecord) Holds(section SectionID) bool {
 	for _, h := range t.Holdings {
 		if h.Section == section {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// SectionStatus is where a section stands. Only an open one takes registrations.
+// SectionStatus is the state of a section. Only an open one takes registrations.
 type SectionStatus string
 
 // The states of a section (domain.md §1).
@@ -17,7 +17,7 @@ const (
 	SectionCancelled SectionStatus = "cancelled"
 )
 
-// Valid tells whether s is one of the four.
+// Valid reports whether s is one of the four.
 func (s SectionStatus) Valid() bool {
 	switch s {
 	case SectionPlanned, SectionOpen, SectionClosed, SectionCancelled:
@@ -42,8 +42,8 @@ type Section struct {
 	Course CourseID
 	// Subject, Number and Title are the course's, copied so that a list of sections is one query.
 	Subject, Number, Title string
-	// TitleFollows says that the title is the course's: when that changes, the section's does. Otherwise the section was
-	// scheduled under a title of its own, as the sections of a course on special topics are, and keeps it.
+	// TitleFollows: the title is the course's, and changes with it. Otherwise the section was scheduled under a title of
+	// its own, as sections of a course on special topics are, and keeps it.
 	TitleFollows bool
 	CRN          string // course reference number; unique in its term
 	Label        string // section number within the course, for example "01"
@@ -168,7 +168,7 @@ func (m Meeting) Validate() error {
 	return fe.OrNil()
 }
 
-// validate names the fields with what stands before them.
+// validate checks a meeting. The names of its fields get a prefix.
 func (m Meeting) validate(fe *FieldErrors, before string) {
 	known := m.Days != 0 && m.Days < 1<<len(dayLetters)
 	if !known {
@@ -205,7 +205,7 @@ func (m Meeting) fitsIn(fe *FieldErrors, before string, t Term) {
 	}
 }
 
-// ConflictsWith tells whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges
+// ConflictsWith reports whether the two meetings claim one person at one moment (domain.md §5): a date in both ranges
 // falls on a weekday of both, and the clock intervals overlap. Touching ends do not conflict.
 func (m Meeting) ConflictsWith(o Meeting) bool {
 	if m.Start >= o.End || o.Start >= m.End {
@@ -232,7 +232,7 @@ func occurs(days Days, from, to Date) bool {
 	return false
 }
 
-// Conflict tells whether any meeting of one list conflicts with any of the other. Arranged sections never do.
+// Conflict reports whether any meeting of one list conflicts with any of the other. Arranged sections never do.
 func Conflict(a, b []Meeting) bool {
 	for _, m := range a {
 		for _, o := range b {
@@ -275,14 +275,14 @@ type Seats struct {
 	Taken    int // ENROLLED registrations
 	Offered  int // live offers to waiting students
 	Waiting  int // WAITLISTED registrations
-	// Status and SectionVersion are the section's, so that a decision on a cached section is refused by a condition once
-	// the section has changed. SectionVersion moves with the facts that a decision reads, not with the counts.
+	// Status and SectionVersion are copies of the section's. So a decision on a cached section fails its condition when
+	// the section has changed. SectionVersion changes with the facts that a decision reads, not with the counts.
 	Status         SectionStatus
 	SectionVersion Version
 }
 
-// Available is the number that the public sees: never negative.
+// Available is the number of free seats that clients see: never negative.
 func (s Seats) Available() int { return max(0, s.Free) }
 
-// Takeable tells whether a seat is free that nobody on the waitlist has a right to.
+// Takeable reports whether there is a free seat that is not for somebody on the waitlist.
 func (s Seats) Takeable() bool { return s.Free > s.Waiting }

@@ -17,8 +17,8 @@ type Term struct {
 	Stamp
 }
 
-// Window is the half-open range of instants [Open, Close). One bound may be zero, and does not bind. Without both there
-// is no window, and it is never open: a term without a window is closed (domain.md §11).
+// Window is the half-open range of instants [Open, Close). One bound may be zero: there is no bound on that side.
+// Without both there is no window, and the term is closed (domain.md §11).
 type Window struct {
 	Open, Close time.Time
 }
@@ -36,7 +36,7 @@ func (w Window) Equal(o Window) bool { return w.Open.Equal(o.Open) && w.Close.Eq
 func (t Term) Open(at time.Time) bool { return t.Registration.Contains(at) && !t.over(at) }
 
 // over reports whether the term has ended. Reading a zone takes a fraction of a millisecond, so it is only done in the
-// hours in which the zone matters. When the term ends cannot be known, it has.
+// hours in which the zone makes a difference. A term whose end cannot be known has ended.
 func (t Term) over(at time.Time) bool {
 	const east, west = 14 * time.Hour, 12 * time.Hour // the zones that are furthest from UTC
 	end, err := t.End.in(time.UTC)
@@ -56,8 +56,8 @@ func (t Term) over(at time.Time) bool {
 	return err != nil || !at.Before(end)
 }
 
-// Deadlines are the last instants for an act; a zero one does not bind. Each section resolves its own value, else the
-// offering's, else the term's (domain.md §8).
+// Deadlines are the last instants for an act. A zero one means that there is no deadline. Each section uses its own
+// value, else the offering's, else the term's (domain.md §8).
 type Deadlines struct {
 	LastAdd, LastDrop time.Time
 }

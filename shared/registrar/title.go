@@ -20,8 +20,8 @@ type titleFacts struct {
 	course  Course
 }
 
-// FollowTitle gives a section its course's title, unless it has one of its own. Doing it again changes nothing. A
-// section or course that is gone needs none.
+// FollowTitle gives a section its course's title, unless the section has a title of its own. Doing it again changes
+// nothing. Nothing is done for a section or a course that was deleted.
 func FollowTitle(ctx context.Context, store TitleStore, id SectionID, now Clock) error {
 	err := Decision[titleFacts]{
 		Read: func(ctx context.Context) (titleFacts, error) {
@@ -53,7 +53,8 @@ func FollowTitle(ctx context.Context, store TitleStore, id SectionID, now Clock)
 	return err
 }
 
-// DecideTitle reports whether a section that follows its course's title has another one, and how the section should be.
+// DecideTitle reports whether a section that follows its course's title has another one, and what the section should
+// be.
 func DecideTitle(s Section, c Course, now time.Time) (after Section, stale bool) {
 	if !s.TitleFollows || s.Title == c.Title {
 		return s, false

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// zones is the IANA time zone database, which is in the public domain, as Go's distribution has it in
-// lib/time/zoneinfo.zip: a copy of that is in testdata, and infra/zones packs it. It holds what the package time/tzdata
-// has; but [time.LoadLocation] asks that one last, after ZONEINFO and the system's own files, so that a zone's rules,
-// and whether there is such a zone, would depend on where a function runs.
+// zones is the IANA time zone database, which is in the public domain. It is the copy in Go's distribution,
+// lib/time/zoneinfo.zip, which is also in testdata; infra/zones packs it. The package time/tzdata has the same data,
+// but [time.LoadLocation] reads ZONEINFO and the system's own files first. Then a zone's rules, and whether there is
+// such a zone, would depend on where a function runs.
 //
-// Each name stands once with the place of its data, and data that several names have stands once too. In a function's
-// package that is half of what the archive is.
+// Each name is stored once with the position of its data. Data that several names share is stored once, too. In a
+// function's package that is half of the archive's size.
 //
 //go:embed zones.bin
 var zones string
@@ -27,12 +27,12 @@ const (
 	lengthBytes      = 2
 )
 
-// errNoZone tells of a name that is no zone of the database.
+// errNoZone is the error for a name that is not in the database.
 var errNoZone = errors.New("there is no such time zone")
 
-// Zone is the time zone of an IANA name, such as "America/New_York", by the database in the binary alone: the same on
-// every machine, and in an image that has no zones. It is an error for every other name, "" and "Local" among them. It
-// takes some microseconds.
+// Zone is the time zone of an IANA name, such as "America/New_York". It uses only the database in the binary: the
+// result is the same on every machine, and in an image that has no zones. Every other name is an error, "" and "Local"
+// too. It takes some microseconds.
 func Zone(name string) (*time.Location, error) {
 	end := indexLengthBytes + number(zones[:indexLengthBytes])
 	index, all := zones[indexLengthBytes:end], zones[end:]

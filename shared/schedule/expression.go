@@ -74,7 +74,7 @@ func (e Expression) Next(due time.Time) time.Time {
 	return time.Time{}
 }
 
-// Names tells whether the expression may name that time. A rate may name any.
+// Names reports whether the expression may name that time. A rate may name any.
 func (e Expression) Names(due time.Time) bool {
 	return e.every > 0 || e.cron != nil && e.cron.names(due.UTC())
 }

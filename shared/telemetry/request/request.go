@@ -26,14 +26,14 @@ type Info struct {
 	Principal, OnBehalfOf string
 }
 
-// ValidCorrelation tells whether a correlation id from outside may be used: 1 to 64 characters, each an ASCII letter, a
+// ValidCorrelation reports whether a correlation id from outside may be used: 1 to 64 characters, each an ASCII letter, a
 // digit, a dot, an underscore or a hyphen, so that it cannot break a log line or a header.
 func ValidCorrelation(id string) bool {
 	const longest = 64
 	return id != "" && len(id) <= longest && only(id, "._-")
 }
 
-// ValidTrace tells whether a tracing header from outside may be passed on: up to 256 characters, fields of letters,
+// ValidTrace reports whether a tracing header from outside may be passed on: up to 256 characters, fields of letters,
 // digits and hyphens parted by semicolons, one of which is a root with its time and its 96 random bits, in hexadecimal
 // digits.
 func ValidTrace(header string) bool {
@@ -61,7 +61,7 @@ func (i Info) TraceID() string {
 	return ""
 }
 
-// only tells whether a text has ASCII letters and digits, and of all others only these.
+// only reports whether a text has ASCII letters and digits, and of all others only these.
 func only(text, others string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune(others, r)

@@ -16,7 +16,7 @@ const (
 	factRefused = "rowsRefused"
 )
 
-// EndFacts are what the end of an import tells; see [ReadEnd].
+// EndFacts are the facts of the end of an import; see [ReadEnd].
 type EndFacts struct {
 	ID    registrar.ImportID
 	Kind  Kind
@@ -47,7 +47,7 @@ func ReadEnd(e registrar.Event) (EndFacts, error) {
 	return f, nil
 }
 
-// EndEvent is what the end of an import tells.
+// EndEvent is the event of the end of an import.
 func EndEvent(im Import, newID registrar.IDs) registrar.Event {
 	return registrar.Event{
 		ID: registrar.EventID(newID()), Type: registrar.ImportEnded, Schema: 1, At: im.UpdatedAt, Record: registrar.Record{

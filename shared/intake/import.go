@@ -21,7 +21,7 @@ const (
 // OfTerm reports whether files of the kind belong to a term.
 func (k Kind) OfTerm() bool { return k == KindSections || k == KindRegistrations }
 
-// State is where an import stands.
+// State is the state of an import.
 type State string
 
 // The states of an import. It ends FINISHED when the file was read to its end and at least one row was applied. It ends
@@ -34,7 +34,7 @@ const (
 	Failed   State = "FAILED"
 )
 
-// Ended reports whether the import is over, either way.
+// Ended reports whether the import has finished or failed.
 func (s State) Ended() bool { return s == Finished || s == Failed }
 
 // FormatMapping is the format of a file that is read by the import's own mapping.
@@ -43,44 +43,43 @@ const FormatMapping = "mapping"
 // MaxBytes bounds an uploaded file.
 const MaxBytes = 64 << 20
 
-// MaxProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is
-// right.
+// MaxProblems bounds the problems that are kept of an import: nobody reads more of a file in which nothing is right.
 const MaxProblems = 10_000
 
-// Import is one upload and what came of it.
+// Import is one uploaded file and what became of it.
 type Import struct {
 	ID     registrar.ImportID
 	Kind   Kind
 	Format string // which reader takes the file, for example "yacs-csv"
-	// Mapping is how a file of sections is read whose format is [FormatMapping]: JSON, as package files has it.
+	// Mapping says how to read a file of sections whose format is [FormatMapping]: JSON, in the form of package files.
 	Mapping string
-	// Complete: the file is the whole truth about each section and course that it names, so an empty cell empties.
-	// Otherwise an empty cell keeps what is there.
+	// Complete: the file has all facts of each section and course that it names, so an empty cell deletes the old value.
+	// Otherwise an empty cell keeps it.
 	Complete bool
 	Term     registrar.TermID // empty for kinds that belong to no term
-	// DryRun: the file is read and decided on, and nothing but this import is written.
+	// DryRun: the file is read and decided on, but nothing except this import is written.
 	DryRun bool
-	// MaxRefusedPercent is the most rows, 0 to 100 in a hundred, that may be refused: when there are more, nothing is
-	// changed and the import fails. Nil: any number may be.
+	// MaxRefusedPercent is the largest percentage of rows, 0 to 100, that may be refused. When more are refused, nothing
+	// is changed and the import fails. Nil: any number may be refused.
 	MaxRefusedPercent *int
-	Notify            registrar.Personal // e-mail address that is told of its end; may be empty
+	Notify            registrar.Personal // e-mail address that gets a mail at its end; may be empty
 	State             State
 	Reason            string // why it failed; empty otherwise
 	Rows              Rows
 	Changed           Changes
 	// StartedAt and EndedAt are zero until then.
 	StartedAt, EndedAt time.Time
-	// Run counts how often its file was begun to be read. Rows, Changed and Problems are of the last run. An import of
-	// registrations that was interrupted goes on in the same run, after the rows that Rows.Read counts.
+	// Run counts how often a worker began to read its file. Rows, Changed and Problems are of the last run. An import of
+	// registrations that was interrupted continues in the same run, after the rows that Rows.Read counts.
 	Run int
-	// Checked: of an import with MaxRefusedPercent, the file was read once without a change, and few enough rows were
+	// Checked: the file of an import with MaxRefusedPercent was read once without a change, and few enough rows were
 	// refused.
 	Checked bool
 	// Listed is how many changes are kept of a dry run, at most [MaxProblems]. Changed counts them all.
 	Listed int
 	// Problems is how many problems are kept, at most [MaxProblems]. Rows counts all that were refused.
 	Problems int
-	// Resent is how often its file was announced again because nobody was working on it any more.
+	// Resent is how often its file was announced to the workers again, because nobody was working on it any more.
 	Resent int
 	registrar.Stamp
 }
@@ -110,8 +109,7 @@ func (f Filter) Has(im Import) bool {
 		(f.Term == "" || f.Term == im.Term)
 }
 
-// Problem is what was wrong in one row. A row that is not refused was
-// applied: then it is a note.
+// Problem is a fault in one row. A row that was not refused was applied: then the problem is a note.
 type Problem struct {
 	Row     int // the header is row 1
 	Field   string
@@ -119,16 +117,16 @@ type Problem struct {
 	Refused bool
 }
 
-// Effect is what a row would do to a record.
+// Effect is the effect that a row would have on a record.
 type Effect string
 
-// What a row would do.
+// The effects of a row.
 const (
 	EffectCreated Effect = "created"
 	EffectUpdated Effect = "updated"
 )
 
-// Change is what a dry run foretells of one row and one record.
+// Change is the effect that a dry run expects of one row on one record.
 type Change struct {
 	Row    int    // the header is row 1
 	Record string // kind of the record: course, section, instructor, student or registration
@@ -136,14 +134,14 @@ type Change struct {
 	Fields []string // names of the fields that would change, in order; none when the record would be created
 }
 
-// Report is what a run adds to what is kept of an import.
+// Report is what a run adds to the records of an import.
 type Report struct {
 	Problems []Problem
 	Changes  []Change
 }
 
-// Decision is that a row was refused by the rules, kept until the progress of its batch is saved: the row stays
-// refused when the import is interrupted and goes on, and the audit hears of it once.
+// Decision is the refusal of a row by the rules. It is kept until the progress of its batch is saved. So the row stays
+// refused when the import is interrupted and continues, and the audit gets the refusal once.
 type Decision struct {
 	Row    int
 	Reason string
@@ -151,7 +149,7 @@ type Decision struct {
 }
 
 // Conclude ends a run that read the file to its end. The import fails when no row was applied, or when more rows were
-// refused than it allows; of the second the counts say that nothing was changed.
+// refused than it allows; in the second case the counts say that nothing was changed.
 func (im Import) Conclude(now time.Time) Import {
 	im.State, im.EndedAt = Finished, registrar.Instant(now)
 	rows := im.Rows
@@ -176,8 +174,8 @@ func (im Import) TooManyRefused() bool {
 	return im.MaxRefusedPercent != nil && !im.Checked && im.Rows.Refused*hundred > *im.MaxRefusedPercent*im.Rows.Read
 }
 
-// Resumes reports whether an import that was interrupted goes on after the rows that it has counted, instead of reading
-// the file anew. That is so where the order of rows decides: a seat goes to whom the file names first.
+// Resumes reports whether an import that was interrupted continues after the rows that it has counted, instead of
+// reading the file again. It does where the order of rows decides: the student whom the file names first gets the seat.
 func (im Import) Resumes() bool {
 	return im.Kind == KindRegistrations && !im.DryRun && im.Run > 0 && (im.MaxRefusedPercent == nil || im.Checked)
 }
@@ -189,17 +187,17 @@ const (
 	// quotas).
 	WorkTime = 15 * time.Minute
 
-	// uploadPatience is how much later a file may still begin to be read: a large upload takes its time, and its
+	// uploadPatience is how much later a worker may still begin to read a file: a large upload takes its time, and its
 	// announcement may wait behind others in the queue.
 	uploadPatience = 6 * time.Hour
-	// workPatience is added to a worker's time before nobody can be at work any more: clocks differ.
+	// workPatience is added to a worker's time. After that nobody can be working any more, even where clocks differ.
 	workPatience = 5 * time.Minute
-	// mostResent is how often an import's file is announced again.
+	// mostResent is how often an import's file is announced again, at most.
 	mostResent = 3
 )
 
-// Sweep decides what is to become of an import that nobody may be working on any more: ended, with its reason, or to be
-// sent to the workers again. The import is as it is to be written, if it is still the version that was read; its
+// Sweep decides about an import that nobody may be working on any more: it ends, with a reason, or is sent to the
+// workers again. It returns the import as it is to be written, if the version that was read is still stored. The
 // version is the same when there is nothing to do.
 func (im Import) Sweep(now time.Time) (next Import, resend bool) {
 	next = im

@@ -10,7 +10,7 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Kind is what a mail is about, and what a person may switch off.
+// Kind is the kind of a mail. A person may switch a kind off.
 type Kind string
 
 // The kinds of mail.
@@ -25,14 +25,14 @@ func Kinds() []Kind {
 	return []Kind{RegistrationMade, RegistrationDropped, ImportFinished}
 }
 
-// Recipient is whom a mail is for, as keys and tokens say it: "student:" and an id, or "address:" and an [AddressHash]
-// for a person of whom there is no record.
+// Recipient is the recipient of a mail in keys and tokens: "student:" and an id, or "address:" and an [AddressHash] for
+// a person without a record.
 type Recipient string
 
 // OfStudent is the student as a recipient.
 func OfStudent(id registrar.StudentID) Recipient { return Recipient(recipientStudent + string(id)) }
 
-// OfAddress is whoever reads the mail of an address.
+// OfAddress is the reader of an address as a recipient.
 func OfAddress(address string) Recipient {
 	return Recipient(recipientAddress + string(HashAddress(address)))
 }
@@ -71,8 +71,8 @@ func HashAddress(address string) AddressHash {
 	return AddressHash(hex.EncodeToString(sum[:]))
 }
 
-// Preferences are what kinds of mail a person does not want. Somebody who never chose gets all mail: such preferences
-// have version 1, and are not stored.
+// Preferences are the kinds of mail that a person does not want. Somebody who never chose gets all mail: such
+// preferences have version 1, and are not stored.
 type Preferences struct {
 	Recipient Recipient
 	Off       []Kind // each once
@@ -82,7 +82,7 @@ type Preferences struct {
 // Wants reports whether mail of the kind is to be sent.
 func (p Preferences) Wants(kind Kind) bool { return !slices.Contains(p.Off, kind) }
 
-// With are the preferences with one kind switched on or off.
+// With returns the preferences with one kind switched on or off.
 func (p Preferences) With(kind Kind, on bool) Preferences {
 	off := make([]Kind, 0, len(p.Off)+1)
 	for _, known := range Kinds() {
@@ -113,8 +113,9 @@ func (p Preferences) Validate() error {
 	return fe.OrNil()
 }
 
-// Suppression says why an address gets no mail any more: its provider refused one for good, or its reader complained of
-// one. To go on sending there would cost all mail its reputation (Amazon SES developer guide, "Understanding bounces").
+// Suppression says why an address gets no more mail: its provider refused a mail for good, or its reader complained
+// about one. Sending there again would harm the reputation of all mail (Amazon SES developer guide, "Understanding
+// bounces").
 type Suppression struct {
 	Address  AddressHash
 	Reason   SuppressionReason
@@ -131,11 +132,11 @@ const (
 	SuppressedForComplaint SuppressionReason = "complaint"
 )
 
-// State is where the record of a mail stands.
+// State is the state of a mail's record.
 type State string
 
-// The states of a mail. A mail is CLAIMED before it is handed over; what becomes of it then is written down. A claim
-// that was not settled in its time counts as UNKNOWN: whoever held it may have handed the mail over, or not.
+// The states of a mail. A mail is CLAIMED before it is handed over, and its outcome is written afterwards. A claim
+// without an outcome at the end of its time counts as UNKNOWN: whoever held it may have handed the mail over, or not.
 const (
 	Claimed    State = "CLAIMED"
 	Sent       State = "SENT"       // the provider took it
@@ -148,13 +149,13 @@ const (
 // ID identifies the mail of one event, person and kind. It is derived: see [Of].
 type ID string
 
-// Mail is the record of one mail: of one event, to one person, of one kind there is at most one.
+// Mail is the record of one mail. There is at most one for each event, person and kind.
 type Mail struct {
 	ID        ID
 	Event     registrar.EventID
 	Kind      Kind
 	Recipient Recipient
-	// What the mail tells of, so that it can be written again: the section of a registration, or the import.
+	// The subject of the mail, so that it can be written again: the section of a registration, or the import.
 	Section     registrar.SectionID
 	Import      registrar.ImportID
 	At          time.Time // when it happened
@@ -168,8 +169,8 @@ type Mail struct {
 	registrar.Stamp
 }
 
-// Of begins the record of the mail of an event, to a person, of a kind. The id is a UUID of version 8 (RFC 9562
-// section 5.8), made of the SHA-256 of the three, so that whoever handles the event again finds the record.
+// Of is the new record of the mail of an event, to a person, of a kind. The id is a UUID of version 8 (RFC 9562 section
+// 5.8), derived from the SHA-256 of the three. So whoever handles the event again finds the record.
 func Of(event registrar.EventID, recipient Recipient, kind Kind) Mail {
 	sum := sha256.Sum256([]byte(string(event) + "\n" + string(recipient) + "\n" + string(kind)))
 	id := sum[:16]
@@ -182,7 +183,7 @@ func Of(event registrar.EventID, recipient Recipient, kind Kind) Mail {
 	}
 }
 
-// StateAt is where the mail stands at a time: a claim whose time is over is unknown.
+// StateAt is the state of the mail at a time: a claim whose time is over is unknown.
 func (m Mail) StateAt(t time.Time) State {
 	if m.State == Claimed && !t.Before(m.ClaimEnds) {
 		return Unknown
@@ -190,18 +191,18 @@ func (m Mail) StateAt(t time.Time) State {
 	return m.State
 }
 
-// settled is the mail after its outcome.
+// settled is the mail with its outcome.
 func (m Mail) settled(state State, reason string, at time.Time) Mail {
 	m.State, m.Reason, m.ClaimEnds, m.Stamp = state, reason, time.Time{}, m.Next(at)
 	return m
 }
 
-// Letter is a mail as it is handed over: to one address, with two forms of one text.
+// Letter is a mail that is ready to be handed over: to one address, with two forms of one text.
 type Letter struct {
 	To          registrar.Personal
 	Subject     string // one line
 	Text, HTML  string
-	Unsubscribe string // address that takes the one-click request of RFC 8058
+	Unsubscribe string // address for the one-click request of RFC 8058
 	Mail        ID
 	Event       registrar.EventID
 	Correlation string

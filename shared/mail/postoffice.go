@@ -10,17 +10,17 @@ import (
 )
 
 var (
-	// ErrClaimed tells that another delivery of the same event is handing the mail over at this moment.
+	// ErrClaimed says that another delivery of the same event is handing the mail over at this moment.
 	ErrClaimed = errors.New("another delivery is sending the mail")
-	// ErrNotSent tells that the mail was not handed over, for certain, and may be tried again later.
+	// ErrNotSent says that the mail was certainly not handed over, and may be tried again later.
 	ErrNotSent = errors.New("the mail was not sent")
 )
 
-// HandoverError says what became of a letter that the provider did not take. Its text is fit for logs and records: the
-// provider's own words, which may have an address in them, are not in it.
+// HandoverError says what became of a letter that the provider did not take. Its text is safe for logs and records: it
+// does not contain the provider's own words, which may have an address in them.
 type HandoverError struct {
 	Outcome State  // [Refused], [Released] or [Unknown]
-	Reason  string // the provider's code, or a word of ours
+	Reason  string // the provider's code, or our own word
 	Err     error  // what happened, for errors.Is and errors.As
 }
 
@@ -32,16 +32,16 @@ func (e *HandoverError) Error() string {
 // Unwrap gives the cause.
 func (e *HandoverError) Unwrap() error { return e.Err }
 
-// Carrier hands letters over to whoever delivers them.
+// Carrier hands letters over to the mail provider.
 type Carrier interface {
-	// Send hands the letter over once, and returns the provider's id of it. Of a [*HandoverError] the outcome is as it
-	// says; of any other error it is unknown. A letter that may have been taken is never handed over again.
+	// Send hands the letter over once, and returns the provider's id of it. A [*HandoverError] says what the outcome is;
+	// after any other error it is unknown. A letter that may have been taken is never handed over again.
 	Send(ctx context.Context, letter Letter) (message string, err error)
 }
 
-// Facts is what sending a mail is decided on.
+// Facts are the facts on which sending a mail is decided.
 type Facts struct {
-	Mail        Mail // of version 0: there is no record of it yet
+	Mail        Mail // version 0: there is no record of it yet
 	Preferences Preferences
 	Suppression Suppression // zero: the address is not suppressed
 }
@@ -55,27 +55,28 @@ type Store interface {
 	SaveMail(ctx context.Context, m Mail) error
 }
 
-// PostOffice sends mail, each at most once: it claims the record of a mail before it hands the mail over, so that
-// events may be delivered many times, and at once.
+// PostOffice sends mail, each at most once. It claims the record of a mail before it hands the mail over, so that an
+// event may be delivered many times, and several times at once.
 type PostOffice struct {
 	Store   Store
 	Carrier Carrier
 	Clock   registrar.Clock
-	// ClaimTime is how long a claim lasts. Whoever claims must have ended by then, dead or alive: it is the function's
-	// timeout, at least, and what clocks may differ by. The shorter, the sooner an operator sees what a crash left open.
+	// ClaimTime is how long a claim lasts. Whoever claims must have ended by then. So it is at least the function's
+	// timeout, and the difference that clocks may have. The shorter it is, the sooner an operator sees what a crash left
+	// unknown.
 	ClaimTime time.Duration
-	// SendTime is the least that must be left of the context's time for a mail to be claimed.
+	// SendTime is the least time that the context must have left for a mail to be claimed.
 	SendTime time.Duration
 }
 
-// settleTime is how long the outcome of a mail may take to be written down, after the context has ended too.
+// settleTime is how long writing the outcome of a mail may take, also after the context has ended.
 const settleTime = 5 * time.Second
 
-// Deliver sends the mail to the address if there is no record of it yet, and returns the record as it then is: sent,
-// refused or unknown, or suppressed without being written; news is false when it was so before. The letter is written
-// before the claim, so that a claim is only as long as the handing over.
+// Deliver sends the mail to the address if there is no record of it yet, and returns the record afterwards: sent,
+// refused or unknown, or suppressed without a letter. News is false when the record was in this state before. The
+// letter is written before the claim, so that the claim is only as long as the handing over.
 //
-// After an error the event is to come back: [ErrClaimed], [ErrNotSent], [registrar.ErrBusy] or a failure. No error
+// After an error the event has to come back: [ErrClaimed], [ErrNotSent], [registrar.ErrBusy] or a failure. No error
 // leads to a second letter.
 func (o PostOffice) Deliver(
 	ctx context.Context, m Mail, address registrar.Personal, write func() (Letter, error),
@@ -117,7 +118,7 @@ func (o PostOffice) Deliver(
 	return done, true, err
 }
 
-// decideMail tells what the record is to become; one with the version that is stored says that nothing is to be done.
+// decideMail decides what the record becomes. When the result has the version that is stored, nothing is to be done.
 func decideMail(m Mail, facts Facts, at time.Time, claimTime time.Duration) (Mail, error) {
 	known := facts.Mail
 	switch state := known.StateAt(at); {
@@ -141,7 +142,7 @@ func decideMail(m Mail, facts Facts, at time.Time, claimTime time.Duration) (Mai
 	return m, nil
 }
 
-// handOver sends what this call has claimed, and writes down what became of it.
+// handOver sends the letter that this call has claimed, and writes the outcome.
 func (o PostOffice) handOver(ctx context.Context, claimed Mail, letter Letter) (Mail, error) {
 	message, err := o.Carrier.Send(ctx, letter)
 	var failed *HandoverError
@@ -153,7 +154,7 @@ func (o PostOffice) handOver(ctx context.Context, claimed Mail, letter Letter) (
 		settled = claimed.settled(failed.Outcome, failed.Reason, o.Clock())
 	}
 	settled.Message = message
-	// The outcome is written down even when the caller's time is over: nobody else knows it.
+	// The outcome is written even when the caller's time is over: nobody else knows it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	if err := o.Store.SaveMail(ctx, settled); err != nil {
@@ -165,7 +166,7 @@ func (o PostOffice) handOver(ctx context.Context, claimed Mail, letter Letter) (
 	return settled, nil
 }
 
-// Resolution is what an operator decides about a mail that lies open.
+// Resolution is an operator's decision about a mail that is unknown or refused.
 type Resolution string
 
 // What can be decided.
@@ -181,9 +182,9 @@ const (
 	factOff  = "off"
 )
 
-// DecideResolution settles a mail of unknown outcome, or one that was refused, and makes the event that tells so. To be
-// sent again the mail is released: whoever handles the event writes it anew, under the preferences and suppressions of
-// that time. A [registrar.StateForbids] refusal when the mail lies not open.
+// DecideResolution settles a mail whose outcome is unknown, or that was refused, and makes the event of the decision. A
+// mail that is to be sent again is released: whoever handles the event writes it again, under the preferences and
+// suppressions of that time. It is a [registrar.StateForbids] refusal when the mail is in another state.
 func DecideResolution(
 	m Mail, as Resolution, actor registrar.Actor, at time.Time, newID registrar.IDs,
 ) (Mail, registrar.Event, error) {
@@ -214,7 +215,7 @@ func ReadResolution(e registrar.Event) (ID, Resolution, error) {
 	return ID(e.Record.ID), as, nil
 }
 
-// PreferencesEvent is what a change of mail preferences tells.
+// PreferencesEvent is the event of a change of mail preferences.
 func PreferencesEvent(p Preferences, actor registrar.Actor, newID registrar.IDs) registrar.Event {
 	student, _ := p.Recipient.Student()
 	off := make([]string, len(p.Off))

@@ -15,7 +15,7 @@ import (
 // from the records again. This file says which count follows from which records (domain.md §3); reconcile.go reads
 // them.
 
-// Count names what is kept of records besides themselves.
+// Count names a count, or a copy, that is stored besides the records themselves.
 type Count string
 
 // The counts.
@@ -39,16 +39,16 @@ const (
 	CountReadable         Count = "record"               // that a record can be read at all
 )
 
-// Difference is a count that does not say what the records say. It names records by their ids, and tells of no person.
+// Difference is a count that differs from what the records say. It names records by their ids, and no person.
 type Difference struct {
 	Record registrar.Record // whose count it is
 	Count  Count
 	Of     string // which of several of the kind, for example the section that is held; empty when there is one
-	// Kept is what the count says, and Derived what follows from the records: numbers, states, or "none".
+	// Kept is the stored count, and Derived the count from the records: numbers, states, or "none".
 	Kept, Derived string
 }
 
-// Numbers are both as numbers; not ok where the count is of something else.
+// Numbers are both as numbers; not ok where the count is not a number.
 func (d Difference) Numbers() (kept, derived int, ok bool) {
 	switch d.Count {
 	case CountHoldings, CountCopies, CountTitle, CountSeatsStatus, CountRoster, CountReadable:
@@ -77,15 +77,15 @@ func (d *differences) unlessEqual(count Count, of string, kept, derived int) {
 	d.unlessSame(count, of, strconv.Itoa(kept), strconv.Itoa(derived))
 }
 
-// SectionRef is where a term's list of sections names one.
+// SectionRef names a section as a term's list of sections does.
 type SectionRef struct {
 	Term    registrar.TermID
 	Course  registrar.CourseID
 	Section registrar.SectionID
 }
 
-// SeatAccount is a section that a term's list names, with its seats, beside the records that they count. What was read
-// of it was not read in one moment.
+// SeatAccount is a section in a term's list, with its seats, beside the records that they count. Its parts were not
+// read in one moment.
 type SeatAccount struct {
 	SectionRef
 
@@ -94,9 +94,9 @@ type SeatAccount struct {
 	Seats    *registrar.Seats   // nil: there is none
 	Enrolled int                // ENROLLED registrations
 	Offered  bool               // whether the course has an offering in the term
-	// the course's; empty when it changed of late: then the section's may not have followed yet
+	// the course's; empty when it changed recently: then the section's may not have followed yet
 	Title      string
-	Unreadable bool // the section, its seats or its course is there and cannot be read
+	Unreadable bool // the section, its seats or its course exists and cannot be read
 }
 
 // Differences compares. A section that was deleted has none.
@@ -126,7 +126,7 @@ func (a SeatAccount) Differences() []Difference {
 		d.unlessSame(CountSeats, "", none, "section")
 		return d.found
 	}
-	// No state of a registration is an offer or stands on a waitlist yet.
+	// No registration has the state of an offer or of a place on a waitlist yet.
 	d.unlessEqual(CountSeatsTaken, "", a.Seats.Taken, a.Enrolled)
 	d.unlessEqual(CountSeatsFree, "", a.Seats.Free, a.Section.Capacity-a.Enrolled)
 	d.unlessEqual(CountSeatsOffered, "", a.Seats.Offered, 0)
@@ -137,14 +137,14 @@ func (a SeatAccount) Differences() []Difference {
 	return d.found
 }
 
-// OfferingAccount is what is kept of a course's sections in a term, beside them.
+// OfferingAccount is the count of a course's sections in a term, beside the sections.
 type OfferingAccount struct {
 	Course   registrar.CourseID
 	Term     registrar.TermID
-	Sections int // as the offering says
-	Listed   int // that the term's list names
-	Present  int // that there are
-	// Unreadable: what the offering says cannot be read.
+	Sections int // the offering's count
+	Listed   int // in the term's list
+	Present  int // that exist
+	// Unreadable: the offering's count cannot be read.
 	Unreadable bool
 }
 
@@ -161,30 +161,30 @@ func (a OfferingAccount) Differences() []Difference {
 	return d.found
 }
 
-// StudentAccount is all that is kept of a student's registrations.
+// StudentAccount is everything that is stored of a student's registrations.
 type StudentAccount struct {
 	Student       registrar.StudentID
 	Present       bool // whether there is such a student
-	Terms         int  // as is counted beside the student, for the first registrations of terms
+	Terms         int  // the count beside the student, for the first registrations of terms
 	Records       []registrar.TermRecord
 	Registrations []registrar.Registration
-	Misplaced     []registrar.SectionID // whose registrations do not stand on the roster where their state has them
-	Unreadable    []registrar.TermID    // whose term records are there and cannot be read
-	// AlsoUnreadable is what else is there and cannot be read: [UnreadableStudent], [UnreadableTerms], and registrations,
-	// by the ids of their sections.
+	Misplaced     []registrar.SectionID // whose registrations are not at their state's place on the roster
+	Unreadable    []registrar.TermID    // whose term records exist and cannot be read
+	// AlsoUnreadable is everything else that exists and cannot be read: [UnreadableStudent], [UnreadableTerms], and
+	// registrations, by the ids of their sections.
 	AlsoUnreadable []string
-	// Sections are those of the term records that can be read and have not changed of late: of others the copies may not
-	// have been refreshed yet; see [Refresh].
+	// Sections are the sections of the term records, except those that cannot be read or have changed recently: the copies
+	// of these may not have been refreshed yet; see [registrar.Refresh].
 	Sections map[registrar.SectionID]registrar.Section
 }
 
-// What of a [StudentAccount] may not be readable, besides what has an id.
+// The parts of a [StudentAccount] without an id that may be unreadable.
 const (
 	UnreadableStudent = "student"
 	UnreadableTerms   = "terms" // the count of them
 )
 
-// RefreshTime is how long copies may take to be refreshed before that is a difference.
+// RefreshTime is how long refreshing copies may take. After that an old copy is a difference.
 const RefreshTime = time.Hour
 
 // Differences compares. A student who was deleted has none.
@@ -240,12 +240,12 @@ func (a StudentAccount) Differences() []Difference {
 	return d.found
 }
 
-// heldAs is what a holding and its registration have in common.
+// heldAs is what a holding and its registration must have in common.
 func heldAs(term registrar.TermID, course registrar.CourseID, credits registrar.Credits) string {
 	return credits.String() + " credits of " + string(registrar.OfferingOf(term, course))
 }
 
-// copied is what a holding has of its section.
+// copied is the part of a holding that is copied from its section.
 func copied(h registrar.Holding) string {
 	text := h.CRN + " " + h.Component
 	for _, m := range h.Meetings {
@@ -264,8 +264,8 @@ func listed(all []string) string {
 	return strconv.Itoa(len(all)) + " times"
 }
 
-// ImportDifferences compares what an import that has finished says of its rows. It finds none for other imports: one
-// that failed was not read to its end.
+// ImportDifferences compares the row counts of a finished import. It finds nothing for other imports: one that failed
+// was not read to its end.
 func ImportDifferences(im intake.Import) []Difference {
 	d := differences{record: registrar.Record{Kind: registrar.KindImport, ID: string(im.ID)}}
 	if im.State == intake.Finished {
@@ -277,7 +277,7 @@ func ImportDifferences(im intake.Import) []Difference {
 // ReconciliationID identifies one reconciliation.
 type ReconciliationID string
 
-// Reconciliation is one pass over all records. It may take several runs, each of which goes on where the one before
+// Reconciliation is one pass over all records. It may take several runs, each of which continues where the one before
 // stopped.
 type Reconciliation struct {
 	ID ReconciliationID
@@ -286,24 +286,24 @@ type Reconciliation struct {
 	Position           Position
 	Checked            Checked
 	Differences        int
-	// Unsettled are the records that changed each time they were looked at: they are left to the next.
+	// Unsettled is how many records changed each time they were read. They are left to the next reconciliation.
 	Unsettled int
 	registrar.Stamp
 }
 
-// Position is where a reconciliation goes on: in which list, and behind which record. The zero value is the beginning.
+// Position is where a reconciliation continues: in which list, and after which record. The zero value is the beginning.
 type Position struct {
 	Kind   registrar.Kind
 	Term   registrar.TermID // of a list of sections
 	Cursor string
 }
 
-// Checked is how many records of each kind were looked at.
+// Checked is how many records of each kind were compared.
 type Checked struct {
 	Sections, Courses, Students, Imports int
 }
 
-// Plus adds.
+// Plus adds n records of a kind.
 func (c Checked) Plus(kind registrar.Kind, n int) Checked {
 	switch kind {
 	case registrar.KindSection:
@@ -314,29 +314,30 @@ func (c Checked) Plus(kind registrar.Kind, n int) Checked {
 		c.Students += n
 	case registrar.KindImport:
 		c.Imports += n
-	case registrar.KindTerm, registrar.KindInstructor: // nothing is counted of them
+	case registrar.KindTerm, registrar.KindInstructor: // they have no counts
 	}
 	return c
 }
 
 const (
-	// reconciledAnew is how long after a reconciliation began another is due: less than a day, so that one a night is due
-	// at the night's first run, and more than a night.
+	// reconciledAnew is how long after the start of a reconciliation the next one is due. It is less than a day, so that
+	// the night's first run begins one, and more than a night.
 	reconciledAnew = 12 * time.Hour
-	// reconciledLatest is how long a reconciliation may take; then it says too little of any one time, and is begun anew.
+	// reconciledLatest is how long a reconciliation may take. An older one says too little about any one time, and a new
+	// one is begun.
 	reconciledLatest = 24 * time.Hour
 )
 
-// Ended reports whether all records were looked at.
+// Ended reports whether all records were compared.
 func (r Reconciliation) Ended() bool { return !r.EndedAt.IsZero() }
 
-// GoesOn reports whether a run at the given time is to go on with the reconciliation. Otherwise it is over, or is so old
-// that it is given up.
+// GoesOn reports whether a run at the given time continues the reconciliation. Otherwise it has ended, or is too old.
 func (r Reconciliation) GoesOn(at time.Time) bool {
 	return r.Version > 0 && !r.Ended() && at.Before(r.StartedAt.Add(reconciledLatest))
 }
 
-// Suffices reports whether the reconciliation is over and so new that a run at the given time need not begin another.
+// Suffices reports whether the reconciliation has ended and is so new that a run at the given time need not begin
+// another.
 func (r Reconciliation) Suffices(at time.Time) bool {
 	return r.Ended() && at.Before(r.StartedAt.Add(reconciledAnew))
 }

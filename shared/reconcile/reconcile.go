@@ -29,43 +29,44 @@ type Store interface {
 	Imports(ctx context.Context, ended bool, page registrar.PageRequest) (registrar.Page[intake.Import], error)
 	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 
-	// LatestReconciliation reads the one that began last; the zero one when none did.
+	// LatestReconciliation reads the one that began last; the zero one when there is none.
 	LatestReconciliation(ctx context.Context) (Reconciliation, error)
-	// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch], and
+	// SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch]. It
 	// adds the differences.
 	SaveReconciliation(ctx context.Context, r Reconciliation, found []Difference) error
 }
 
-// Reconciler reconciles. Its fields without a word on zero must be set.
+// Reconciler reconciles. All fields must be set, except those that have a default for 0.
 type Reconciler struct {
 	Store Store
 	Clock registrar.Clock
 	NewID registrar.IDs
 	Log   *slog.Logger
-	// Settle is how long a difference has to last, without any count having moved, to be one. 0: ten seconds, which is
-	// more than an index lags unless something is wrong with it.
+	// Settle is how long a difference has to last, without any change of the counts, to count. 0: ten seconds, which is
+	// longer than an index lags normally.
 	Settle time.Duration
-	// Chunk is how many records are looked at between one keeping of the position and the next. 0: 500.
+	// Chunk is how many records are compared before the position is stored again. 0: 500.
 	Chunk int
 }
 
 const (
-	atOnce  = 16 // records that are looked at side by side
+	atOnce  = 16 // records that are read in parallel
 	chunk   = 500
 	settle  = 10 * time.Second
-	looks   = 5  // at a record whose counts keep moving, after the first
+	looks   = 5  // at a record whose counts keep changing, after the first
 	toldOf  = 50 // differences that a run logs one by one
 	reserve = 5 * time.Second
 
-	// What the store is too busy for waits, as whoever registers goes first: so often, and so long at first and at most.
+	// When the store is too busy, the run waits, since students who register go first: this often, and this long at first
+	// and at most.
 	attempts                    = 6
 	shortestPause, longestPause = 200 * time.Millisecond, 5 * time.Second
 )
 
-// Run goes on with the latest reconciliation, or begins another if it is over or too old to go on with. When it is over
-// and so new that none is due at the given time, Run does nothing, unless it is to begin anew. It tells where the
-// reconciliation stands then, and how many differences this run found. It stops in time before the context's deadline;
-// an error means that it could not go on, and what it had kept so far stays.
+// Run continues the latest reconciliation, or begins a new one if it has ended or is too old. When it has ended and is
+// so new that none is due at the given time, Run does nothing, unless it is to begin a new one. It returns the
+// reconciliation afterwards, and how many differences this run found. It stops in time before the context's deadline.
+// An error means that it could not continue; what it had stored so far stays.
 func (r Reconciler) Run(
 	ctx context.Context, at time.Time, anew bool,
 ) (now Reconciliation, found int, err error) {
@@ -114,14 +115,14 @@ func (r Reconciler) Run(
 	return now, found, nil
 }
 
-// timeFor reports whether so much time is left.
+// timeFor reports whether this much time is left.
 func timeFor(ctx context.Context, d time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= d)
 }
 
-// look looks at records, and again at those that differ until it is certain what is to be said of them. Unsettled are
-// those of which it never is.
+// look checks records, and checks those that differ again until the result is certain. Unsettled are those for which it
+// never is.
 func (r Reconciler) look(ctx context.Context, checks []check) (found []Difference, unsettled int, err error) {
 	told, err := sideBySide(ctx, checks, false)
 	if err != nil {
@@ -153,7 +154,7 @@ func (r Reconciler) look(ctx context.Context, checks []check) (found []Differenc
 	}
 }
 
-// sideBySide makes checks, a few at once, and gives what each found.
+// sideBySide makes checks, a few at once, and returns what each found.
 func sideBySide(ctx context.Context, checks []check, consistent bool) ([][]Difference, error) {
 	told := make([][]Difference, len(checks))
 	group, ctx := errgroup.WithContext(ctx)
@@ -169,7 +170,7 @@ func sideBySide(ctx context.Context, checks []check, consistent bool) ([][]Diffe
 	return told, group.Wait()
 }
 
-// patiently tries again what the store is too busy for.
+// patiently tries again when the store is too busy.
 func patiently(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
@@ -194,7 +195,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// check looks at one record and tells in what its counts differ from it.
+// check reads one record and returns the differences of its counts.
 type check func(ctx context.Context, consistent bool) ([]Difference, error)
 
 // walk goes through all lists, one after the other: the sections of each term, the courses, the students, the imports.
@@ -208,7 +209,7 @@ func order() []registrar.Kind {
 	return []registrar.Kind{registrar.KindSection, registrar.KindCourse, registrar.KindStudent, registrar.KindImport}
 }
 
-// kindOf is what is looked at from a position on.
+// kindOf is the kind of records from a position on.
 func (w *walk) kindOf(at Position) registrar.Kind {
 	if at.Kind == "" {
 		return order()[0]
@@ -216,7 +217,7 @@ func (w *walk) kindOf(at Position) registrar.Kind {
 	return at.Kind
 }
 
-// next gives the checks of the next records, and where they end: the zero position behind the last of all.
+// next gives the checks of the next records, and the position after them: the zero position after the last of all.
 func (w *walk) next(ctx context.Context, at Position) (checks []check, next Position, err error) {
 	at.Kind = w.kindOf(at)
 	list := map[registrar.Kind]func(context.Context, Position) ([]check, Position, error){
@@ -227,7 +228,7 @@ func (w *walk) next(ctx context.Context, at Position) (checks []check, next Posi
 		return nil, next, fmt.Errorf("there is no list of the kind %q", at.Kind)
 	}
 	checks, next, err = list(ctx, at)
-	// the key that seals cursors is another: the list is begun anew
+	// the key that seals cursors has changed: the list begins again
 	if errors.Is(err, registrar.ErrBadCursor) && at.Cursor != "" {
 		at.Cursor = ""
 		checks, next, err = list(ctx, at)
@@ -241,7 +242,7 @@ func (w *walk) next(ctx context.Context, at Position) (checks []check, next Posi
 	return checks, next, nil
 }
 
-// behind is the position behind a page; the zero one behind the last.
+// behind is the position after a page; the zero one after the last.
 func behind(at Position, cursor string) Position {
 	if cursor == "" {
 		return Position{}
@@ -270,7 +271,7 @@ func (w *walk) sections(ctx context.Context, at Position) ([]check, Position, er
 	}
 	i, there := slices.BinarySearch(w.terms, at.Term)
 	if !there {
-		at.Cursor = "" // the term is gone, or none was begun
+		at.Cursor = "" // the term was deleted, or none was begun
 	}
 	var checks []check
 	for ; i < len(w.terms); i++ { // terms without sections are no reason to stop

@@ -16,9 +16,9 @@ type Expression struct {
 }
 
 // Parse reads an expression of EventBridge Scheduler (user guide, "Schedule types on EventBridge Scheduler"): "rate(15
-// minutes)" or "cron(0 3 * * ? *)". Refused are one-time expressions, "at(…)", and what the guide does not name: a rate
-// of one with a unit in the plural and the reverse, ranges that run backwards, names in small letters, and Quartz's
-// further forms such as "LW" and "L-3".
+// minutes)" or "cron(0 3 * * ? *)". It refuses one-time expressions, "at(…)", and everything that the guide does not
+// name: a rate of one with a unit in the plural and the reverse, ranges that run backwards, names in small letters, and
+// further forms of Quartz such as "LW" and "L-3".
 func Parse(text string) (Expression, error) {
 	kind, rest, ok := strings.Cut(text, "(")
 	inside, closed := strings.CutSuffix(rest, ")")
@@ -43,7 +43,7 @@ func Parse(text string) (Expression, error) {
 	return e, nil
 }
 
-// MustParse is [Parse] for expressions that stand in the program. It panics when one cannot be read.
+// MustParse is [Parse] for expressions in the program itself. It panics when one cannot be read.
 func MustParse(text string) Expression {
 	e, err := Parse(text)
 	if err != nil {
@@ -52,8 +52,8 @@ func MustParse(text string) Expression {
 	return e
 }
 
-// First is the first due time of a schedule that is made at the given time: a rate without a start date is due at once
-// (user guide, "Rate-based schedules"), all else at the next time that the expression names. It is zero when there is
+// First is the first due time of a schedule that is made at the given time. A rate without a start date is due at once
+// (user guide, "Rate-based schedules"), a cron expression at the next time that it names. It is zero when there is
 // none.
 func (e Expression) First(made time.Time) time.Time {
 	if e.every > 0 {
@@ -62,8 +62,8 @@ func (e Expression) First(made time.Time) time.Time {
 	return e.Next(made)
 }
 
-// Next is the due time that follows one: of a rate, later by its interval; else the first after it that the expression
-// names. It is zero when there is none.
+// Next is the due time after another: for a rate, later by its interval; for a cron expression, the first time after it
+// that the expression names. It is zero when there is none.
 func (e Expression) Next(due time.Time) time.Time {
 	switch {
 	case e.every > 0:
@@ -82,8 +82,8 @@ func (e Expression) Names(due time.Time) bool {
 // mostCounted bounds what [Expression.Between] counts.
 const mostCounted = 10_000
 
-// Between counts the due times after one and before another, at most ten thousand. A rate that was set anew is due at
-// other times than before: counted are whole intervals.
+// Between counts the due times after one and before another, at most ten thousand. A rate that was changed has other
+// due times than before: then whole intervals are counted.
 func (e Expression) Between(done, due time.Time) int {
 	if e.every > 0 {
 		return int(min(max(0, (due.Sub(done)-1)/e.every), mostCounted))

@@ -12,13 +12,13 @@ import (
 
 // Registry keeps jobs.
 type Registry interface {
-	// Job reads what is kept of a job; of one that never ran, only its name.
+	// Job reads the record of a job; for one that never ran it has only the name.
 	Job(ctx context.Context, name string) (Job, error)
 	// SaveJob writes a job over the version before, or returns [registrar.ErrVersionMismatch].
 	SaveJob(ctx context.Context, j Job) error
 }
 
-// Settings are what the kit needs to know of the function.
+// Settings are what this package needs to know of the function.
 type Settings struct {
 	Name       string // the function's: its job is kept under it
 	Expression Expression
@@ -31,7 +31,7 @@ type Settings struct {
 // Variable is the environment variable that holds the schedule's expression.
 const Variable = "SCHEDULE_EXPRESSION"
 
-// Configure adds what the environment says: SCHEDULE_EXPRESSION, as the manifest has it.
+// Configure reads SCHEDULE_EXPRESSION from the environment, in the form of the manifest.
 func (s Settings) Configure(getenv func(string) string) (Settings, error) {
 	var err error
 	if s.Expression, err = Parse(getenv(Variable)); err != nil {
@@ -40,12 +40,12 @@ func (s Settings) Configure(getenv func(string) string) (Settings, error) {
 	return s, nil
 }
 
-// Run is what a run knows of itself.
+// Run describes one run of the work.
 type Run struct {
 	Due time.Time
-	// Missed is how many due times went by without their work being done, before this one and after the last that was.
+	// Missed is how many due times passed without their work being done, before this one and after the last that was done.
 	Missed int
-	// ByHand tells that the schedule names no such time: somebody wanted the work done now.
+	// ByHand: the schedule does not name this time. Somebody wanted the work done now.
 	ByHand bool
 }
 
@@ -54,14 +54,14 @@ const (
 	// grace is added to a function's end before another run may take its place: clocks differ, and a killed function's
 	// last request may still be on its way.
 	grace = 5 * time.Second
-	// forTheEnd is at least left to tell the registry how a run ended. What lambdahost keeps of a function's time is
-	// longer.
+	// forTheEnd is the least time to report to the registry how a run ended. The time that lambdahost reserves at the end
+	// of a function is longer.
 	forTheEnd = 400 * time.Millisecond
 )
 
-// Once makes a task of work that is to be done once for a due time. The task returns nil when there is nothing to do,
-// too: when the work is done, or another run is at it. If that one is killed, the next due time does its work. An error
-// of the work gives it up, so that Lambda's next attempt begins at once.
+// Once makes a task of work that is to be done once for a due time. The task also returns nil when there is nothing to
+// do: when the work is done, or when another run is doing it. If that run is killed, the next due time does its work.
+// After an error of the work the run is abandoned, so that Lambda's next attempt begins at once.
 func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Context, due time.Time) error {
 	return func(ctx context.Context, due time.Time) error {
 		log := s.Log.With("job", s.Name, "due", due)
@@ -72,7 +72,7 @@ func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Co
 			log.InfoContext(ctx, "the work of this due time is done")
 			return nil
 		case errors.As(err, &taken):
-			log.InfoContext(ctx, "left to another run", "until", taken.Until)
+			log.InfoContext(ctx, "another run is doing the work", "until", taken.Until)
 			return nil
 		case err != nil:
 			return fmt.Errorf("job %s: %w", s.Name, err)
@@ -87,7 +87,7 @@ func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Co
 		}
 		began := time.Now()
 		if err := work(ctx, run); err != nil {
-			_ = s.end(ctx, log, job.Abandon(s.Clock())) // it is logged, and the next run waits until this one's time is over
+			_ = s.end(ctx, log, job.Abandon(s.Clock())) // the error is logged, and the next run waits until this one's time is over
 			return fmt.Errorf("job %s: %w", s.Name, err)
 		}
 		log.InfoContext(ctx, "the work is done", "missed", run.Missed, "seconds", time.Since(began).Seconds())
@@ -95,7 +95,7 @@ func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Co
 	}
 }
 
-// left is what is left of the function's time.
+// left is the rest of the function's time.
 func left(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)
@@ -103,7 +103,7 @@ func left(ctx context.Context) time.Duration {
 	return longestFunction
 }
 
-// begin gets the work for a run, until the function's own time is over.
+// begin tries to get the work for a run until the function's own time is over.
 func (s Settings) begin(ctx context.Context, due time.Time) (before, job Job, err error) {
 	run := JobRun{Due: due, Token: s.NewID(), Until: s.Clock().Add(left(ctx) + grace)}
 	for {
@@ -122,7 +122,8 @@ func (s Settings) begin(ctx context.Context, due time.Time) (before, job Job, er
 	}
 }
 
-// end tells the registry how a run ended. That another run has the work by now means that this one outlived its time.
+// end reports to the registry how a run ended. When another run has the work by now, this one took longer than its
+// time.
 func (s Settings) end(ctx context.Context, log *slog.Logger, job Job) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(forTheEnd, left(ctx)))
 	defer cancel()

@@ -1,9 +1,9 @@
-// Package carrier hands letters over to Amazon SES (API v2), one at a time and each at most once: it tells what was
-// refused for certain, what was not sent and may be tried again, and what nobody can know, from each other. The SDK's
-// own retries would send a mail again whose answer was lost, so they are off.
+// Package carrier hands letters over to Amazon SES (API v2), one at a time and each at most once. It distinguishes what
+// was certainly refused, what was certainly not sent and may be tried again, and what nobody can know. The SDK's own
+// retries would send a mail again whose answer was lost, so they are off.
 //
-// It knows the domain's letters and the AWS SDK, nothing of what letters say. Start with [Open]; outcome.go is the
-// judgement.
+// It knows the domain's letters and the AWS SDK, and nothing of the contents of letters. Start with [Open]; outcome.go
+// decides about the outcome.
 package carrier
 
 import (
@@ -22,10 +22,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 )
 
-// Config says as whom mail is sent.
+// Config is the sender of mail.
 type Config struct {
 	Sender           string // MAIL_SENDER: "registrar@example.edu", or with a name before it in the form of RFC 5322
-	ConfigurationSet string // MAIL_CONFIGURATION_SET: its event destination tells of bounces and complaints
+	ConfigurationSet string // MAIL_CONFIGURATION_SET: its event destination reports bounces and complaints
 }
 
 // ConfigFrom reads the configuration from the environment, and names every variable that is missing or wrong.
@@ -69,15 +69,15 @@ func Open(sdk aws.Config, getenv func(string) string) (*Carrier, error) {
 	return New(sesv2.NewFromConfig(sdk), c), nil
 }
 
-// SendTime is the most that [Carrier.Send] takes.
+// SendTime is the longest time that [Carrier.Send] takes.
 const SendTime = 15 * time.Second
 
-// attempts is how often a letter is offered that SES did not take because it came too soon after others. Rates are
-// counted by the second, so a second or two is worth waiting before the event has to come back.
+// attempts is how often a letter is sent that SES did not take because the rate was too high. SES counts rates by the
+// second, so it is worth waiting a second or two before the event has to come back.
 const attempts = 4
 
-// Send implements [mail.Carrier]. Its errors are [*mail.HandoverError]. A letter to what is no address, as
-// may have been stored before addresses were checked, is refused at once: SES would refuse it each time.
+// Send implements [mail.Carrier]. Its errors are [*mail.HandoverError]. A letter to an invalid address is refused at
+// once, because SES would refuse it each time. Such addresses may have been stored before addresses were checked.
 func (c *Carrier) Send(ctx context.Context, letter mail.Letter) (string, error) {
 	if !registrar.ValidEmail(string(letter.To)) {
 		const reason = "not an address that mail can be sent to"
@@ -131,8 +131,8 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
-// input is the request for a letter: one recipient, two parts, the headers of RFC 2369 and RFC 8058, and tags, which
-// come back with every event about the message.
+// input is the request for a letter: one recipient, two parts, the headers of RFC 2369 and RFC 8058, and tags. The tags
+// are in every event about the message.
 func (c *Carrier) input(letter mail.Letter) *sesv2.SendEmailInput {
 	content := func(data string) *types.Content {
 		return &types.Content{Data: aws.String(data), Charset: aws.String("UTF-8")}
@@ -161,8 +161,8 @@ func (c *Carrier) input(letter mail.Letter) *sesv2.SendEmailInput {
 	return in
 }
 
-// tagged is a value as a tag may have it: up to 256 letters, digits, underscores and dashes (SES API v2, MessageTag). A
-// gateway's request ids have an equals sign at their end.
+// tagged is a value in the form that a tag may have: up to 256 letters, digits, underscores and dashes (SES API v2,
+// MessageTag). A gateway's request ids end with an equals sign.
 func tagged(value string) string {
 	const longest = 256
 	return strings.Map(func(r rune) rune {

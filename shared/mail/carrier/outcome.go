@@ -10,10 +10,10 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// judge tells what became of a mail from the error of its one request. What is not certain is unknown.
+// judge decides what became of a mail from the error of its one request. What is not certain is unknown.
 func judge(err error, keptBack bool) *mail.HandoverError {
 	failed := &mail.HandoverError{Outcome: mail.Unknown, Reason: "no answer", Err: err}
-	var answer *smithyhttp.ResponseError // the SDK makes one without a status of what was not answered
+	var answer *smithyhttp.ResponseError // the SDK makes one without a status when there was no answer
 	if !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
 		if keptBack { // no name, no connection, no credentials, or no time before it was sent
 			failed.Outcome, failed.Reason = mail.Released, "not reached"
@@ -24,8 +24,8 @@ func judge(err error, keptBack bool) *mail.HandoverError {
 	failed.Reason = "HTTP " + strconv.Itoa(status)
 	var said smithy.APIError
 	if !errors.As(err, &said) || status < http.StatusBadRequest || status >= http.StatusInternalServerError {
-		// An answer that is none of SES's, one that says yes and cannot be read, or one of the server's own failures, which
-		// may come after it took the mail.
+		// An answer that is not from SES, a success that cannot be read, or a failure of the server, which may come after it
+		// took the mail.
 		return failed
 	}
 	if outcome := outcomeOf(said.ErrorCode()); outcome != mail.Unknown {
@@ -36,14 +36,14 @@ func judge(err error, keptBack bool) *mail.HandoverError {
 	return failed
 }
 
-// outcomeOf tells what a code of SES means (SES API reference v2, "SendEmail", and "Common errors").
+// outcomeOf is the meaning of a code of SES (SES API reference v2, "SendEmail", and "Common errors").
 func outcomeOf(code string) mail.State {
 	switch code {
 	case "MessageRejected", "BadRequestException", "ValidationException":
 		return mail.Refused
 	case "TooManyRequestsException", "LimitExceededException", "Throttling", "ThrottlingException", "RequestLimitExceeded",
-		// What an operator has to mend outside of the mail, and what holds for the whole account or its domain: the mail
-		// waits in the queue, and then where dead letters lie, from where all are sent again at once.
+		// What an operator has to repair outside the mail, and what holds for the whole account or its domain. The mail waits
+		// in the queue, and then among the dead letters, from where all are sent again at once.
 		"AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException",
 		"NotFoundException", "AccessDeniedException", "NotAuthorized", "OptInRequired", "IncompleteSignature",
 		"InvalidClientTokenId",

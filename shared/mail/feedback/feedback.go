@@ -1,6 +1,6 @@
-// Package feedback reads what Amazon SES tells of mail that it took: that it bounced, or that its reader complained. It
-// comes through a topic of SNS to a queue, and names addresses, so that such a message is to be shown to nobody as it
-// is: a [Report] has none.
+// Package feedback reads what Amazon SES reports about mail that it took: that it bounced, or that its reader
+// complained. The report comes through an SNS topic to a queue. It names addresses, so such a message must not be shown
+// as it is. A [Report] has no addresses.
 //
 // It knows the form of these messages and the domain's suppressions, nothing of queues. Start with [Read].
 package feedback
@@ -18,30 +18,30 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Report is what the mail provider tells of one mail.
+// Report is the mail provider's report about one mail.
 type Report struct {
 	Kind   string // "Bounce", "Complaint" or another, of which nothing follows
-	Detail string // of a bounce its type and subtype, of a complaint what it is of
-	// The tags that the mail was sent with (package mail), each empty if it had none.
+	Detail string // of a bounce its type and subtype, of a complaint its type
+	// The tags that the mail was sent with (package mail). Each is empty if the mail had none.
 	Mail         string // id of its record
 	Event        string // id of the event that it was sent for
 	Correlation  string
 	Suppressions []mail.Suppression
 }
 
-// envelope is what a queue gets of a topic (SNS developer guide, "Fanout to Amazon SQS queues").
+// envelope is the message that a queue gets from a topic (SNS developer guide, "Fanout to Amazon SQS queues").
 type envelope struct {
 	Type    string
 	Message string
 }
 
-// recipient is one of those that a report is about.
+// recipient is one recipient in a report.
 type recipient struct {
 	Address string `json:"emailAddress"`
 }
 
-// event is what is read of an event of SES (SES developer guide, "Contents of event data that Amazon SES publishes to
-// Amazon SNS"). Identities that notify without a configuration set name its kind notificationType.
+// event is the part that is read of an event of SES (SES developer guide, "Contents of event data that Amazon SES
+// publishes to Amazon SNS"). Identities that notify without a configuration set name its kind notificationType.
 type event struct {
 	EventType        string `json:"eventType"`
 	NotificationType string `json:"notificationType"`
@@ -63,11 +63,11 @@ type event struct {
 	} `json:"mail"`
 }
 
-// validated begins what SES sends to a topic when it is first told of it.
+// validated is the beginning of the message that SES sends to a topic when the topic is set up.
 const validated = "Successfully validated SNS topic"
 
-// Read reads a message of the topic that SES publishes to. Of what cannot be read the report has what could. The error
-// repeats nothing of the message.
+// Read reads a message of the topic that SES publishes to. When it cannot read all of it, the report has the part that
+// it could read. The error repeats nothing of the message.
 func Read(body []byte) (Report, error) {
 	var outer envelope
 	if err := json.Unmarshal(body, &outer); err != nil {

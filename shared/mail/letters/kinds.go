@@ -28,8 +28,8 @@ func (w *Writer) Registration(
 	return w.finish(d, string(kind), unsubscribe)
 }
 
-// ImportEnded says that an import was finished, and what came of it, or that it failed, and why. The term is the zero
-// one when the import has none.
+// ImportEnded says that an import was finished, with its counts, or that it failed, and why. The term is the zero one
+// when the import has none.
 func (w *Writer) ImportEnded(locale Locale, im intake.Import, t registrar.Term, unsubscribe string) (Text, error) {
 	of := t.Title
 	if t.Title == "" { // people belong to no term
@@ -56,7 +56,7 @@ func (w *Writer) ImportEnded(locale Locale, im intake.Import, t registrar.Term, 
 	return w.finish(d, kind, unsubscribe)
 }
 
-// campus is the term's clock; UTC where it has no zone, as none that was stored does.
+// campus is the term's clock. It is UTC for a term without a zone; no stored term is without one.
 func campus(t registrar.Term) *time.Location {
 	zone, err := registrar.Zone(t.TimeZone)
 	if err != nil {

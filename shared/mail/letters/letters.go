@@ -1,9 +1,9 @@
-// Package letters writes what mails say: from facts of the domain, a subject and two forms of one text, plain and HTML.
-// The words are in messages/, a file for each language, as templates of plain text; layout/ has the two forms, in no
-// language. A new language is a new file: a test holds it to the English one.
+// Package letters writes the texts of mails: from facts of the domain it makes a subject and two forms of one text,
+// plain and HTML. The words are in messages/, a file for each language, as templates of plain text. The two forms are
+// in layout/, without words. A new language is a new file: a test compares it with the English one.
 //
-// Whatever people have typed, such as a course's title, is made one line without control characters, and escaped by
-// html/template where it stands. Of the recipient nothing is said: the mail is to whom it is addressed.
+// Text that people have typed, such as a course's title, is made one line without control characters, and html/template
+// escapes it. A letter says nothing about its recipient: it only goes to the recipient's address.
 //
 // It knows the domain, nothing of how mail is sent. Start with [New]; kinds.go has a function for each kind.
 package letters
@@ -27,10 +27,10 @@ var files embed.FS
 // Locale names a language, as BCP 47 does: "en".
 type Locale string
 
-// English is the language of every letter whose reader's own is not known, or is not there.
+// English is the language of every letter whose reader's own language is not known or not available.
 const English Locale = "en"
 
-// Text is what a letter says.
+// Text is the text of a letter.
 type Text struct {
 	Subject     string // one line
 	Plain, HTML string
@@ -88,10 +88,10 @@ func (w *Writer) add(locale Locale, text []byte) error {
 	return nil
 }
 
-// values are what messages may name.
+// values are the values that messages may use.
 type values map[string]string
 
-// draft gathers a letter in one language. The first failure stays.
+// draft builds a letter in one language. It keeps the first failure.
 type draft struct {
 	messages *template.Template
 	values   values
@@ -99,7 +99,7 @@ type draft struct {
 	err      error
 }
 
-// page is what the layouts show. All of it is plain text.
+// page is the input of the layouts. All of it is plain text.
 type page struct {
 	Lang                   Locale
 	Subject, Opening       string
@@ -121,7 +121,7 @@ func (w *Writer) draft(locale Locale, v values) *draft {
 	return &draft{messages: w.messages[locale], values: v, page: page{Lang: locale}}
 }
 
-// say gives a message.
+// say is a message with its values.
 func (d *draft) say(key string) string {
 	var text strings.Builder
 	if err := d.messages.ExecuteTemplate(&text, key, d.values); err != nil && d.err == nil {
@@ -137,7 +137,7 @@ func (d *draft) fact(label, value string) {
 	}
 }
 
-// finish lays the letter out. Unsubscribe is an address.
+// finish renders the letter. Unsubscribe is an address.
 func (w *Writer) finish(d *draft, kind, unsubscribe string) (Text, error) {
 	d.page.Subject, d.page.Opening = line(d.say(kind+".subject")), d.say(kind+".opening")
 	d.page.Closing, d.page.Why = d.say(kind+".closing"), d.say(kind+".why")
@@ -152,8 +152,8 @@ func (w *Writer) finish(d *draft, kind, unsubscribe string) (Text, error) {
 	return Text{Subject: d.page.Subject, Plain: plain.String(), HTML: html.String()}, nil
 }
 
-// line makes one bounded line of a text: a title must not end the subject, forge a line of the letter, or turn its
-// direction.
+// line makes one line of limited length from a text. A title must not end the subject, forge a line of the letter, or
+// turn its direction.
 func line(text string) string {
 	const (
 		longest           = 300                // characters

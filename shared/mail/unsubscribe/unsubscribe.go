@@ -1,8 +1,8 @@
-// Package unsubscribe makes and reads the tokens in the addresses by which mail is unsubscribed from, without a login:
-// whoever holds a mail holds its token, and can switch off that kind of mail to that person, and nothing else.
+// Package unsubscribe makes and reads the tokens in unsubscribe links. No login is needed: whoever has a mail has its
+// token, and can switch off that kind of mail to that person, and nothing else.
 //
-// A token is the person and the kind with an HMAC over both, so nothing is stored for it, and it does not end: people
-// unsubscribe by old mails. It knows the domain's words and nothing of HTTP. Start with [Open].
+// A token is the person and the kind, with an HMAC over both. So nothing is stored for it, and it does not expire:
+// people unsubscribe with old mails. The package knows the domain's words and nothing of HTTP. Start with [Open].
 package unsubscribe
 
 import (
@@ -18,7 +18,7 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Tokens makes and reads tokens under one secret. With another secret all earlier ones are forged.
+// Tokens makes and reads tokens under one secret. With another secret all earlier tokens are invalid.
 type Tokens struct{ secret registrar.Secret }
 
 // Open reads the secret from the environment: UNSUBSCRIBE_KEY, at least 16 characters.
@@ -35,13 +35,13 @@ func Open(getenv func(string) string) (Tokens, error) {
 // New makes tokens of a secret.
 func New(secret string) Tokens { return Tokens{registrar.NewSecret(secret)} }
 
-// ErrForged tells of a token that this system did not make.
+// ErrForged says that this system did not make the token.
 var ErrForged = errors.New("the token is not one of this system")
 
-// path is where tokens are taken.
+// path is the path of unsubscribe links.
 const path = "/v1/unsubscribe/"
 
-// Links makes the addresses at which tokens are taken.
+// Links makes unsubscribe links.
 type Links struct {
 	Tokens
 
@@ -57,7 +57,7 @@ func OpenLinks(getenv func(string) string) (Links, error) {
 	return Links{tokens, getenv("API_URL")}, err
 }
 
-// Address is where mail of the kind is unsubscribed from.
+// Address is the unsubscribe link for mail of the kind.
 func (l Links) Address(recipient mail.Recipient, kind mail.Kind) string {
 	return strings.TrimSuffix(l.API, "/") + path + l.Make(recipient, kind)
 }
@@ -69,7 +69,7 @@ func (t Tokens) Make(recipient mail.Recipient, kind mail.Kind) string {
 		base64.RawURLEncoding.EncodeToString(t.mac(payload))
 }
 
-// Read tells whom and what a token is for, or [ErrForged].
+// Read gives the recipient and the kind of a token, or [ErrForged].
 func (t Tokens) Read(token string) (mail.Recipient, mail.Kind, error) {
 	first, second, _ := strings.Cut(token, ".")
 	strict := base64.RawURLEncoding.Strict() // one token has one spelling
@@ -80,7 +80,7 @@ func (t Tokens) Read(token string) (mail.Recipient, mail.Kind, error) {
 	}
 	kind, recipient, _ := strings.Cut(string(payload), "\n")
 	if !slices.Contains(mail.Kinds(), mail.Kind(kind)) {
-		return "", "", ErrForged // of a kind that there is no more
+		return "", "", ErrForged // the kind does not exist any more
 	}
 	return mail.Recipient(recipient), mail.Kind(kind), nil
 }

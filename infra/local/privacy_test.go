@@ -252,7 +252,7 @@ func TestLogsTellNothingOfPeople(t *testing.T) {
 	}
 	o.await(`"a mail was dealt with"`, `"import-finished"`)
 	o.garbage()
-	o.await(`"a message is dead"`)
+	o.await(`"a message is given up"`)
 	o.forgetTheTable()
 	failed := o.people(student)
 	o.await(`"level":"ERROR"`, `"the request failed"`)

@@ -17,7 +17,7 @@ import (
 // Message is one message of a queue, as Lambda hands it over.
 type Message struct {
 	ID       string
-	Receipt  string // what the queue knows this delivery by
+	Receipt  string // the queue's handle of this delivery
 	Body     []byte
 	Group    string // of a FIFO queue; empty in others
 	Receives int    // how often it was delivered, this time included
@@ -25,39 +25,40 @@ type Message struct {
 	Trace    string // the sender's X-Ray trace header; may be empty
 }
 
-// Handler handles a batch and names the messages that are to come back, by id.
+// Handler handles a batch and returns the ids of the messages that have to come back.
 type Handler interface {
 	HandleBatch(ctx context.Context, batch []Message) (failed []string)
 }
 
-// Queue is what the kit needs of the queue that feeds the function.
+// Queue is what this package needs of the queue that feeds the function.
 type Queue interface {
-	// ChangeVisibility keeps a message from being delivered again for so long from now; 0 makes it visible at once.
+	// ChangeVisibility hides a message for a time from now on: it is not delivered again before. 0 makes it visible at
+	// once.
 	ChangeVisibility(ctx context.Context, m Message, d time.Duration) error
-	// SendToDeadLetters puts the message into the queue's dead letters, with the reason. It stays in the queue until the
+	// SendToDeadLetters sends the message to the queue's dead letters, with the reason. It stays in the queue until the
 	// batch is answered.
 	SendToDeadLetters(ctx context.Context, m Message, reason string) error
 }
 
-// Claims keeps which events a consumer has handled.
+// Claims records which events a consumer has handled.
 type Claims interface {
-	// Claim takes the event until then, for a work that its token names. It returns [ErrDone] when it was handled before,
-	// and [*ClaimedError] while the time of another's claim is not over.
+	// Claim takes the event until a time, for work that its token names. It returns [ErrDone] when the event was handled
+	// before, and [*ClaimedError] while another claim lasts.
 	Claim(ctx context.Context, consumer, event, token string, until time.Time) error
-	// Complete marks the event as handled, if the claim is still the token's.
+	// Complete marks the event as handled, if the token still has the claim.
 	Complete(ctx context.Context, consumer, event, token string) error
-	// Release gives the claim back, if it is still the token's: the next delivery need not wait for its end.
+	// Release gives the claim back, if the token still has it: the next delivery need not wait for its end.
 	Release(ctx context.Context, consumer, event, token string) error
 	// NewestVersion is the newest version of the subject that the consumer handled; 0 when it handled none.
 	NewestVersion(ctx context.Context, consumer, subject string) (registrar.Version, error)
-	// RecordVersion raises it; a lower version changes nothing.
+	// RecordVersion raises the newest version. A lower version changes nothing.
 	RecordVersion(ctx context.Context, consumer, subject string, version registrar.Version) error
 }
 
-// ErrDone tells that the event was handled before.
+// ErrDone says that the event was handled before.
 var ErrDone = errors.New("the event was handled before")
 
-// ClaimedError tells that the event is being handled, or that who did was killed and its time is not over.
+// ClaimedError says that the event is being handled, or that its function was killed and the claim has not ended yet.
 type ClaimedError struct{ Until time.Time }
 
 // Error says so.
@@ -65,18 +66,18 @@ func (e *ClaimedError) Error() string {
 	return "the event is being handled, at the latest until " + e.Until.Format(time.RFC3339)
 }
 
-// Permanent marks an error of which another attempt would not be better: its message is dead at once.
+// Permanent marks an error that another attempt would not change: its message goes to the dead letters at once.
 func Permanent(err error) error { return &permanentError{err} }
 
 type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
 
-// Settings are what the kit needs to know of the function's surroundings.
+// Settings are what this package needs to know of the function's surroundings.
 type Settings struct {
 	Queue      Queue
 	Claims     Claims        // nil for work that needs none
-	Receives   int           // after so many deliveries the queue gives a message up (maxReceiveCount)
+	Receives   int           // after this many deliveries the queue gives a message up (maxReceiveCount)
 	Visibility time.Duration // the queue's visibility timeout
 	Clock      registrar.Clock
 	NewID      registrar.IDs // for tokens
@@ -89,10 +90,11 @@ type Work[T any] struct {
 	Name string
 	// Read reads a message. Its error is permanent.
 	Read func(Message) (T, error)
-	// Key tells what an event is claimed by, and the versioned subject of which only the newest is to be handled, if there
-	// is one. Nil, or an empty event: the work is not claimed, because doing it twice is as good as once.
+	// Key gives the id by which an event is claimed. If only the newest version of a subject is to be handled, it gives
+	// the subject and its version, too. Nil, or an empty event: the work is not claimed, because doing it twice does no
+	// harm.
 	Key func(T) (event, subject string, version registrar.Version)
-	// Cause is who and what the work goes back to, for the log and for what it causes itself; nil: nothing is known.
+	// Cause is the origin of the work, for the log and for what the work causes itself. Nil: nothing is known.
 	Cause func(T) request.Info
 	// Do does the work. An error that is not [Permanent] brings the message back.
 	Do func(context.Context, T) error
@@ -110,7 +112,7 @@ type each[T any] struct {
 const (
 	firstPause   = time.Second // before a message that failed comes back, four times as long after each further attempt
 	longestPause = 5 * time.Minute
-	// reserve is the least time that must be left of a function's when a message's work begins.
+	// reserve is the least time that the function must have left when a message's work begins.
 	reserve = 2 * time.Second
 	// grace is added to a function's end before others may take over a claim: clocks differ, and a killed function's last
 	// request may still be on its way.
@@ -141,13 +143,13 @@ func (h *each[T]) HandleBatch(ctx context.Context, batch []Message) []string {
 	return failed
 }
 
-// timeFor reports whether the function's time lasts for one more message that takes as long as the longest so far.
+// timeFor reports whether the function has time for one more message that takes as long as the longest so far.
 func (h *each[T]) timeFor(ctx context.Context, longest time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) >= max(reserve, longest)
 }
 
-// one deals with one message: false when it is to come back.
+// one handles one message. It is false when the message has to come back.
 func (h *each[T]) one(ctx context.Context, m Message) bool {
 	ctx = telemetry.Held(request.With(ctx, request.Info{ID: m.ID, ReceivedAt: m.SentAt, Correlation: m.ID, Trace: m.Trace,
 		Principal: h.work.Name}))
@@ -168,8 +170,9 @@ func (h *each[T]) one(ctx context.Context, m Message) bool {
 	case err == nil:
 		h.Log.InfoContext(ctx, "handled", "consumer", h.work.Name)
 		return true
-	case errors.As(err, &claimed): // no failure: to come back early would only use up the queue's attempts
-		h.Log.InfoContext(ctx, "left to another delivery of the event", "consumer", h.work.Name, "until", claimed.Until)
+	case errors.As(err, &claimed): // not a failure: coming back early would only use up the queue's attempts
+		h.Log.InfoContext(ctx, "another delivery of the event is being handled", "consumer", h.work.Name, "until",
+			claimed.Until)
 		h.changeVisibility(ctx, m, claimed.Until.Sub(h.Clock()))
 		return false
 	case errors.As(err, &permanent):
@@ -192,7 +195,7 @@ type item[T any] struct {
 	version        registrar.Version
 }
 
-// read asks the work all that it has to say of a message. What panics there does so every time: it is an error like any
+// read reads a message and all that the work knows of it. A panic there happens every time: it is an error like any
 // other.
 func (h *each[T]) read(ctx context.Context, m Message) (w item[T], err error) {
 	err = h.safely(ctx, func() error {
@@ -212,7 +215,7 @@ func (h *each[T]) read(ctx context.Context, m Message) (w item[T], err error) {
 	return w, err
 }
 
-// claimed does the work unless it was done before, or something newer of its subject was, and keeps that it was.
+// claimed does the work unless it was done before, or a newer version of its subject was handled. Then it records that.
 func (h *each[T]) claimed(ctx context.Context, w item[T], do func(context.Context) error) error {
 	if w.event == "" {
 		return do(ctx)
@@ -248,7 +251,7 @@ func (h *each[T]) claimed(ctx context.Context, w item[T], do func(context.Contex
 	return nil
 }
 
-// end is when the function is over for certain, by the kit's clock.
+// end is the time when the function has certainly ended, by this package's clock.
 func (h *each[T]) end(ctx context.Context) time.Time {
 	left := h.Visibility
 	if deadline, ok := ctx.Deadline(); ok {
@@ -257,7 +260,7 @@ func (h *each[T]) end(ctx context.Context) time.Time {
 	return h.Clock().Add(left + grace)
 }
 
-// outdated reports whether something newer of the subject was handled, or the same.
+// outdated reports whether this version of the subject, or a newer one, was handled.
 func (h *each[T]) outdated(ctx context.Context, w item[T]) (bool, error) {
 	if w.subject == "" {
 		return false, nil
@@ -271,7 +274,7 @@ func (h *each[T]) outdated(ctx context.Context, w item[T]) (bool, error) {
 	return true, nil
 }
 
-// safely calls what the function gave the kit; a panic is an error.
+// safely calls a function of the consumer; a panic becomes an error.
 func (h *each[T]) safely(ctx context.Context, call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -282,7 +285,7 @@ func (h *each[T]) safely(ctx context.Context, call func() error) (err error) {
 	return call()
 }
 
-// extendVisibility keeps the message from being delivered again while the work lasts.
+// extendVisibility keeps the message hidden while the work lasts.
 func (h *each[T]) extendVisibility(ctx context.Context, m Message, do func(context.Context) error) error {
 	const share = 3 // of the visibility timeout: two attempts may fail
 	if h.Visibility <= 0 {
@@ -307,9 +310,9 @@ func (h *each[T]) extendVisibility(ctx context.Context, m Message, do func(conte
 	return do(ctx)
 }
 
-// changeVisibility changes when a message comes back; that it fails means that the queue's own time holds.
+// changeVisibility changes when a message comes back. When that fails, the queue's visibility timeout applies.
 func (h *each[T]) changeVisibility(ctx context.Context, m Message, d time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment) // nobody is to wait for it
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment) // nobody should have to wait for it
 	defer cancel()
 	const longest = 12 * time.Hour // SQS API reference, ChangeMessageVisibility
 	if err := h.Queue.ChangeVisibility(ctx, m, min(max(d, 0), longest)); err != nil {
@@ -324,11 +327,12 @@ func (h *each[T]) pause(m Message) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// sendToDeadLetters gives a message up: true when it is among the dead letters. Otherwise it comes back, and in the end
-// the queue moves it there.
+// sendToDeadLetters gives a message up. It is true when the message is among the dead letters. Otherwise the message
+// comes back, and in the end the queue moves it there.
 func (h *each[T]) sendToDeadLetters(ctx context.Context, m Message, reason error) bool {
 	telemetry.Release(ctx)
-	h.Log.ErrorContext(ctx, "a message is dead", "consumer", h.work.Name, "received", m.Receives, "error", reason.Error())
+	h.Log.ErrorContext(ctx, "a message is given up", "consumer", h.work.Name, "received", m.Receives, "error",
+		reason.Error())
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
 	if err := h.Queue.SendToDeadLetters(ctx, m, reason.Error()); err != nil {
@@ -340,11 +344,11 @@ func (h *each[T]) sendToDeadLetters(ctx context.Context, m Message, reason error
 	return true
 }
 
-// moment is enough for one request. What lambdahost keeps from the function's time is longer.
+// moment is enough for one request. The time that lambdahost reserves at the end of a function is longer.
 const moment = 400 * time.Millisecond
 
-// afterwards is a context for what is still to be said when the work is done or has failed: it has what is left of the
-// function's time, and a moment when nothing is.
+// afterwards is a context for the requests after the work, successful or not. It has the rest of the function's time,
+// or a moment when nothing is left.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	end := time.Now().Add(moment)
 	if deadline, ok := ctx.Deadline(); ok && deadline.After(end) {
@@ -353,9 +357,9 @@ func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
-// Together makes a handler that does the work for all messages of a batch at once, which must be work that may be done
-// twice. When that fails, each is tried alone, so that one cannot fail the others. The work is that of one message,
-// without its Key and Do.
+// Together makes a handler that does the work for all messages of a batch at once. It must be work that may be done
+// twice: when it fails, each message is tried alone, so that one message cannot fail the others. The work is that of
+// one message, without its Key and Do.
 func Together[T any](s Settings, w Work[T], do func(context.Context, []T) error) Handler {
 	w.Key, w.Do = nil, func(ctx context.Context, one T) error { return do(ctx, []T{one}) }
 	return together[T]{&each[T]{s, w}, do}

@@ -14,11 +14,11 @@ import (
 type EventWork struct {
 	// Name is the function's.
 	Name string
-	// Do says what to do with an event, by its type. Of each type the kit reads schemas from 1 to the one that Schemas
-	// names, or 1.
+	// Do has the work for each type of event. This package reads schemas from 1 to the type's number in Schemas, or 1.
 	Do      map[registrar.EventType]func(context.Context, registrar.Event) error
 	Schemas map[registrar.EventType]int
-	// Subject names the record whose versions an event carries, when only the newest is to be handled; nil or "": all are.
+	// Subject names the record whose versions an event carries, when only the newest is to be handled. Nil or "": all
+	// events are handled.
 	Subject func(registrar.Event) string
 }
 
@@ -41,7 +41,7 @@ func Events(s Settings, w EventWork) Handler {
 	})
 }
 
-// Cause is what an event goes back to.
+// Cause is the origin of an event.
 func Cause(e registrar.Event) request.Info {
 	return request.Info{Correlation: e.Correlation, Trace: e.Trace, OnBehalfOf: e.OnBehalfOf}
 }

@@ -1,5 +1,5 @@
-// Package objects is the bucket for uploaded files: presigned addresses to upload to, and reading what was uploaded. It
-// knows S3 by the AWS SDK and nothing of what the files are. Start with [Open].
+// Package objects is the bucket for uploaded files: it presigns upload addresses and reads what was uploaded. It knows
+// S3 through the AWS SDK, and nothing of the files' contents. Start with [Open].
 package objects
 
 import (
@@ -36,14 +36,14 @@ func Open(config aws.Config, getenv func(string) string) (*Bucket, error) {
 	}
 	return New(s3.NewFromConfig(config, func(o *s3.Options) {
 		o.UsePathStyle = getenv("AWS_ENDPOINT_URL_S3") != ""
-		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired // who uploads by an address has no SDK
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // what was uploaded so has no checksum
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired // clients that upload have no SDK
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // and their objects have no checksum
 	}), name, time.Now), nil
 }
 
-// PresignUpload gives an address for uploading one CSV file under the key. It bounds no length: a presigned PUT can
-// only be signed for one exact Content-Length, and nobody knows the file's yet. Who reads the object looks at its size
-// first.
+// PresignUpload gives an address for uploading one CSV file under the key. It does not bound the length: a presigned
+// PUT can only be signed for one exact Content-Length, and nobody knows the file's length yet. Whoever reads the object
+// checks its size first.
 func (b *Bucket) PresignUpload(ctx context.Context, key string) (intake.Upload, error) {
 	const contentType = "text/csv"
 	signed, err := s3.NewPresignClient(b.client).PresignPutObject(ctx, &s3.PutObjectInput{
@@ -58,7 +58,7 @@ func (b *Bucket) PresignUpload(ctx context.Context, key string) (intake.Upload, 
 	}, nil
 }
 
-// Open reads an object, and tells how many bytes it has. The caller closes it.
+// Open reads an object, and returns its size in bytes. The caller closes it.
 func (b *Bucket) Open(ctx context.Context, key string) (object io.ReadCloser, size int64, err error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(b.name), Key: aws.String(key)})
 	if err != nil {

@@ -34,41 +34,41 @@ type OperatorClient interface {
 		error)
 }
 
-// Operator looks after queues: it counts what lies in them, and shows, sends back and discards their dead letters. It
-// is safe for concurrent use, and so are several at once.
+// Operator counts the messages in queues, and shows, sends back and discards their dead letters. It is safe for
+// concurrent use, and several may be used at once.
 //
-// SQS gives no message by its id and lists none: to look at dead letters is to receive them. The operator takes them,
-// ten at a time and hidden from everybody else, until it has seen enough, and gives back what it does not need. That
-// has limits, which are the same for whoever looks:
+// SQS cannot list messages or get one by its id: to read dead letters is to receive them. The operator receives them,
+// ten at a time and hidden from everybody else, until it has seen enough, and makes those visible again that it does
+// not need. This has limits:
 //
-//   - a letter that another holds is not to be seen, for a moment, or for [hold] when that one was killed
-//   - no more than [longestSearch] letters are looked at: what lies behind them is found when those before it are gone
-//   - of a FIFO queue's group the first ten are seen, because SQS hands out no more of a group while some of it are
-//     held
-//   - each look counts as a delivery, of which dead letters may have any number; Receives is what it was before
+//   - A letter that another operator holds cannot be seen, for a moment, or for [hold] when that one was killed.
+//   - At most [longestSearch] letters are read. Letters behind them are found when those before are gone.
+//   - In a FIFO queue, only the first ten of a group are seen, because SQS delivers no more of a group while some are
+//     in flight.
+//   - Each read counts as a delivery, of which dead letters may have any number. Receives is the number before.
 type Operator struct {
 	client OperatorClient
 	queues []Address
 	log    *slog.Logger
 }
 
-// Address is where a queue and its dead letters are.
+// Address has the addresses of a queue and its dead letters.
 type Address struct {
 	Name, URL, DeadLetters string
 
-	Feedback bool // the queue is told of mail: see [consumer.DeadLetter]
+	Feedback bool // the queue gets reports about mail: see [consumer.DeadLetter]
 }
 
 const (
-	// hold is how long letters that were looked at stay hidden when nobody gives them back: longer than a function behind
-	// the API may take.
+	// hold is how long letters stay hidden when nobody makes them visible again: longer than a function behind the API may
+	// take.
 	hold = 30 * time.Second
-	// longestSearch bounds how many letters are looked at for one: a hundred requests.
+	// longestSearch bounds how many letters are read to find one: a hundred requests.
 	longestSearch = 1000
-	// wait makes SQS ask all of its servers, not a few of them (SQS developer guide, "Amazon SQS short and long polling"):
-	// only then nothing means nothing.
+	// wait makes SQS ask all of its servers, not only a few of them (SQS developer guide, "Amazon SQS short and long
+	// polling"). Only then an empty answer means an empty queue.
 	wait = time.Second
-	// giveBackTime is kept from a function's time for giving back what was looked at.
+	// giveBackTime is the part of a function's time that is reserved for making letters visible again.
 	giveBackTime = 3 * time.Second
 )
 
@@ -83,9 +83,9 @@ func DeadLetterVariable(name string) string {
 	return strings.TrimSuffix(Variable(name), "_QUEUE_URL") + "_DEAD_LETTER_QUEUE_URL"
 }
 
-// OpenOperator makes one for the queues that the environment names: QUEUES, parted by commas, and for each of them the
-// variables that [Variable] and [DeadLetterVariable] name. FEEDBACK_QUEUES names those among them that are told of
-// mail. The error names every one that is missing.
+// OpenOperator makes one for the queues in the environment: QUEUES, separated by commas, and for each of them the
+// variables that [Variable] and [DeadLetterVariable] name. FEEDBACK_QUEUES names the queues that get reports about
+// mail. The error names every variable that is missing.
 func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) (*Operator, error) {
 	var queues []Address
 	var wrong []string
@@ -118,7 +118,7 @@ func (o *Operator) address(name string) (Address, error) {
 	return o.queues[i], nil
 }
 
-// Depths tells how many messages lie in each queue, by name.
+// Depths counts the messages in each queue, by name.
 func (o *Operator) Depths(ctx context.Context) ([]consumer.Depth, error) {
 	depths := make([]consumer.Depth, len(o.queues))
 	group, ctx := errgroup.WithContext(ctx)
@@ -173,9 +173,9 @@ func (o *Operator) attributes(
 	return out.Attributes, nil
 }
 
-// Letters shows up to so many dead letters of a queue, oldest first of those that SQS handed out, and tells how many
-// there are by SQS's count. It looks no further than that count, which may be a minute behind. It refuses with
-// NOT_FOUND a queue that there is not.
+// Letters returns up to this many dead letters of a queue, the oldest first of those that SQS delivered, and how many
+// there are by SQS's count. It reads no more than that count, which may be a minute behind. An unknown queue is a
+// NOT_FOUND refusal.
 func (o *Operator) Letters(
 	ctx context.Context, name string, most int,
 ) (letters []consumer.DeadLetter, all int, err error) {
@@ -207,14 +207,14 @@ func (o *Operator) Letters(
 	return letters, max(all, len(letters)), nil
 }
 
-// receives is after how many deliveries the queue gives a message up.
+// receives is the number of deliveries after which the queue gives a message up.
 func (o *Operator) receives(ctx context.Context, q Address) (int, error) {
 	attributes, err := o.attributes(ctx, q.URL, types.QueueAttributeNameRedrivePolicy)
 	if err != nil {
 		return 0, err
 	}
 	var policy struct {
-		Receives json.Number `json:"maxReceiveCount"` // SQS writes what it was told, which may be text
+		Receives json.Number `json:"maxReceiveCount"` // SQS returns it as it was sent, which may be text
 	}
 	if err := json.Unmarshal([]byte(attributes["RedrivePolicy"]), &policy); err != nil {
 		return 0, fmt.Errorf("read the redrive policy of the queue %s: %w", q.Name, err)
@@ -226,8 +226,8 @@ func (o *Operator) receives(ctx context.Context, q Address) (int, error) {
 	return n, nil
 }
 
-// letterOf reads a message of a dead-letter queue. One that SQS moved has an attribute that says where from; what else
-// it has may be from an earlier death, after which it was redriven.
+// letterOf reads a message of a dead-letter queue. A message that SQS moved has an attribute with its source. Its other
+// attributes may be older: from a time before it was redriven.
 func letterOf(m types.Message, maxReceives int) consumer.DeadLetter {
 	// SQS writes numbers
 	sent, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
@@ -239,18 +239,18 @@ func letterOf(m types.Message, maxReceives int) consumer.DeadLetter {
 		Moved: moved(m), Receives: maxReceives,
 	}
 	if !letter.Moved {
-		letter.Receives, _ = strconv.Atoi(told(m, attributeReceives)) // of a letter from elsewhere nobody knows
+		letter.Receives, _ = strconv.Atoi(told(m, attributeReceives)) // not known of a letter from elsewhere
 	}
 	return letter
 }
 
-// moved reports whether SQS put the message among the dead letters itself.
+// moved reports whether SQS itself moved the message to the dead letters.
 func moved(m types.Message) bool {
 	return m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != ""
 }
 
-// messageOf is the id that a dead letter's message had in its queue: SQS keeps it, and a consumer that sends it there
-// notes it.
+// messageOf is the id that a dead letter's message had in its queue. SQS keeps it, and a consumer writes it into an
+// attribute.
 func messageOf(m types.Message) string {
 	if id := told(m, attributeMessage); uuid.Validate(id) == nil && !moved(m) {
 		return id
@@ -262,10 +262,10 @@ func told(m types.Message, attribute string) string {
 	return aws.ToString(m.MessageAttributes[attribute].StringValue)
 }
 
-// Replay sends a dead letter back to its queue and returns the id that it has there. It is sent first and discarded
-// then: who is stopped between the two leaves it twice, which its consumer is made for; to a FIFO queue, where its
-// group is kept, it is sent once within five minutes. It refuses with NOT_FOUND what is not among the letters that can
-// be seen.
+// Replay sends a dead letter back to its queue and returns its id there. The letter is deleted after the message is
+// sent: if the function is stopped between the two, the message exists twice, which consumers are made for. In a FIFO
+// queue, where its group is kept, it is sent once within five minutes. A letter that cannot be found is a NOT_FOUND
+// refusal.
 func (o *Operator) Replay(ctx context.Context, name, message string) (id string, err error) {
 	err = o.with(ctx, name, message, func(q Address, m types.Message) error {
 		again := &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: m.Body,
@@ -305,8 +305,8 @@ func (o *Operator) delete(ctx context.Context, q Address, m types.Message) error
 	return nil
 }
 
-// with finds the dead letter of a message and does something with it while nobody else can see it. What it was looked
-// for among is given back, and so is the letter itself when that fails.
+// with finds the dead letter of a message and does something with it while nobody else can see it. The other letters
+// that were received are made visible again, and so is the letter itself when that fails.
 func (o *Operator) with(ctx context.Context, name, message string, do func(Address, types.Message) error) error {
 	q, err := o.address(name)
 	if err != nil {
@@ -333,8 +333,8 @@ func (o *Operator) with(ctx context.Context, name, message string, do func(Addre
 	return nil
 }
 
-// look takes dead letters, which are then to be given back, until there are no more, or so many, or one is found, or
-// the time for it is over.
+// look receives dead letters until there are no more, or enough, or one is found, or the time for it is over. The
+// caller makes them visible again.
 func (o *Operator) look(
 	ctx context.Context, q Address, most int, found func(types.Message) bool,
 ) (held []types.Message, err error) {
@@ -350,7 +350,7 @@ func (o *Operator) look(
 		}
 		for _, m := range out.Messages {
 			twice := func(other types.Message) bool { return aws.ToString(other.MessageId) == aws.ToString(m.MessageId) }
-			if at := slices.IndexFunc(held, twice); at >= 0 { // a standard queue may do that; the newer receipt counts
+			if at := slices.IndexFunc(held, twice); at >= 0 { // a standard queue may deliver twice; the newer receipt counts
 				held[at] = m
 			} else {
 				held = append(held, m)
@@ -371,7 +371,7 @@ func timeLeft(ctx context.Context) time.Duration {
 	return time.Until(deadline)
 }
 
-// giveBack makes letters visible again. Those for which that fails come back by themselves when their time is over.
+// giveBack makes letters visible again. Where that fails they become visible when their time is over.
 func (o *Operator) giveBack(ctx context.Context, q Address, held []types.Message) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
 	defer cancel()

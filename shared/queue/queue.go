@@ -64,8 +64,8 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-// SendEvents sends events, ten in a request, and tells for each why it was not sent; nil when all were. Parts of a
-// batch that SQS's own trouble kept back are sent once more. [registrar.ErrBusy] when that may pass.
+// SendEvents sends events, ten in a request, and returns for each why it was not sent; nil when all were sent. Messages
+// that SQS could not take because of its own trouble are sent once more. [registrar.ErrBusy] when the trouble may pass.
 func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []error {
 	errs := make([]error, len(events))
 	failed := false
@@ -80,7 +80,7 @@ func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []erro
 				errs[first+at] = err
 				continue
 			}
-			for at := range n { // SQS names none of the batch, so it may be any of it
+			for at := range n { // SQS names no message of the batch, so it may be any of them
 				errs[first+at] = cmp.Or(errs[first+at], err)
 			}
 		}
@@ -92,8 +92,8 @@ func (q *Queue) SendEvents(ctx context.Context, events []registrar.Event) []erro
 	return errs
 }
 
-// nextBatch makes a batch of the first events, of ten and a mebibyte at most. An event that cannot be written is a
-// batch of its own, of nothing.
+// nextBatch makes a batch of the first events, at most ten and at most a mebibyte. An event that cannot be written is a
+// batch of its own, without entries.
 func (q *Queue) nextBatch(events []registrar.Event) (n int, entries []types.SendMessageBatchRequestEntry, err error) {
 	size := 0
 	for _, e := range events {
@@ -115,7 +115,7 @@ func (q *Queue) nextBatch(events []registrar.Event) (n int, entries []types.Send
 	return n, entries, nil
 }
 
-// traced carries an X-Ray trace on (SQS developer guide, "Message system attributes").
+// traced is the attribute that passes an X-Ray trace on (SQS developer guide, "Message system attributes").
 func traced(trace string) map[string]types.MessageSystemAttributeValue {
 	if trace == "" {
 		return nil
@@ -126,8 +126,8 @@ func traced(trace string) map[string]types.MessageSystemAttributeValue {
 	}
 }
 
-// sendBatch sends entries, and once more those that failed by no fault of theirs. It tells why the others were not
-// sent, by id.
+// sendBatch sends entries, and sends those once more that failed through no fault of their own. It returns why the
+// others were not sent, by id.
 func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchRequestEntry) map[string]error {
 	if len(entries) == 0 {
 		return nil
@@ -164,9 +164,9 @@ func (q *Queue) sendBatch(ctx context.Context, entries []types.SendMessageBatchR
 	return failed
 }
 
-// busyOr makes ErrBusy of an error that passes, as the SDK judges it, which tried again in vain: SQS is throttling, in
-// trouble, or not to be reached. Others last until somebody mends them: a queue that is not there, a right that is
-// missing.
+// busyOr makes ErrBusy of an error that may pass, as the SDK judges it after its retries: SQS is throttling, in
+// trouble, or cannot be reached. Other errors last until somebody repairs their cause: a queue that does not exist, a
+// missing right.
 func busyOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary {
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
@@ -174,7 +174,7 @@ func busyOr(ctx context.Context, err error) error {
 	return err
 }
 
-// Send sends a message that is no event.
+// Send sends a message that is not an event.
 func (q *Queue) Send(ctx context.Context, body []byte) error {
 	if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: &q.url, MessageBody: aws.String(string(body)), MessageSystemAttributes: traced(telemetry.Onward(ctx).Trace),
@@ -208,7 +208,7 @@ func NewConsumer(client Client, url, deadLetters string) *Consumer {
 
 // OpenConsumer reads what a function must know of the queue that feeds it, and names every variable that is missing or
 // wrong: QUEUE_URL, DEAD_LETTER_QUEUE_URL, QUEUE_RECEIVES (the queue's maxReceiveCount), QUEUE_VISIBILITY (seconds).
-// The settings lack their claims.
+// The caller adds the claims to the settings.
 func OpenConsumer(sdk aws.Config, getenv func(string) string, log *slog.Logger) (consumer.Settings, error) {
 	var wrong []string
 	variable := func(name string) string {
@@ -257,7 +257,7 @@ const (
 	longestReason     = 2000 // bytes
 )
 
-// SendToDeadLetters implements [consumer.Queue]. The letter names the reason, and the message that it was.
+// SendToDeadLetters implements [consumer.Queue]. The letter has the reason and the id of the message.
 func (c *Consumer) SendToDeadLetters(ctx context.Context, m consumer.Message, reason string) error {
 	text := func(s string) types.MessageAttributeValue {
 		return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(s)}
@@ -277,8 +277,8 @@ func (c *Consumer) SendToDeadLetters(ctx context.Context, m consumer.Message, re
 	return nil
 }
 
-// inGroup puts a message to send into a group, if there is one. What has the id is sent once within five minutes, to a
-// FIFO queue: standard queues may have groups, and refuse ids (SQS API reference, SendMessage).
+// inGroup puts a message into a group, if there is one. In a FIFO queue, a message with the same id is sent once within
+// five minutes. Standard queues may have groups, and refuse ids (SQS API reference, SendMessage).
 func inGroup(in *sqs.SendMessageInput, group, id string) {
 	if group == "" {
 		return
@@ -289,7 +289,7 @@ func inGroup(in *sqs.SendMessageInput, group, id string) {
 	}
 }
 
-// legible makes text of what SQS takes in an attribute: not empty, bounded, and of the characters of XML 1.0.
+// legible makes a text that SQS takes in an attribute: not empty, bounded, and of the characters of XML 1.0.
 func legible(reason string) string {
 	reason = strings.Map(func(r rune) rune {
 		switch {

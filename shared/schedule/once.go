@@ -87,7 +87,8 @@ func Once(s Settings, work func(context.Context, Run) error) func(ctx context.Co
 		}
 		began := time.Now()
 		if err := work(ctx, run); err != nil {
-			_ = s.end(ctx, log, job.Abandon(s.Clock())) // the error is logged, and the next run waits until this one's time is over
+			// Its error is logged; then the next run waits until this one's time is over.
+			_ = s.end(ctx, log, job.Abandon(s.Clock()))
 			return fmt.Errorf("job %s: %w", s.Name, err)
 		}
 		log.InfoContext(ctx, "the work is done", "missed", run.Missed, "seconds", time.Since(began).Seconds())

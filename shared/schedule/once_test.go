@@ -94,7 +94,7 @@ func TestTheWorkOfADueTimeIsDoneOnceThoughManyRunIt(t *testing.T) {
 		if len(s.runs) != 1 {
 			t.Errorf("the work was done %d times: %+v", len(s.runs), s.runs)
 		}
-		if log := s.log.String(); strings.Count(log, "left to another run") != deliveries-1 ||
+		if log := s.log.String(); strings.Count(log, "another run is doing the work") != deliveries-1 ||
 			strings.Count(log, "is done") != 2 {
 			t.Errorf("the log:\n%s", log)
 		}

@@ -28,7 +28,7 @@ const (
 	contentType = "application/json"
 )
 
-// envelope is an event on its way.
+// envelope is the JSON form of an event.
 type envelope struct {
 	SpecVersion     string                     `json:"specversion"`
 	ID              string                     `json:"id"`
@@ -75,8 +75,8 @@ func Marshal(e registrar.Event) ([]byte, error) {
 	return text, nil
 }
 
-// Unmarshal reads an event. The error says what is wrong with it, without repeating its facts; facts of a form that
-// this version does not know (an object, say) are left out, as is every attribute that it does not know.
+// Unmarshal reads an event. The error says what is wrong with it, without repeating its facts. Facts of a form that
+// this version does not know (an object, for example) are left out, as is every attribute that it does not know.
 func Unmarshal(text []byte) (registrar.Event, error) {
 	var in envelope
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -118,7 +118,7 @@ func Unmarshal(text []byte) (registrar.Event, error) {
 	return e, nil
 }
 
-// cutSchema parts "registration.enrolled.v1".
+// cutSchema splits "registration.enrolled.v1".
 func cutSchema(kind string) (name string, schema int, ok bool) {
 	at := strings.LastIndex(kind, ".v")
 	if at < 1 {
@@ -146,8 +146,8 @@ func factOf(raw json.RawMessage) any {
 	return nil
 }
 
-// withoutValue is an error of reading JSON, without what somebody else wrote there where a time or a number should
-// stand: it may be anything, of any length, and errors go into logs.
+// withoutValue is an error of reading JSON without the text that was in the place of a time or a number. That text may
+// be anything, of any length, and errors go into logs.
 func withoutValue(err error) error {
 	var noTime *time.ParseError
 	var otherType *json.UnmarshalTypeError
@@ -160,7 +160,7 @@ func withoutValue(err error) error {
 	return err
 }
 
-// bounded keeps what somebody else wrote short enough for a log line.
+// bounded cuts text from outside to a length for a log line.
 func bounded(text string) string {
 	const longest = 100
 	return text[:min(len(text), longest)]

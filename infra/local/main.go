@@ -42,6 +42,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	roomy()
 	context.AfterFunc(ctx, stop) // what is under way may take its time to end: a second Ctrl-C does not wait for it
 	err := run(ctx, os.Getenv, os.Stdout, os.Stderr)
 	stop()

@@ -261,13 +261,15 @@ func (c *Cloud) follow(
 	if arn == "" {
 		return nil, fmt.Errorf("function %s: the table has no stream", f.Name)
 	}
+	streams := *clients.streams()
+	streams.Wanted = lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{f.Stream.Prefix}}
 	return &lambda.StreamPoller{
-		Client: clients.streams(), ARN: arn, Function: function,
+		Client: &streams, ARN: arn, Function: function,
 		FunctionARN: "arn:aws:lambda:" + Region + ":" + Account + ":function:" + f.Name, StartingPosition: lambda.TrimHorizon,
 		Positions: c.Engines.Positions, Name: f.Name + " " + arn,
 		BatchSize: f.Stream.BatchSize, ParallelizationFactor: f.Stream.Parallel, MaximumRetryAttempts: &f.Stream.Retries,
 		MaximumRecordAge: f.Stream.MaxAge, BisectBatchOnFunctionError: true, ReportBatchItemFailures: true,
-		Filter:         lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{f.Stream.Prefix}},
+		Filter:         streams.Wanted,
 		FailurePayload: true, Now: o.System.Clock, Log: o.Log,
 		OnFailure: func(ctx context.Context, record []byte) error {
 			key := functions.FailedPrefix + f.Name + "/" + o.System.NewID()

@@ -822,3 +822,29 @@ func TestHTTPStreams(t *testing.T) {
 		same(want, told)
 	}
 }
+
+// What is wanted is read whole; of what is not, the keys and the place are.
+func TestHTTPStreams_Wanted(t *testing.T) {
+	record := func(name, key string) string {
+		return `{"eventName": "` + name + `", "dynamodb": {"ApproximateCreationDateTime": 1795525200, "SequenceNumber": "7",
+			"Keys": {"PK": {"S": "` + key + `"}}, "NewImage": {"PK": {"S": "` + key + `"}, "n": {"N": "1"}}, "SizeBytes": 9}}`
+	}
+	c := streamsAt(t, func(string, string) (int, string) {
+		return 200, `{"Records": [` + record("INSERT", "EVENT#1") + `, ` + record("INSERT", "OTHER#1") + `, ` +
+			record("MODIFY", "EVENT#1") + `]}`
+	})
+	c.Wanted = lambda.StreamFilter{EventNames: []string{"INSERT"}, KeyPrefixes: []string{"EVENT#"}}
+	all, _, err := c.Records(t.Context(), "i", 5)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d records, %v", len(all), err)
+	}
+	for i, r := range all {
+		if r.Change.SequenceNumber != "7" || r.Change.SizeBytes != 9 || len(r.Change.Keys) != 1 ||
+			r.Change.ApproximateCreationDateTime.Unix() != 1795525200 {
+			t.Errorf("record %d: %+v", i, r.Change)
+		}
+		if whole := len(r.Change.NewImage) == 2; whole != (i == 0) {
+			t.Errorf("record %d: its image is %v", i, r.Change.NewImage)
+		}
+	}
+}

@@ -19,9 +19,9 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// HTTP makes a Lambda handler of an HTTP handler. An event that is no request at all is an error; everything that a
-// client can do wrong is an answer. The recorder tells of each invocation, whose outcome the handler has to conclude
-// (package api's does); nil: nobody does.
+// HTTP makes a Lambda handler from an HTTP handler. An event that is not a request at all is an error; everything that
+// a client can do wrong gets an answer. The recorder records each invocation, whose outcome the handler has to conclude
+// (package api's does). Nil: nothing is recorded.
 func HTTP(handler http.Handler, recorder *telemetry.Recorder, list ...Option) lambda.Handler {
 	return httpFunction{handler: handler, recorder: recorder, options: optionsOf(list)}
 }
@@ -70,8 +70,8 @@ func (f httpFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error
 	return bytes.TrimSuffix(written.Bytes(), []byte("\n")), nil
 }
 
-// infoOf is what the event tells of the request. API Gateway writes headers' names small, and the SAM CLI's gateway in
-// the canonical way.
+// infoOf is what the event says about the request. API Gateway writes the names of headers in small letters, and the
+// SAM CLI's gateway in the canonical form.
 func infoOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) request.Info {
 	info := request.Info{
 		ID: event.RequestContext.RequestID, ReceivedAt: time.UnixMilli(event.RequestContext.TimeEpoch).UTC(),
@@ -122,7 +122,7 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 	if wrong != nil {
 		return nil, wrong
 	}
-	// Trap: the adapter takes the path as it stands in an address, so what is decoded is encoded again first.
+	// Trap: the adapter expects the path percent-encoded, so what was decoded is encoded again first.
 	event.RawPath = path
 	// trap: taken in place of an empty query; repeated ones are joined by commas there
 	event.QueryStringParameters = nil
@@ -135,15 +135,16 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 	if err != nil {
 		return nil, &fault{field: "path", detail: "the request cannot be read"}
 	}
-	for name, value := range event.Headers { // trap: the adapter splits values at commas; dates, tags and keys have some
+	// trap: the adapter splits values at commas; dates, tags and keys contain commas
+	for name, value := range event.Headers {
 		r.Header.Set(name, value)
 	}
 	return r, nil
 }
 
-// addressOf is the path of the request as the API declares it, percent-encoded: that of the event's route key, with the
-// values of its parameters. Where the API is reached (a stage such as /prod, a custom domain's mapping such as
-// /registrar) may stand in the event's raw path, and is no concern of a function. Without a route, which only a
+// addressOf is the path of the request as the API declares it, percent-encoded: the path of the event's route key, with
+// the values of its parameters. The event's raw path may also have the place where the API is reached (a stage such as
+// /prod, a custom domain's mapping such as /registrar), which a function need not know. Without a route, which only a
 // $default route or a test gives, it is the raw path, which API Gateway has decoded, without the stage's name.
 func addressOf(event events.APIGatewayV2HTTPRequest) (string, *fault) {
 	_, template, routed := strings.Cut(event.RouteKey, " ")
@@ -181,7 +182,7 @@ func addressOf(event events.APIGatewayV2HTTPRequest) (string, *fault) {
 	return strings.Join(segments, "/"), nil
 }
 
-// fault is what is wrong with an event that is no HTTP request.
+// fault is what is wrong with an event that is not an HTTP request.
 type fault struct{ field, detail string }
 
 // The kind of problem, as shared/api names it.
@@ -190,7 +191,8 @@ const (
 	badRequestType = "https://registrar.example.com/problems/bad-request"
 )
 
-// badRequest is a problem answer (RFC 9457), in the form of shared/api's, which consumers are not to link.
+// badRequest is a problem answer (RFC 9457), in the form of shared/api's. Package api itself is not used, so that
+// consumers do not link it.
 func badRequest(id string, f fault) events.APIGatewayV2HTTPResponse {
 	body, err := json.Marshal(map[string]any{
 		"type": badRequestType, "title": "Bad Request", "status": http.StatusBadRequest, "code": badRequestCode,

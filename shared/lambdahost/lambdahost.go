@@ -4,22 +4,22 @@
 // # What reaches a function, and as what
 //
 // API Gateway chooses the function, by method and path; on this machine infra/local/gateway does it by the same rules.
-// What matches no route it answers itself, with 404 and {"message":"Not Found"}, and no function is asked: an unknown
-// path, a path in other case, one with a slash too many ("/v1/terms/", "//v1/terms"), and a known path with another
-// method. So clients never see 405 (which package api has for who mounts its handler without a gateway), and HEAD, a
-// method like any other, is 404 too: no route is declared for it. A preflight (OPTIONS) is the gateway's own, by its
+// The gateway itself answers requests that match no route, with 404 and {"message":"Not Found"}, and calls no function:
+// an unknown path, a path in other case, one with a slash too many ("/v1/terms/", "//v1/terms"), and a known path with
+// another method. So clients never see 405 (package api has it, for handlers without a gateway), and HEAD, a method
+// like any other, gets 404 too: no route is declared for it. The gateway answers a preflight (OPTIONS) itself, by its
 // CORS configuration.
 //
 //   - The route is the event's routeKey with its pathParameters, not its rawPath: that may begin with the stage's name
 //     or with a custom domain's mapping, which the API does not know. For the same reason answers hold relative
 //     references only (Location, Link). Parameters are decoded once, by API Gateway: a slash, "%2F" in the address,
 //     parts two segments and so matches another route or none; "%252F" is the three characters "%2F" of a value.
-//   - Headers: names are in small letters, and lines of one name are joined by commas into one value, which stays whole
-//     here.
+//   - Headers: names are in small letters, and lines of one name are joined by commas into one value. The value is not
+//     split here.
 //   - The query is rawQueryString. In queryStringParameters a=1&a=2 is "1,2", which is also what a=1%2C2 would be; so
-//     it is not used. Package api refuses a parameter that stands twice.
-//   - Cookies stand in a list of their own and become one Cookie header each. Nothing reads them.
-//   - A body that is no text, and each that is compressed, is base64 both ways (isBase64Encoded).
+//     it is not used. Package api refuses a parameter that is given twice.
+//   - Cookies have a list of their own and become one Cookie header each. Nothing reads them.
+//   - A body that is not text, and each that is compressed, is base64 both ways (isBase64Encoded).
 //
 // It is the only package that knows aws-lambda-go-api-proxy and lambda.Start. The adapter is archived and has traps;
 // each is named in http.go where it is avoided, and pinned by a test. It knows nothing of the domain.
@@ -41,7 +41,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Host is what a function finds around it.
+// Host is what a function gets from its environment.
 type Host struct {
 	Getenv func(string) string
 	Log    *slog.Logger // the recorder's
@@ -58,7 +58,7 @@ func StartHTTP(build func(context.Context, Host) (http.Handler, error)) {
 	})
 }
 
-// StartSQS feeds the function that build makes with the messages of a queue, like [StartHTTP].
+// StartSQS gives the messages of a queue to the function that build makes, like [StartHTTP].
 func StartSQS(build func(context.Context, Host) (consumer.Handler, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handler, err := build(ctx, host)
@@ -66,7 +66,7 @@ func StartSQS(build func(context.Context, Host) (consumer.Handler, error)) {
 	})
 }
 
-// StartStream feeds the function that build makes with what is inserted into the table, like [StartHTTP].
+// StartStream gives the items that are inserted into the table to the function that build makes, like [StartHTTP].
 func StartStream(build func(context.Context, Host) (Images, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		handle, err := build(ctx, host)
@@ -74,7 +74,7 @@ func StartStream(build func(context.Context, Host) (Images, error)) {
 	})
 }
 
-// StartSchedule runs the task that build makes when its schedule says so, like [StartHTTP].
+// StartSchedule runs the task that build makes at its schedule's times, like [StartHTTP].
 func StartSchedule(build func(context.Context, Host) (Task, error)) {
 	start(func(ctx context.Context, host Host) (lambda.Handler, error) {
 		task, err := build(ctx, host)
@@ -102,11 +102,11 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 	lambda.StartWithOptions(handler)
 }
 
-// margin is kept from a function's time.
+// margin is the part of a function's time that is reserved.
 const margin = 500 * time.Millisecond
 
-// withMargin keeps a little of a function's time, so that a handler can still say what became of its work before Lambda
-// kills it.
+// withMargin reserves a little of a function's time, so that a handler can still report what became of its work before
+// Lambda kills it.
 func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 2*margin {
 		return context.WithDeadline(ctx, deadline.Add(-margin))

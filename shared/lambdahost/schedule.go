@@ -12,15 +12,16 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Task is what a schedule starts, told the time for which it was due. An error makes Lambda try again, twice.
+// Task is the work that a schedule starts, with the time for which it was due. After an error Lambda tries again,
+// twice.
 type Task = func(ctx context.Context, due time.Time) error
 
-// ScheduleInput is what a schedule hands to its function: EventBridge Scheduler puts the time in place of the word
+// ScheduleInput is the input that a schedule gives to its function: EventBridge Scheduler replaces the word by the time
 // (EventBridge Scheduler user guide, "Adding context attributes").
 const ScheduleInput = `{"due":"<aws.scheduler.scheduled-time>"}`
 
-// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput]. The recorder tells
-// of each invocation; nil: nobody does.
+// Schedule makes a Lambda handler of a task that EventBridge Scheduler starts with [ScheduleInput]. The recorder
+// records each invocation; nil: nothing is recorded.
 func Schedule(task Task, recorder *telemetry.Recorder) lambda.Handler {
 	return scheduleFunction{task, recorder}
 }

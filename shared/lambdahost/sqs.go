@@ -15,8 +15,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// SQS makes a Lambda handler that hands over each batch of messages and reports those that are to come back (partial
-// batch response), so that the others are not handled again. The recorder tells of each invocation; nil: nobody does.
+// SQS makes a Lambda handler that handles each batch of messages and reports those that have to come back (partial
+// batch response), so that the others are not handled again. The recorder records each invocation; nil: nothing is
+// recorded.
 func SQS(handler consumer.Handler, recorder *telemetry.Recorder, list ...Option) lambda.Handler {
 	return sqsFunction{handler, recorder, optionsOf(list)}
 }
@@ -45,7 +46,7 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		if err != nil && m.Attributes["ApproximateReceiveCount"] != "" { // then SQS alone counts, and moves it at last
 			f.recorder.Log().ErrorContext(ctx, "a message does not say how often it was received", "message", m.MessageId)
 		}
-		sent, _ := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64) // 0 is not near, and told
+		sent, _ := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64) // 0 is not near, and is logged
 		batch[i] = consumer.Message{
 			ID: m.MessageId, Receipt: m.ReceiptHandle, Body: []byte(m.Body), Group: m.Attributes["MessageGroupId"],
 			Receives: max(receives, 1), SentAt: time.UnixMilli(sent).UTC(), Trace: m.Attributes["AWSTraceHeader"],
@@ -53,9 +54,9 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		if told := batch[i].SentAt; !near(told, now, oldestMessage) {
 			strange = cmp.Or(strange, &told)
 			batch[i].SentAt = now.UTC()
-			continue // how long it lay in the queue is not known
+			continue // how long it was in the queue is not known
 		}
-		if batch[i].Receives == 1 { // afterwards it is the pauses between attempts that make it old
+		if batch[i].Receives == 1 { // afterwards its age is that of the pauses between attempts
 			telemetry.Time(ctx, telemetry.QueueAge, max(0, now.Sub(batch[i].SentAt)))
 		}
 	}
@@ -70,7 +71,7 @@ func (f sqsFunction) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	return json.Marshal(answer)
 }
 
-// conclude tells how a batch of messages or records ended of which so many failed.
+// conclude records how a batch of messages or records ended, of which this many failed.
 func conclude(ctx context.Context, failed int) {
 	telemetry.Count(ctx, telemetry.Failures, float64(failed))
 	telemetry.Conclude(ctx, telemetry.Outcome{Failed: failed > 0})

@@ -12,12 +12,12 @@ import (
 )
 
 // Images handles the items that were inserted, in the order of the stream, each in DynamoDB's JSON. It returns how many
-// it was done with: the one after them, if there is one, failed, and is tried again with all that follow.
+// it has handled. If that is not all, the next one failed, and is tried again with all after it.
 type Images = func(ctx context.Context, images [][]byte) (done int)
 
 // Stream makes a Lambda handler of the insertions in a DynamoDB stream that reports the first that failed (partial
-// batch response). Changes and removals, which the mapping's filter keeps back anyway, are passed over. The recorder
-// tells of each invocation; nil: nobody does.
+// batch response). Changes and removals, which the mapping's filter removes anyway, are skipped. The recorder records
+// each invocation; nil: nothing is recorded.
 func Stream(handle Images, recorder *telemetry.Recorder) lambda.Handler {
 	return streamFunction{handle, recorder}
 }

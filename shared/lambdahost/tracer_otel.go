@@ -103,12 +103,12 @@ func (t tracer) Header(ctx context.Context) string {
 		sampled
 }
 
-// Flush implements [telemetry.Tracer]. Spans that a collector does not take within a second are left to the next
+// Flush implements [telemetry.Tracer]. Spans that the collector does not take within a second are left to the next
 // invocation.
 func (t tracer) Flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = t.provider.ForceFlush(ctx) // a request does not fail because nobody takes its spans
+	_ = t.provider.ForceFlush(ctx) // a request does not fail because its spans cannot be sent
 }
 
 type otelSpan struct{ span trace.Span }
@@ -127,9 +127,9 @@ func (s otelSpan) End(err error) {
 	s.span.End()
 }
 
-// parseXRay reads X-Ray's tracing header. A header without a parent, as an HTTP API makes it, or whose parent X-Ray
-// does not sample, as Lambda makes it where X-Ray is off, gives the trace alone: the span is the trace's first here,
-// and the sampler decides.
+// parseXRay reads X-Ray's tracing header. A header may have no parent, as from an HTTP API, or a parent that X-Ray does
+// not sample, as from Lambda where X-Ray is off. Then it gives the trace alone: the span is the first of the trace
+// here, and the sampler decides.
 func parseXRay(header string) trace.SpanContext {
 	config := trace.SpanContextConfig{TraceFlags: trace.FlagsSampled}
 	sampled := true

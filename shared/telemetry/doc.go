@@ -1,14 +1,14 @@
-// Package telemetry is what every function tells of itself: log lines with the ids of the request in them, one line an
-// invocation that is also its metrics, and the ids that travel on with what the request causes.
+// Package telemetry is the telemetry of every function: log lines with the ids of the request in them, one line for
+// each invocation that is also its metrics, and the ids that are passed on with everything that the request causes.
 //
 // It knows log/slog, the context and package request; nothing of Lambda, HTTP, queues or DynamoDB. shared/lambdahost
-// gives it aws-lambda-go's handler to write by, and infra/local one of its own.
+// passes it aws-lambda-go's log handler, and infra/local one of its own.
 //
 // # Log lines
 //
-// [Recorder.Log] writes each line with what is known of the request that its context belongs to: the function, the
-// gateway's request id, the correlation id, X-Ray's trace id, and the keys that code added by [With]. Keys live in the
-// context, never in the logger: a function may handle two invocations at once.
+// [Recorder.Log] writes each line with what is known of the request of its context: the function, the gateway's request
+// id, the correlation id, X-Ray's trace id, and the keys that code added by [With]. Keys are in the context, never in
+// the logger: a function may handle two invocations at once.
 //
 // Lines below Info are held, up to [heldLines] lines and [heldBytes] bytes for an invocation, and written only when it
 // fails ([Outcome.Failed], [Release]). So every failure comes with its details, and success costs nothing. Lambda

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Recorder writes what one function tells of itself. It is safe for concurrent use; a nil Recorder writes nothing.
+// Recorder writes the telemetry of one function. It is safe for concurrent use; a nil Recorder writes nothing.
 type Recorder struct {
 	name    string
 	handler slog.Handler
@@ -21,8 +21,8 @@ type Recorder struct {
 // Options configure a [Recorder].
 type Options struct {
 	Function string       // its name on Lambda, which differs by stage: the dimension "function"
-	Log      slog.Handler // what writes the lines; JSON, for there to be metrics
-	Debug    DebugLines   // what becomes of lines below Info
+	Log      slog.Handler // writes the lines; there are metrics only in JSON
+	Debug    DebugLines   // whether lines below Info are written
 	Tracer   Tracer       // nil: there are no spans
 }
 
@@ -39,7 +39,7 @@ func (r *Recorder) Log() *slog.Logger {
 	return slog.New(r.handler)
 }
 
-// scope is what a context knows of the invocation that it belongs to. It is never changed.
+// scope is what a context knows of its invocation. It is never changed.
 type scope struct {
 	invocation *Invocation
 	keys       []slog.Attr
@@ -55,8 +55,8 @@ func scopeOf(ctx context.Context) scope {
 	return scope{}
 }
 
-// With adds a key to every line that is written with the context, and with those made of it. A key that is there
-// already gets the new value.
+// With adds a key to every line that is written with the context, and with contexts made from it. An existing key gets
+// the new value.
 func With(ctx context.Context, key string, value any) context.Context {
 	s := scopeOf(ctx)
 	s.keys = slices.DeleteFunc(slices.Clone(s.keys), func(a slog.Attr) bool { return a.Key == key })
@@ -64,22 +64,22 @@ func With(ctx context.Context, key string, value any) context.Context {
 	return context.WithValue(ctx, scopeKey{}, &s)
 }
 
-// Held gives the context lines below Info of its own to hold, for a part of the invocation that may fail by itself: one
-// message of a batch. [Release] with this context, or one made of it, writes them and no others.
+// Held gives the context its own held lines below Info, for a part of the invocation that may fail by itself: one
+// message of a batch. [Release] with this context, or one made from it, writes these lines and no others.
 func Held(ctx context.Context) context.Context {
 	s := scopeOf(ctx)
 	s.held = &held{}
 	return context.WithValue(ctx, scopeKey{}, &s)
 }
 
-// Release writes the lines that were held: what the context belongs to has failed. Later ones are written at once.
+// Release writes the lines that were held, because the work of the context has failed. Later lines are written at once.
 func Release(ctx context.Context) {
 	if s := scopeOf(ctx); s.held != nil {
 		s.held.release()
 	}
 }
 
-// Debug writes a line of level Debug to the invocation's log, where it is held as all such lines are; outside of an
+// Debug writes a line of level Debug to the invocation's log, where it is held like all such lines. Outside of an
 // invocation it does nothing. It is for packages that have no logger of their own. A value must not change afterwards.
 func Debug(ctx context.Context, message string, attrs ...slog.Attr) {
 	i := scopeOf(ctx).invocation
@@ -88,7 +88,7 @@ func Debug(ctx context.Context, message string, attrs ...slog.Attr) {
 	}
 	line := slog.NewRecord(time.Now(), slog.LevelDebug, message, 0)
 	line.AddAttrs(attrs...)
-	_ = i.recorder.handler.Handle(ctx, line) // there is nobody to tell that the log fails
+	_ = i.recorder.handler.Handle(ctx, line) // a log that fails cannot be reported anywhere
 }
 
 // Count adds to a counter of the invocation; outside of one it does nothing.
@@ -100,8 +100,8 @@ func Count(ctx context.Context, c Counter, n float64) {
 	}
 }
 
-// Time adds a value to a timer of the invocation; outside of one it does nothing. Of more than a hundred the greatest
-// are kept.
+// Time adds a value to a timer of the invocation; outside of one it does nothing. Of more than a hundred values the
+// greatest are kept.
 func Time(ctx context.Context, t Timer, d time.Duration) {
 	if i := scopeOf(ctx).invocation; i != nil {
 		i.mu.Lock()
@@ -115,10 +115,10 @@ type Outcome struct {
 	Operation string // of the API; from a list that is known beforehand, as it is a dimension. Empty: the function's name
 	Code      string // of the problem that was answered, from such a list; empty: OK, or FAILED
 	Status    int    // of HTTP; 0: there is none
-	Failed    bool   // by our fault: lines that were held are written
+	Failed    bool   // through our fault: lines that were held are written
 }
 
-// Conclude tells how the invocation ends, before it does; outside of an invocation it does nothing.
+// Conclude sets how the invocation will end; outside of an invocation it does nothing.
 func Conclude(ctx context.Context, o Outcome) {
 	if i := scopeOf(ctx).invocation; i != nil {
 		i.mu.Lock()
@@ -134,7 +134,7 @@ type Invocation struct {
 	began    time.Time
 	span     Span
 
-	mu        sync.Mutex // guards the rest: an operation may work side by side
+	mu        sync.Mutex // guards the rest: an operation may work in parallel
 	tally     tally
 	outcome   Outcome
 	concluded bool
@@ -166,8 +166,8 @@ func (r *Recorder) Begin(ctx context.Context, kind Kind) (context.Context, *Invo
 	return ctx, i
 }
 
-// End writes the invocation's line, and before it the lines that were held if it failed. An invocation that nobody
-// concluded has failed: it panicked, or its event was no proper one.
+// End writes the invocation's line, and before it the held lines if it failed. An invocation without an outcome has
+// failed: it panicked, or its event was invalid.
 func (i *Invocation) End(ctx context.Context) {
 	if i == nil {
 		return
@@ -198,7 +198,7 @@ func (i *Invocation) End(ctx context.Context) {
 			line.AddAttrs(slog.Int("status", o.Status))
 		}
 		line.AddAttrs(i.tally.attributes(now)...)
-		_ = i.recorder.handler.Handle(ctx, line) // there is nobody to tell that the log fails
+		_ = i.recorder.handler.Handle(ctx, line) // a log that fails cannot be reported anywhere
 	}
 	i.end(ctx, o)
 }

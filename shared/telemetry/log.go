@@ -9,10 +9,10 @@ import (
 	"example.com/registrar/shared/telemetry/request"
 )
 
-// DebugLines says what becomes of log lines below Info.
+// DebugLines says whether log lines below Info are written.
 type DebugLines int
 
-// What may become of them.
+// The choices.
 const (
 	// they are held until the invocation fails, and dropped when it does not or the log takes no Info
 	HoldDebug  DebugLines = iota
@@ -20,16 +20,16 @@ const (
 	DropDebug             // they are dropped
 )
 
-// The application log levels of Lambda's logging settings that have something to say of debug lines.
+// The application log levels of Lambda's logging settings that concern debug lines.
 const (
 	levelHold  = "DEBUG"
 	levelWrite = "TRACE"
 	levelDrop  = "INFO"
 )
 
-// DebugAt follows the application log level of Lambda's logging settings, as AWS_LAMBDA_LOG_LEVEL has it: TRACE has
-// debug lines written at once, DEBUG (and no level at all, as with the format text) has them held for failures; with
-// any other Lambda would not let them pass.
+// DebugAt follows the application log level of Lambda's logging settings, in AWS_LAMBDA_LOG_LEVEL. With TRACE debug
+// lines are written at once. With DEBUG, and without a level, as with the format text, they are held for failures. With
+// any other level Lambda would not let them pass.
 func DebugAt(level string) DebugLines {
 	switch level {
 	case levelWrite:
@@ -40,26 +40,26 @@ func DebugAt(level string) DebugLines {
 	return DropDebug
 }
 
-// Level is the level that [DebugAt] reads so.
+// Level is the level that [DebugAt] reads.
 func (d DebugLines) Level() string {
 	return map[DebugLines]string{HoldDebug: levelHold, WriteDebug: levelWrite, DropDebug: levelDrop}[d]
 }
 
-// The bounds of what is held for an invocation or a message. When there is more, the oldest lines go.
+// The bounds of the lines that are held for an invocation or a message. When there are more, the oldest are dropped.
 const (
 	heldLines = 200
 	heldBytes = 64 << 10 // of text, about
 )
 
-// handler puts what the context knows into each line, and holds lines.
+// handler adds what the context knows to each line, and holds lines.
 type handler struct {
 	next   slog.Handler // with the attributes from before the first group
 	groups []group      // that were opened
 	debug  DebugLines
 }
 
-// group is a group of attributes that a logger opened. It is closed only when a line is written, as what the context
-// knows stands outside of all groups.
+// group is a group of attributes that a logger opened. It is closed only when a line is written, because what the
+// context knows is outside of all groups.
 type group struct {
 	name  string
 	attrs []slog.Attr
@@ -104,7 +104,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// complete adds what the context knows, unless the line itself says it under the same key.
+// complete adds what the context knows, except where the line itself has the same key.
 func (h *handler) complete(ctx context.Context, s scope, r slog.Record) slog.Record {
 	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	own := make([]slog.Attr, 0, r.NumAttrs())
@@ -138,7 +138,7 @@ func (h *handler) complete(ctx context.Context, s scope, r slog.Record) slog.Rec
 	return line
 }
 
-// held are lines that wait for the outcome.
+// held are lines that are kept until the outcome is known.
 type held struct {
 	mu       sync.Mutex
 	lines    []heldLine
@@ -155,7 +155,7 @@ type heldLine struct {
 	bytes int
 }
 
-// add holds a line, unless all were released: then it is to be written.
+// add holds a line, unless all were released: then the line has to be written.
 func (h *held) add(ctx context.Context, next slog.Handler, line slog.Record) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -175,7 +175,7 @@ func (h *held) add(ctx context.Context, next slog.Handler, line slog.Record) boo
 	return true
 }
 
-// release writes what is held, and lets through what comes later.
+// release writes what is held, and lets later lines pass.
 func (h *held) release() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -192,7 +192,7 @@ func (h *held) release() {
 	h.lines, h.bytes, h.dropped, h.latest = nil, 0, 0, heldLine{}
 }
 
-// size is about how much text a line is.
+// size is the approximate length of a line.
 func size(line slog.Record) int {
 	const rest = 64 // time, level, quotes
 	n := rest + len(line.Message)

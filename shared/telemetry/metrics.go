@@ -9,21 +9,21 @@ import (
 // Namespace is that of all metrics in CloudWatch.
 const Namespace = "Registrar"
 
-// Counter is a metric that adds up over an invocation. Its unit is Count.
+// Counter is a metric that is summed over an invocation. Its unit is Count.
 type Counter uint8
 
 // The counters.
 const (
-	Conflicts   Counter = iota // transactions that another transaction or write was in the way of
+	Conflicts   Counter = iota // transactions that conflicted with another transaction or write
 	Retries                    // requests to the store sent once more
 	ReadUnits                  // read capacity units that DynamoDB says were consumed
 	WriteUnits                 // write capacity units, likewise; those of the indexes are among them
 	ColdStarts                 // 1 in the first invocation of an environment
 	Messages                   // messages of a queue or records of a stream that were handled
-	Failures                   // of those, the ones that failed and come again, or go to where the dead ones lie
+	Failures                   // of those, the ones that failed and come back, or go to the dead letters
 	MailsSent                  // mails that the provider took
-	MailsOpen                  // mails that it refused, or of which nobody knows: an operator has to look
-	Differences                // counts that do not say what the records say, as the nightly audit found them
+	MailsOpen                  // mails that it refused, or whose outcome is unknown: an operator has to look
+	Differences                // counts that differ from the records, as the nightly audit found them
 
 	counters // how many there are
 )
@@ -40,7 +40,7 @@ type Timer uint8
 // The timers.
 const (
 	Latency  Timer = iota // of the invocation, without Lambda's own share
-	QueueAge              // how long a message lay in its queue before it was handled for the first time
+	QueueAge              // how long a message was in its queue before it was handled for the first time
 
 	timers // how many there are
 )
@@ -51,7 +51,7 @@ func (t Timer) String() string { return [...]string{"latency", "queueAge"}[t] }
 // maxValues is how many values a metric may have in one document of the format.
 const maxValues = 100
 
-// tally is what an invocation counted.
+// tally is what an invocation has counted.
 type tally struct {
 	counters [counters]float64
 	timers   [timers][]float64 // milliseconds
@@ -65,7 +65,7 @@ func (t *tally) time(timer Timer, d time.Duration) {
 		t.timers[timer] = append(values, value)
 		return
 	}
-	least := 0 // what is slow must not be left out
+	least := 0 // slow values must not be left out
 	for i := range values {
 		if values[i] < values[least] {
 			least = i
@@ -74,7 +74,7 @@ func (t *tally) time(timer Timer, d time.Duration) {
 	values[least] = max(values[least], value)
 }
 
-// attributes are the metrics' values, and the member that tells CloudWatch of them ("Specification: Embedded metric
+// attributes are the metrics' values, and the member that describes them to CloudWatch ("Specification: Embedded metric
 // format").
 func (t *tally) attributes(at time.Time) []slog.Attr {
 	attrs := make([]slog.Attr, 0, int(counters)+int(timers)+2)

@@ -6,7 +6,7 @@ import (
 	"example.com/registrar/shared/telemetry/request"
 )
 
-// Kind is what an invocation or a span is.
+// Kind is the kind of an invocation or a span.
 type Kind uint8
 
 // The kinds.
@@ -23,18 +23,19 @@ func (k Kind) String() string { return [...]string{"request", "batch", "task", "
 
 // Tracer makes spans. The one of OpenTelemetry is in shared/lambdahost, behind the build tag otel.
 type Tracer interface {
-	// Start begins a span beneath the context's, or else in the trace of its request.
+	// Start begins a span below the context's span, or else in the trace of its request.
 	Start(ctx context.Context, name string, kind Kind) (context.Context, Span)
-	// Header is X-Ray's tracing header for what is sent on: the context's span is the parent. Empty: there is no span.
+	// Header is X-Ray's tracing header for what is sent on, with the context's span as the parent. Empty: there is no
+	// span.
 	Header(ctx context.Context) string
-	// Flush sends what has ended: when it returns the function may be frozen.
+	// Flush sends the spans that have ended. When it returns the function may be frozen.
 	Flush(ctx context.Context)
 }
 
 // Span is a piece of work in a trace.
 type Span interface {
 	Name(name string)
-	// Attribute says more of the span. Never personal data: a trace is read by more people than a record.
+	// Attribute adds an attribute to the span. Never personal data: more people read a trace than a record.
 	Attribute(key, value string)
 	End(err error) // nil: it went well
 }
@@ -47,8 +48,8 @@ func StartSpan(ctx context.Context, name string, kind Kind) (context.Context, Sp
 	return ctx, noSpan{}
 }
 
-// Onward is what an event or a message that the context's request causes is to know of it: the request, but the parent
-// in X-Ray's tracing header (SQS: the system attribute AWSTraceHeader) is the context's span, if there is one.
+// Onward is what an event or a message knows of the request that caused it. The parent in X-Ray's tracing header (SQS:
+// the system attribute AWSTraceHeader) is the context's span, if there is one.
 func Onward(ctx context.Context) request.Info {
 	info := request.From(ctx)
 	if i := scopeOf(ctx).invocation; i != nil && i.recorder.tracer != nil {
@@ -59,7 +60,7 @@ func Onward(ctx context.Context) request.Info {
 	return info
 }
 
-// end ends the invocation's span, and has all spans sent before the function is frozen.
+// end ends the invocation's span, and sends all spans before the function is frozen.
 func (i *Invocation) end(ctx context.Context, o Outcome) {
 	if i.recorder.tracer == nil {
 		return
@@ -74,7 +75,7 @@ func (i *Invocation) end(ctx context.Context, o Outcome) {
 	i.recorder.tracer.Flush(ctx)
 }
 
-// failedError is a failure that was told by its code.
+// failedError is a failure with its code.
 type failedError string
 
 func (e failedError) Error() string { return string(e) }

@@ -130,10 +130,11 @@ test-race: ## the same under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
 
 .PHONY: test-integration
-test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI on ours; every built binary with its event; generated clients; Schemathesis (make build first)
+test-integration: ## on an independent DynamoDB and SQS; boto3 and the aws CLI on ours; every built binary with its event, and in Docker by `sam local`; generated clients; Schemathesis (make build first)
 	.ci/tools/engines run $(MAKE) --no-print-directory test-engines
 	tools=$$(.ci/tools/sam) && TOOLS=$$tools go test -count=1 -run TestClients ./infra/local/cloud
 	BINARIES=.build/$(HOST_ARCH) go test -count=1 ./infra/local/invoke
+	SAM=../../.ci/tools/sam BINARIES=.build/$(HOST_ARCH) go test -count=1 -v -run TestSAMLocal ./infra/sam
 	node=$$(.ci/tools/openapi) && NODE=$$node go test -count=1 -run TestGeneratedClients ./infra/openapi
 	schemathesis=$$(.ci/tools/schemathesis) && SCHEMATHESIS=$$schemathesis go test -count=1 -timeout 30m -v -run TestSchemathesis ./infra/openapi
 

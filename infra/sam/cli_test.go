@@ -78,7 +78,7 @@ func TestSAMCLI(t *testing.T) {
 	}
 }
 
-// project is a folder that the SAM CLI works in.
+// project is a folder that the SAM CLI works in, with a Docker engine; empty: the one that the environment names.
 type project struct{ tool, folder, docker string }
 
 // write writes what `make generate`, `make build` and `make sam-env` do, with binaries of nothing.
@@ -115,7 +115,10 @@ func (s project) command(t *testing.T, arguments ...string) *exec.Cmd {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), s.tool, append([]string{"sam"}, arguments...)...)
 	command.Dir = s.folder
-	command.Env = append(os.Environ(), "NO_COLOR=1", "DOCKER_HOST="+s.docker)
+	command.Env = append(os.Environ(), "NO_COLOR=1")
+	if s.docker != "" {
+		command.Env = append(command.Env, "DOCKER_HOST="+s.docker)
+	}
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	return command

@@ -296,8 +296,11 @@ func expire(ctx context.Context, engine expirer) {
 // engines makes those that the environment does not name.
 func (c *Cloud) engines(ctx context.Context, o Options) error {
 	var err error
-	if c.outside, err = config.LoadDefaultConfig(ctx); err != nil {
-		return fmt.Errorf("configuration of the AWS SDK: %w", err)
+	names := []string{"DYNAMODB", "SQS", "S3", "SESV2"}
+	if slices.ContainsFunc(names, func(name string) bool { return o.Getenv("AWS_ENDPOINT_URL_"+name) != "" }) {
+		if c.outside, err = config.LoadDefaultConfig(ctx); err != nil {
+			return fmt.Errorf("configuration of the AWS SDK: %w", err)
+		}
 	}
 	if err := c.occupy(o.DataDir); err != nil {
 		return err

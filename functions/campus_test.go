@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,11 @@ type campus struct {
 	fresh  map[string]item // the whole table, by key
 	log    *slog.Logger
 
-	mu    sync.Mutex // guards the rest
+	// interfere stands before the table for one request, when it is set: see [campus.meanwhile].
+	interfere atomic.Pointer[interference]
+
+	mu    sync.Mutex       // guards the rest
+	calls map[iamCall]bool // what functions asked engines for
 	ids   int
 	wrote map[string]item // keys of what was written since the table was made or restored
 	// writes counts all that was ever written to the table
@@ -61,7 +66,7 @@ type campus struct {
 
 func openCampus(t *testing.T) *campus {
 	t.Helper()
-	c := &campus{T: t}
+	c := &campus{T: t, calls: map[iamCall]bool{}}
 	c.log = slog.New(slog.NewJSONHandler(c, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.open(cloud.Engines{})
 	c.client = dynamodb.New(dynamodb.Options{
@@ -94,7 +99,7 @@ func (c *campus) open(engines cloud.Engines) {
 	var err error
 	if c.cloud, err = cloud.Open(c.Context(), cloud.Options{
 		Log: c.log, System: c.system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local", Observe: c.observe,
-		Unthrottled: true, Engines: engines,
+		Unthrottled: true, Engines: engines, ObserveCalls: c.observeCall,
 		APIAddress: "http://api.local", SESAddress: "http://mailbox.local",
 	}); err != nil {
 		c.Fatal(err)

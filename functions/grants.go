@@ -227,7 +227,9 @@ func (f Function) Grants() []Grant {
 			{Kind: OnMailConfigurationSet}}, AsSender: true})
 	}
 	if f.Queue != nil { // the consumer kit's
-		allow([]Thing{{OnQueue, f.Queue.Name}}, "sqs:ChangeMessageVisibility")
+		if !f.Queue.Together {
+			allow([]Thing{{OnQueue, f.Queue.Name}}, "sqs:ChangeMessageVisibility")
+		}
 		allow([]Thing{{OnDeadLetters, f.Queue.Name}}, "sqs:SendMessage")
 	}
 	return all

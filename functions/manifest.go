@@ -138,6 +138,7 @@ type Queue struct {
 	Window      time.Duration // how long a batch may wait for more: whole seconds, 0 to 300
 	Concurrency int           // functions at once, 2 to 1,000 (Lambda developer guide, "Configuring maximum concurrency")
 	Receives    int           // attempts before a message goes to the dead-letter queue
+	Together    bool          // the batch is one piece of work: no message's visibility is changed by itself
 	Delay       time.Duration // of each message, before it is handed out: whole seconds, 0 to 15 minutes
 	// Late is the age of the oldest message, and Deep the number of waiting messages, from which on somebody should look.
 	Late time.Duration
@@ -404,7 +405,7 @@ func relay(a Adapters) events.Relay {
 func queues() []Queue {
 	return []Queue{
 		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 50, Uploads: "imports/"},
-		{Name: "audit", BatchSize: 25, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute,
+		{Name: "audit", BatchSize: 25, Together: true, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute,
 			Deep: 50_000},
 		{
 			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,

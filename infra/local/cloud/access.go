@@ -52,6 +52,9 @@ func (names) ARN(f functions.Function, t functions.Thing) string {
 // Sender implements [policy.Names].
 func (names) Sender() string { return senderAddress }
 
+// ARN is the Amazon Resource Name of what a grant is on, as it is called here.
+func ARN(f functions.Function, t functions.Thing) string { return names{}.ARN(f, t) }
+
 // Policy is the policy of a function's role, as it stands here: a JSON document.
 func Policy(f functions.Function) ([]byte, error) {
 	return policy.Document(policy.Role(f, names{}))

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"example.com/registrar/functions/imports"
+	"example.com/registrar/infra/local/cloud"
 	localdynamodb "example.com/registrar/infra/local/dynamodb"
+	"example.com/registrar/infra/local/iam"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/dynamo"
 	"example.com/registrar/shared/intake"
@@ -22,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// office applies imports over an embedded table. It is its own bucket, of one file.
+// office applies imports over an embedded table, with what the function may do. It is its own bucket, of one file.
 type office struct {
 	*registrartest.University
 	*dynamo.Store
@@ -40,20 +42,30 @@ func (o *office) Open(context.Context, string) (io.ReadCloser, int64, error) {
 
 func openOffice(t *testing.T) *office {
 	t.Helper()
-	client := dynamodb.New(dynamodb.Options{
-		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-		BaseEndpoint: aws.String("http://dynamodb.local"),
-		HTTPClient:   inprocess.Client(localdynamodb.New(localdynamodb.Options{})),
-	})
-	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition("table")); err != nil {
+	access, err := cloud.Authority(cloud.Options{ObserveCalls: func(c iam.Call) {
+		if !c.Allowed {
+			t.Errorf("%s was denied %+v", c.Principal, c.Request)
+		}
+	}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{Store: dynamo.New(client,
-		dynamo.Config{Table: "table", CursorKey: registrar.NewSecret("0123456789abcdef")},
-		time.Now)}
+	engine := inprocess.Client(localdynamodb.New(localdynamodb.Options{Access: access}))
+	connect := func(as aws.Credentials) *dynamodb.Client {
+		return dynamodb.New(dynamodb.Options{
+			Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: as},
+			BaseEndpoint: aws.String("http://dynamodb.local"), HTTPClient: engine,
+		})
+	}
+	client := connect(cloud.Credentials())
+	if _, err := client.CreateTable(t.Context(), dynamo.TableDefinition(cloud.Table)); err != nil {
+		t.Fatal(err)
+	}
+	o := &office{Store: dynamo.New(client, dynamo.Config{Table: cloud.Table}, time.Now)}
 	o.University = registrartest.New(t, o.Store)
 	o.Applier = imports.Applier{
-		Store: o.Store, Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now,
+		Store:   dynamo.New(connect(iam.Credentials("imports-apply")), dynamo.Config{Table: cloud.Table}, time.Now),
+		Objects: o, Audit: &o.Refused, Formats: imports.Formats(), Clock: o.Now,
 		NewID: o.University.NewID,
 	}
 	o.term = o.NewTerm("2025-SPRING")

@@ -60,8 +60,8 @@ func Policy(f functions.Function) ([]byte, error) {
 	return policy.Document(policy.Role(f, names{}))
 }
 
-// authority knows the role of each function of the manifest.
-func authority(o Options) (*iam.Authority, error) {
+// Authority knows the role of each function of the manifest, as the options change it.
+func Authority(o Options) (*iam.Authority, error) {
 	var all []iam.Principal
 	for _, f := range functions.All() {
 		if o.Grants != nil {

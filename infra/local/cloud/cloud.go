@@ -309,7 +309,7 @@ func (c *Cloud) engines(ctx context.Context, o Options) error {
 		return err
 	}
 	if c.Engines.Access = o.Engines.Access; c.Engines.Access == nil {
-		if c.Engines.Access, err = authority(o); err != nil {
+		if c.Engines.Access, err = Authority(o); err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/faults"
+	"example.com/registrar/infra/local/iam"
 	"example.com/registrar/infra/local/inprocess"
 	"example.com/registrar/shared/api"
 	"example.com/registrar/shared/dynamo"
@@ -78,7 +79,7 @@ type world struct {
 	term      registrar.TermID
 	acked     map[string]int // changes that a client was told of, by section and student
 	pairs     []pair         // they come last among sections and students
-	wronged   []error        // answers that contradict each other
+	wronged   []error        // answers that contradict each other, and calls that were denied
 
 	oversold  []error            // sections that had fewer seats than were taken
 	forgotten registrar.ImportID // whose file nobody uploads
@@ -151,11 +152,22 @@ func (w *world) open(ctx context.Context, injector *faults.Injector) (*cloud.Clo
 	c, err := cloud.Open(ctx, cloud.Options{
 		Log: slog.New(slog.DiscardHandler), System: system(), SQSAddress: "http://sqs.local", S3Address: "http://s3.local",
 		Engines: w.engines, Faults: injector, Visibility: time.Minute, Contention: w.options.Contention,
+		ObserveCalls: w.observeCall,
 	})
 	if err == nil {
 		w.engines = c.Engines
 	}
 	return c, err
+}
+
+// observeCall complains when a function wants something that its policy does not allow: with AWS it would fail so.
+func (w *world) observeCall(c iam.Call) {
+	if c.Allowed {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wronged = append(w.wronged, fmt.Errorf("%s was denied %s on %s", c.Principal, c.Request.Action, c.Request.Resource))
 }
 
 // establish makes the university, while nothing fails.

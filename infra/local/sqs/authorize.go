@@ -9,6 +9,8 @@ import (
 	"example.com/registrar/infra/local/iam"
 )
 
+const codeDenied = "AccessDeniedException"
+
 // authorize refuses what the caller's policy does not allow. SQS has no actions for batches: they need the action of
 // the single operation (SQS developer guide, "Amazon SQS API permissions: Actions and resource reference"). Its answer
 // has the action in small letters, as AWS's has.
@@ -38,7 +40,7 @@ func (e *Engine) authorize(r *http.Request, operation string, body []byte) error
 	var denied *iam.Denied
 	if errors.As(err, &denied) {
 		denied.Action = strings.ToLower(denied.Action)
-		return newFault("AccessDeniedException", "%s", denied.Error())
+		return newFault(codeDenied, "%s", denied.Error())
 	}
 	return err
 }

@@ -123,7 +123,7 @@ func (f *fault) queryCode() string {
 		return "InvalidParameterValue"
 	case "MissingRequiredParameterException":
 		return "MissingParameter"
-	case "AccessDeniedException":
+	case codeDenied:
 		return "AccessDenied"
 	case "BatchEntryIdsNotDistinct", "BatchRequestTooLong", "EmptyBatchRequest", "InvalidBatchEntryId",
 		"MessageNotInflight",
@@ -138,7 +138,7 @@ func (f *fault) queryCode() string {
 func (f *fault) shape() string {
 	switch f.code {
 	case "InvalidParameterValueException", "MissingRequiredParameterException", "SerializationException",
-		"InternalFailure", "AccessDeniedException":
+		"InternalFailure", codeDenied:
 		return "com.amazon.coral.service#" + f.code
 	default:
 		return "com.amazonaws.sqs#" + f.code
@@ -221,6 +221,9 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var f *fault
 	if !errors.As(err, &f) {
 		f, status, blame = &fault{code: "InternalFailure", message: err.Error()}, http.StatusInternalServerError, "Receiver"
+	}
+	if f.code == codeDenied {
+		status = http.StatusForbidden
 	}
 	w.Header().Set("X-Amzn-Query-Error", f.queryCode()+";"+blame)
 	send(w, status, struct {

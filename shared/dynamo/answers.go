@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// An answer has a partition of its own, as one portal may be everyone's principal. The principal's length stands before
-// it, so that no pair of principal and key can be mistaken for another.
+// An answer has its own partition, because one portal may be the principal of everybody. The key has the length of the
+// principal before it, so that two pairs of principal and key never make the same partition.
 func answerKey(key registrar.IdempotencyKey) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		"PK": str(fmt.Sprintf("ANSWER#%d#%s#%s", len(key.Principal), key.Principal, key.Key)),
@@ -21,8 +21,8 @@ func answerKey(key registrar.IdempotencyKey) map[string]types.AttributeValue {
 	}
 }
 
-// answerPut writes the answer beside its effect. Its condition fails when the key was answered before; an answer whose
-// time is over counts as none, since the table's expiry deletes late.
+// answerPut writes the answer in the transaction of its effect. Its condition fails when the key was answered before.
+// An answer whose time is over counts as none, because the table's expiry deletes late.
 func (s *Store) answerPut(answer registrar.Answer) types.TransactWriteItem {
 	now := s.now()
 	item := answerKey(answer.Key)
@@ -41,8 +41,8 @@ func (s *Store) Answered(ctx context.Context, key registrar.IdempotencyKey) erro
 	return s.answered(ctx, key)
 }
 
-// answered reads what the key was answered: [*registrar.AnsweredBefore] for the same request, a refusal for another
-// one, nil when there is no answer.
+// answered reads the answer of a key: [*registrar.AnsweredBefore] for the same request, a refusal for another one, nil
+// when there is no answer.
 func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) error {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.table), Key: answerKey(key), ConsistentRead: aws.Bool(true),
@@ -53,7 +53,7 @@ func (s *Store) answered(ctx context.Context, key registrar.IdempotencyKey) erro
 	return s.answerIn(out.Item, key)
 }
 
-// answerIn judges an answer item as it was read, for [Store.answered] and for the batch read of an enrolment.
+// answerIn evaluates an answer item, for [Store.answered] and for the batch read of an enrolment.
 func (s *Store) answerIn(item map[string]types.AttributeValue, key registrar.IdempotencyKey) error {
 	if len(item) == 0 {
 		return nil
@@ -72,7 +72,7 @@ func (s *Store) answerIn(item map[string]types.AttributeValue, key registrar.Ide
 	return &registrar.AnsweredBefore{Reply: reply}
 }
 
-// Attribute values by hand: what is hot is written without reflection.
+// Attribute values without reflection, because these items are read and written most often.
 
 func str[T ~string](v T) types.AttributeValue { return &types.AttributeValueMemberS{Value: string(v)} }
 
@@ -80,7 +80,7 @@ func num[T ~int | ~int32 | ~int64](v T) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(v), 10)}
 }
 
-// text is what an item of this process, or a key, has there. What was stored otherwise is read by a [reader].
+// text is a text in an item of this process, or in a key. Stored items are read by a [reader].
 func text(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value

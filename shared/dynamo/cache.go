@@ -10,41 +10,41 @@ import (
 
 // How old a cached record may be, counted from before it was read.
 const (
-	// cacheAge is for whoever tells of a section: a mail, a roster. A decision on a cached section compares its version
-	// when it commits.
+	// cacheAge is for showing a section: in a mail, on a roster. A decision on a cached section compares its version when
+	// it commits.
 	cacheAge = 10 * time.Second
-	// termAge is for decisions. The version of a term is in no condition: every registration of a campus would meet at
-	// that one item, where of transactions about 125 a second are carried out one after the other, and a ConditionCheck
-	// costs two units of each registration's sixteen. So a change of a term's window, limit or deadlines takes effect
+	// termAge is for decisions. No condition has the version of a term: every registration of a campus would meet at that
+	// one item. About 125 transactions a second can be carried out on one item, one after the other, and a ConditionCheck
+	// costs two of each registration's sixteen units. So a change of a term's window, limit or deadlines takes effect
 	// everywhere within this time.
 	termAge = time.Second
 )
 
-// cacheSize bounds the records kept of one kind; a university's term has a few thousand sections.
+// cacheSize bounds the records of one kind in the cache; a university's term has a few thousand sections.
 const cacheSize = 4096
 
-// cache keeps records of bounded age, and takes back none that is older than what it has known. It is safe for
-// concurrent use.
+// cache keeps records of bounded age, and never takes back a version that is older than one that it has known. It is
+// safe for concurrent use.
 type cache[K comparable, V any] struct {
 	now     registrar.Clock
 	version func(V) registrar.Version
 
 	mu      sync.Mutex
 	entries map[K]cacheEntry[V]
-	emptied time.Time // what was read before may be older than what was known then
+	emptied time.Time // records that were read before may be older than what was known then
 }
 
 type cacheEntry[V any] struct {
 	value V
 	read  time.Time         // when reading it began; zero: there is no value
-	least registrar.Version // that the record is known to have
+	least registrar.Version // the least version that the record is known to have
 }
 
 func newCache[K comparable, V any](now registrar.Clock, version func(V) registrar.Version) *cache[K, V] {
 	return &cache[K, V]{now: now, version: version, entries: make(map[K]cacheEntry[V])}
 }
 
-// get gives the record if it is younger than the age.
+// get returns the record if it is younger than the age.
 func (c *cache[K, V]) get(k K, age time.Duration) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +69,7 @@ func (c *cache[K, V]) putRead(k K, v V, began time.Time) {
 	c.entries[k] = cacheEntry[V]{value: v, read: began, least: version}
 }
 
-// outdate forgets a record that is older than the version, which the record is known to have.
+// outdate removes a record that is older than the version, which the record is known to have.
 func (c *cache[K, V]) outdate(k K, least registrar.Version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,7 +79,7 @@ func (c *cache[K, V]) outdate(k K, least registrar.Version) {
 	}
 }
 
-// forget forgets a record, and still takes no older one.
+// forget removes a record, and still takes no older one afterwards.
 func (c *cache[K, V]) forget(k K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +90,7 @@ func (c *cache[K, V]) forget(k K) {
 
 func (c *cache[K, V]) makeRoom() {
 	if len(c.entries) >= cacheSize {
-		clear(c.entries) // rare, and cheaper than an order of use
+		clear(c.entries) // rare, and cheaper than keeping an order of use
 		c.emptied = c.now()
 	}
 }
@@ -111,8 +111,8 @@ func (s *Store) cachedSection(ctx context.Context, id registrar.SectionID) (regi
 
 func (s *Store) forgetSection(id registrar.SectionID) { s.sections.forget(id) }
 
-// sawSeats keeps seats as long as a section may be told to be full by them. Seats that can be had are not kept: whoever
-// takes one needs to know how it is now.
+// sawSeats keeps seats for as long as a section may be refused as full because of them. Free seats are not kept:
+// whoever takes one needs the present state.
 func (s *Store) sawSeats(seats registrar.Seats, began time.Time) {
 	if seats.Takeable() {
 		s.full.forget(seats.Section)

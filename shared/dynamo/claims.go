@@ -17,7 +17,7 @@ import (
 // which an event may come back.
 const doneLifetime = 21 * 24 * time.Hour
 
-// seenLifetime is how long the newest version that was seen is kept.
+// seenLifetime is how long the newest version that was handled is kept.
 const seenLifetime = 90 * 24 * time.Hour
 
 func claimKey(name, event string) item { return key("CLAIM#"+name+"#"+event, "CLAIM") }
@@ -74,7 +74,7 @@ func (s *Store) Release(ctx context.Context, name, event, token string) error {
 		map[string]string{"#until": "until"})
 }
 
-// ofClaim changes a claim that is still the token's; another's is left as it is.
+// ofClaim changes a claim if the token still has it. Another's claim stays as it is.
 func (s *Store) ofClaim(
 	ctx context.Context, name, event, token, update string, values item, names map[string]string,
 ) error {

@@ -52,8 +52,8 @@ func (s *Store) Courses(
 		})
 }
 
-// UpdateCourse replaces what was read as before, or returns [registrar.ErrVersionMismatch]. A course keeps its subject
-// and number for life: sections, transcripts and other systems name it by them.
+// UpdateCourse replaces the version that was read, or returns [registrar.ErrVersionMismatch]. A course keeps its
+// subject and number for life: sections, transcripts and other systems name it by them.
 func (s *Store) UpdateCourse(ctx context.Context, before, after registrar.Course) error {
 	return s.act(ctx, []action{
 		s.overwrite(courseItem(after), after.Version, "course", "description", "school", "prerequisites"),

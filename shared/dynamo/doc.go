@@ -1,8 +1,8 @@
 // Package dynamo is the store: all of Registrar's records in one DynamoDB table.
 //
-// It knows the domain and the AWS SDK, nothing of HTTP or Lambda. Start with the table below, then [Store]; write.go is
-// the one place that sends transactions and says what becomes of their failures, and retry.go says what comes again,
-// and when. Package registrartest is the suite that shows it working, against the embedded engine and any other.
+// It knows the domain and the AWS SDK, nothing of HTTP or Lambda. Start with the table below, then [Store]. write.go is
+// the only place that sends transactions, and decides what their failures mean; retry.go decides what is sent again,
+// and when. Package registrartest and its like are the suites of tests, against the embedded engine and any other.
 //
 // # Items
 //
@@ -123,15 +123,15 @@
 //	health                             GetItem                                               0.5 r
 //	import: look up 50 rows            BatchGetItem of names, BatchGetItem of records        0.5–1 r a name and record
 //
-// No Scan stands on a request's path.
+// No request uses a Scan.
 //
 // # Heat
 //
-// A partition takes 1,000 write and gives 3,000 read units a second, and so does an index's, whatever the table as a
-// whole can do; a write waits for the indexes that it changes. So no key may stand for a whole campus in what a
-// registration writes. The shares are of a partition's second, in the peak seconds of two loads: 242 adds, each in
-// another second of 120 with 60 on average, and 1,800 adds, which a large university has at most.
-// TestNoPartitionIsHotButTheSeats holds what an enrolment writes.
+// A partition takes 1,000 write and gives 3,000 read units a second, and so does an index's partition, whatever the
+// table as a whole can do. A write waits for the indexes that it changes. So a registration must not write a key that a
+// whole campus shares. The shares are of a partition's second, in the peak seconds of two loads: 242 adds, each in
+// another second of 120 with 60 on average, and 1,800 adds, which is the most that a large university has.
+// TestNoPartitionIsHotButTheSeats checks what an enrolment writes.
 //
 //	partition key               written by                          how often, and by how many         242/s   1,800/s
 //	SEATS#section               an enrolment, a drop: 2 w           all who want the section: the one  hot by nature:
@@ -178,12 +178,12 @@
 //
 // # What a decision rests on
 //
-// A batch read is no snapshot, and a cached record may be outdated. So a registration commits only if every version
-// that it was decided on is still stored, and each condition stands at an item that the transaction writes anyway:
+// A batch read is not a snapshot, and a cached record may be outdated. So a registration commits only if every version
+// on which it was decided is still stored. Each condition is on an item that the transaction writes anyway:
 //
 //	the registration           its own item, version
 //	the term record            its own item, version
-//	the student                the term record, whose version moves when the student is renamed or leaves, and which
+//	the student                the term record, whose version changes when the student is renamed or leaves, and which
 //	                           has the student's new version: whoever has an older one reads the student again. Where
 //	                           the record comes into being, the item that counts the student's terms
 //	the section                the seats item, sectionVersion
@@ -191,29 +191,28 @@
 //	an earlier attempt         the answer item, which must not be there
 //	the term                   none: see termAge
 //
-// And a refusal is told when two readings, one after the other, found the same versions, and no answer of the key
-// ([registrar.Decision]); or when what it rests on was known before the one reading.
+// A refusal is given when two readings, one after the other, found the same versions, and no answer of the key
+// ([registrar.Decision]). Or it is based on facts that were known before the one reading.
 //
 // # What cannot be read
 //
-// A stored value that cannot be read is an error, which names the kind of record, its id and the attribute, and never
-// the value. It never becomes "not set", 0 or false. An attribute that may be missing is not set when it is missing,
-// and only then. All items are read by one type, reader; TestWhatCannotBeReadIsAnErrorAndNeverNotSet spoils each
-// attribute of each kind of item. Reconciliation goes on, and tells of such a record as a difference of the count
-// "record".
+// A stored value that cannot be read is an error. The error names the kind of record, its id and the attribute, and
+// never the value. The value never becomes "not set", 0 or false. An optional attribute is not set only when it is
+// missing. All items are read by one type, reader; TestWhatCannotBeReadIsAnErrorAndNeverNotSet corrupts each attribute
+// of each kind of item. Reconciliation continues, and reports such a record as a difference of the count "record".
 //
 // # Who waits for whom
 //
-// A record that others depend on is deleted in three steps, so that no dependent can come into being meanwhile: it is
-// marked, its dependents are looked for, and it is removed if there are none and the mark is still this one's, else the
-// mark is taken away. Whoever makes a dependent checks in the same transaction that the record exists and is not
-// marked. A mark runs out after five minutes, for a function that was killed cannot take it away.
+// A record that others depend on is deleted in three steps, so that no dependent can be created meanwhile. It is
+// marked. Its dependents are looked for. It is deleted if there are none and the mark is still this deletion's, else
+// the mark is removed. Whoever creates a dependent checks in the same transaction that the record exists and is not
+// marked. A mark expires after five minutes, because a function that was killed cannot remove it.
 //
-// Dates of a term that leave out days it had come about in the same way, with a mark of their own: a section whose
-// meetings are set meanwhile is told to come again, and afterwards the check in its transaction compares the dates.
+// New dates of a term that leave out some of its days are written in the same way, with a mark of their own. A section
+// whose meetings are set meanwhile is refused as busy. Afterwards the check in its transaction compares the dates.
 //
-// A student is deleted in one step. A first registration in a term may not write the student's item, for the heat of
-// the index by name: it meets an item beside it that stands in no index, and counts the terms there. A deletion, a new
-// name and the end of being active write that item, too: so of the two one comes first, and the other notices; see
-// termsKey.
+// A student is deleted in one step. A student's first registration in a term cannot write the student's item, because
+// the index by name would be hot. It writes an item beside it that is in no index, and counts the terms there. A
+// deletion, a new name and the end of being active write that item, too. So one of the two comes first, and the other
+// notices; see termsKey.
 package dynamo

@@ -19,25 +19,25 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// An event is one item three times over: in its day, for those who publish it again; under its record, and under its
-// student, for the audit. Refused attempts are such items too, under a prefix of their own, so that the relay does not
-// see them.
+// An event is one item that is found in three ways: by its day, to be published again; by its record, and by its
+// student, for the audit. Refused attempts are such items too, under another prefix, so that the relay does not send
+// them.
 const (
-	// EventPrefix begins the partition keys of the items that the relay takes from the table's stream.
+	// EventPrefix is the beginning of the partition keys of the items that the relay takes from the table's stream.
 	EventPrefix   = "EVENT#"
 	refusedPrefix = "REFUSED#"
 
 	// eventShards spreads a day's events over partitions: 16 partitions of 500 transactional writes a second each are well
 	// above the peak second of a registration morning.
 	eventShards = 16
-	// sectionShards spreads a section's events over partitions of the index, of which each takes 1,000 writes a second.
+	// sectionShards spreads a section's events over partitions of the index. Each takes 1,000 writes a second.
 	sectionShards = 8
 
-	// eventLifetime is how long an event that is no audit can be published again.
+	// eventLifetime is how long an event that is not kept for the audit can be published again.
 	eventLifetime = 7 * 24 * time.Hour
 )
 
-// shard spreads ids evenly over so many partitions.
+// shard spreads ids evenly over this many partitions.
 func shard(id string, of uint32) uint32 {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(id)) // a hash never fails to write
@@ -61,13 +61,13 @@ func recordPartitions(r registrar.Record) []string {
 	return partitions
 }
 
-// tell makes the event of a change the store's own action in the change's transaction. Who made the change, and by
-// which request, is the context's to say.
+// tell is the action that stores the event of a change in the change's transaction. The context says who made the
+// change, and by which request.
 func (s *Store) tell(ctx context.Context, e registrar.Event) action {
 	return s.putAction(eventItem(e, telemetry.Onward(ctx)), isNew, nil)
 }
 
-// created, updated and deleted tell what became of a record, and which version of it.
+// created, updated and deleted are the events of a record, with its version.
 func (s *Store) created(ctx context.Context, r registrar.Record, version registrar.Version) action {
 	return s.tell(ctx, registrar.RecordEvent(r.Kind.Created(), r, version, s.now(), nil, s.newID))
 }
@@ -84,8 +84,8 @@ func recordOf[ID ~string](kind registrar.Kind, id ID) registrar.Record {
 	return registrar.Record{Kind: kind, ID: string(id)}
 }
 
-// changes names the attributes in which two items of one record differ, but for what every change moves. An update
-// tells the names, never the values: they may be personal.
+// changes names the attributes in which two items of one record differ, except those that every change changes. An
+// update event has the names, never the values: they may be personal.
 func changes(before, after item) []string {
 	names := map[string]bool{}
 	for _, i := range []item{before, after} {
@@ -204,7 +204,7 @@ func eventFrom(i item) (registrar.Event, error) {
 	return record(&r, e)
 }
 
-// IsEvent reports whether an item is one that the relay is to send.
+// IsEvent reports whether an item is an event that the relay has to send.
 func IsEvent(i map[string]types.AttributeValue) bool {
 	return strings.HasPrefix(text(i["PK"]), EventPrefix)
 }
@@ -259,12 +259,12 @@ func (s *Store) Events(
 	return s.eventPage(list, found, page.Limit)
 }
 
-// wholeMillisecond is the first moment that an event can have which is not before t.
+// wholeMillisecond is the first moment, not before t, that an event can have.
 func wholeMillisecond(t time.Time) time.Time {
 	return t.Add(time.Millisecond - time.Nanosecond).Truncate(time.Millisecond)
 }
 
-// eventPage makes a page of items, of which one more was read than it may hold if there are more.
+// eventPage makes a page of items. One more item than the page's limit was read if there are more.
 func (s *Store) eventPage(list string, found []item, limit int) (registrar.Page[registrar.Event], error) {
 	result := registrar.Page[registrar.Event]{Items: []registrar.Event{}}
 	for n, i := range found {
@@ -328,9 +328,8 @@ func (s *Store) eventsByDay(ctx context.Context, prefixes []string, after, until
 	return found, nil
 }
 
-// merged reads the first items of several partitions, in the order of their sort keys, which lie after the one and
-// before the other. The partitions of one day or section are few, and each is asked for no more than all together may
-// give.
+// merged reads the first items of several partitions between two sort keys, in the order of the keys. The partitions of
+// one day or section are few, and each is asked for at most as many items as all together may give.
 func (s *Store) merged(
 	ctx context.Context, index string, partitions []string, after, until string, most int,
 ) ([]item, error) {

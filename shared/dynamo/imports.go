@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// The partitions of GSI1 that hold the imports: those that have not ended are few, and looked for every few minutes.
+// The partitions of GSI1 for imports. Those that have not ended are few, and are listed every few minutes.
 const (
 	importsOpen  = "IMPORTS#OPEN"
 	importsEnded = "IMPORTS#ENDED"
-	// importsAll is the partition of GSI2 that holds all of them, for people who look for one.
+	// importsAll is the partition of GSI2 with all imports, for people who look for one.
 	importsAll = "IMPORTS"
 )
 
@@ -41,8 +41,8 @@ func (s *Store) Import(ctx context.Context, id registrar.ImportID) (intake.Impor
 }
 
 // SaveImport writes progress over the version before, or returns [registrar.ErrVersionMismatch]: then another worker
-// has the import. The report is written first, each line under its run, row and place among the others, so that writing
-// it again adds none, and a worker that lost the import adds none to the runs of others. All lines of one row must come
+// has the import. The report is written first, each line under its run, row and number. So writing it again adds
+// nothing, and a worker that lost the import adds nothing to the runs of others. All lines of one row must be written
 // at once.
 func (s *Store) SaveImport(ctx context.Context, im intake.Import, report intake.Report) error {
 	if err := s.putAll(ctx, append(problemItems(im, report.Problems), changeItems(im, report.Changes)...)); err != nil {
@@ -89,8 +89,8 @@ func (s *Store) NewestImports(
 	})
 }
 
-// ImportProblems lists what was wrong in the import's run, by row. Problems of earlier runs are not listed: they may
-// have been mended since, and go when their time is over.
+// ImportProblems lists the problems of the import's run, by row. Problems of earlier runs are not listed: they may have
+// been corrected since. They expire.
 func (s *Store) ImportProblems(
 	ctx context.Context, im intake.Import, page registrar.PageRequest,
 ) (registrar.Page[intake.Problem], error) {
@@ -105,7 +105,7 @@ func (s *Store) ImportProblems(
 	})
 }
 
-// ImportChanges lists what the import's run, a dry one, foretells, by row.
+// ImportChanges lists the changes that the import's dry run expects, by row.
 func (s *Store) ImportChanges(
 	ctx context.Context, im intake.Import, page registrar.PageRequest,
 ) (registrar.Page[intake.Change], error) {
@@ -122,14 +122,14 @@ func (s *Store) ImportChanges(
 	})
 }
 
-// decisionLifetime is longer than any import goes on: one that stands still is ended within hours.
+// decisionLifetime is longer than any import takes: one that stands still is ended within hours.
 const decisionLifetime = 7 * 24 * time.Hour
 
 func decisionKey(id registrar.ImportID, row int) item {
 	return key("IMPORT#"+string(id), fmt.Sprintf("DECISION#%09d", row))
 }
 
-// KeepDecision keeps that a row was refused, with the event that the audit hears.
+// KeepDecision stores that a row was refused, with the event for the audit.
 func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error {
 	i := decisionKey(id, d.Row)
 	i["row"], i["reason"] = num(d.Row), str(d.Reason)
@@ -141,7 +141,7 @@ func (s *Store) KeepDecision(ctx context.Context, id registrar.ImportID, d intak
 	return nil
 }
 
-// Decisions reads what was kept of rows after a row, in their order: those of one batch.
+// Decisions reads the decisions on rows after a row, in their order: those of one batch.
 func (s *Store) Decisions(ctx context.Context, id registrar.ImportID, after int) ([]intake.Decision, error) {
 	var decisions []intake.Decision
 	in := &dynamodb.QueryInput{
@@ -200,7 +200,7 @@ func problemItems(im intake.Import, problems []intake.Problem) []item {
 // maxBatchWrite is how many items one BatchWriteItem takes.
 const maxBatchWrite = 25
 
-// putAll writes items without conditions. Of several with one key the last stands.
+// putAll writes items without conditions. Of several items with one key the last one is written.
 func (s *Store) putAll(ctx context.Context, items []item) error {
 	last := make(map[string]int, len(items))
 	for n, i := range items {
@@ -262,8 +262,8 @@ func importItem(im intake.Import) item {
 	return i
 }
 
-// importFrom reads an import. Those of before there were dry runs lack dryRun, checked, listed, and the count of rows
-// skipped.
+// importFrom reads an import. Imports that were stored before there were dry runs lack dryRun, checked, listed, and the
+// count of skipped rows.
 func importFrom(i item) (intake.Import, error) {
 	r := read("import", i)
 	im := intake.Import{

@@ -14,7 +14,7 @@ import (
 
 func jobKey(name string) item { return key("JOB#"+name, "JOB") }
 
-// Job reads what is kept of a job; of one that never ran, only its name.
+// Job reads the record of a job; for one that never ran it has only the name.
 func (s *Store) Job(ctx context.Context, name string) (schedule.Job, error) {
 	i, err := s.getItem(ctx, jobKey(name), "job", name)
 	switch {
@@ -42,9 +42,9 @@ func (s *Store) SaveJob(ctx context.Context, j schedule.Job) error {
 	return s.putOver(ctx, i, j.Version, "job")
 }
 
-// putOver writes an item of a version over the one before, in the table alone: what it holds is no record of the
-// university, and nobody is told of it. It returns [registrar.ErrVersionMismatch] when the stored version is another.
-// That ours is there already, because an answer was lost, is seen by a token that it is written with.
+// putOver writes an item of a version over the one before, without an event: it is not a record of the university. It
+// returns [registrar.ErrVersionMismatch] when another version is stored. When our own item is stored already, because
+// an answer was lost, its token shows that.
 func (s *Store) putOver(ctx context.Context, i item, version registrar.Version, kind string) error {
 	written := str(s.newID())
 	i["written"] = written

@@ -11,13 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// mailLifetime is how long the record of a mail is kept that lies open no more. It must outlast the time for which an
-// event is news to the worker that sends mail: after that an event may be published again, and sends none.
+// mailLifetime is how long the record of a settled mail is kept. It must be longer than the time in which the worker
+// that sends mail takes an event as news: after that an event may be published again, and no mail is sent.
 const mailLifetime = 90 * 24 * time.Hour
 
-// The partitions of GSI1 that hold the mails which an operator asks for. A claimed mail stands among the unknown from
-// the moment its claim is over, by its sort key alone: nothing has to find it first. Two writes a mail to one partition
-// allow for 500 mails a second, which is more than SES takes of most accounts.
+// The partitions of GSI1 for the mails that an operator asks for. A claimed mail is listed as unknown from the end of
+// its claim on, because of its sort key: nothing has to find it first. Two writes for each mail to one partition allow
+// 500 mails a second, which is more than SES takes of most accounts.
 const (
 	unknownMails = "MAILS#UNKNOWN"
 	refusedMails = "MAILS#REFUSED"
@@ -29,7 +29,7 @@ func suppressionKey(address mail.AddressHash) item {
 	return key("ADDRESS#"+string(address), "SUPPRESSION")
 }
 
-// preferencesKey is beside the student, or beside what else is known of the address.
+// preferencesKey is in the partition of the student, or of the address.
 func preferencesKey(r mail.Recipient) item {
 	partition := "RECIPIENT#" + string(r)
 	if student, ok := r.Student(); ok {
@@ -101,8 +101,8 @@ func (s *Store) Mail(
 	return mailFrom(items[0])
 }
 
-// OpenMails lists the mails that are [mail.Unknown] at a time, or those that are [mail.Refused],
-// longest open first. It reads an index, so it may lag behind the last moment.
+// OpenMails lists the mails that are [mail.Unknown] at a time, or those that are [mail.Refused], the oldest first. It
+// reads an index, so it may lag behind the last moment.
 func (s *Store) OpenMails(
 	ctx context.Context, state mail.State, at time.Time, page registrar.PageRequest,
 ) (registrar.Page[mail.Mail], error) {
@@ -116,12 +116,12 @@ func (s *Store) OpenMails(
 	return listPage(ctx, s, partition, in, page, mailFrom)
 }
 
-// ResolveMail writes what an operator decided, with its event, or returns [registrar.ErrStale].
+// ResolveMail writes an operator's decision, with its event, or returns [registrar.ErrStale].
 func (s *Store) ResolveMail(ctx context.Context, m mail.Mail, e registrar.Event, answer registrar.Answer) error {
 	return s.act(ctx, []action{s.mailAction(m), s.tell(ctx, e)}, answer)
 }
 
-// MailPreferences reads what mail a recipient wants. Of a student who does not exist it is a [registrar.NotFound]
+// MailPreferences reads what mail a recipient wants. For a student who does not exist it is a [registrar.NotFound]
 // refusal.
 func (s *Store) MailPreferences(ctx context.Context, recipient mail.Recipient) (mail.Preferences, error) {
 	keys := []item{preferencesKey(recipient)}
@@ -171,7 +171,7 @@ func (s *Store) SaveMailPreferences(ctx context.Context, p mail.Preferences, e r
 	return s.act(ctx, actions, registrar.Answer{})
 }
 
-// Suppress keeps mail from an address. To suppress it again changes nothing that matters.
+// Suppress stops mail to an address. Doing it again makes no difference.
 func (s *Store) Suppress(ctx context.Context, p mail.Suppression) error {
 	i := suppressionKey(p.Address)
 	i["reason"], i["feedback"], i["at"] = str(string(p.Reason)), str(p.Feedback), instant(p.At)
@@ -197,7 +197,7 @@ func preferencesItem(p mail.Preferences) item {
 	return i
 }
 
-// preferencesFrom reads preferences; without an item those of somebody who never said.
+// preferencesFrom reads preferences; without an item those of somebody who never chose.
 func preferencesFrom(i item, recipient mail.Recipient) (mail.Preferences, error) {
 	if i == nil {
 		return mail.Preferences{Recipient: recipient, Stamp: registrar.Stamp{Version: 1}}, nil
@@ -205,7 +205,7 @@ func preferencesFrom(i item, recipient mail.Recipient) (mail.Preferences, error)
 	r := read("mail preferences", i)
 	p := mail.Preferences{Recipient: recipient, Off: mustTexts[mail.Kind](&r, "off"), Stamp: r.stamp()}
 	for _, kind := range p.Off {
-		if !slices.Contains(mail.Kinds(), kind) { // what is not wanted is not known: then no mail goes
+		if !slices.Contains(mail.Kinds(), kind) { // the kind that is not wanted is not known: then no mail is sent
 			r.fail("off", "has a value that is not known")
 		}
 	}

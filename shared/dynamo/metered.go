@@ -13,9 +13,9 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// meteredClient is a client that counts what its requests cost into the invocation that they belong to. DynamoDB tells
-// what a request consumed, all in all, when it is asked to, in some sixty bytes; of a request that failed, a cancelled
-// transaction for one, it tells nothing, though that consumes too.
+// meteredClient is a client that adds the cost of its requests to the invocation that they belong to. DynamoDB returns
+// the total that a request consumed when it is asked to, in some sixty bytes. For a failed request, for example a
+// cancelled transaction, it returns nothing, though that consumes units too.
 type meteredClient struct{ client Client }
 
 var _ Client = meteredClient{}
@@ -118,7 +118,7 @@ func (m meteredClient) TransactWriteItems(
 	return out, nil
 }
 
-// call is one request under way.
+// call is one request in progress.
 type call struct {
 	name  string
 	units telemetry.Counter // those that it consumes, unless the answer tells reads and writes apart
@@ -143,7 +143,8 @@ func (c call) done(ctx context.Context, metadata middleware.Metadata, consumed [
 	var reads, writes float64
 	for _, of := range consumed {
 		switch units := aws.ToFloat64(of.CapacityUnits); {
-		case of.ReadCapacityUnits != nil || of.WriteCapacityUnits != nil: // a transaction sent again is only looked up
+		// for a repeated transaction DynamoDB only looks up its token
+		case of.ReadCapacityUnits != nil || of.WriteCapacityUnits != nil:
 			reads, writes = reads+aws.ToFloat64(of.ReadCapacityUnits), writes+aws.ToFloat64(of.WriteCapacityUnits)
 		case c.units == telemetry.ReadUnits:
 			reads += units

@@ -20,7 +20,7 @@ const (
 	importedName     = "IMPORTEDNAME" // the name under which an import made an instructor
 )
 
-// namedKind is the kind of the records that have such names.
+// namedKind is the kind of records with such names.
 func namedKind(kind string) registrar.Kind {
 	switch kind {
 	case termCode:
@@ -38,12 +38,12 @@ func namedKind(kind string) registrar.Kind {
 // folded is the form in which natural keys are compared.
 func folded(name string) string { return registrar.FoldCode(name) }
 
-// escaped is a code as it stands in keys, whose parts # separates: what a university prints may have one. Codes without
-// it, and without %, stay as they are.
+// escaped is a code in the form that keys have. Keys are split at #, which a university's codes may contain. Codes
+// without it, and without %, stay as they are.
 func escaped(code string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(code) }
 
-// searched is the form in which names and titles are searched, bounded to what a sort key has room for beside an id
-// (DynamoDB: 1,024 bytes): of letters that Unicode decomposes, such as Hangul, a long title may have more.
+// searched is the form in which names and titles are searched. It is cut to the length that a sort key has room for
+// beside an id (DynamoDB: 1,024 bytes). A long title of letters that Unicode decomposes, such as Hangul, may be longer.
 func searched(name string) string {
 	const most = 900
 	form := words.Searched(name)
@@ -53,7 +53,7 @@ func searched(name string) string {
 	return form
 }
 
-// rename moves a record from one natural key to another. Empty names are none.
+// rename moves a record from one natural key to another. An empty name means none.
 func (s *Store) rename(kind, before, after, owner, field string) []action {
 	if folded(before) == folded(after) {
 		return nil
@@ -68,7 +68,7 @@ func (s *Store) rename(kind, before, after, owner, field string) []action {
 	return actions
 }
 
-// owners reads which records have the names, in one batch for each hundred. Names that nobody has are left out.
+// owners reads which records have the names, in one batch for each hundred. Names without an owner are left out.
 func (s *Store) owners(ctx context.Context, kind string, names []string) (map[string]string, error) {
 	byKey := make(map[string][]string, len(names))
 	var keys []item
@@ -100,7 +100,7 @@ func (s *Store) owners(ctx context.Context, kind string, names []string) (map[st
 	return owners, nil
 }
 
-// named reads the records that have the names, keyed by name as it was asked for.
+// named reads the records that have the names, by name in the form that was asked for.
 func named[T any](
 	ctx context.Context, s *Store, kind string, names []string, key func(id string) item, from func(item) (T, error),
 ) (map[string]T, error) {

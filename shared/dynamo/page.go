@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// A cursor is the key of the last record shown, sealed for the list that it belongs to: a client can neither make one
-// nor carry it to another list nor read it, and an address that holds one tells no name.
+// A cursor is the key of the last record on a page, encrypted and sealed for its list. A client can neither make one
+// nor use it for another list nor read it, and a link with a cursor names nobody.
 
 func sealer(key registrar.Secret) (cipher.AEAD, error) {
 	sum := sha256.Sum256([]byte(key.Reveal()))
@@ -70,11 +70,11 @@ func (s *Store) startKey(list, cursor string, keys []string) (item, error) {
 	return start, nil
 }
 
-// maxQueries bounds the work for one page when a filter lets little through; the page is then short, but has a cursor.
+// maxQueries bounds the work for one page when a filter removes most records. The page is then short, but has a cursor.
 const maxQueries = 8
 
 // collect reads one page of a query. The resolve function makes records of a batch of items, nil for one that a filter
-// leaves out. The list's name must tell the query and its filters.
+// leaves out. The list's name must contain the query and its filters.
 func collect[T any](ctx context.Context, s *Store, list string, in *dynamodb.QueryInput, page registrar.PageRequest,
 	resolve func(context.Context, []item) ([]*T, error),
 ) (registrar.Page[T], error) {
@@ -93,7 +93,7 @@ func collect[T any](ctx context.Context, s *Store, list string, in *dynamodb.Que
 	for range maxQueries {
 		out, err := s.client.Query(ctx, in)
 		if err != nil {
-			kind, _, _ := strings.Cut(list, "#") // what follows may be somebody's name
+			kind, _, _ := strings.Cut(list, "#") // the rest may be a person's name
 			return result, busyOr(ctx, fmt.Errorf("list %s: %w", kind, err))
 		}
 		records, err := resolve(ctx, out.Items)

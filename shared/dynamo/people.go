@@ -61,11 +61,11 @@ func (s *Store) Students(
 	return found, err
 }
 
-// UpdateStudent replaces what was read as before, or returns [registrar.ErrVersionMismatch]. When a student becomes
-// inactive, or gets another name, the versions of all their term records move, so that no enrolment commits that was
+// UpdateStudent replaces the version that was read, or returns [registrar.ErrVersionMismatch]. When a student becomes
+// inactive, or gets another name, all their term records get a new version, so that no enrolment commits that was
 // decided before.
 func (s *Store) UpdateStudent(ctx context.Context, before, after registrar.Student) error {
-	// A first registration in a term may come between.
+	// The first registration in a term may come between.
 	return untilFresh(ctx, func() error { return s.updateStudent(ctx, before, after) })
 }
 
@@ -87,9 +87,10 @@ func (s *Store) updateStudent(ctx context.Context, before, after registrar.Stude
 		registrar.Answer{})
 }
 
-// overtake lets no registration commit that was decided on a version of the student before this one: each of the
-// student's term records gets another version and the student's, and a first registration in a term meets the
-// student's. The count of term records is read before they are, and must be the same at the end: so there is no other.
+// overtake makes every registration fail that was decided on an earlier version of the student. Each of the student's
+// term records gets another version, and the student's version. A first registration in a term conflicts at the
+// student's count of terms. The count is read before the term records, and must be the same at the end: so there is no
+// other record.
 func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(s.table), Key: termsKey(after.ID), ConsistentRead: aws.Bool(true),
@@ -119,8 +120,8 @@ func (s *Store) overtake(ctx context.Context, after registrar.Student) ([]action
 	return actions, nil
 }
 
-// DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. What a first
-// registration in a term counts on is an item of the deletion's transaction, so one condition decides.
+// DeleteStudent removes a student who never registered; [registrar.InUse] else. Version 0 stands for any. The
+// deletion's transaction has the item that a first registration in a term needs, so one condition decides.
 func (s *Store) DeleteStudent(ctx context.Context, id registrar.StudentID, version registrar.Version) error {
 	return untilFresh(ctx, func() error { return ofAny(version, s.deleteStudent(ctx, id, version)) })
 }
@@ -147,7 +148,7 @@ func (s *Store) deleteStudent(ctx context.Context, id registrar.StudentID, versi
 	), registrar.Answer{})
 }
 
-// sortName is what lists of students are ordered by and searched in.
+// sortName is the name by which students are listed and searched.
 func sortName(p registrar.Student) string {
 	return searched(strings.TrimSpace(string(p.FamilyName + " " + p.GivenName)))
 }
@@ -207,14 +208,16 @@ func (s *Store) InstructorsByEmail(ctx context.Context, addresses []string) (map
 		func(id string) item { return instructorKey(registrar.InstructorID(id)) }, instructorFrom)
 }
 
-// ImportedInstructors finds the instructors that imports made under these names, keyed by name as it was asked for.
+// ImportedInstructors finds the instructors that imports made under these names, by name in the form that was asked
+// for.
 func (s *Store) ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error) {
 	return named(ctx, s, importedName, names, func(id string) item { return instructorKey(registrar.InstructorID(id)) },
 		instructorFrom)
 }
 
-// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which
-// it names. Two people may have one name; an import, which knows nothing else of them, takes them for one.
+// InstructorsByName finds the instructors that imports made under these names, makes those that are missing, and
+// returns the names of the new ones. Two people may have one name. An import, which knows nothing else of them, takes
+// them for one person.
 func (s *Store) InstructorsByName(
 	ctx context.Context, names []string,
 ) (map[string]registrar.InstructorID, []string, error) {
@@ -269,7 +272,7 @@ func (s *Store) importedInstructor(ctx context.Context, name string) (registrar.
 	return p.ID, err == nil, err
 }
 
-// UpdateInstructor replaces what was read as before, or returns [registrar.ErrVersionMismatch].
+// UpdateInstructor replaces the version that was read, or returns [registrar.ErrVersionMismatch].
 func (s *Store) UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error {
 	actions := append(s.rename(instructorNumber, string(before.Number), string(after.Number), string(after.ID), "number"),
 		s.rename(instructorEmail, string(before.Email), string(after.Email), string(after.ID), "email")...)

@@ -11,14 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// reader reads the attributes of one stored item, and keeps the first that cannot be read. What is stored and cannot be
-// read must never turn into "not set": a deadline that is not set never passes, and a credit limit of 0 limits nobody.
-// So an attribute of another type is an error, and so is a value that is none of its kind, and an attribute that is
-// missing though it is always written.
+// reader reads the attributes of one stored item, and keeps the first that cannot be read. A stored value that cannot
+// be read must never become "not set": a deadline that is not set never passes, and a credit limit of 0 limits nobody.
+// So an attribute of another type is an error, and so are a value of another form and a missing attribute that is
+// always written.
 //
-// Methods with "must" in their name, and [number] and [count], are for what is always written, the others for what may
-// be missing. They give the zero value for what cannot be read, so a record is taken from a reader by [record] alone,
-// which gives it only if everything could be read. Without an error nothing is allocated but what the record keeps.
+// Methods with "must" in their name, and [number] and [count], are for attributes that are always written, the others
+// for those that may be missing. They return the zero value when the attribute cannot be read. So a record is only
+// taken from a reader by [record], which returns it if everything could be read. Without an error nothing is allocated
+// except the record.
 type reader struct {
 	item item
 	kind string // of the record, for the error
@@ -28,7 +29,7 @@ type reader struct {
 
 func read(kind string, i item) reader { return reader{item: i, kind: kind} }
 
-// record gives what was read of an item, or says why it cannot be.
+// record returns what was read of an item, or why it cannot be read.
 func record[T any](r *reader, v T) (T, error) {
 	if r.err != nil {
 		var none T
@@ -37,7 +38,7 @@ func record[T any](r *reader, v T) (T, error) {
 	return v, nil
 }
 
-// fail keeps the first error. It says which attribute of which record, and never what stands there: it may be personal.
+// fail keeps the first error. It names the attribute and the record, and never the value: it may be personal.
 func (r *reader) fail(name, why string) {
 	if r.err != nil {
 		return
@@ -53,7 +54,7 @@ const missing = "is missing"
 
 func (r *reader) has(name string) bool { return r.item[name] != nil }
 
-// key is what follows the prefix in an attribute of the key: an id, which errors name from then on.
+// key is the rest of a key's attribute after the prefix: an id, which errors name from then on.
 func (r *reader) key(name, prefix string) string {
 	id, ok := strings.CutPrefix(r.must(name), prefix)
 	if !ok || id == "" {
@@ -95,7 +96,7 @@ func (r *reader) mustSay(name string) string {
 	return s
 }
 
-// oneOf is a text that is always written, and one of those that are known.
+// oneOf is a text that is always written, and one of the known ones.
 func oneOf[T ~string](r *reader, name string, known ...T) T {
 	s := T(r.must(name))
 	if !slices.Contains(known, s) {
@@ -105,7 +106,7 @@ func oneOf[T ~string](r *reader, name string, known ...T) T {
 	return s
 }
 
-// oneOfOrNone is oneOf for what may be absent.
+// oneOfOrNone is oneOf for an attribute that may be absent.
 func oneOfOrNone[T ~string](r *reader, name string, known ...T) T {
 	if !r.has(name) {
 		return ""
@@ -143,7 +144,7 @@ func count[T ~int | ~int32 | ~int64](r *reader, name string) T {
 	return n
 }
 
-// countOrNone is count for what may be absent: 0 then.
+// countOrNone is count for an attribute that may be absent: 0 then.
 func countOrNone[T ~int | ~int32 | ~int64](r *reader, name string) T {
 	if !r.has(name) {
 		return 0
@@ -262,7 +263,7 @@ func textsOf[T ~string](r *reader, name string) []T {
 	return values
 }
 
-// mustTexts is textsOf for a list that is always written, if only an empty one.
+// mustTexts is textsOf for a list that is always written, even when it is empty.
 func mustTexts[T ~string](r *reader, name string) []T {
 	if !r.has(name) {
 		r.fail(name, missing)
@@ -270,7 +271,7 @@ func mustTexts[T ~string](r *reader, name string) []T {
 	return textsOf[T](r, name)
 }
 
-// mustCounts reads what [counts] wrote: so many numbers at least, and those behind them if they are there.
+// mustCounts reads what [counts] wrote: at least this many numbers, and those after them if they are there.
 func (r *reader) mustCounts(name string, least int, numbers ...*int) {
 	left, more := r.must(name), true
 	for n, at := range numbers {

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// What a reconciliation reads. Each of these reads is of what was a moment ago unless it is to be consistent, which
-// costs twice as much; rosters and the sections of a course by number come from an index, and may lag in any case.
+// The reads of a reconciliation. They are eventually consistent unless they are asked to be consistent, which costs
+// twice as much. Rosters and the sections of a course by number come from an index, and may lag in any case.
 
 // TermSections lists the sections that a term's list names, by course.
 func (s *Store) TermSections(
@@ -135,7 +135,7 @@ func (s *Store) StudentIDs(
 	})
 }
 
-// StudentAccount reads all that a student's partition keeps of registrations.
+// StudentAccount reads everything about registrations in a student's partition.
 func (s *Store) StudentAccount(
 	ctx context.Context, id registrar.StudentID, consistent bool,
 ) (reconcile.StudentAccount, error) {
@@ -190,8 +190,8 @@ func (s *Store) StudentAccount(
 	return a, err
 }
 
-// heldSections are the sections of term records, but for those that changed of late, are gone, or cannot be read: of
-// these the accounts of sections tell.
+// heldSections are the sections of term records, except those that changed recently, were deleted, or cannot be read:
+// the accounts of sections report these.
 func (s *Store) heldSections(
 	ctx context.Context, records []registrar.TermRecord, consistent bool,
 ) (map[registrar.SectionID]registrar.Section, error) {
@@ -213,8 +213,8 @@ func (s *Store) heldSections(
 	return held, nil
 }
 
-// findingsLifetime is how long is kept what a reconciliation found, and what was wrong in the rows of an import:
-// somebody may ask in the year after.
+// findingsLifetime is how long the results of a reconciliation, and the problems of an import's rows, are kept:
+// somebody may ask in the next year.
 const findingsLifetime = 400 * 24 * time.Hour
 
 func reconciliationKey(r reconcile.Reconciliation) item {
@@ -256,8 +256,8 @@ func (s *Store) LatestReconciliation(ctx context.Context) (reconcile.Reconciliat
 }
 
 // SaveReconciliation writes a reconciliation over the version before, or returns [registrar.ErrVersionMismatch]: then
-// another run has it. The differences that were found since are written first, each under its record and count, so that
-// writing them again adds none.
+// another run has it. The new differences are written first, each under its record and count, so that writing them
+// again adds nothing.
 func (s *Store) SaveReconciliation(
 	ctx context.Context, r reconcile.Reconciliation, found []reconcile.Difference,
 ) error {

@@ -16,7 +16,7 @@ import (
 
 // The conditions of a registration, one for each item of its transaction.
 const (
-	// A seat is there that nobody on the waitlist has a right to, and the section is as it was when the rules read it.
+	// There is a free seat that is not for somebody on the waitlist, and the section is as it was when the rules read it.
 	takeSeat       = "SET freeSeats = freeSeats - :one, taken = taken + :one, used = :true"
 	seatIsFree     = "freeSeats > waiting AND #status = :open AND sectionVersion = :sectionVersion"
 	giveSeatBack   = "SET freeSeats = freeSeats + :one, taken = taken - :one"
@@ -40,11 +40,12 @@ func studentKey(id registrar.StudentID) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(id), "STUDENT")
 }
 
-// termsKey is the item that a student's first registration in a term meets, instead of the student's own item: that
-// stands in an index by name, whose one partition a whole campus would write. It stands in no index, and says
+// termsKey is the item that a student's first registration in a term writes, instead of the student's own item. The
+// student's item is in an index by name, whose one partition a whole campus would write. This item is in no index, and
+// has
 //
 //   - terms: how many term records the student has;
-//   - since: the version of the student from which on decisions hold. A new name, an end of being active and a
+//   - since: the version of the student from which on decisions are valid. A new name, the end of being active and a
 //     deletion raise it. A deletion leaves the item behind for tombstoneTime, with a version that no student reaches.
 func termsKey(id registrar.StudentID) map[string]types.AttributeValue {
 	return key("STUDENT#"+string(id), "TERMS")
@@ -155,7 +156,7 @@ func (s *Store) facts(
 			return registrar.EnrolFacts{}, err
 		}
 	}
-	// The student may have been read before a change, and the record after it.
+	// The student may have been read before a change, and the term record after it.
 	r := read("term record", items[1])
 	if decidedOn := countOrNone[registrar.Version](&r, "studentVersion"); r.err != nil {
 		return registrar.EnrolFacts{}, r.err
@@ -178,8 +179,9 @@ func (s *Store) facts(
 }
 
 // CommitRegistration implements [registrar.RegistrationStore]: one TransactWriteItems of at most six small items. The
-// section's version is compared at its seats, which carry it; the student's where a term record comes into being, and
-// that record's afterwards, because it moves with what rules read of the student.
+// section's version is compared at its seats, which have a copy of it. The student's version is compared when a term
+// record is created. Afterwards the record's own version is enough, because it changes with everything that rules read
+// of the student.
 func (s *Store) CommitRegistration(ctx context.Context, c registrar.RegistrationChange, answer registrar.Answer) error {
 	reg := c.Registration
 	seats := &types.Update{
@@ -231,9 +233,9 @@ func (s *Store) CommitRegistration(ctx context.Context, c registrar.Registration
 	return registrar.ErrStale
 }
 
-// seatsAsRead is [registrar.ErrStale] when no seat is left to take under the section as the rules read it. So a crowd
-// that waits for the seats item learns for one read unit each, or for none, that the last seat is gone, without another
-// write to it.
+// seatsAsRead is [registrar.ErrStale] when no seat is left in the section as the rules read it. So a crowd that waits
+// for the seats item learns for one read unit each, or for none, that the last seat is taken, without another write to
+// it.
 func (s *Store) seatsAsRead(ctx context.Context, section registrar.SectionID, version registrar.Version) error {
 	if _, full := s.full.get(section, registrar.FullAge); full {
 		return registrar.ErrStale
@@ -416,11 +418,11 @@ func seatsFrom(item map[string]types.AttributeValue) (registrar.Seats, error) {
 	})
 }
 
-// A holding is one string, its fields parted by "|" and its meetings by ";": the term record is written with every
-// registration of its student, and a write unit is a kilobyte.
+// A holding is one string, with its fields separated by "|" and its meetings by ";". The term record is written with
+// every registration of its student, and a write unit is a kilobyte.
 //
-// It says on which version of the student it rests. A change of the student that rules or rosters read writes its
-// version here, so that whoever has an older student notices.
+// It has the version of the student that it is based on. A change of the student that rules or rosters read writes its
+// version here, so that whoever read an older student notices.
 func termRecordItem(r registrar.TermRecord, student registrar.Version) map[string]types.AttributeValue {
 	item := termRecordKey(r.Student, r.Term)
 	item["version"], item["studentVersion"] = num(r.Version+1), num(student)
@@ -487,7 +489,7 @@ func holdingFrom(text string) (registrar.Holding, error) {
 	return h, nil
 }
 
-// parted writes a text that is somebody's own without the mark that parts a holding's fields, and whole reads it.
+// parted writes a free text without the separators of a holding's fields, and whole reads it.
 func parted(text string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(text) }
 
 func whole(text string) string { return strings.NewReplacer("%25", "%", "%7C", "|").Replace(text) }
@@ -498,8 +500,8 @@ func meetingText(m registrar.Meeting) string {
 		string(m.To)}, ",")
 }
 
-// meetingFrom reads when a meeting is. Its errors repeat nothing of it. A meeting that was half understood could be in
-// no conflict.
+// meetingFrom reads when a meeting is. Its errors repeat nothing of it. A meeting that was read only in part could not
+// be found in a conflict.
 func meetingFrom(text string) (registrar.Meeting, error) {
 	f := strings.Split(text, ",")
 	if len(f) != 5 {

@@ -17,14 +17,14 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Whatever is told to come again does so here until it is served, or until its time is up. The SDK would give up after
-// three attempts and does not try again at all what met a transaction; a function has seconds, and whoever waits for it
-// has nothing better to do.
+// Requests that DynamoDB could not serve are sent again here until they are served, or until their time is up. The SDK
+// would give up after three attempts, and does not repeat a request that conflicted with a transaction. A function has
+// seconds, and its client waits for the result.
 
-// pause waits before another attempt, which it counts: with full jitter, since those who were refused together must not
-// come back together, and doubling, since a crowd is served only once it asks for no more than there is: a hot item
-// takes some hundred transactions a second. It returns [registrar.ErrBusy] when the context ends first, or would end
-// before an attempt had its time: one that is cut off may have been carried out, and nobody would know.
+// pause waits before another attempt, which it counts. It has full jitter, because requests that were refused together
+// must not come back together. It doubles, because a crowd is served only when it asks for no more than there is: a hot
+// item takes some hundred transactions a second. It returns [registrar.ErrBusy] when the context ends first, or would
+// end before an attempt is finished: an attempt that is cut off may have been carried out, and nobody would know.
 func pause(ctx context.Context, attempt int) error {
 	const first, longest, anAttempt = 20 * time.Millisecond, time.Second, 20 * time.Millisecond
 	wait := time.Duration(rand.Int64N(int64(min(longest, first<<min(attempt-1, 10)))) + 1)
@@ -46,7 +46,7 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// unsentError is the error of a request that never left: nothing of it was done.
+// unsentError is the error of a request that never left this process: nothing of it was done.
 type unsentError struct{ err error }
 
 // Error is that of its cause.
@@ -79,7 +79,7 @@ func unsent(err error) bool {
 }
 
 // mayTryAgain reports whether the same request may be sent again: the service said so, or nobody knows whether it
-// arrived, or there was no connection. Without credentials, or a host of that name, no attempt ever will.
+// arrived, or there was no connection. Without credentials, or without a host of that name, no attempt can succeed.
 func mayTryAgain(err error) bool {
 	if unsent(err) {
 		return sent.MayConnect(err)
@@ -95,12 +95,12 @@ func mayTryAgain(err error) bool {
 	case "InternalServerError", "ServiceUnavailable", "TransactionInProgressException", "TransactionConflictException":
 		return true
 	}
-	var response *smithyhttp.ResponseError // something in between may have answered in its own words
+	var response *smithyhttp.ResponseError // a proxy in between may have answered in its own words
 	return answer.ErrorFault() == smithy.FaultServer ||
 		errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
-// isThrottled reports whether the service refused a request for want of capacity, without looking at it.
+// isThrottled reports whether the service refused a request because of its capacity, without looking at it.
 func isThrottled(err error) bool {
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
@@ -121,13 +121,13 @@ func busyOr(ctx context.Context, err error) error {
 	return err
 }
 
-// maxUnanswered is how many attempts of a request are made that nobody answers, or that find no connection: as the SDK
-// does.
+// maxUnanswered is how many attempts without an answer, or without a connection, are made for a request: as many as the
+// SDK makes.
 const maxUnanswered = 3
 
-// withRetries makes a request until the service serves it, as long as it asks to come again: forty times at most, which
-// is about a quarter of a minute, for those who have more. Of attempts that were not answered at all it makes three, as
-// the SDK does, however often the service had asked to come again before.
+// withRetries sends a request until the service serves it, as long as it may be sent again: at most forty times, which
+// takes about a quarter of a minute, if there is so much time. It makes at most three attempts without an answer, as
+// the SDK does, however often the service had asked for another attempt before.
 func withRetries[In, Out any](ctx context.Context, in In, options []func(*dynamodb.Options),
 	request func(context.Context, In, ...func(*dynamodb.Options)) (Out, error),
 ) (Out, error) {
@@ -151,8 +151,8 @@ func withRetries[In, Out any](ctx context.Context, in In, options []func(*dynamo
 	}
 }
 
-// retryingClient is a client whose requests come again. Transactions are not among them: [Store.transact] knows more of
-// these.
+// retryingClient is a client that sends requests again. Transactions are not among them: [Store.transact] does that,
+// which knows more about them.
 type retryingClient struct{ Client }
 
 // GetItem implements [Client].

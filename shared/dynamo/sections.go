@@ -29,8 +29,8 @@ func taughtKey(s registrar.Section, instructor registrar.InstructorID) item {
 func crnName(s registrar.Section) string { return string(s.Term) + "#" + s.CRN }
 
 // CreateSection stores a new section with its seats, and the offering with the first of them. Term, course and
-// instructors must exist ([registrar.NotFound]), the CRN be free in the term ([registrar.NameTaken]) and the meetings
-// lie in it: [registrar.FieldErrors].
+// instructors must exist ([registrar.NotFound]), the CRN must be free in the term ([registrar.NameTaken]), and the
+// meetings must be within the term: [registrar.FieldErrors].
 func (s *Store) CreateSection(ctx context.Context, section registrar.Section, answer registrar.Answer) error {
 	actions := []action{
 		s.putAction(sectionItem(section), isNew, nil),
@@ -105,7 +105,7 @@ func (s *Store) sectionViews(ctx context.Context, ids []registrar.SectionID) ([]
 
 func sectionView(section, seats item) (*registrar.SectionView, error) {
 	if section == nil || seats == nil {
-		return nil, nil // no section is no failure: lists leave it out
+		return nil, nil // a missing section is not a failure: lists leave it out
 	}
 	view := registrar.SectionView{}
 	var err error
@@ -217,7 +217,7 @@ func (s *Store) byLastID(f registrar.SectionFilter) func(context.Context, []item
 	}
 }
 
-// passed gives the section if what the query did not ask for lets it through, too.
+// passed returns the section if the filter's other conditions, which the query did not have, let it through.
 func passed(f registrar.SectionFilter, v *registrar.SectionView) *registrar.SectionView {
 	switch {
 	case v == nil,
@@ -228,9 +228,9 @@ func passed(f registrar.SectionFilter, v *registrar.SectionView) *registrar.Sect
 	return v
 }
 
-// UpdateSection replaces what was read as before, or returns [registrar.ErrVersionMismatch]. Term and course must be
-// the same. A capacity below what is taken is allowed and leaves fewer than no free seats. Other meetings must lie in
-// the term: [registrar.FieldErrors].
+// UpdateSection replaces the version that was read, or returns [registrar.ErrVersionMismatch]. Term and course must be
+// the same. The capacity may be below the taken seats; then the number of free seats is negative. Changed meetings must
+// be within the term: [registrar.FieldErrors].
 func (s *Store) UpdateSection(ctx context.Context, before, after registrar.Section) error {
 	return s.updateSection(ctx, before, after)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Config says which table the store keeps its records in.
+// Config names the table of the store's records.
 type Config struct {
 	Table string // TABLE_NAME
 	// CursorKey is CURSOR_KEY: the secret that seals page cursors, at least 16 characters. Empty: cursors are good within
@@ -105,8 +105,8 @@ func open(sdk aws.Config, getenv func(string) string, pages bool) (*Store, error
 	return New(dynamodb.NewFromConfig(sdk), c, time.Now), nil
 }
 
-// TableDefinition is the table that the store expects, for local engines and tests; on AWS it comes from infra/cdk,
-// which is held to this one by a test.
+// TableDefinition is the table that the store expects, for local engines and tests. On AWS it comes from infra/cdk; a
+// test compares the two.
 func TableDefinition(name string) *dynamodb.CreateTableInput {
 	attribute := func(name string) types.AttributeDefinition {
 		return types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS}
@@ -134,10 +134,10 @@ func TableDefinition(name string) *dynamodb.CreateTableInput {
 	}
 }
 
-// TimeToLive is the attribute after whose time (seconds since 1970) an item may be deleted.
+// TimeToLive is the attribute with the time (seconds since 1970) after which an item may be deleted.
 const TimeToLive = "expires"
 
-// Reachable is nil when the table can be read, which takes half a read unit.
+// Reachable is nil when the table can be read. It takes half a read unit.
 func (s *Store) Reachable(ctx context.Context) error {
 	if _, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table),
 		Key: key("HEALTH", "HEALTH")}); err != nil {
@@ -180,13 +180,13 @@ func getRecord[R any](
 // maxBatchGet is how many keys one BatchGetItem takes.
 const maxBatchGet = 100
 
-// batchGet reads items consistently and gives them in the order of their keys, nil where there is none. Keys must
+// batchGet reads items consistently and returns them in the order of their keys, nil where there is none. Keys must
 // differ.
 func (s *Store) batchGet(ctx context.Context, keys []item) ([]item, error) {
 	return s.batchRead(ctx, keys, true)
 }
 
-// batchRead is batchGet that may read what was a moment ago, at half the price.
+// batchRead is batchGet that may also be eventually consistent, at half the price.
 func (s *Store) batchRead(ctx context.Context, keys []item, consistent bool) ([]item, error) {
 	found := make(map[string]item, len(keys))
 	name := func(i item) string { return text(i["PK"]) + "\x00" + text(i["SK"]) }
@@ -217,7 +217,7 @@ func (s *Store) batchRead(ctx context.Context, keys []item, consistent bool) ([]
 	return items, nil
 }
 
-// Stamps and times, as items hold them.
+// Stamps and times in the form of items.
 
 const instantFormat = "2006-01-02T15:04:05.000Z"
 

@@ -32,10 +32,9 @@ func (s *Store) Terms(ctx context.Context, page registrar.PageRequest) (registra
 	return listPage(ctx, s, "terms", s.inIndex("GSI1", "TERMS", ""), page, termFrom)
 }
 
-// UpdateTerm replaces what was read as before, or returns [registrar.ErrVersionMismatch] when that is no longer stored.
+// UpdateTerm replaces the version that was read, or returns [registrar.ErrVersionMismatch] when another one is stored.
 // Dates that leave out a meeting of a section are [registrar.FieldErrors]; see "Who waits for whom" in the package
-// comment.
-// Only dates that leave out days that were in the term cost more than the write: the term's sections are read then.
+// comment. Only dates that leave out days of the term cost more than the write: then the term's sections are read.
 func (s *Store) UpdateTerm(ctx context.Context, before, after registrar.Term) error {
 	overwrite := s.overwrite(termItem(after), after.Version, "term", "opens", "closes", "lastAdd", "lastDrop")
 	if after.Start > before.Start || after.End < before.End {
@@ -122,7 +121,7 @@ func (s *Store) holdsMeetings(ctx context.Context, t registrar.Term) error {
 	}
 }
 
-// holds checks that a section's term exists and has the days of its meetings, and that neither is about to change.
+// holds checks that a section's term exists and contains the days of its meetings, and that neither is about to change.
 func (s *Store) holds(section registrar.Section) action {
 	a := s.needs(termKey(section.Term), "term", string(section.Term))
 	first, last := section.Span()

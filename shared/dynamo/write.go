@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// cancelled tells that conditions of a transaction failed, by position.
+// cancelled says which conditions of a transaction failed, by position.
 type cancelled struct {
 	reasons []types.CancellationReason
 }
@@ -39,19 +39,19 @@ func (c *cancelled) failed(i int) bool {
 
 const conditionFailed = "ConditionalCheckFailed"
 
-// transact sends a transaction until it is decided: nil, [*cancelled] when a condition failed, [registrar.ErrBusy] when
-// conflicts or throttling outlasted the context, [registrar.ErrOutcomeUnknown] when the context ended and an attempt
-// was never answered, or a failure. All attempts carry one token, so an attempt whose reply was lost and its repetition
-// have one effect (for ten minutes, far longer than any request lasts).
+// transact sends a transaction until it is decided. It returns nil, [*cancelled] when a condition failed,
+// [registrar.ErrBusy] when conflicts or throttling lasted longer than the context, [registrar.ErrOutcomeUnknown] when
+// the context ended and an attempt was never answered, or a failure. All attempts have one token, so an attempt whose
+// reply was lost and its repetition have one effect (for ten minutes, far longer than any request lasts).
 //
-// While nothing of it is done it looks, unless look is nil, before each further attempt whether that makes sense: what
-// look returns says why not, unless it only asks to come again.
+// Unless look is nil, it is called before each further attempt, as long as nothing was done, to find out whether the
+// attempt makes sense. Its error says why not, unless the error only asks to try later.
 func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, look func(context.Context) error) error {
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: aws.String(uuid.NewString())}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
 	}
-	undone := true // of every attempt so far it is known that nothing of it was done
+	undone := true // it is known that no attempt so far had an effect
 	unreached := 0
 	for made := 1; ; made++ {
 		if made > 1 {
@@ -89,8 +89,8 @@ func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, l
 	}
 }
 
-// unknownUnless gives the reason why no further attempt is made. It is [registrar.ErrOutcomeUnknown] unless nothing of
-// the attempts before was done.
+// unknownUnless returns why no further attempt is made. It is [registrar.ErrOutcomeUnknown] unless no attempt before
+// had an effect.
 func unknownUnless(undone bool, why error) error {
 	if undone {
 		return why
@@ -99,10 +99,10 @@ func unknownUnless(undone bool, why error) error {
 	return fmt.Errorf("%w: an attempt was not answered, and then: %v", registrar.ErrOutcomeUnknown, why)
 }
 
-// errLater tells that another attempt must wait longer.
+// errLater says that another attempt must wait longer.
 var errLater = errors.New("not yet")
 
-// wait waits before a transaction's next attempt, and looks whether to make it.
+// wait waits before a transaction's next attempt, and calls look to find out whether to make it.
 func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(context.Context) error) error {
 	if err := pause(ctx, attempt); err != nil {
 		return unknownUnless(undone, err)
@@ -121,14 +121,14 @@ func (s *Store) wait(ctx context.Context, attempt int, undone bool, look func(co
 	return err
 }
 
-// conflicted reports whether another request was in the way of a cancelled transaction.
+// conflicted reports whether a transaction was cancelled because of a conflict with another request.
 func conflicted(reasons []types.CancellationReason) bool {
 	return slices.ContainsFunc(reasons,
 		func(r types.CancellationReason) bool { return aws.ToString(r.Code) == "TransactionConflict" })
 }
 
-// decided reports whether a cancellation says no: a condition failed, or a value was not valid. Conflicts and throttling
-// say nothing about the request, and neither does a list of reasons that is not whole.
+// decided reports whether a cancellation decides the request: a condition failed, or a value was not valid. Conflicts
+// and throttling decide nothing, and neither does an incomplete list of reasons.
 func decided(reasons []types.CancellationReason, items int) bool {
 	return len(reasons) == items && slices.ContainsFunc(reasons, func(r types.CancellationReason) bool {
 		code := aws.ToString(r.Code)
@@ -139,14 +139,14 @@ func decided(reasons []types.CancellationReason, items int) bool {
 // action is one item of a transaction, with what its failed condition means.
 type action struct {
 	write types.TransactWriteItem
-	// given the item that stood in the way; nil: the condition cannot fail for a reason to tell
+	// the refusal, given the item that is stored; nil: the condition cannot fail for a reason that clients are told
 	refused func(old item) error
 }
 
-// act carries out the actions, and the answer if there is a key. Of several failed conditions all are told, unless the
-// key has an answer: then an earlier attempt of the same request may be what stands in the way. That is read, whichever
-// conditions are said to have failed: while the earlier attempt is being carried out, the one on the answer may be told
-// as a conflict.
+// act carries out the actions, and stores the answer if there is a key. When several conditions failed, all refusals
+// are returned, unless the key has an answer: then an earlier attempt of the same request may be the reason. The answer
+// is read whichever conditions have failed, because the condition on the answer may be reported as a conflict while the
+// earlier attempt is being carried out.
 func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answer) error {
 	items := make([]types.TransactWriteItem, 0, len(actions)+1)
 	for _, a := range actions {
@@ -180,13 +180,13 @@ func (s *Store) act(ctx context.Context, actions []action, answer registrar.Answ
 	switch {
 	case len(refusals) > 0:
 		return refusals
-	case lost.failed(len(actions)): // the answer was there, and its time is over since
+	case lost.failed(len(actions)): // there was an answer, which has expired since
 		return fmt.Errorf("%w: %w", registrar.ErrBusy, err)
 	}
 	return err
 }
 
-// untilFresh tries until the facts are not stale, with pauses, and not for ever: then it is [registrar.ErrBusy].
+// untilFresh tries until the facts are not stale, with pauses. After a number of attempts it is [registrar.ErrBusy].
 func untilFresh(ctx context.Context, try func() error) error {
 	const most = 16
 	for made := 1; ; made++ {
@@ -203,8 +203,8 @@ func untilFresh(ctx context.Context, try func() error) error {
 	}
 }
 
-// ofAny is what a deletion of any version makes of an error: another change between reading and deleting is nothing
-// that the caller asked about.
+// ofAny changes the error of a deletion of any version: that another change came between reading and deleting is not
+// what the caller asked about.
 func ofAny(version registrar.Version, err error) error {
 	if version == 0 && errors.Is(err, registrar.ErrVersionMismatch) {
 		return registrar.ErrStale
@@ -212,7 +212,7 @@ func ofAny(version registrar.Version, err error) error {
 	return err
 }
 
-// always makes what a failed condition means, whatever stood in the way.
+// always ignores the item that is stored.
 func always(err error) func(item) error { return func(item) error { return err } }
 
 func (s *Store) putAction(i item, condition string, refused func(item) error) action {
@@ -256,8 +256,8 @@ func (s *Store) needs(k item, kind, id string) action {
 	}
 }
 
-// claim takes a natural key for a record. The refusal is about the record that has it: the other one may never come to
-// be.
+// claim takes a natural key for a record. The refusal is about the record that has the key: the new one may never
+// exist.
 func (s *Store) claim(kind, name, owner, field string) action {
 	i := nameKey(kind, name)
 	i["owner"] = str(owner)
@@ -288,7 +288,7 @@ func (s *Store) release(kind, name, owner string) action {
 		named(map[string]string{"#owner": "owner"})
 }
 
-// named gives an action's expressions their attribute names.
+// named sets the attribute names of an action's expressions.
 func (a action) named(names map[string]string) action {
 	switch {
 	case a.write.Delete != nil:
@@ -299,9 +299,9 @@ func (a action) named(names map[string]string) action {
 	return a
 }
 
-// overwrite updates a record to what the item of a version says, under the version before it. Attributes that others
-// keep on the record stay as they are; a mark of deletion goes, and so do those of the optional attributes that the
-// item lacks.
+// overwrite updates a record to the item of a new version, if the version before is stored. Attributes that others keep
+// on the record stay as they are. A mark of deletion is removed, and so are the optional attributes that the item
+// lacks.
 func (s *Store) overwrite(i item, version registrar.Version, kind string, optional ...string) action {
 	names, values := map[string]string{}, item{":before": num(version - 1)}
 	var set []string
@@ -334,7 +334,7 @@ func (s *Store) overwrite(i item, version registrar.Version, kind string, option
 	return a
 }
 
-// gone tells why a change that expects a version failed.
+// gone is the reason why a change that expects a version failed.
 func gone(old item, kind string) error {
 	if len(old) == 0 {
 		return notFound(kind, "")
@@ -342,10 +342,10 @@ func gone(old item, kind string) error {
 	return registrar.ErrVersionMismatch
 }
 
-// Where a record is about to be deleted its attribute deleting says until when, and by whom.
+// When a record is about to be deleted, its attribute deleting says until when, and by whom.
 const (
 	isNotLeaving = "attribute_exists(PK) AND (attribute_not_exists(deleting) OR deleting < :now)"
-	// leaveTime is longer than any request lasts: a mark that is older was left behind by a function that was killed.
+	// leaveTime is longer than any request lasts: an older mark was left behind by a function that was killed.
 	leaveTime = 5 * time.Minute
 )
 
@@ -406,13 +406,13 @@ func (s *Store) remove(ctx context.Context, k item, of registrar.Record, version
 	return err
 }
 
-// newMark says until when a record is marked, and by whom.
+// newMark is a mark: until when the record is marked, and by whom.
 func (s *Store) newMark() types.AttributeValue {
 	return str(s.now().Add(leaveTime).UTC().Format(instantFormat) + "#" + s.newID())
 }
 
-// unmark takes the mark off a record that stays as it was, if nobody else has marked it meanwhile. It has a little time
-// of its own, as the request's may be over; where it fails the mark runs out.
+// unmark removes the mark from a record that stays as it was, if nobody else has marked it meanwhile. It has a little
+// time of its own, because the request's may be over. Where it fails the mark expires.
 func (s *Store) unmark(ctx context.Context, k item, kind, attribute string, mark item) {
 	const patience = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -428,7 +428,7 @@ func (s *Store) unmark(ctx context.Context, k item, kind, attribute string, mark
 	}
 }
 
-// mark marks a record as the update says, and returns it.
+// mark marks a record by the update, and returns the record.
 func (s *Store) mark(ctx context.Context, k item, kind string, in *dynamodb.UpdateItemInput) (item, error) {
 	in.TableName, in.Key = aws.String(s.table), k
 	in.ReturnValues, in.ReturnValuesOnConditionCheckFailure = types.ReturnValueAllNew,

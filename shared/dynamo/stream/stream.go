@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 )
 
-// Event reads the event that a record's new image is; false when it is another item.
+// Event reads the event in a record's new image; false when it is another item.
 func Event(image []byte) (e registrar.Event, ok bool, err error) {
 	item, err := attributevalue.UnmarshalMapJSON(image)
 	if err != nil {

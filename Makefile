@@ -156,11 +156,12 @@ TEST_DEPLOY = AWS_CDK=$$cdk ASSEMBLY=$(ASSEMBLY) .ci/tools/ministack run \
   go test -count=1 -timeout 20m -v -run TestDeploy ./infra/emulator
 
 .PHONY: test-deploy
-test-deploy: ## the CDK CLI deploys the app into MiniStack, where it is used (Linux, Node, Python; make build first)
+test-deploy: ## the CDK CLI deploys the app into MiniStack, where it is used; again with IAM policies enforced (Linux, Node, Python; make build first)
 	@rm -rf $(ASSEMBLY)
 	cd infra/cdk && $(NODE_QUIET) ../../.ci/tools/cdk synth --quiet --output $(ASSEMBLY) \
 	  --context sender=registrar@example.edu --context architecture=$(CDK_ARCHITECTURE)
 	cdk=$$(.ci/tools/cdk) && $(TEST_DEPLOY)
+	cdk=$$(.ci/tools/cdk) && AUTH=true $(TEST_DEPLOY)
 
 .PHONY: template-check
 template-check: ## template.yaml and the OpenAPI document are what the manifest makes; SAM's and CloudFormation's linters agree

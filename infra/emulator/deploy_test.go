@@ -3,6 +3,7 @@ package emulator
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func leftOut() []string {
 func TestDeploy(t *testing.T) {
 	if os.Getenv("MINISTACK_PID") == "" {
 		t.Skip("left out: no MiniStack runs (make test-deploy starts one)")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("left out: MiniStack runs functions as processes of this machine, and they are built for Linux")
 	}
 	for _, line := range leftOut() {
 		t.Log("left out:", line)

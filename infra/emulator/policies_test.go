@@ -17,9 +17,9 @@ import (
 // who, and what: of what AWS says of a request that no policy allows.
 var denial = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)`)
 
-// denials are what was denied to functions, once each, from all that they logged: those that work in the background
-// answer nobody.
-func (s *system) denials(t *testing.T) []string {
+// denied is what functions were denied, in the order in which each logged it. That one reads what all logged finds those
+// out that work in the background, and answer nobody.
+func (s *system) denied(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, line := range s.logs(t) {
@@ -30,81 +30,91 @@ func (s *system) denials(t *testing.T) []string {
 			all = append(all, line)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 // testNobodyWasDenied holds the policies to all that the functions did.
 func (s *system) testNobodyWasDenied(t *testing.T) {
-	for _, denied := range s.denials(t) {
-		t.Error(denied)
+	denied := s.denied(t)
+	slices.Sort(denied)
+	for _, each := range slices.Compact(denied) {
+		t.Error(each)
 	}
 }
 
 // statement is one of a policy, as far as the tests cut it.
 type statement struct {
 	Effect    string
-	Action    any
-	Resource  any
-	Condition map[string]map[string]any `json:",omitempty"`
+	Action    list
+	Resource  list
+	Condition map[string]map[string]list `json:",omitempty"`
 }
 
-// testLessIsDenied cuts a role's policy: a judge that denies nothing would have found nothing.
+// testLessIsDenied cuts a role's policy by an action, and by the key prefixes of one: a judge that denies nothing would
+// have found nothing.
 func (s *system) testLessIsDenied(t *testing.T) {
 	const name, action = "students-get", "dynamodb:GetItem"
 	event, err := os.ReadFile(filepath.Join(root, "events", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, cut := range map[string]func(statement) []statement{
-		"the action": func(s statement) []statement {
-			actions := slices.DeleteFunc(texts(s.Action), func(a string) bool { return a == action })
-			if len(actions) == 0 {
-				return nil
+	if status, body := s.request(t, event); status != http.StatusOK {
+		t.Fatalf("with its whole policy: %d: %s", status, body)
+	}
+	named := func() (n int) { // denials that name the function and the action
+		for _, d := range s.denied(t) {
+			if strings.Contains(d, name) && strings.HasSuffix(d, action) {
+				n++
 			}
-			s.Action = actions
-			return []statement{s}
+		}
+		return n
+	}
+	for what, change := range map[string]func(*statement){
+		"action": func(s *statement) {
+			s.Action = slices.DeleteFunc(s.Action, func(a string) bool { return a == action })
+		},
+		"prefixes": func(s *statement) {
+			s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] = list{"NOTHING#*"}
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			if status, body := s.request(t, event); status != http.StatusOK {
-				t.Fatalf("with its whole policy: %d: %s", status, body)
-			}
-			before := len(s.denials(t))
-			restore := s.cut(t, name, cut)
-			if status, _ := s.request(t, event); status != http.StatusInternalServerError {
-				t.Errorf("without it: %d", status)
-			}
+			before := named()
+			restore := s.cut(t, name, action, change)
+			status, _ := s.request(t, event)
 			restore()
-			denied := s.denials(t)
-			if len(denied) == before || !strings.Contains(strings.Join(denied, "\n"), action) {
-				t.Errorf("denied were %v, want %s", denied, action)
+			if after := named(); status != http.StatusInternalServerError || after <= before {
+				t.Errorf("answered with %d; %d lines say that it was denied %s", status, after-before, action)
 			}
 		})
 	}
+	if status, body := s.request(t, event); status != http.StatusOK {
+		t.Errorf("with its whole policy again: %d: %s", status, body)
+	}
 }
 
-// texts are those of a member of a policy that is one text or a list.
-func texts(v any) []string {
-	if one, ok := v.(string); ok {
-		return []string{one}
+// list is a member of a policy that is one text or several.
+type list []string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *list) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*l = list{one}
+		return nil
 	}
-	var all []string
-	for _, each := range v.([]any) { //nolint:errcheck // IAM has no third form
-		all = append(all, each.(string)) //nolint:errcheck // and nothing but texts in the list
-	}
-	return all
+	return json.Unmarshal(text, (*[]string)(l))
 }
 
-// cut changes each statement of the policies of a function's role, and returns what gives it the whole ones back.
-func (s *system) cut(t *testing.T, name string, change func(statement) []statement) (restore func()) {
+// cut changes the statement that allows an action in the policies of a function's role, and returns what gives the role
+// its whole policies back.
+func (s *system) cut(t *testing.T, name, action string, change func(*statement)) (restore func()) {
 	t.Helper()
 	role := path.Base(s.functions[name].Role)
 	var listed struct {
 		Names []string `xml:"ListRolePoliciesResult>PolicyNames>member"`
 	}
 	s.iam(t, &listed, "ListRolePolicies", "RoleName", role)
-	whole := map[string]string{}
+	whole, changed := map[string]string{}, 0
 	for _, policy := range listed.Names {
 		var got struct {
 			Document string `xml:"GetRolePolicyResult>PolicyDocument"`
@@ -122,16 +132,21 @@ func (s *system) cut(t *testing.T, name string, change func(statement) []stateme
 		if err := json.Unmarshal([]byte(text), &document); err != nil {
 			t.Fatal(err)
 		}
-		var left []statement
-		for _, each := range document.Statement {
-			left = append(left, change(each)...)
+		for i, each := range document.Statement {
+			if slices.Contains(each.Action, action) {
+				change(&document.Statement[i])
+				changed++
+			}
 		}
-		document.Statement = left
+		document.Statement = slices.DeleteFunc(document.Statement, func(s statement) bool { return len(s.Action) == 0 })
 		short, err := json.Marshal(document)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.iam(t, nil, "PutRolePolicy", "RoleName", role, "PolicyName", policy, "PolicyDocument", string(short))
+	}
+	if changed != 1 {
+		t.Fatalf("%d statements allow %s to do %s, want one", changed, name, action)
 	}
 	return func() {
 		for policy, text := range whole {

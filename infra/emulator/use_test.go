@@ -18,12 +18,11 @@ import (
 	"example.com/registrar/infra/local/scheduler"
 	"example.com/registrar/infra/walkthrough"
 	"example.com/registrar/shared/lambdahost"
-	"example.com/registrar/shared/registrar"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 func (s *system) testWalk(t *testing.T) {
-	if err := walkthrough.Walk(t.Context(), filepath.Join(root, "README.md"), s.api, registrar.FullAge); err != nil {
+	if err := walkthrough.Walk(t.Context(), filepath.Join(root, "README.md"), s.api); err != nil {
 		t.Error(err)
 	}
 }

@@ -25,7 +25,7 @@ func TestReadmeIsRight(t *testing.T) {
 			t.Errorf("the local cloud ended with %v", err)
 		}
 	}()
-	if err := walkthrough.Walk(t.Context(), "../../README.md", fmt.Sprintf("http://127.0.0.1:%d", port), 0); err != nil {
+	if err := walkthrough.Walk(t.Context(), "../../README.md", fmt.Sprintf("http://127.0.0.1:%d", port)); err != nil {
 		t.Error(err)
 	}
 }

@@ -2,8 +2,8 @@
 // answer to what README says of it. So README is right wherever the tests walk: on this machine's local cloud and on
 // what was deployed.
 //
-// It knows README and HTTP, and nothing of what is behind the API. It needs bash, curl and sed, as a reader does. Start
-// with [Walk].
+// It knows README and HTTP, and nothing of what is behind the API but how long that may be out of date. It needs bash,
+// curl and sed, as a reader does. Start with [Walk].
 package walkthrough
 
 import (
@@ -17,7 +17,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"example.com/registrar/shared/registrar"
 )
 
 const (
@@ -37,15 +38,15 @@ func statuses() []int {
 }
 
 // Walk takes README's path and the address of an API, such as "http://127.0.0.1:8080", that has the sample data: one of
-// the steps settles a mail of it. It pauses after each block, as a reader does: functions in processes of their own
-// refuse a section's next request from what they knew [registrar.FullAge] ago. What README asks of other things than the
-// API, such as the log of `make run`, is left out.
-func Walk(ctx context.Context, readme, api string, pause time.Duration) error {
+// the steps settles a mail of it. Where a seat was given up, it pauses, as a reader does: for so long another function
+// may refuse who wants it, from what it knew ([registrar.FullAge]). What README asks of other things than the API, such
+// as the log of `make run`, is left out.
+func Walk(ctx context.Context, readme, api string) error {
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		return fmt.Errorf("read the walk-through: %w", err)
 	}
-	script, err := commands(string(text), pause)
+	script, err := commands(string(text))
 	if err != nil {
 		return fmt.Errorf("read the walk-through in %s: %w", readme, err)
 	}
@@ -64,7 +65,7 @@ func Walk(ctx context.Context, readme, api string, pause time.Duration) error {
 }
 
 // commands are those of the walk-through that speak to the API alone.
-func commands(readme string, pause time.Duration) (string, error) {
+func commands(readme string) (string, error) {
 	_, section, found := strings.Cut(readme, "\n"+heading+"\n")
 	if !found {
 		return "", fmt.Errorf("there is no heading %q", heading)
@@ -81,7 +82,9 @@ func commands(readme string, pause time.Duration) (string, error) {
 				all = append(all, line)
 			}
 		}
-		all = append(all, fmt.Sprintf("sleep %.3f\n", pause.Seconds()))
+		if strings.Contains(block, "-X DELETE") {
+			all = append(all, fmt.Sprintf("sleep %.1f\n", registrar.FullAge.Seconds()))
+		}
 	}
 	script := strings.Join(all, "")
 	if !strings.Contains(script, "api="+local) {

@@ -50,7 +50,7 @@ func TestSAMLocalWalksThroughReadme(t *testing.T) {
 	s.writeFor(t, binaries, port)
 	s.run(t, "build")
 	api := s.serve(t, "--invoke-image", image, "--skip-pull-image")
-	if err := walkthrough.Walk(t.Context(), root+"/README.md", api, 0); err != nil {
+	if err := walkthrough.Walk(t.Context(), root+"/README.md", api); err != nil {
 		t.Error(err)
 	}
 }

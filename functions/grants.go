@@ -221,7 +221,7 @@ func (f Function) Grants() []Grant {
 	for _, name := range f.Sends {
 		allow([]Thing{{OnQueue, name}}, "sqs:SendMessage")
 	}
-	all = append(all, f.Queues.grants()...)
+	all = append(all, f.Queues.grants(f.All)...)
 	if f.Mails { // a configuration set that is named needs the action, too
 		all = append(all, Grant{Actions: []string{"ses:SendEmail"}, On: []Thing{{Kind: OnMailIdentity},
 			{Kind: OnMailConfigurationSet}}, AsSender: true})
@@ -327,10 +327,10 @@ func uploads() []Thing {
 	return all
 }
 
-// grants are those on all queues and their dead letters.
-func (a QueueAccess) grants() []Grant {
+// grants are those on all of the queues and their dead letters.
+func (a QueueAccess) grants(queues []Queue) []Grant {
 	var waiting, dead []Thing
-	for _, q := range queues() {
+	for _, q := range queues {
 		waiting, dead = append(waiting, Thing{OnQueue, q.Name}), append(dead, Thing{OnDeadLetters, q.Name})
 	}
 	count := Grant{Actions: []string{"sqs:GetQueueAttributes"}, On: slices.Concat(waiting, dead)}

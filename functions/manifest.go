@@ -118,6 +118,8 @@ type Function struct {
 	Bucket Use
 	Sends  []string // names of the queues that it sends to
 	Queues QueueAccess
+	// All are the queues that Queues, and the subscriptions of Relay, are about.
+	All []Queue
 	// Zeros are counters of its own telemetry that should stay at zero: an alarm is raised when one does not.
 	Zeros []Zero
 	// Mails: it sends mail, as the system's one sender. Unsubscribes: it knows the key of the tokens to unsubscribe with.
@@ -228,6 +230,7 @@ const (
 	BucketName
 	QueueURL
 	DeadLetterURL
+	QueueURLPrefix // what the addresses of all queues begin with, before their names; Of is one of them
 	MailSender
 	MailConfigurationSet
 	UnsubscribeKey
@@ -263,10 +266,9 @@ func (f Function) Environment() map[string]Value {
 		variables["QUEUE_VISIBILITY"] = Value{Text, strconv.Itoa(int(f.Visibility().Seconds()))}
 	}
 	if f.Queues != NoQueues {
+		variables["QUEUE_URL_PREFIX"] = Value{QueueURLPrefix, f.All[0].Name}
 		var names, feedback []string
-		for _, q := range queues() {
-			variables[queue.Variable(q.Name)], variables[queue.DeadLetterVariable(q.Name)] = Value{QueueURL, q.Name},
-				Value{DeadLetterURL, q.Name}
+		for _, q := range f.All {
 			names = append(names, q.Name)
 			if q.Feedback {
 				feedback = append(feedback, q.Name)
@@ -276,7 +278,7 @@ func (f Function) Environment() map[string]Value {
 			strings.Join(feedback, ",")}
 	}
 	if f.Stream != nil {
-		variables["SUBSCRIPTIONS"] = Value{Text, Subscriptions().String()}
+		variables["SUBSCRIPTIONS"] = Value{Text, subscriptions(f.All).String()}
 	}
 	if f.Schedule != nil {
 		variables[schedule.Variable] = Value{Text, f.Schedule.Expression}
@@ -303,9 +305,11 @@ func (f Function) Services() []string {
 }
 
 // Subscriptions are the types of events that each queue asks for.
-func Subscriptions() events.Subscriptions {
+func Subscriptions() events.Subscriptions { return subscriptions(queues()) }
+
+func subscriptions(queues []Queue) events.Subscriptions {
 	all := events.Subscriptions{}
-	for _, q := range queues() {
+	for _, q := range queues {
 		if len(q.Events) > 0 {
 			all[q.Name] = q.Events
 		}
@@ -382,8 +386,9 @@ func lists(name string, operation func(Adapters) api.Operation, table ...[]Acces
 }
 
 // operates is a function with which operators look after queues.
-func operates(name string, queues QueueAccess, operation func(Adapters) api.Operation) Function {
-	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 25 * time.Second, Queues: queues}
+func operates(name string, access QueueAccess, operation func(Adapters) api.Operation) Function {
+	return Function{Name: name, Operations: one(operation), Memory: 256, Timeout: 25 * time.Second, Queues: access,
+		All: queues()}
 }
 
 // attempts is a write whose refusals are audited.
@@ -557,6 +562,7 @@ func All() []Function {
 				Late: 5 * time.Minute,
 			},
 			Memory: 256, Timeout: 30 * time.Second, Sends: slices.Sorted(maps.Keys(Subscriptions())),
+			All: queues(),
 		},
 
 		{

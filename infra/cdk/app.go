@@ -220,8 +220,8 @@ func accessLog() string {
 // newStage is the API's only stage: with the throttles of the manifest, metrics of each route, and the access log.
 //
 // Routes with a throttle of their own stand in its stack, not in their function's. Of a route that is not there API
-// Gateway throttles nothing, it refuses the stage: so a route must be there before the stage throttles it, and the stage
-// let go of it before it goes. Only within a stack does CloudFormation do both.
+// Gateway throttles nothing, it refuses the stage: so a route must be there before the stage throttles it, and the
+// stage let go of it before it goes. Only within a stack does CloudFormation do both.
 func (s site) newStage(stack awscdk.Stack, all []functions.Function) {
 	// API Gateway may write into groups of this prefix without a line for each in a policy of 5,120 characters
 	// (CloudWatch Logs user guide, "Logs sent to CloudWatch Logs").

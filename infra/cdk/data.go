@@ -224,7 +224,3 @@ func days(d time.Duration) awscdk.Duration {
 	const day = 24 * time.Hour
 	return awscdk.Duration_Days(jsii.Number(float64(d / day)))
 }
-
-func seconds(d time.Duration) awscdk.Duration {
-	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
-}

@@ -63,7 +63,8 @@ func (s site) addFunction(stack, stage awscdk.Stack, f functions.Function) error
 	}
 	props := &awslambda.CfnFunctionProps{
 		FunctionName: &name, Description: &description,
-		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings(s.architecture.Name), Handler: jsii.String("bootstrap"),
+		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings(s.architecture.Name),
+		Handler:    jsii.String("bootstrap"),
 		Code:       &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
 		MemorySize: jsii.Number(f.Memory), Timeout: jsii.Number(f.Timeout.Seconds()),
 		Environment: &awslambda.CfnFunction_EnvironmentProperty{Variables: s.environment(stack, f)},
@@ -156,7 +157,8 @@ func (s site) addStream(stack awscdk.Stack, f functions.Function, function awsla
 			FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{Filters: &[]any{
 				&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: &pattern},
 			}},
-			MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")}, // for alarms
+			// for alarms
+			MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")},
 			DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 				OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: jsii.String(s.names.bucketARN())},
 			},
@@ -238,6 +240,8 @@ func (s site) value(stack awscdk.Stack, v functions.Value) *string {
 		return jsii.String(s.names.queueURL(v.Of))
 	case functions.DeadLetterURL:
 		return jsii.String(s.names.queueURL(dead(v.Of)))
+	case functions.QueueURLPrefix:
+		return jsii.String(s.names.queueURL(""))
 	case functions.MailSender:
 		return jsii.String("Registrar <" + s.mail.address + ">")
 	case functions.MailConfigurationSet:

@@ -24,9 +24,10 @@ type lambda struct {
 		LogFormat, ApplicationLogLevel string
 		LogGroup                       reference
 	}
-	Role        reference
-	Environment struct{ Variables map[string]any }
-	Policies    []policyDocument // its role's
+	TracingConfig struct{ Mode string }
+	Role          reference
+	Environment   struct{ Variables map[string]any }
+	Policies      []policyDocument // its role's
 }
 
 type policyDocument struct {
@@ -55,14 +56,14 @@ func (s system) testFunctions(t *testing.T) {
 		t.Errorf("%d functions in the CDK app, %d in the manifest", len(synthesized), len(s.functions))
 	}
 	for _, f := range s.functions {
-		if diff := cmp.Diff(s.wanted(t, f), synthesized[f.LogicalID()]); diff != "" {
+		if diff := cmp.Diff(wanted(t, f), synthesized[f.LogicalID()]); diff != "" {
 			t.Errorf("%s is not what the manifest says (-want +got):\n%s", f.Name, diff)
 		}
 	}
 }
 
 // wanted is the shape that the manifest gives a function.
-func (sys system) wanted(t *testing.T, f functions.Function) shape {
+func wanted(t *testing.T, f functions.Function) shape {
 	t.Helper()
 	s := shape{Memory: f.Memory, Timeout: int(f.Timeout.Seconds()), Grants: append(grants(t, f), managed(f)...)}
 	slices.Sort(s.Grants)
@@ -134,6 +135,8 @@ func valueName(t *testing.T, v functions.Value) string {
 		return strings.TrimPrefix(bucketARN, "arn:AWS::Partition:s3:::")
 	case functions.QueueURL:
 		return queues + v.Of
+	case functions.QueueURLPrefix:
+		return queues
 	case functions.DeadLetterURL:
 		return queues + v.Of + "-dead"
 	case functions.MailSender:
@@ -262,8 +265,9 @@ func (s system) shapes(t *testing.T) map[string]shape {
 			convert(t, r.Properties, &f)
 			if f.Runtime != "provided.al2023" || f.Handler != "bootstrap" ||
 				!slices.Equal(f.Architectures, []string{"arm64"}) || f.LoggingConfig.LogFormat != "JSON" ||
-				f.LoggingConfig.ApplicationLogLevel != "DEBUG" || !strings.HasSuffix(f.Description, ", with the keys of "+
-				testKeys) {
+				f.LoggingConfig.ApplicationLogLevel != "DEBUG" || f.TracingConfig.Mode != "" ||
+				!strings.HasSuffix(f.Description, ", with the keys of "+
+					testKeys) {
 				t.Errorf("function %s of stack %s runs as %+v", id, name, f)
 			}
 			f.Policies = stack.rolePolicies(t, string(f.Role), "lambda.amazonaws.com", "")
@@ -584,13 +588,15 @@ func (s system) testPolicies(t *testing.T) {
 	}
 }
 
-// wide reports whether a resource is more than one thing: only objects under a prefix of the bucket may have a wildcard.
+// wide reports whether a resource is more than one thing: only objects under a prefix of the bucket may have a
+// wildcard.
 func wide(on string) bool {
 	if on, found := strings.CutPrefix(on, bucketARN+"/"); found {
 		prefix, rest, wildcard := strings.Cut(on, "*")
 		return wildcard && (!strings.HasSuffix(prefix, "/") || rest != "")
 	}
-	ours := strings.HasPrefix(on, "arn:AWS::Partition:") && strings.Contains(on, ":AWS::AccountId:") || on == "StreamArn" ||
+	ours := strings.HasPrefix(on, "arn:AWS::Partition:") && strings.Contains(on, ":AWS::AccountId:") ||
+		on == "StreamArn" ||
 		strings.HasSuffix(on, "Logs.Arn")
 	return !ours && on != bucketARN || strings.Contains(on, "*")
 }

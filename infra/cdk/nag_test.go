@@ -15,11 +15,12 @@ import (
 // suppression is what cdk-nag's AwsSolutions rules find and we leave so.
 type suppression struct{ rule, resource, reason string }
 
-// suppressions stand here and not at the resources, so that templates are free of them and one sees at a glance what was
-// decided. Resources are regular expressions of paths.
+// suppressions stand here and not at the resources, so that templates are free of them and one sees at a glance what
+// was decided. Resources are regular expressions of paths.
 var suppressions = []suppression{
 	{
-		"AwsSolutions-APIG4", `/\w+Route$`, "API Gateway authorizes nobody, on purpose: who may call depends on the record, " +
+		"AwsSolutions-APIG4", `/\w+Route$`,
+		"API Gateway authorizes nobody, on purpose: who may call depends on the record, " +
 			"so each operation decides (Access in its declaration), and refuses with a code of its own",
 	},
 	{
@@ -27,12 +28,15 @@ var suppressions = []suppression{
 			"whose keys nobody knows before; testPolicies finds any other wildcard",
 	},
 	{
-		"AwsSolutions-S1", `data/Bucket/Resource$`, "objects are reached only by addresses that the API signs, and logs, and by " +
-			"functions; a log of the bucket's own would need a bucket more, and says less. CloudTrail's data events do it for an " +
+		"AwsSolutions-S1", `data/Bucket/Resource$`, "objects are reached only by addresses that the API signs, and logs, " +
+			"and by " +
+			"functions; a log of the bucket's own would need a bucket more, and says less. CloudTrail's data events do it for " +
+			"an " +
 			"account that has to",
 	},
 	{
-		"AwsSolutions-SMG4", `data/(Cursor|Unsubscribe)Key/Resource$`, "these keys guard cursors and addresses to unsubscribe " +
+		"AwsSolutions-SMG4", `data/(Cursor|Unsubscribe)Key/Resource$`, "these keys guard cursors and addresses to " +
+			"unsubscribe " +
 			"at, both in the hands of people; another key voids them. docs/operations.md says how to change one that leaked",
 	},
 	{"AwsSolutions-SQS3", `data/FailedRunsQueue$`, "it is a dead-letter queue, of schedules and not of a queue"},

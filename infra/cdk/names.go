@@ -2,6 +2,7 @@ package main
 
 import (
 	"example.com/registrar/functions"
+	"example.com/registrar/shared/queue"
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 )
 
@@ -46,12 +47,12 @@ func (n names) bucket() string { return n.of("uploads-" + n.account + "-" + n.re
 func (n names) bucketARN() string { return "arn:" + n.partition + ":s3:::" + n.bucket() }
 
 // dead is the name of a queue's dead-letter queue, in the manifest's way.
-func dead(queue string) string { return queue + "-dead" }
+func dead(name string) string { return queue.DeadLetterName(name) }
 
-func (n names) queueARN(queue string) string { return n.arn("sqs", n.of(queue)) }
+func (n names) queueARN(name string) string { return n.arn("sqs", n.of(name)) }
 
-func (n names) queueURL(queue string) string {
-	return "https://sqs." + n.region + "." + n.suffix + "/" + n.account + "/" + n.of(queue)
+func (n names) queueURL(name string) string {
+	return "https://sqs." + n.region + "." + n.suffix + "/" + n.account + "/" + n.of(name)
 }
 
 func (n names) functionARN(function string) string {

@@ -92,7 +92,7 @@ func copyTo(t *testing.T, to, from, name string) {
 		if err != nil {
 			return err
 		}
-		defer source.Close() //nolint:errcheck // it was only read
+		defer source.Close()
 		file, err := os.Create(target)
 		if err != nil {
 			return err

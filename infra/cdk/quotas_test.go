@@ -19,14 +19,36 @@ const many = 250
 // those that cannot be raised, and of the others what an account has at first. Where names that only AWS knows count,
 // the longest are taken.
 func TestRoom(t *testing.T) {
-	s := synthesize(t, grown.Manifest(many), "registrationday1")
+	s := synthesize(t, grown.Manifest(many), map[string]any{
+		"stage": "registrationday1", "architecture": "x86_64", "tracing": "active",
+	})
 	t.Run("names", s.testNames)
 	t.Run("stacks", s.testStackQuotas)
 	t.Run("functions", s.testFunctionQuotas)
 	t.Run("policies", s.testPolicyQuotas)
 	t.Run("routes", s.testRouteQuotas)
+	t.Run("architecture", s.testArchitecture)
 	if got := len(s.all("AWS::Lambda::Function")); got != many {
 		t.Errorf("%d functions, want %d", got, many)
+	}
+}
+
+// testArchitecture holds all functions, and the binaries that they come from, to the context: it asked for x86_64, and
+// for spans in X-Ray. Without the first it is arm64, and without the second there are none, as [system.shapes] expects.
+func (s system) testArchitecture(t *testing.T) {
+	if s.built != "amd64" {
+		t.Errorf("functions for x86_64 are those that were built for %q", s.built)
+	}
+	for id, r := range s.all("AWS::Lambda::Function") {
+		var f lambda
+		if convert(t, r.Properties, &f); !slices.Equal(f.Architectures, []string{"x86_64"}) ||
+			f.TracingConfig.Mode != "Active" {
+			t.Errorf("%s is for %v, its tracing %+v", id, f.Architectures, f.TracingConfig)
+		}
+		role := propertiesOf(t, s.all("AWS::IAM::Role")[id+"Role"].Properties)
+		if text := fmt.Sprint(role["Policies"]); !strings.Contains(text, "xray:PutTraceSegments") {
+			t.Errorf("%s may not send spans: %s", id, text)
+		}
 	}
 }
 
@@ -103,8 +125,10 @@ func (s system) testPolicyQuotas(t *testing.T) {
 	for id, r := range s.all("AWS::IAM::Role") {
 		p := propertiesOf(t, r.Properties)
 		trust[id] = size(t, p["AssumeRolePolicyDocument"])
-		for _, one := range p["Policies"].([]any) { //nolint:errcheck,forcetypeassert // roles have policies
-			inline[id] += size(t, one.(properties)["PolicyDocument"]) //nolint:errcheck,forcetypeassert // and they documents
+		policies, _ := p["Policies"].([]any)
+		for _, one := range policies {
+			policy, _ := one.(properties)
+			inline[id] += size(t, policy["PolicyDocument"])
 		}
 	}
 	within(t, 10_240, "characters of a role's inline policies", inline)
@@ -153,13 +177,18 @@ func resolved(value any) string {
 	text := strings.NewReplacer(
 		"AWS::Partition", "aws-us-gov", "AWS::Region", "ap-southeast-9", "AWS::AccountId", "123456789012",
 		"AWS::URLSuffix", "amazonaws.com.cn", "ApiId", "a1b2c3d4e5",
-		"StreamArn", "arn:aws-us-gov:dynamodb:ap-southeast-9:123456789012:table/registrar-registrationday1/stream/2026-11-24T12:00:00.000",
+		"StreamArn", longest("dynamodb")+"table/registrar-registrationday1/stream/2026-11-24T12:00:00.000",
 	).Replace(fmt.Sprint(value))
 	if strings.HasPrefix(text, "{{resolve:secretsmanager:") {
 		return strings.Repeat("k", keySize)
 	}
 	if id, logs := strings.CutSuffix(text, "Logs.Arn"); logs {
-		return "arn:aws-us-gov:logs:ap-southeast-9:123456789012:log-group:/aws/lambda/registrar-registrationday1-" + id + "-:*"
+		return longest("logs") + "log-group:/aws/lambda/registrar-registrationday1-" + id + "-:*"
 	}
 	return text
+}
+
+// longest begins the longest ARN of a service.
+func longest(service string) string {
+	return "arn:aws-us-gov:" + service + ":ap-southeast-9:123456789012:"
 }

@@ -14,14 +14,14 @@ import (
 )
 
 // Manifest is a manifest of size functions: the real ones, and as many copies of them as it takes, each with resources,
-// routes and queues of its own.
+// routes and queues of its own. What has to do with all queues has with those of the copies, too.
 func Manifest(size int) []functions.Function {
-	real := functions.All()
-	all := slices.Clone(real)
+	today := functions.All()
+	all := slices.Clone(today)
 	for n := 2; len(all) < size; n++ {
-		from := real
-		if size-len(all) < len(real) { // a part of a copy: only what needs no queue of a function that may be left out
-			from = slices.DeleteFunc(slices.Clone(real), func(f functions.Function) bool {
+		from := today
+		if size-len(all) < len(today) { // a part of a copy: only what needs no queue of a function that may be left out
+			from = slices.DeleteFunc(slices.Clone(today), func(f functions.Function) bool {
 				return f.Queue != nil || len(f.Sends) > 0
 			})
 		}
@@ -29,7 +29,25 @@ func Manifest(size int) []functions.Function {
 			all = append(all, copyOf(f, n))
 		}
 	}
-	return all[:size]
+	var queues []functions.Queue
+	var subscribed []string
+	for _, f := range all {
+		if f.Queue != nil {
+			queues = append(queues, *f.Queue)
+		}
+		if f.Queue != nil && len(f.Queue.Events) > 0 {
+			subscribed = append(subscribed, f.Queue.Name)
+		}
+	}
+	for i := range all {
+		if all[i].All != nil {
+			all[i].All = queues
+		}
+		if all[i].Stream != nil {
+			all[i].Sends = slices.Sorted(slices.Values(subscribed))
+		}
+	}
+	return all
 }
 
 // copyOf is the function of another resource: courses-create becomes courses2-create.

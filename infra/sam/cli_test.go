@@ -26,8 +26,8 @@ import (
 // many is how many functions the templates must have room for.
 const many = 250
 
-// TestSAMCLI has the SAM CLI work with the template of many functions: linted, built, and then `sam local` reaches every
-// function and serves every route. SAM=path/to/.ci/tools/sam runs it.
+// TestSAMCLI has the SAM CLI work with the template of many functions: linted, built, and then `sam local` reaches
+// every function and serves every route. SAM=path/to/.ci/tools/sam runs it.
 //
 // `sam local` wants a Docker engine before it says anything. One that only answers that it is there is enough to see
 // what it would run.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"example.com/registrar/functions"
+	"example.com/registrar/shared/queue"
 )
 
 // What `make run` calls its things; a test holds them to package cloud's.
@@ -87,13 +88,12 @@ func (m machine) value(v functions.Value) (text string, shared bool, err error) 
 		return localBucket, true, nil
 	case functions.CursorKey:
 		return localCursorKey, true, nil
-	case functions.QueueURL, functions.DeadLetterURL:
+	case functions.QueueURL, functions.DeadLetterURL, functions.QueueURLPrefix:
 		queues, err := m.engine("SQS")
-		address := queues + "/" + localAccount + "/" + v.Of
-		if v.Kind == functions.DeadLetterURL {
-			address += "-dead"
-		}
-		return address, false, err
+		name := map[functions.ValueKind]string{
+			functions.QueueURL: v.Of, functions.DeadLetterURL: queue.DeadLetterName(v.Of),
+		}[v.Kind]
+		return queues + "/" + localAccount + "/" + name, v.Kind == functions.QueueURLPrefix, err
 	case functions.MailSender:
 		return localMailSender, true, nil
 	case functions.MailConfigurationSet:
@@ -118,8 +118,8 @@ func Config(goarch string) ([]byte, error) {
 		return nil, fmt.Errorf("the processor %q: Lambda has %v", goarch, slices.Sorted(maps.Keys(architectures())))
 	}
 	// A container on Linux does not know this machine by the name that Docker Desktop gives it.
-	const document = `# Written by "make sam-env", which "make build" ends with. Functions run in Docker, and use the engines of "make run"
-# (HOST=0.0.0.0 make run, so that a container reaches them). .sam-env.json says on which port.
+	const document = `# Written by "make sam-env", which "make build" ends with. Functions run in Docker, and use the
+# engines of "make run" (HOST=0.0.0.0 make run, so that a container reaches them). .sam-env.json says on which port.
 version = 0.1
 
 [default.global.parameters]

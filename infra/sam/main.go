@@ -82,7 +82,9 @@ func Template(all []functions.Function) ([]byte, error) {
 	v := view{API: functions.API()}
 	paths := map[string][]method{}
 	for _, f := range all {
-		shown := function{Function: f, Seconds: int(f.Timeout.Seconds()), Environment: slices.Sorted(maps.Keys(f.Environment()))}
+		shown := function{
+			Function: f, Seconds: int(f.Timeout.Seconds()), Environment: slices.Sorted(maps.Keys(f.Environment())),
+		}
 		// An empty endpoint means AWS to the SDK.
 		for _, service := range f.Services() {
 			shown.Environment = append(shown.Environment, endpoint(service))

@@ -29,8 +29,8 @@ func TestTemplateIsOfTheManifest(t *testing.T) {
 	}
 }
 
-// TestTemplateHoldsTheManifest reads the template of 250 functions, of which the real ones are the first, as the SAM CLI
-// does, and finds in it every function as the manifest has it, every route, and nothing else.
+// TestTemplateHoldsTheManifest reads the template of 250 functions, of which the real ones are the first, as the SAM
+// CLI does, and finds in it every function as the manifest has it, every route, and nothing else.
 func TestTemplateHoldsTheManifest(t *testing.T) {
 	all := grown.Manifest(many)
 	document, err := Template(all)
@@ -74,7 +74,8 @@ func TestEnvironment(t *testing.T) {
 	want := map[string]string{
 		"TABLE_NAME": cloud.Table, "CURSOR_KEY": cloud.CursorKey, "BUCKET_NAME": cloud.Bucket,
 		"MAIL_SENDER": cloud.MailSender, "MAIL_CONFIGURATION_SET": cloud.ConfigurationSet,
-		"UNSUBSCRIBE_KEY": cloud.UnsubscribeKey, "API_URL": "http://127.0.0.1:9000",
+		"UNSUBSCRIBE_KEY": cloud.UnsubscribeKey, "QUEUE_URL_PREFIX": "http://machine.example:9002/" + cloud.Account + "/",
+		"API_URL":                   "http://127.0.0.1:9000",
 		"AWS_ENDPOINT_URL_DYNAMODB": "http://machine.example:9001", "AWS_ENDPOINT_URL_SQS": "http://machine.example:9002",
 		"AWS_ENDPOINT_URL_S3": "http://machine.example:9003", "AWS_ENDPOINT_URL_SESV2": "http://machine.example:9004",
 	}

@@ -77,15 +77,13 @@ func NewOperator(client OperatorClient, log *slog.Logger, queues ...Address) *Op
 	return &Operator{client: client, queues: queues, log: log}
 }
 
-// DeadLetterVariable names the environment variable that holds the address of a queue's dead letters, for example
-// AUDIT_DEAD_LETTER_QUEUE_URL.
-func DeadLetterVariable(name string) string {
-	return strings.TrimSuffix(Variable(name), "_QUEUE_URL") + "_DEAD_LETTER_QUEUE_URL"
-}
+// DeadLetterName is what a queue's dead-letter queue is called.
+func DeadLetterName(name string) string { return name + "-dead" }
 
-// OpenOperator makes one for the queues in the environment: QUEUES, separated by commas, and for each of them the
-// variables that [Variable] and [DeadLetterVariable] name. FEEDBACK_QUEUES names the queues that get reports about
-// mail. The error names every variable that is missing.
+// OpenOperator makes one for the queues in the environment: QUEUES, separated by commas. QUEUE_URL_PREFIX is what their
+// addresses begin with, before the names: with an address for each, some twenty queues would not fit into the 4 KB that
+// Lambda allows. FEEDBACK_QUEUES names the queues that get reports about mail. The error names every variable that is
+// missing.
 func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) (*Operator, error) {
 	var queues []Address
 	var wrong []string
@@ -95,11 +93,11 @@ func OpenOperator(sdk aws.Config, getenv func(string) string, log *slog.Logger) 
 		}
 		return getenv(name)
 	}
-	feedback := strings.Split(variable("FEEDBACK_QUEUES"), ",")
+	feedback, prefix := strings.Split(variable("FEEDBACK_QUEUES"), ","), variable("QUEUE_URL_PREFIX")
 	for name := range strings.SplitSeq(variable("QUEUES"), ",") {
 		if name != "" {
 			queues = append(queues, Address{
-				Name: name, URL: variable(Variable(name)), DeadLetters: variable(DeadLetterVariable(name)),
+				Name: name, URL: prefix + name, DeadLetters: prefix + DeadLetterName(name),
 				Feedback: slices.Contains(feedback, name),
 			})
 		}

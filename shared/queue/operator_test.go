@@ -356,11 +356,9 @@ func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 }
 
 func TestOpenOperator_NamesWhatIsMissing(t *testing.T) {
-	env := map[string]string{"QUEUES": "imports,late-mail", "IMPORTS_QUEUE_URL": "u",
-		"LATE_MAIL_DEAD_LETTER_QUEUE_URL": "u"}
+	env := map[string]string{"QUEUES": "imports,late-mail"}
 	_, err := queue.OpenOperator(aws.Config{}, func(name string) string { return env[name] }, nil)
-	for _, part := range []string{"IMPORTS_DEAD_LETTER_QUEUE_URL is not set", "LATE_MAIL_QUEUE_URL is not set",
-		"FEEDBACK_QUEUES is not set"} {
+	for _, part := range []string{"QUEUE_URL_PREFIX is not set", "FEEDBACK_QUEUES is not set"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v lacks %q", err, part)
 		}

@@ -185,6 +185,8 @@ func (c *Cloud) value(v functions.Value) string {
 		return c.queues[v.Of].url
 	case functions.DeadLetterURL:
 		return c.queues[v.Of].dead
+	case functions.QueueURLPrefix:
+		return strings.TrimSuffix(c.queues[v.Of].url, v.Of)
 	case functions.MailSender:
 		return MailSender
 	case functions.MailConfigurationSet:

@@ -106,7 +106,8 @@ func apiAlarms() []Alarm {
 	}
 	// Lambda does not count a failure of which an operation told its client. Now and then one is too busy to decide, and
 	// says so.
-	failed := alarm("ServerErrors", "5xx", "Sum", "The API answers more than ten requests in five minutes with 5xx", pageAPI)
+	failed := alarm("ServerErrors", "5xx", "Sum", "The API answers more than ten requests in five minutes with 5xx",
+		pageAPI)
 	failed.Breaching, failed.Threshold = 2, 10
 	// A refusal is a 4xx, too, and on a registration morning there are many; but then even more who read.
 	refused := alarm("ClientErrors", "4xx", "Sum", "Most requests of a quarter of an hour were answered with 4xx",

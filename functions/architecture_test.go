@@ -156,10 +156,12 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 			continue // [TestEveryFunctionHasItsParts] tells
 		}
 		for link, may := range map[string]bool{
-			sdk + "dynamodb":                 len(f.Table) > 0 || f.Stream != nil,
-			sdk + "s3":                       f.Bucket != functions.No,
-			sdk + "sqs":                      f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Queues != functions.NoQueues,
-			module + "/shared/queue":         f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 || f.Queues != functions.NoQueues,
+			sdk + "dynamodb": len(f.Table) > 0 || f.Stream != nil,
+			sdk + "s3":       f.Bucket != functions.No,
+			sdk + "sqs": f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 ||
+				f.Queues != functions.NoQueues,
+			module + "/shared/queue": f.Queue != nil || f.Stream != nil || len(f.Sends) > 0 ||
+				f.Queues != functions.NoQueues,
 			module + "/shared/dynamo":        len(f.Table) > 0 || f.Stream != nil,
 			module + "/shared/dynamo/stream": f.Stream != nil,
 			module + "/shared/objects":       f.Bucket != functions.No,
@@ -190,10 +192,10 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 	}
 }
 
-// Clients of the SDK's releases from September 2026 on ("Enable schema-based (de)serialization") build tables of all their
-// service's shapes when they are initialised, those of operations that nobody calls too: DynamoDB's and SQS's were a
-// fifth of the start of registrations-create, and what they save at a request cannot be measured. So go.mod has the
-// releases before, until a client builds its tables when they are used. Whoever takes newer ones looks at what
+// Clients of the SDK's releases from September 2026 on ("Enable schema-based (de)serialization") build tables of all
+// their service's shapes when they are initialised, those of operations that nobody calls too: DynamoDB's and SQS's
+// were a fifth of the start of registrations-create, and what they save at a request cannot be measured. So go.mod has
+// the releases before, until a client builds its tables when they are used. Whoever takes newer ones looks at what
 // `make bench-start` says.
 func TestFunctionsBuildNoTables(t *testing.T) {
 	const services, tables = awsCode + "/aws-sdk-go-v2/service/", "/schemas"

@@ -410,7 +410,8 @@ func relay(a Adapters) events.Relay {
 func queues() []Queue {
 	return []Queue{
 		{Name: "imports", BatchSize: 1, Concurrency: 4, Receives: 5, Late: 15 * time.Minute, Deep: 50, Uploads: "imports/"},
-		{Name: "audit", BatchSize: 25, Together: true, Window: time.Second, Concurrency: 10, Receives: 10, Late: 5 * time.Minute,
+		{Name: "audit", BatchSize: 25, Together: true, Window: time.Second, Concurrency: 10, Receives: 10,
+			Late: 5 * time.Minute,
 			Deep: 50_000},
 		{
 			Name: "notifications", BatchSize: notifications.BatchSize, Concurrency: 4, Receives: 5, Late: 15 * time.Minute,

@@ -114,7 +114,8 @@ func newQueue(stack awscdk.Stack, n names, f functions.Function) awssqs.CfnQueue
 	})
 	queue.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	// SQS looks for the dead-letter queue when it is told of it.
-	queue.AddResourceDependency(stack.Node().FindChild(jsii.String(id+"DeadLetterQueue")).(awssqs.CfnQueue), nil) //nolint:errcheck // made above
+	deadLetters := stack.Node().FindChild(jsii.String(id + "DeadLetterQueue"))
+	queue.AddResourceDependency(deadLetters.(awssqs.CfnQueue), nil) //nolint:errcheck // made above
 	statements := []any{onlyTLS("sqs:*", n.queueARN(q.Name))}
 	if q.Uploads != "" {
 		statements = append(statements, map[string]any{

@@ -33,7 +33,8 @@ func leftOut() []string {
 }
 
 // TestDeploy deploys the app that is synthesized in the folder ASSEMBLY into the MiniStack that runs at
-// AWS_ENDPOINT_URL, and uses it. AWS_CDK is the path of the CDK's command. With AUTH=true MiniStack evaluates IAM policies.
+// AWS_ENDPOINT_URL, and uses it. AWS_CDK is the path of the CDK's command. With AUTH=true MiniStack evaluates IAM
+// policies.
 func TestDeploy(t *testing.T) {
 	if os.Getenv("MINISTACK_PID") == "" {
 		t.Skip("left out: no MiniStack runs (make test-deploy starts one)")

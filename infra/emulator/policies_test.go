@@ -17,8 +17,8 @@ import (
 // who, and what: of what AWS says of a request that no policy allows.
 var denial = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)`)
 
-// denied is what functions were denied, in the order in which each logged it. That one reads what all logged finds those
-// out that work in the background, and answer nobody.
+// denied is what functions were denied, in the order in which each logged it. That one reads what all logged finds
+// those out that work in the background, and answer nobody.
 func (s *system) denied(t *testing.T) []string {
 	t.Helper()
 	var all []string

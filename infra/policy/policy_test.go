@@ -43,8 +43,8 @@ func (longest) ARN(f functions.Function, t functions.Thing) string {
 
 func (longest) Sender() string { return "registrar-of-the-university@students.mail.example.edu" }
 
-// A role's inline policies have at most 10,240 characters, all together and without spaces (IAM user guide, "IAM and AWS
-// STS quotas").
+// A role's inline policies have at most 10,240 characters, all together and without spaces (IAM user guide, "IAM and
+// AWS STS quotas").
 func TestPoliciesStayUnderIAMsQuota(t *testing.T) {
 	const quota, room = 10_240, 2_000 // for what a function is granted next
 	largest, of := 0, ""

@@ -64,7 +64,8 @@ func emulatorImage(t *testing.T, tool string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(bin)), "..", "sam", "lib", "python*", "site-packages",
+	found, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(bin)), "..", "sam", "lib", "python*",
+		"site-packages",
 		"samcli", "local", "rapid", "aws-lambda-rie-"+processor))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the SAM CLI's Lambda emulator: %q, %v", found, err)
@@ -97,7 +98,8 @@ func emulatorImage(t *testing.T, tool string) string {
 func makeRun(t *testing.T) (port int) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "local")
-	if said, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../local").CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "go", "build", "-o", program,
+		"../local").CombinedOutput(); err != nil {
 		t.Fatalf("build the local cloud: %v\n%s", err, said)
 	}
 	for port = 20_000; !allFree(port); port += 10 {

@@ -34,7 +34,8 @@ func TestPreferences(t *testing.T) {
 		}
 	}
 	off := p.With(mail.ImportFinished, false).With(mail.RegistrationMade, false).With(mail.ImportFinished, false)
-	if !slices.Equal(off.Off, []mail.Kind{mail.RegistrationMade, mail.ImportFinished}) || !p.SameFacts(mail.Preferences{}) ||
+	if !slices.Equal(off.Off, []mail.Kind{mail.RegistrationMade, mail.ImportFinished}) ||
+		!p.SameFacts(mail.Preferences{}) ||
 		off.SameFacts(p) || !off.With(mail.RegistrationMade, true).With(mail.ImportFinished, true).SameFacts(p) {
 		t.Errorf("off: %v", off.Off)
 	}
@@ -56,7 +57,8 @@ func TestMail(t *testing.T) {
 	}
 	seen := map[mail.ID]bool{m.ID: true}
 	for _, other := range []mail.Mail{mail.Of("f", mail.OfStudent("s"), mail.RegistrationMade),
-		mail.Of("e", mail.OfStudent("t"), mail.RegistrationMade), mail.Of("e", mail.OfStudent("s"), mail.RegistrationDropped)} {
+		mail.Of("e", mail.OfStudent("t"), mail.RegistrationMade), mail.Of("e", mail.OfStudent("s"),
+			mail.RegistrationDropped)} {
 		if seen[other.ID] {
 			t.Errorf("%s twice", other.ID)
 		}

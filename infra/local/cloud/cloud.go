@@ -109,7 +109,8 @@ type Options struct {
 	// Stretch multiplies the timeouts of the functions in this process, for tests under the race detector, which makes
 	// everything many times slower. 0: they are the manifest's.
 	Stretch int
-	// Grants changes what a function is granted, for tests of what becomes of one that is refused. Nil: nothing is changed.
+	// Grants changes what a function is granted, for tests of what becomes of one that is refused. Nil: nothing is
+	// changed.
 	Grants func(functions.Function) functions.Function
 	// ObserveCalls is told of each request of a function to an embedded engine, and whether it was allowed. It must be
 	// safe for concurrent use. Nil: nobody is.
@@ -118,7 +119,7 @@ type Options struct {
 	Observe func(dynamodb.Usage)
 }
 
-// finds tells whether an engine is to be left as it is.
+// finds reports whether an engine is to be left as it is.
 func (o Options) finds(service string) bool {
 	return o.FindOnly && o.Getenv("AWS_ENDPOINT_URL_"+service) != ""
 }

@@ -23,15 +23,16 @@ func (c *Cloud) dynamoDB(ctx context.Context, o Options) error {
 		}
 		clock := &journal.Clock{System: o.System.Clock}
 		usage := dynamodb.NewLedger(o.System.Clock)
-		engine := dynamodb.Options{Region: Region, Now: clock.Now, Contention: o.Contention, Access: c.Engines.Access, Observe: func(u dynamodb.Usage) {
-			if clock.Reading() { // it was used for that before
-				return
-			}
-			usage.Observe(u)
-			if o.Observe != nil {
-				o.Observe(u)
-			}
-		}}
+		engine := dynamodb.Options{Region: Region, Now: clock.Now, Contention: o.Contention, Access: c.Engines.Access,
+			Observe: func(u dynamodb.Usage) {
+				if clock.Reading() { // it was used for that before
+					return
+				}
+				usage.Observe(u)
+				if o.Observe != nil {
+					o.Observe(u)
+				}
+			}}
 		if o.Contention != nil {
 			engine.IndexLag = o.Contention.Staleness // reads of a global index are eventually consistent, all of them
 		}

@@ -255,7 +255,8 @@ func (c *Cloud) feed(clients clients, f functions.Function, function lambda.Func
 func (c *Cloud) follow(
 	ctx context.Context, clients clients, f functions.Function, function lambda.Function, o Options,
 ) (source, error) {
-	described, err := c.clients.dynamodb().DescribeTable(ctx, &sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
+	described, err := c.clients.dynamodb().DescribeTable(ctx,
+		&sdkdynamodb.DescribeTableInput{TableName: aws.String(Table)})
 	if err != nil {
 		return nil, fmt.Errorf("function %s: find the table's stream: %w", f.Name, err)
 	}

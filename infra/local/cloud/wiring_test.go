@@ -142,7 +142,8 @@ func TestAnnouncementsOutliveWhoCausedThem(t *testing.T) {
 		t.Errorf("of one upload %s are announced", got)
 	}
 
-	killed := injector.Function("sender", sender{c.Adapters(functions.Function{Name: "notifications-send", Mails: true}).Carrier})
+	killed := injector.Function("sender",
+		sender{c.Adapters(functions.Function{Name: "notifications-send", Mails: true}).Carrier})
 	for range calls { // each lives for some requests, some for none
 		if _, err := killed.Invoke(t.Context(), nil); err == nil {
 			t.Fatal("a killed function answered")

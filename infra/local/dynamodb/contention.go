@@ -208,8 +208,8 @@ func (c *contention) transact(t *transaction) error {
 	return nil
 }
 
-// begin prepares a transaction, and puts it in flight if nothing speaks against it. It tells whether the token was used
-// for the same request before.
+// begin prepares a transaction, and puts it in flight if nothing speaks against it. It reports whether the token was
+// used for the same request before.
 func (c *contention) begin(t *transaction) (again bool, err error) {
 	e := t.engine
 	e.mu.Lock()

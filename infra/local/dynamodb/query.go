@@ -175,7 +175,7 @@ func (p *page) start() (string, error) {
 	return encoded + primary, err
 }
 
-// take looks at one record and tells whether the page goes on.
+// take looks at one record and reports whether the page goes on.
 func (p *page) take(r *record) bool {
 	shown, fetched := r, 0
 	if p.fetch {

@@ -84,7 +84,7 @@ func parseSequenceNumber(text string) (uint64, bool) {
 	return n, err == nil
 }
 
-// check tells whether the table's stream can be changed so.
+// check reports whether the table's stream can be changed so.
 func (s *streamSpecification) check(t *table) error {
 	switch {
 	case s == nil:
@@ -463,7 +463,7 @@ func (e *Engine) getRecords(in *getRecordsInput) (any, error) {
 	return out, err
 }
 
-// readShard takes a page of records and moves the iterator behind it. It tells whether the shard may hold more, ever.
+// readShard takes a page of records and moves the iterator behind it. It reports whether the shard may hold more, ever.
 func (e *Engine) readShard(i *iterator, limit int) (s *stream, page []streamRecord, more bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

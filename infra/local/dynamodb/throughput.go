@@ -58,7 +58,7 @@ func (k keySchema) keyOf(item attr.Item) attr.Item {
 	return key
 }
 
-// watched tells whether anything depends on which keys an operation meets.
+// watched reports whether anything depends on which keys an operation meets.
 func (e *Engine) watched() bool { return e.contention != nil || e.options.Observe != nil }
 
 // demands is what a write asks for: of its item, as many times as it is written, and of the entries of global indexes
@@ -153,7 +153,7 @@ func (b *bucket) fill(now time.Time, rate float64) {
 	b.at = now
 }
 
-// holds tells whether there are units in a bucket of a depth. What is deeper than the bucket is let through when that
+// holds reports whether there are units in a bucket of a depth. What is deeper than the bucket is let through when that
 // is full.
 func (b *bucket) holds(units, depth float64) bool { return b.taken == 0 || b.taken+units <= depth }
 

@@ -257,7 +257,7 @@ func (t *transaction) prepare() (again bool, err error) {
 	return false, err
 }
 
-// repeats tells whether the token was used for the same request within its lifetime; a fault when it was for another
+// repeats reports whether the token was used for the same request within its lifetime; a fault when it was for another
 // one, or when that request has not ended.
 func (t *transaction) repeats() (bool, error) {
 	e := t.engine

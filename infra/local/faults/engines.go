@@ -85,7 +85,7 @@ func (i *Injector) fail(
 	}
 }
 
-// conflicts tells whether an operation writes items, and so can meet another's transaction.
+// conflicts reports whether an operation writes items, and so can meet another's transaction.
 func conflicts(operation string) bool {
 	switch operation {
 	case "TransactWriteItems", "TransactGetItems", "PutItem", "UpdateItem", "DeleteItem":

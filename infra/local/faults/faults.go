@@ -172,7 +172,7 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 	return drawn
 }
 
-// suffers tells whether a fault can befall the operation.
+// suffers reports whether a fault can befall the operation.
 func suffers(engine, operation string, fault Fault) bool {
 	switch fault {
 	case Conflict:

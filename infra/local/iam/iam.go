@@ -2,9 +2,9 @@
 // may do what it asks an engine for, by the policy that would be deployed for its role.
 //
 // Each function has credentials of its own, whose access key id names it ([AccessKey]). An engine takes the id from the
-// request ([Caller]), says what the request needs ([Request]), and answers in its service's words when [Authority.Check]
-// refuses. Whoever has other credentials is an administrator, who may do everything: the commands that people run, the
-// aws CLI, tests. Signatures are not checked.
+// request ([Caller]), says what the request needs ([Request]), and answers in its service's words when
+// [Authority.Check] refuses. Whoever has other credentials is an administrator, who may do everything: the commands
+// that people run, the aws CLI, tests. Signatures are not checked.
 //
 // What it assumes of AWS's evaluation, with AWS's pages, stands in docs/least-privilege.md. It knows no service and
 // nothing of the project. Start with [New].
@@ -73,8 +73,9 @@ type Denied struct {
 
 // Error says it in AWS's words (IAM user guide, "Troubleshoot access denied error messages").
 func (d *Denied) Error() string {
-	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows "+
-		"the %s action", d.Principal, d.Action, d.Resource, d.Action)
+	return fmt.Sprintf(
+		"User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows "+
+			"the %s action", d.Principal, d.Action, d.Resource, d.Action)
 }
 
 // Call is a request that was decided.

@@ -36,7 +36,7 @@ import (
 // Options say what a journal keeps.
 type Options struct {
 	Path string // of the file; its folder must be there
-	// Changes tells whether a request can change something, so that it is kept when it succeeds.
+	// Changes reports whether a request can change something, so that it is kept when it succeeds.
 	Changes func(r *http.Request) bool
 	Clock   *Clock
 	NoSync  bool // see [Chronicle]
@@ -72,7 +72,7 @@ func (c *Clock) Now() time.Time {
 	return time.Now()
 }
 
-// Reading tells whether the journal is being read: what an engine then does has been done before, and nobody is to be
+// Reading reports whether the journal is being read: what an engine then does has been done before, and nobody is to be
 // told.
 func (c *Clock) Reading() bool { return c.reading.Load() }
 

@@ -153,7 +153,7 @@ func (m Mail) size() int {
 	return size
 }
 
-// verified tells whether the sender, or its domain, is an identity.
+// verified reports whether the sender, or its domain, is an identity.
 func (e *Engine) verified(address string) bool {
 	return e.options.Identities == nil || e.identity(address) != ""
 }

@@ -51,7 +51,7 @@ func defaults(fifo bool) map[string]string {
 	return d
 }
 
-// isComputed tells whether a queue has the attribute, but nobody can set it.
+// isComputed reports whether a queue has the attribute, but nobody can set it.
 func isComputed(attribute string) bool {
 	switch attribute {
 	case "QueueArn", "CreatedTimestamp", "LastModifiedTimestamp", "ApproximateNumberOfMessages",

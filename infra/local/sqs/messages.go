@@ -316,7 +316,8 @@ func (e *Engine) receivedFrom(in *receiveInput, found look) any {
 	return out
 }
 
-// wanted tells whether one of the names asks for the attribute: by its name, a prefix followed by ".*", ".*" or "All".
+// wanted reports whether one of the names asks for the attribute: by its name, a prefix followed by ".*", ".*" or
+// "All".
 func wanted(names []string, attribute string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		prefix, open := strings.CutSuffix(name, ".*")
@@ -346,8 +347,8 @@ func handleOf(queueName, id string, receives int) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s %s %d", queueName, id, receives))
 }
 
-// holder finds the message of a handle; nil when it is no longer there. current tells whether it was not received again
-// since.
+// holder finds the message of a handle; nil when it is no longer there. current reports whether it was not received
+// again since.
 func (q *queue) holder(handle string) (m *message, current bool, err error) {
 	if handle == "" {
 		return nil, false, missing("ReceiptHandle")

@@ -321,7 +321,7 @@ func checkBatch(kind string, ids []string) error {
 	return nil
 }
 
-// isName tells whether the text is what SQS allows as a queue's name and as an entry's identifier: 1 to 80 letters,
+// isName reports whether the text is what SQS allows as a queue's name and as an entry's identifier: 1 to 80 letters,
 // digits, hyphens and underscores.
 func isName(s string) bool {
 	return s != "" && len(s) <= 80 && !strings.ContainsFunc(s, func(r rune) bool {

@@ -1,5 +1,5 @@
-// Package apitest helps to test operations one by one: a request goes to an operation over a store of the test's own, and
-// what was answered is compared. It knows shared/api and nothing of a gateway. Start with [Call].
+// Package apitest helps to test operations one by one: a request goes to an operation over a store of the test's own,
+// and what was answered is compared. It knows shared/api and nothing of a gateway. Start with [Call].
 package apitest
 
 import (

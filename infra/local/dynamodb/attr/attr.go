@@ -475,7 +475,7 @@ func (v Value) Depth() int {
 	return deepest + 1
 }
 
-// Equal tells whether two values are the same: numbers by value, sets without order.
+// Equal reports whether two values are the same: numbers by value, sets without order.
 func Equal(a, b Value) bool {
 	if a.Kind != b.Kind {
 		return false
@@ -494,7 +494,7 @@ func Equal(a, b Value) bool {
 	}
 }
 
-// EqualItems tells whether two items have the same attributes.
+// EqualItems reports whether two items have the same attributes.
 func EqualItems(a, b Item) bool {
 	if len(a) != len(b) {
 		return false

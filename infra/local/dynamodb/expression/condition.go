@@ -24,10 +24,10 @@ type operand struct {
 	text  string      // a path's string form, a value's name
 }
 
-// Matches tells whether the item meets the condition. A missing item is an empty one.
+// Matches reports whether the item meets the condition. A missing item is an empty one.
 func (c *Condition) Matches(item attr.Attributes) bool { return c.root(item) }
 
-// Reads tells whether the condition names that attribute: a filter may not name a key.
+// Reads reports whether the condition names that attribute: a filter may not name a key.
 func (c *Condition) Reads(name string) bool { return c.names[name] }
 
 // ParseCondition compiles a condition; kind is "ConditionExpression" or "FilterExpression" and stands in messages.
@@ -131,7 +131,7 @@ func (c *conditionParser) primary() (test, error) {
 	return c.comparison()
 }
 
-// redundant tells whether the parenthesis that the current token opens closes right before another closing one.
+// redundant reports whether the parenthesis that the current token opens closes right before another closing one.
 func (c *conditionParser) redundant() bool {
 	depth := 0
 	for i := c.tok.from; i < len(c.src); i++ {

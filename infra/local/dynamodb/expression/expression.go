@@ -139,8 +139,8 @@ func (p path) find(item attr.Attributes) (attr.Value, bool) {
 	return v, ok
 }
 
-// clash tells whether two paths cannot stand in one expression: one leads to or into the other (overlap), or they need
-// one value to be both a map and a list (conflict).
+// clash reports whether two paths cannot stand in one expression: one leads to or into the other (overlap), or they
+// need one value to be both a map and a list (conflict).
 func (p path) clash(o path) (overlap, conflict bool) {
 	for i := range min(len(p), len(o)) {
 		if p[i] != o[i] {

@@ -115,10 +115,10 @@ func (p *parser) next() error {
 	return nil
 }
 
-// is tells whether the current token is that punctuation.
+// is reports whether the current token is that punctuation.
 func (p *parser) is(text string) bool { return p.tok.kind == mark && p.tok.text == text }
 
-// keyword tells whether the current token is that word, in any case.
+// keyword reports whether the current token is that word, in any case.
 func (p *parser) keyword(text string) bool {
 	return p.tok.kind == word && strings.EqualFold(p.tok.text, text)
 }

@@ -283,7 +283,7 @@ func (p *parser) delta(v verb, name string, kinds ...attr.Kind) (action, error) 
 	return action{verb: v, path: target, delta: value}, err
 }
 
-// Touches tells whether the update changes that top-level attribute.
+// Touches reports whether the update changes that top-level attribute.
 func (u *Update) Touches(name string) bool {
 	return slices.ContainsFunc(u.actions, func(a action) bool { return a.path[0].name == name })
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,19 +67,16 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
-// explain shows the errors that the functions logged.
+// explain shows the last errors that the functions and MiniStack logged.
 func (s *system) explain(t *testing.T) {
-	const most = 20
-	shown := 0
-	for _, line := range s.logs(t) {
-		if strings.Contains(line, "ERROR") {
-			if shown++; shown <= most {
-				t.Log(line)
-			}
-		}
+	lines := s.logs(t)
+	if own, err := os.ReadFile(os.Getenv("MINISTACK_LOG")); err == nil {
+		lines = append(lines, strings.Split(string(own), "\n")...)
 	}
-	if shown > most {
-		t.Logf("and %d more lines of errors", shown-most)
+	lines = slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, "ERROR") })
+	const most = 20
+	for _, line := range lines[max(0, len(lines)-most):] {
+		t.Log(line)
 	}
 }
 

@@ -14,11 +14,11 @@ import (
 	"testing"
 )
 
-// who, and what: of what AWS says of a request that no policy allows.
+// denial matches AWS's words for a request that no policy allows: who made it, and what it was.
 var denial = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+)`)
 
-// denied is what functions were denied, in the order in which each logged it. That one reads what all logged finds
-// those out that work in the background, and answer nobody.
+// denied is what functions were denied. It reads the logs of all: a function that works in the background answers
+// nobody.
 func (s *system) denied(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -50,8 +50,8 @@ type statement struct {
 	Condition map[string]map[string]list `json:",omitempty"`
 }
 
-// testLessIsDenied cuts a role's policy by an action, and by the key prefixes of one: a judge that denies nothing would
-// have found nothing.
+// testLessIsDenied takes an action out of a role's policy, and the key prefixes of one. It shows that MiniStack does
+// deny: otherwise testNobodyWasDenied would show nothing.
 func (s *system) testLessIsDenied(t *testing.T) {
 	const name, action = "students-get", "dynamodb:GetItem"
 	event, err := os.ReadFile(filepath.Join(root, "events", name+".json"))

@@ -127,16 +127,19 @@ func requestOf(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*http
 	// trap: taken in place of an empty query; repeated ones are joined by commas there
 	event.QueryStringParameters = nil
 	// trap: printed, like the body
-	if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil {
-		return nil, &fault{field: "query", detail: "the address is not valid"}
+	if event.RawQueryString != "" { // an encoded path is always valid
+		if _, err := url.Parse("https://host" + event.RawPath + "?" + event.RawQueryString); err != nil {
+			return nil, &fault{field: "query", detail: "the address is not valid"}
+		}
 	}
+	headers := event.Headers
+	event.Headers = nil // trap: the adapter splits values at commas; dates, tags and keys contain commas
 	var adapter core.RequestAccessorV2
 	r, err := adapter.EventToRequestWithContext(ctx, event)
 	if err != nil {
 		return nil, &fault{field: "path", detail: "the request cannot be read"}
 	}
-	// trap: the adapter splits values at commas; dates, tags and keys contain commas
-	for name, value := range event.Headers {
+	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
 	return r, nil

@@ -30,6 +30,7 @@ package lambdahost
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -87,7 +88,7 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 	tracer, err := newTracer(ctx)
 	recorder := telemetry.New(telemetry.Options{
 		Function: lambdacontext.FunctionName, Log: lambdacontext.NewLogHandler(), Tracer: tracer,
-		Debug: telemetry.DebugAt(os.Getenv("AWS_LAMBDA_LOG_LEVEL")),
+		Debug: telemetry.DebugAt(os.Getenv("AWS_LAMBDA_LOG_LEVEL")), Lines: linesTo(os.Stdout, os.Getenv),
 	})
 	host := Host{Getenv: os.Getenv, Log: recorder.Log(), Telemetry: recorder}
 	var handler lambda.Handler
@@ -100,6 +101,19 @@ func start(build func(context.Context, Host) (lambda.Handler, error)) {
 	}
 	takeShare(os.Getenv)
 	lambda.StartWithOptions(handler)
+}
+
+// linesTo writes the lines of invocations where lambdacontext.NewLogHandler writes JSON; nil where it writes text.
+func linesTo(out io.Writer, getenv func(string) string) *telemetry.Lines {
+	if getenv("AWS_LAMBDA_LOG_FORMAT") != "JSON" {
+		return nil
+	}
+	return &telemetry.Lines{Out: out, RequestID: func(ctx context.Context) string {
+		if about, ok := lambdacontext.FromContext(ctx); ok {
+			return about.AwsRequestID
+		}
+		return ""
+	}}
 }
 
 // margin is the part of a function's time that is reserved.

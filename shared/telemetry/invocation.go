@@ -13,7 +13,8 @@ import (
 // Recorder writes the telemetry of one function. It is safe for concurrent use; a nil Recorder writes nothing.
 type Recorder struct {
 	name    string
-	handler slog.Handler
+	handler *handler
+	lines   *Lines
 	tracer  Tracer
 	warm    atomic.Bool
 }
@@ -24,11 +25,12 @@ type Options struct {
 	Log      slog.Handler // writes the lines; there are metrics only in JSON
 	Debug    DebugLines   // whether lines below Info are written
 	Tracer   Tracer       // nil: there are no spans
+	Lines    *Lines       // gets the lines of invocations instead of Log; nil: Log gets them
 }
 
 // New makes a recorder.
 func New(o Options) *Recorder {
-	return &Recorder{name: o.Function, handler: &handler{next: o.Log, debug: o.Debug}, tracer: o.Tracer}
+	return &Recorder{name: o.Function, handler: &handler{next: o.Log, debug: o.Debug}, lines: o.Lines, tracer: o.Tracer}
 }
 
 // Log is the function's logger.
@@ -198,7 +200,10 @@ func (i *Invocation) End(ctx context.Context) {
 			line.AddAttrs(slog.Int("status", o.Status))
 		}
 		line.AddAttrs(i.tally.attributes(now)...)
-		_ = i.recorder.handler.Handle(ctx, line) // a log that fails cannot be reported anywhere
+		line = i.recorder.handler.complete(ctx, scopeOf(ctx), line)
+		if lines := i.recorder.lines; lines == nil || !lines.write(ctx, line) {
+			_ = i.recorder.handler.next.Handle(ctx, line) // a log that fails cannot be reported anywhere
+		}
 	}
 	i.end(ctx, o)
 }

@@ -22,15 +22,15 @@ const maxAnswer = 5 << 20
 // packet.
 const minCompressed = 1024
 
-// held holds an answer back until it is whole: only then is it known whether it fits, has changed, and pays to
-// compress.
+// held holds an answer back until it is complete. Only then is it known whether it fits, has changed, and is worth
+// compressing.
 type held struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-// begin makes it an answer of which nothing is written yet.
+// begin makes it an empty answer.
 func (h *held) begin() {
 	h.header, h.status = http.Header{}, 0
 	h.body.Reset()
@@ -54,12 +54,12 @@ func (h *held) Write(p []byte) (int, error) {
 	return h.body.Write(p)
 }
 
-// fits reports whether Lambda can give the answer.
+// fits reports whether Lambda can return the answer.
 func (h *held) fits() bool {
 	return h.body.Len() <= maxAnswer/2 || enveloped(h.body.Bytes()) <= maxAnswer
 }
 
-// enveloped is the number of bytes that a body takes in Lambda's response: a JSON text, or base64 if it is not UTF-8.
+// enveloped is the number of bytes of a body in Lambda's response: as a JSON text, or as base64 if it is not UTF-8.
 func enveloped(body []byte) int {
 	if !utf8.Valid(body) {
 		return base64.StdEncoding.EncodedLen(len(body))
@@ -77,9 +77,9 @@ func enveloped(body []byte) int {
 	return size + (bytes.Count(body, []byte(line))+bytes.Count(body, []byte(paragraph)))*len(line)
 }
 
-// shorter is the request for a page of which the answer was too long, with a limit by which the next one may fit; nil
-// when there is none. The page then ends early, with the cursor of its end. It asks for at most so many records, and
-// returns how many that are now.
+// shorter is the request for a page whose answer was too long, with a smaller limit by which it may fit; nil when there
+// is none. The page then ends early, with the cursor of its end. At most this many records are asked for; it returns
+// the new number.
 func (h *held) shorter(r *http.Request, most int) (*http.Request, int) {
 	query := r.URL.Query()
 	if asked, err := strconv.Atoi(query.Get("limit")); err == nil {
@@ -97,12 +97,12 @@ func (h *held) shorter(r *http.Request, most int) (*http.Request, int) {
 	return less, most
 }
 
-// send decides the request's conditions, compresses the body if that pays and the client takes it, and writes the
-// answer. It returns the status that was sent.
+// send decides the request's conditions, compresses the body if that is worth it and the client accepts it, and writes
+// the answer. It returns the status that was sent.
 //
-// Compression beside a secret could tell the secret to who chooses a part of the text and sees its length (BREACH).
-// Here no answer has both: what was sent is not repeated in problems, and a browser adds no credentials that another
-// site's page could use.
+// Compression of a secret together with text that an attacker chooses could reveal the secret by the length (BREACH).
+// No answer here has both: problems do not repeat what was sent, and a browser adds no credentials that another site's
+// page could use.
 func (h *held) send(w http.ResponseWriter, r *http.Request, x *exchange, pool *sync.Pool) int {
 	if h.status == 0 {
 		h.status = http.StatusOK
@@ -129,9 +129,8 @@ func (h *held) send(w http.ResponseWriter, r *http.Request, x *exchange, pool *s
 	return h.status
 }
 
-// decide answers a reading request with conditions (RFC 9110 section 13.2.2): 412 if it has not what If-Match asks for,
-// 304 if it has what If-None-Match names. What is served with a weak tag has none that If-Match would take, but for
-// "*".
+// decide answers a GET or HEAD request with conditions (RFC 9110 section 13.2.2): 412 if the record does not match
+// If-Match, 304 if it matches If-None-Match. A record with a weak tag matches no tag in If-Match, only "*".
 func (h *held) decide(r *http.Request, x *exchange) {
 	etag := h.header.Get("ETag")
 	if !reads(r) || h.status != http.StatusOK || etag == "" {
@@ -165,7 +164,7 @@ func (h *held) decide(r *http.Request, x *exchange) {
 	}
 }
 
-// compress compresses the body when the client takes it.
+// compress compresses the body when the client accepts it.
 func (h *held) compress(r *http.Request, pool *sync.Pool) {
 	if !wantsGzip(strings.Join(r.Header.Values("Accept-Encoding"), ",")) {
 		return
@@ -192,9 +191,9 @@ func compressible(media string) bool {
 	return strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "+xml")
 }
 
-// wantsGzip reads Accept-Encoding (RFC 9110, sections 12.5.3 and 12.4.2): whether gzip is acceptable, and not less
-// wanted than no coding. Without the header anything is acceptable, and nothing is known of what the client can read:
-// no coding then. What cannot be read asks for nothing.
+// wantsGzip reads Accept-Encoding (RFC 9110, sections 12.5.3 and 12.4.2): whether gzip is acceptable, and at least as
+// welcome as no coding. Without the header anything is acceptable, but nothing is known about the client: no coding
+// then. Elements that cannot be read are ignored.
 func wantsGzip(accept string) bool {
 	coded, plain, rest := -1.0, -1.0, -1.0 // weights; -1: not named
 	for element := range strings.SplitSeq(accept, ",") {
@@ -223,7 +222,7 @@ func wantsGzip(accept string) bool {
 	return coded > 0 && coded >= plain
 }
 
-// newCompressors keeps compressors, each of which has some hundred kilobytes, for one answer after the other.
+// newCompressors reuses compressors, each of which has some hundred kilobytes.
 func newCompressors() *sync.Pool {
 	return &sync.Pool{New: func() any {
 		z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // a level that there is

@@ -1,4 +1,4 @@
-// Package api is what all HTTP operations share: their declaration (from which routing, validation, OpenAPI and access
+// Package api has what all HTTP operations share: their declaration (from which routing, validation, OpenAPI and access
 // follow), problem answers (RFC 9457), paging (RFC 8288 Link), conditional changes (If-Match) and idempotent ones
 // (Idempotency-Key).
 //
@@ -95,7 +95,7 @@ func files(spec Spec) map[string]*huma.Response {
 	return map[string]*huma.Response{strconv.Itoa(http.StatusOK): {Content: content}}
 }
 
-// System is what operations need besides their store.
+// System has what operations need besides their store.
 type System struct {
 	Clock registrar.Clock
 	NewID registrar.IDs
@@ -174,7 +174,8 @@ func holds(in, t reflect.Type, seen map[reflect.Type]bool) bool {
 // Version is the version of the API that its paths begin with, as OpenAPI wants it.
 const Version = "1.0.0"
 
-// Handler serves the operations. It panics when they contradict each other, which a test over all of them finds.
+// Handler serves the operations. It panics when two of them contradict each other; a test over all operations finds
+// that.
 func Handler(log *slog.Logger, operations ...Operation) http.Handler {
 	mux := http.NewServeMux()
 	api := newAPI(exactRoot{mux})

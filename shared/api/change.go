@@ -25,32 +25,32 @@ func (in IdempotencyInput) Key(ctx context.Context) registrar.IdempotencyKey {
 		Request: exchangeOf(ctx).digest}
 }
 
-// ActorOf tells who acts. Accounts come later; until then it is anonymous.
+// ActorOf is who acts. Accounts come later; until then the actor is anonymous.
 func ActorOf(context.Context) registrar.Actor { return registrar.Anonymous() }
 
-// Created answers with a record that was made.
+// Created is the answer with a record that was made.
 type Created[T any] struct {
 	Location string `header:"Location" doc:"Where the record is, relative to the address of the request (RFC 9110 section 10.2.2)" example:"terms/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
 	ETag     string `header:"ETag" doc:"Version of the record"`
 	Body     T
 }
 
-// Read answers with a record.
+// Read is the answer with a record.
 type Read[T any] struct {
 	ETag string `header:"ETag" doc:"Version of the record, for If-Match"`
 	Body T
 }
 
-// Nothing answers with 204.
+// Nothing is the answer 204.
 type Nothing struct{}
 
-// Create carries out an effect that makes a record. The effect stores the answer with what it does; when the key was
-// answered before, nothing was done and the stored answer is given instead. The location is relative to the address
-// that the request went to, the list of such records: "terms/" and the id. What stands before it (a stage, a domain's
-// mapping) may differ from client to client, and need not be in the event.
+// Create carries out an effect that makes a record. The effect stores the answer in its transaction. When the key was
+// answered before, nothing is done and the stored answer is given instead. The location is relative to the address that
+// the request went to, the list of such records: "terms/" and the id. The part before it (a stage, a domain's mapping)
+// may differ from client to client, and may be missing in the event.
 //
-// Parts are those of the [ETag]. Nothing in the body may expire before the key does: what may, is added to the answer
-// afterwards.
+// Parts are those of the [ETag]. Nothing in the body may expire before the key does. Such values are added to the
+// answer afterwards.
 func Create[T any](key registrar.IdempotencyKey, location string, version registrar.Version, body T,
 	effect func(registrar.Answer) error,
 	parts ...int,
@@ -79,7 +79,7 @@ func Reply(out any) ([]byte, error) {
 	return reply, nil
 }
 
-// Replayed gives the answer that the error carries ([registrar.AnsweredBefore]), or the error.
+// Replayed returns the answer in the error ([registrar.AnsweredBefore]), or the error.
 func Replayed[O any](err error) (*O, error) {
 	var before *registrar.AnsweredBefore
 	if !errors.As(err, &before) {
@@ -99,8 +99,9 @@ type Answers interface {
 	Answered(ctx context.Context, key registrar.IdempotencyKey) error
 }
 
-// AnswerOr gives the answer that the key has, or the error. It is for what an operation finds before it writes, where
-// the store asks the key itself: what cannot be done now may have been done when the request first came.
+// AnswerOr returns the stored answer of the key, or the error. It is for faults that an operation finds before it
+// writes; the store looks for the answer itself when it writes. A request that cannot be carried out now may have been
+// carried out when it first came.
 func AnswerOr[O any](ctx context.Context, answers Answers, key registrar.IdempotencyKey, err error) (*O, error) {
 	if !key.Zero() {
 		if before := answers.Answered(ctx, key); before != nil {
@@ -115,7 +116,7 @@ type IfMatchInput struct {
 	IfMatch string `header:"If-Match" doc:"ETag of the version that the change was made of; or several, or *, as RFC 9110 says" example:"\"1\""`
 }
 
-// expected is what If-Match asks for.
+// expected is the condition in If-Match.
 type expected struct {
 	any      bool                // any version that there is
 	versions []registrar.Version // else one of these
@@ -123,7 +124,7 @@ type expected struct {
 
 func (e expected) met(v registrar.Version) bool { return e.any || slices.Contains(e.versions, v) }
 
-// expects returns what the client saw. Without the header it is any version, which a change must not leave open: 428
+// expects returns the versions that the client saw. Without the header it is any version. A change must name one: 428
 // then (RFC 6585 section 3).
 func (in IfMatchInput) expects(needed bool) (expected, error) {
 	if in.IfMatch == "" && needed {
@@ -134,7 +135,7 @@ func (in IfMatchInput) expects(needed bool) (expected, error) {
 	if in.IfMatch == "" {
 		return expected{any: true}, nil
 	}
-	tags, _ := parseEntityTags(in.IfMatch) // the front has refused what is none
+	tags, _ := parseEntityTags(in.IfMatch) // the middleware has refused invalid values
 	return expected{any: tags.all, versions: tags.versions()}, nil
 }
 
@@ -145,9 +146,9 @@ type Record[R any] interface {
 	SameFacts(other R) bool // whatever their ids and stamps
 }
 
-// Change carries out a change of a record: it reads it, compares its version with the one that the client saw, changes
-// it, checks its form, and stores it under the condition that nobody was faster. A change that changes nothing stores
-// nothing: the record keeps its version, and no event tells of it.
+// Change changes a record: it reads it, compares its version with the one that the client saw, changes it, checks its
+// form, and stores it under the condition that nobody was faster. A change that changes nothing stores nothing: the
+// record keeps its version, and there is no event.
 func Change[R Record[R]](
 	in IfMatchInput, read func() (R, error), change func(R) R, store func(before, after R) error,
 ) (R, error) {
@@ -176,8 +177,8 @@ func Change[R Record[R]](
 	return after, nil
 }
 
-// Delete carries out a deletion under the condition that the client set, if it set one: remove gets the version that
-// the record must have, 0 for any. Which of several versions it has must be read first.
+// Delete deletes a record under the client's condition, if there is one: remove gets the version that the record must
+// have, 0 for any. When If-Match names several versions, the record is read first.
 func Delete(in IfMatchInput, read func() (registrar.Version, error), remove func(registrar.Version) error) error {
 	expected, err := in.expects(false)
 	switch {

@@ -7,16 +7,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Deadline is the last moment for an act as a client states it: an instant, or a day, which is meant whole, in the time
-// zone of the term (domain.md §11). It is stored and shown as an instant.
+// Deadline is the last moment for an act as a client states it: an instant, or a whole day in the time zone of the term
+// (domain.md §11). It is stored and shown as an instant.
 type Deadline struct {
 	instant Instant
 	day     registrar.Date // instead of the instant; empty: none
 	wrong   bool           // it is neither
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. What has another form is refused by the schema; what has the
-// form of a date or a moment, and is none, by [Deadline.Resolve].
+// UnmarshalText implements [encoding.TextUnmarshaler]. The schema refuses other forms. [Deadline.Resolve] refuses texts
+// of the form of a date or an instant that do not exist.
 func (d *Deadline) UnmarshalText(text []byte) error {
 	*d = Deadline{}
 	switch {
@@ -57,8 +57,8 @@ func (Deadline) Schema(huma.Registry) *huma.Schema {
 // dated reports whether it is a day.
 func (d Deadline) dated() bool { return d.day != "" }
 
-// stored is the moment in the form that is stored: of a day its last one in the time zone. A term's zone that is none
-// is refused when the term is; until then a day is one in UTC, and never no deadline.
+// stored is the instant in the form that is stored: for a day, its last one in the time zone. A term with an unknown
+// zone is refused; until then the day is one in UTC, and never no deadline.
 func (d Deadline) stored(zone string) time.Time {
 	if !d.dated() {
 		return d.instant.Stored()

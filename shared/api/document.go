@@ -13,20 +13,20 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// About is what the document says of the API as a whole.
+// About is what the document says about the API as a whole.
 type About struct {
 	Description string            // Markdown
 	Tags        map[string]string // what each resource is, by the tag of its operations
 }
 
-// Examples are an exchange that an operation has.
+// Examples are a request to an operation and its answer.
 type Examples struct {
 	Request, Answer any               // bodies; nil where there is none
 	Path            map[string]string // the parameters of its address
 }
 
-// Document is the OpenAPI 3.1 document of the operations, with examples by operation id. It is made beforehand: nothing
-// here costs a function's start.
+// Document is the OpenAPI 3.1 document of the operations, with examples by operation id. It is made beforehand, so it
+// costs nothing at a function's start.
 func Document(about About, operations []Operation, examples map[string]Examples) ([]byte, error) {
 	api := newAPI(http.NewServeMux())
 	for _, o := range operations {
@@ -63,7 +63,7 @@ func Document(about About, operations []Operation, examples map[string]Examples)
 	return doc.MarshalJSON()
 }
 
-// introduce writes what stands above the operations, and what they share.
+// introduce writes the parts of the document that are above the operations, and those that they share.
 func introduce(doc *huma.OpenAPI, about About) {
 	doc.Info.Description = about.Description
 	doc.Info.Contact = &huma.Contact{Name: "The Registrar authors"}
@@ -81,7 +81,7 @@ func introduce(doc *huma.OpenAPI, about About) {
 		},
 		{URL: "http://127.0.0.1:8080", Description: "`make run` on this machine"},
 	}
-	doc.Security = []map[string][]string{} // said aloud: there are no accounts yet, everyone may call
+	doc.Security = []map[string][]string{} // explicit: there are no accounts yet, everyone may call
 	for _, name := range slices.Sorted(maps.Keys(about.Tags)) {
 		doc.Tags = append(doc.Tags, &huma.Tag{Name: name, Description: about.Tags[name]})
 	}
@@ -110,7 +110,7 @@ func introduce(doc *huma.OpenAPI, about About) {
 	}
 }
 
-// The headers that the document shares.
+// The headers that the operations share.
 const (
 	headerCorrelation = "X-Correlation-Id"
 	headerRequest     = "Apigw-Requestid"
@@ -149,20 +149,20 @@ func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 		o.RequestBody.Content[patchMedia] = o.RequestBody.Content[jsonMedia]
 	}
 	for _, p := range o.Parameters {
-		// The operation itself answers for its absence: with 428, and not with 422 as for a parameter that huma wants.
+		// When it is absent the operation itself answers with 428, and not with 422 as for a parameter that huma requires.
 		if p.In == "header" && p.Name == "If-Match" && spec.mustMatch() {
 			p.Required = true
 		}
 		if p.Schema == nil {
 			continue // a reference
 		}
-		// What the schema says of the parameter as a whole stands at the parameter.
+		// A description of the parameter as a whole is at the parameter, not in its schema.
 		schema := *p.Schema
 		p.Schema, schema.Description = &schema, ""
 		if p.Name == "If-Match" {
-			schema.Extensions = map[string]any{"pattern": entityTagsPattern} // which the front checks itself
+			schema.Extensions = map[string]any{"pattern": entityTagsPattern} // which the middleware checks itself
 		}
-		if p.Name == "cursor" { // what it is of is signed: see the store
+		if p.Name == "cursor" { // its content is sealed: see the store
 			schema.Extensions = map[string]any{"pattern": "^[!-~]*$"}
 		}
 		if value, ok := example.Path[p.Name]; ok && p.In == "path" { // a record that the sample data has
@@ -171,8 +171,8 @@ func describeRequest(o *huma.Operation, spec Spec, example Examples) {
 	}
 }
 
-// conditional reports whether the operation gives a record with an entity tag, so that who has it already need not be
-// sent it again.
+// conditional reports whether the operation returns a record with an entity tag, so that a client that has it already
+// need not get it again.
 func conditional(o *huma.Operation, spec Spec) bool {
 	response := o.Responses[strconv.Itoa(http.StatusOK)]
 	return spec.Method == http.MethodGet && response != nil && response.Headers["ETag"] != nil
@@ -181,8 +181,8 @@ func conditional(o *huma.Operation, spec Spec) bool {
 // mustMatch reports whether the operation answers 428 to a request without If-Match.
 func (s Spec) mustMatch() bool { return s.Method == http.MethodPatch }
 
-// statuses are those of the operation's own refusals and of what every operation can answer, or API Gateway in its
-// place.
+// statuses are the statuses of the operation's own refusals, and of the answers that every operation can give, or API
+// Gateway instead of it.
 func statuses(spec Spec) []int {
 	all := []int{
 		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
@@ -203,7 +203,7 @@ func statuses(spec Spec) []int {
 	return slices.Compact(all)
 }
 
-// describeAnswers adds to an operation's documentation what it answers when it does not do as it was asked, and to each
+// describeAnswers adds to an operation's documentation the answers to requests that are not carried out, and to each
 // answer the headers that all have.
 func describeAnswers(o *huma.Operation, spec Spec) {
 	delete(o.Responses, "default") // huma's, when it knows of no errors
@@ -212,13 +212,13 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 			response.Headers = map[string]*huma.Header{}
 		}
 		for name, header := range response.Headers {
-			// A record that was made always says where it is; the next page has no address when there is none.
+			// A new record always has a Location; the last page has no Link.
 			header.Required = name == "Location"
-			if header.Schema != nil { // what it says stands at the header
+			if header.Schema != nil { // the header has the description
 				header.Description, header.Schema.Description = cmp.Or(header.Description, header.Schema.Description), ""
 			}
 		}
-		delete(response.Headers, "Content-Type") // which OpenAPI has elsewhere
+		delete(response.Headers, "Content-Type") // which OpenAPI has in another place
 		response.Headers[headerCorrelation] = headerRef(headerCorrelation)
 		response.Headers[headerRequest] = headerRef(headerRequest)
 	}
@@ -251,8 +251,8 @@ func describeAnswers(o *huma.Operation, spec Spec) {
 // componentOf is the name of the answer that operations share: "TooManyRequests".
 func componentOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// answer describes a status that is no success: when it comes, and an example of each problem. Some come from API
-// Gateway, too, or from it alone (API Gateway developer guide, "Quotas for configuring and running an HTTP API").
+// answer describes a status that is not a success: when it comes, and an example of each problem. Some also come from
+// API Gateway, or from it alone (API Gateway developer guide, "Quotas for configuring and running an HTTP API").
 func answer(status int, own []registrar.Code) *huma.Response {
 	says := explain(status)
 	response := &huma.Response{
@@ -286,7 +286,7 @@ func answer(status int, own []registrar.Code) *huma.Response {
 	return response
 }
 
-// explanation is what the document says of a status that is no success.
+// explanation is the document's explanation of a status that is not a success.
 type explanation struct {
 	when     string
 	gateway  bool // it may come from API Gateway itself
@@ -345,7 +345,7 @@ func explain(status int) explanation {
 	return explanation{when: http.StatusText(status)}
 }
 
-// withoutWords takes out what JSON Schema does not know: what huma says instead of a pattern.
+// withoutWords removes what JSON Schema does not know: huma's description of a pattern.
 func withoutWords(s *huma.Schema) {
 	if s == nil {
 		return

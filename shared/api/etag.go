@@ -10,12 +10,12 @@ import (
 )
 
 // An entity tag is a record's version in quotes, "3". The same record in another coding has another tag (RFC 9110
-// section 8.8.3.3): "3-gzip". What a representation shows that changes without the record's version, such as the seats
-// of a section, stands behind it: "3.12.18" is version 3 with the parts 12 and 18. Otherwise two different
-// representations had one strong tag (section 8.8.1), and who asks with If-None-Match would keep the old one.
+// section 8.8.3.3): "3-gzip". Values that are shown and change without the record's version, such as the seats of a
+// section, follow it: "3.12.18" is version 3 with the parts 12 and 18. Otherwise two different representations would
+// have one strong tag (section 8.8.1), and a client with If-None-Match would keep the old one.
 //
-// Clients may send any of these back in If-Match: it is one version. A change is made of the version alone, and
-// overwrites nothing of what moves beside it.
+// Clients may send any of these back in If-Match: all of them name one version. A change depends on the version alone,
+// and overwrites none of the values that change beside it.
 const gzipSuffix = "-gzip"
 
 // ETag writes a version as a strong entity tag, with the parts of what is shown beside the record.
@@ -27,7 +27,8 @@ func ETag(v registrar.Version, parts ...int) string {
 	return `"` + tag + `"`
 }
 
-// WeakETag writes a version as a weak entity tag, for what shows more than the record and is not changed with If-Match.
+// WeakETag writes a version as a weak entity tag, for answers that show more than the record and are not changed with
+// If-Match.
 func WeakETag(v registrar.Version) string { return "W/" + ETag(v) }
 
 // entityTag is one tag of a condition.
@@ -36,14 +37,14 @@ type entityTag struct {
 	opaque string // without the quotes
 }
 
-// entityTags is what If-Match and If-None-Match hold (RFC 9110, sections 13.1.1 and 13.1.2): "*", or a list of tags.
+// entityTags is the value of If-Match or If-None-Match (RFC 9110, sections 13.1.1 and 13.1.2): "*", or a list of tags.
 type entityTags struct {
 	all  bool // "*"
 	tags []entityTag
 }
 
-// parseEntityTags reads the value of a header, or returns false for what is neither "*" nor a list of entity tags. A
-// list may have empty elements (section 5.6.1.2), and so be empty as a whole: it names no version.
+// parseEntityTags reads the value of a header, or returns false for a value that is neither "*" nor a list of entity
+// tags. A list may have empty elements (section 5.6.1.2), and so be empty as a whole: it names no version.
 func parseEntityTags(value string) (entityTags, bool) {
 	const space = " \t"
 	rest := strings.Trim(value, space)
@@ -72,12 +73,12 @@ func parseEntityTags(value string) (entityTags, bool) {
 	}
 }
 
-// entityTagsPattern is what [parseEntityTags] takes, for the document.
+// entityTagsPattern is the pattern of what [parseEntityTags] takes, for the document.
 const entityTagsPattern = `^[ \t,]*$|^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[!#-~\x80-\xff]*"([ \t]*,[ \t,` +
 	`]*(W/)?"[!#-~\x80-\xff]*")*[ \t,]*$`
 
-// opaque reports whether a text is of the characters of an opaque tag: all visible ones but the quote, and bytes above
-// ASCII.
+// opaque reports whether a text has only characters of an opaque tag: all visible ones except the quote, and bytes
+// above ASCII.
 func opaque(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < '!' || c == 0x7f {
@@ -87,8 +88,8 @@ func opaque(text string) bool {
 	return true
 }
 
-// versions are the versions that the tags stand for by strong comparison (RFC 9110 section 8.8.3.2): a weak tag stands
-// for none, as does one that this API never gave.
+// versions are the versions that the tags name by strong comparison (RFC 9110 section 8.8.3.2). A weak tag names none,
+// nor does one that this API never gave.
 func (t entityTags) versions() []registrar.Version {
 	var all []registrar.Version
 	for _, tag := range t.tags {
@@ -103,8 +104,8 @@ func (t entityTags) versions() []registrar.Version {
 	return all
 }
 
-// find returns the tag among them that stands for what has the tag served, in whatever coding, as If-None-Match
-// compares: weakly. For "*" it is the one served.
+// find returns the tag among them that matches the served tag, in whatever coding, as If-None-Match compares: weakly.
+// For "*" it is the served one.
 func (t entityTags) find(served string) (etag string, ok bool) {
 	if t.all {
 		return served, true
@@ -118,7 +119,7 @@ func (t entityTags) find(served string) (etag string, ok bool) {
 	return "", false
 }
 
-// strong leaves out the weak tags, which If-Match never takes for the same.
+// strong leaves out the weak tags, which never match in If-Match.
 func (t entityTags) strong() entityTags {
 	kept := entityTags{all: t.all}
 	for _, tag := range t.tags {
@@ -129,7 +130,7 @@ func (t entityTags) strong() entityTags {
 	return kept
 }
 
-// conditionFault tells what is wrong with the conditions of a request; nil when they can be decided.
+// conditionFault is what is wrong with the conditions of a request; nil when they can be evaluated.
 func conditionFault(r *http.Request) *Problem {
 	for _, name := range []string{headerIfMatch, headerIfNoneMatch} {
 		lines := r.Header.Values(name)

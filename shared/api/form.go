@@ -17,7 +17,7 @@ import (
 )
 
 // Form is the body of an operation that takes a form instead of JSON: the one value that each of its fields must have.
-// A form is what a page's button sends, and a mail program that unsubscribes (RFC 8058).
+// A form is sent by a page's button, and by a mail program that unsubscribes (RFC 8058).
 type Form map[string]string
 
 // The media types of forms (HTML standard, "Form submission"; RFC 7578).
@@ -26,7 +26,7 @@ const (
 	formMultipart  = "multipart/form-data"
 )
 
-// fault tells what is wrong with a request's body; nil when it is the form.
+// fault is what is wrong with a request's body; nil when it is the form.
 func (f Form) fault(contentType string, body []byte) *Problem {
 	bad := newProblem(http.StatusBadRequest, codeBadRequest, "the body is not a valid form")
 	kind, parameters, err := mime.ParseMediaType(contentType)

@@ -8,19 +8,20 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Instant is a moment that a client sends. Its zero value is none: a client that sends Go's zero time, or any other
-// that cannot be stored, is refused (see [registrar.EarliestInstant]).
+// Instant is an instant that a client sends. Its zero value is none. Go's zero time from a client is refused, and so is
+// any other time that cannot be stored (see [registrar.EarliestInstant]).
 type Instant struct {
 	at    time.Time
 	given bool
 }
 
-// expectedInstant is what a query is told that has none. In a query a + is a space (URL standard, "urlencoded
-// parsing").
+// expectedInstant is the message for a query with an invalid instant. In a query a + is a space (URL standard,
+// "urlencoded parsing").
 const expectedInstant = "expected a date and time as in RFC 3339, such as 2026-11-24T09:00:00Z; in a query + is " +
 	"written %2B"
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. Its error says what was expected, and nothing of what was sent.
+// UnmarshalText implements [encoding.TextUnmarshaler]. Its error says what was expected, and repeats nothing of what
+// was sent.
 func (i *Instant) UnmarshalText(text []byte) error {
 	at, err := time.Parse(time.RFC3339, string(text))
 	*i = Instant{at: at, given: err == nil}
@@ -46,10 +47,10 @@ func (Instant) Schema(huma.Registry) *huma.Schema {
 // Given reports whether the client sent one.
 func (i Instant) Given() bool { return i.given }
 
-// Time is the moment in UTC; zero when none was sent.
+// Time is the instant in UTC; zero when none was sent.
 func (i Instant) Time() time.Time { return i.at.UTC() }
 
-// Stored is the moment in the form that is stored; zero when none was sent.
+// Stored is the instant in the form that is stored; zero when none was sent.
 func (i Instant) Stored() time.Time {
 	if !i.given {
 		return time.Time{}

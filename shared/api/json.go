@@ -12,8 +12,8 @@ import (
 	"example.com/registrar/shared/registrar/words"
 )
 
-// canonical writes valid JSON as operations read it: its text in Unicode's form NFC, and as integers the numbers that
-// are integers to JSON Schema, which knows no difference between 25, 25.0 and 2.5e1, as encoding/json does.
+// canonical writes valid JSON in the form that operations read: text in Unicode's form NFC, and integers without
+// fraction and exponent. To JSON Schema 25, 25.0 and 2.5e1 are the same integer, but not to encoding/json.
 func canonical(text []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -85,9 +85,10 @@ func canonicalNumber(number string) string {
 	return integer
 }
 
-// jsonFault says where the body stops being JSON that everyone reads alike, without repeating any of it; empty when it
-// is all right. What encoding/json would quietly settle is refused, as I-JSON asks (RFC 7493, sections 2.1 and 2.3):
-// half of a surrogate pair, which it replaces, and a name that stands twice in an object, of which it takes the last.
+// jsonFault says where the body is not JSON that every reader understands in the same way, without repeating any of it;
+// empty when it is valid. It refuses what encoding/json would change silently, as I-JSON asks (RFC 7493, sections 2.1
+// and 2.3): half of a surrogate pair, which is replaced, and a name that is twice in an object, of which the last is
+// taken.
 func jsonFault(body []byte) string {
 	err := json.Unmarshal(body, new(any))
 	var syntax *json.SyntaxError
@@ -176,7 +177,7 @@ func nameTwice(text []byte) int64 {
 	}
 }
 
-// values counts the values of JSON text, or what would be some if it were JSON: those of objects and lists, and
+// values counts the values of JSON text, or of text that looks like it: those in objects and lists, and these
 // themselves.
 func values(text []byte) int64 {
 	count, quoted := int64(1), false

@@ -39,8 +39,8 @@ const maxBody = 256 << 10
 // with its meetings, has some hundred.
 const maxValues = 10_000
 
-// middleware stands before the operations: it refuses what is no proper request, keeps what an operation needs of the
-// request as a whole, and tells the invocation's record how the request ended.
+// middleware handles a request before and after its operation: it refuses invalid requests, keeps what an operation
+// needs of the request as a whole, and records the outcome in the invocation.
 type middleware struct {
 	mux   *http.ServeMux
 	log   *slog.Logger
@@ -53,7 +53,7 @@ type middleware struct {
 	registry huma.Registry           // where their parts are
 }
 
-// exchange is what one request keeps of itself while it is answered.
+// exchange is what is kept of one request while it is answered.
 type exchange struct {
 	log    *slog.Logger
 	url    url.URL
@@ -129,7 +129,7 @@ func (f *middleware) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refusal tells what is wrong with the request's address or method.
+// refusal is what is wrong with the request's address or method.
 func (f *middleware) refusal(r *http.Request, pattern string) *Problem {
 	switch {
 	case !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0):
@@ -147,7 +147,7 @@ func (f *middleware) refusal(r *http.Request, pattern string) *Problem {
 	return queryFault(r.URL.RawQuery)
 }
 
-// queryFault tells what is wrong with a query as such. Of a parameter that stands twice, one would be overlooked.
+// queryFault is what is wrong with a query as a whole. When a parameter is given twice, one value would be ignored.
 func queryFault(raw string) *Problem {
 	bad := newProblem(http.StatusBadRequest, codeBadRequest, "the query is not valid")
 	query, err := url.ParseQuery(raw)
@@ -171,7 +171,7 @@ func queryFault(raw string) *Problem {
 	return bad
 }
 
-// canonicalBody is the body as operations read it, and what must not be null in it.
+// canonicalBody is the body in the form that operations read, and its members that must not be null.
 func (f *middleware) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []ProblemField) {
 	same, err := canonical(body)
 	var value any
@@ -181,8 +181,8 @@ func (f *middleware) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []
 	return same, nullFaults(f.registry, schema, "body", value)
 }
 
-// tidy brings the query into Unicode's form NFC. A parameter that is there and says nothing is refused: a client that
-// sends ?number= does not want the list of all, and one that sends an empty Idempotency-Key counts on it.
+// tidy brings the query into Unicode's form NFC. An empty parameter is refused: a client that sends ?number= does not
+// want the list of all, and one that sends an empty Idempotency-Key relies on it.
 func tidy(r *http.Request) *Problem {
 	wrong := newProblem(http.StatusUnprocessableEntity, codeInvalid, "fields of the request are not valid")
 	query := r.URL.Query()
@@ -207,7 +207,7 @@ func tidy(r *http.Request) *Problem {
 	return nil
 }
 
-// elsewhere answers for what no operation is declared for: another method of a known path, or an unknown path.
+// elsewhere answers requests without an operation: another method of a known path, or an unknown path.
 func (f *middleware) elsewhere(r *http.Request) *Problem {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
@@ -225,8 +225,8 @@ func (f *middleware) elsewhere(r *http.Request) *Problem {
 	return p
 }
 
-// readBody reads the whole body, within its limit, and checks that it is the form that the operation takes, or JSON
-// text: encoding/json would quietly replace bytes that are not UTF-8.
+// readBody reads the whole body, within its limit, and checks that it is the operation's form, or JSON text:
+// encoding/json would silently replace bytes that are not UTF-8.
 func readBody(r *http.Request, form Form) ([]byte, *Problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError

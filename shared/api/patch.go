@@ -10,9 +10,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Removable is a member of a JSON merge patch (RFC 7396) that can be removed: absent leaves what there is, null removes
-// it, and a value is set. A member that cannot be removed is a pointer, for which a null is refused (see [nullFaults]),
-// and so is a list, which an empty one empties, and whatever stands in a request that is no patch.
+// Removable is a member of a JSON merge patch (RFC 7396) that can be removed: an absent member leaves the old value,
+// null removes it, and a value replaces it. A member that cannot be removed is a pointer, for which null is refused
+// (see [nullFaults]). So it is for a list, which an empty list empties, and for all members of requests that are not
+// patches.
 //
 // Its fields in a struct have omitzero in their tag.
 type Removable[T any] struct {
@@ -20,7 +21,7 @@ type Removable[T any] struct {
 	value *T // nil: null
 }
 
-// Stated is the member that a record's creation states: absent, or a value.
+// Stated is the member for a value in the request that creates a record: absent, or a value.
 func Stated[T any](value *T) Removable[T] { return Removable[T]{sent: value != nil, value: value} }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -52,7 +53,7 @@ func (Removable[T]) Schema(registry huma.Registry) *huma.Schema {
 	return s
 }
 
-// Resolve implements [huma.ResolverWithPath]: it resolves what is in the value, which huma does not see.
+// Resolve implements [huma.ResolverWithPath]: it resolves the parts of the value, which huma does not see.
 func (r *Removable[T]) Resolve(ctx huma.Context, at *huma.PathBuffer) []error {
 	if r.value == nil {
 		return nil
@@ -60,7 +61,7 @@ func (r *Removable[T]) Resolve(ctx huma.Context, at *huma.PathBuffer) []error {
 	return resolveAll(ctx, at, reflect.ValueOf(r.value))
 }
 
-// resolveAll resolves a value and all that is in it.
+// resolveAll resolves a value and all its parts.
 func resolveAll(ctx huma.Context, at *huma.PathBuffer, value reflect.Value) []error {
 	if value.Kind() == reflect.Pointer {
 		if value.IsNil() {
@@ -126,8 +127,8 @@ func PatchText[To, From ~string](value *To, member Removable[From]) {
 	}
 }
 
-// nullFaults finds the members of a request that are null where the schema does not allow it: huma takes any null of a
-// member that is not required for its absence, so that a client would read 200 for what was not done.
+// nullFaults finds the members of a request that are null where the schema does not allow it. For huma null is the same
+// as an absent member, so that a client would read 200 for a change that was not made.
 func nullFaults(registry huma.Registry, s *huma.Schema, path string, value any) []ProblemField {
 	for s != nil && s.Ref != "" {
 		s = registry.SchemaFromRef(s.Ref)

@@ -13,8 +13,8 @@ import (
 	"example.com/registrar/shared/telemetry/request"
 )
 
-// Problem is the answer to a request that was not carried out (RFC 9457). Clients act on Code; Detail is for people. No
-// value that was sent is repeated in it.
+// Problem is the answer to a request that was not carried out (RFC 9457). Clients act on Code; Detail is for people. It
+// repeats no value that was sent.
 type Problem struct {
 	Type     string         `json:"type" format:"uri" doc:"Stable name of the kind of problem" example:"https://registrar.example.com/problems/section-full"`
 	Title    string         `json:"title" doc:"The kind of problem in words" example:"Conflict"`
@@ -65,12 +65,12 @@ const (
 	fieldTooLong = registrar.FieldTooLong
 )
 
-// outcomeUnknown is what can be said when the table did not answer in time. Not every change takes an Idempotency-Key.
+// outcomeUnknown is the message when the table did not answer in time. Not every change takes an Idempotency-Key.
 const outcomeUnknown = "no answer in time: the change was made whole or not at all; if the request had an " +
 	"Idempotency-Key, the same request with " +
 	"the same key tells which, else the record itself does"
 
-// problemTypes is where the types of problems live.
+// problemTypes is the base of the problem types' URIs.
 const problemTypes = "https://registrar.example.com/problems/"
 
 func newProblem(status int, code, detail string) *Problem {
@@ -104,10 +104,10 @@ func (p *Problem) GetHeaders() http.Header { return p.headers }
 // ContentType implements [huma.ContentTypeFilter].
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// mostTold is how many faults a problem names, and as many refusals. Who has more mends these first.
+// mostTold is how many faults a problem names, and how many refusals. A client with more corrects these first.
 const mostTold = 100
 
-// bounded is the problem without the faults and refusals that are too many, of which it says how many they are.
+// bounded is the problem with at most this many faults and refusals, and the number of the others.
 func (p *Problem) bounded() *Problem {
 	if more := len(p.Errors) - mostTold; more > 0 {
 		p.Errors, p.More = slices.Clip(p.Errors[:mostTold]), p.More+more
@@ -141,8 +141,8 @@ func statusOf(code registrar.Code) int {
 	return http.StatusConflict
 }
 
-// problemOf makes the answer to an error of an operation. What is no refusal and no fault of the request is a failure,
-// or a want of time: it is logged here, once, and not shown.
+// problemOf makes the answer to an error of an operation. An error that is neither a refusal nor a fault of the request
+// is a failure, or a lack of time: it is logged here, once, and not shown.
 func problemOf(ctx context.Context, err error) *Problem {
 	x := exchangeOf(ctx)
 	p := describe(ctx, err).bounded()

@@ -8,9 +8,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// The kinds of text that a client can send. All text of a request is in Unicode's form NFC before an operation sees it;
-// these lose the space around it too. What they may hold is the domain's to say (shared/registrar, form.go), and stands
-// in their schemas; the domain's checks name what is wrong in better words than a pattern could.
+// The kinds of text that a client can send. All text of a request is in Unicode's form NFC before an operation gets it;
+// these also lose the space around it. The domain decides what they may contain (shared/registrar, form.go), and their
+// schemas show it. The domain's checks explain a fault in better words than a pattern could.
 type (
 	// Line is text of one line, such as a title or a name.
 	Line string
@@ -42,8 +42,8 @@ func (c *Code) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return filterFault(at, string(*c))
 }
 
-// filterFault says what is wrong with a text that chooses records. What a record has is checked by the domain; of a
-// filter it knows nothing, and one that no record can match is a mistake that an empty list would hide.
+// filterFault says what is wrong with a text in a filter. The domain checks the texts of records but not filters, and
+// an empty list would hide a filter that no record can match.
 func filterFault(at *huma.PathBuffer, text string) []error {
 	field := at.String()
 	if strings.HasPrefix(field, "query.") && text != "" && (strings.ContainsFunc(text, registrar.Refused) ||
@@ -82,9 +82,8 @@ func isUUID(text string) bool {
 	return len(text) == 36
 }
 
-// The patterns of the schemas: see [registrar.Refused] and [registrar.Invisible], of which they are made. What stands
-// above U+FFFF and cannot be seen is left to the domain: a regular expression of ECMAScript without its flag u has no
-// such ranges.
+// The patterns of the schemas, made of [registrar.Refused] and [registrar.Invisible]. Invisible characters above U+FFFF
+// are left to the domain: a regular expression of ECMAScript without its flag u has no such ranges.
 const (
 	notInLines = `\x00-\x1f\x7f-\x9f` + "\u2028-\u202e\u2066-\u2069\ufffe\uffff"
 	notInProse = `\x00-\x08\x0b-\x1f\x7f-\x9f` + "\u2028-\u202e\u2066-\u2069\ufffe\uffff"
@@ -101,7 +100,7 @@ const (
 	uuidPattern         = `^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`
 )
 
-// documented is a schema with a pattern that is shown, and checked elsewhere.
+// documented is a schema with a pattern that is shown here, and checked elsewhere.
 func documented(s *huma.Schema, pattern string) *huma.Schema {
 	if s.Extensions == nil {
 		s.Extensions = map[string]any{}

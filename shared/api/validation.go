@@ -13,9 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 )
 
-// This file alone knows the errors that huma makes of a request. An error of ours has its type, [fieldFault]. An error
-// of huma has one type for all kinds, with a text and a place: it is told by the format that huma exports for its text,
-// and a parameter's by the parameter's schema. No text of huma is repeated here, so that a changed text changes no
+// Only this file knows the errors that huma makes of a request. Our own errors have a type, [fieldFault]. An error of
+// huma has one type for all kinds, with a text and a place. Its kind is found by the format that huma exports for its
+// text, or, for a parameter, by the parameter's schema. No text of huma is repeated here, so a changed text changes no
 // code.
 
 // useProblems makes huma answer with problems of ours, know a field by its exact name alone, and take no null for a
@@ -41,7 +41,7 @@ var useProblems = sync.OnceFunc(func() {
 	}
 })
 
-// fieldFault is an error of a type of ours that resolves itself.
+// fieldFault is the error of one of our types that resolve themselves.
 type fieldFault struct{ field, code, detail string }
 
 // Error implements error.
@@ -154,8 +154,8 @@ func messageKinds() []messageKind {
 	}
 }
 
-// argument reports whether a text was made by a format of package fmt, and what its one argument was. Of a format with
-// several it compares what is before the first.
+// argument reports whether a text was made by a format of package fmt, and returns its one argument. For a format with
+// several verbs it compares only the text before the first.
 func argument(text, format string) (string, bool) {
 	before, rest, formatted := strings.Cut(format, "%")
 	if !formatted {
@@ -169,8 +169,8 @@ func argument(text, format string) (string, bool) {
 	return strings.CutSuffix(value, after)
 }
 
-// parameterFault says what is wrong with a parameter that huma could not read, by the parameter's schema. What else
-// could not be read is a body of which the schema allowed more than its type does.
+// parameterFault says what is wrong with a parameter that huma could not read, by the parameter's schema. Otherwise it
+// is a body: its schema allows more than its type can read.
 func parameterFault(o *huma.Operation, d *huma.ErrorDetail) ProblemField {
 	f := ProblemField{Field: d.Location, Code: codeType, Detail: "has not the type that is expected here"}
 	in, name, _ := strings.Cut(d.Location, ".")

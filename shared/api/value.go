@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Value is a number or a text, whichever it is of: what a rule looked at, for one. A number is a number on the wire.
+// Value is a number or a text, for example what a rule looked at. A number is a number on the wire.
 type Value struct{ of any }
 
 // ValueOf is a value of the domain on the wire: a number of things, or of credits; anything else is text.

@@ -19,8 +19,8 @@ func (c *Credits) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
 	return nil
 }
 
-// Schema implements [huma.SchemaProvider]. That it has two decimal places is shown, and checked by Resolve: by
-// division, huma would refuse 0.29.
+// Schema implements [huma.SchemaProvider]. The two decimal places are shown here, and checked by Resolve: huma divides,
+// and would refuse 0.29.
 func (Credits) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeNumber, Format: "double", Extensions: map[string]any{"multipleOf": 0.01}}
 }
@@ -31,7 +31,7 @@ func (c Credits) Domain() registrar.Credits { return registrar.Credits(math.Roun
 // CreditsOf is the number on the wire.
 func CreditsOf(c registrar.Credits) Credits { return Credits(float64(c) / 100) }
 
-// CreditRange is what a course may be taken for.
+// CreditRange is the range of credits that a course may be taken for.
 type CreditRange struct {
 	Min Credits `json:"min" minimum:"0" maximum:"100" doc:"Least credit hours" example:"4"`
 	Max Credits `json:"max" minimum:"0" maximum:"100" doc:"Most credit hours" example:"4"`
@@ -63,13 +63,13 @@ func (c CreditRangeChange) Change(r *registrar.CreditRange) {
 	}
 }
 
-// NewDeadlines states deadlines.
+// NewDeadlines are the deadlines of a new record.
 type NewDeadlines struct {
 	LastAdd  *Deadline `json:"lastAdd,omitempty" doc:"Last moment to enrol, or the last day, in the term's time zone; absent: the term's, or none" example:"2025-01-27T04:59:59Z"`
 	LastDrop *Deadline `json:"lastDrop,omitempty" doc:"Last moment to drop, or the last day, in the term's time zone; absent: the term's, or none" example:"2025-02-10"`
 }
 
-// Stated are the deadlines as a change of none.
+// Stated returns the deadlines as a change of none.
 func (d *NewDeadlines) Stated() Removable[DeadlinesChange] {
 	if d == nil {
 		return Removable[DeadlinesChange]{}
@@ -83,7 +83,7 @@ type DeadlinesChange struct {
 	LastDrop Removable[Deadline] `json:"lastDrop,omitzero" doc:"Last moment to drop, or the last day, in the term's time zone; null: the term's, or none" example:"2025-02-10"`
 }
 
-// Dated reports whether a member has a deadline that is a day: the time zone of the term is needed then.
+// Dated reports whether a deadline in the member is a day. Then the time zone of the term is needed.
 func Dated(member Removable[DeadlinesChange]) bool {
 	change, _ := member.Get()
 	add, _ := change.LastAdd.Get()
@@ -111,7 +111,7 @@ func patchDeadline(t *time.Time, member Removable[Deadline], zone string) {
 	}
 }
 
-// PatchInstant applies a member: null removes the moment.
+// PatchInstant applies a member: null removes the instant.
 func PatchInstant(t *time.Time, member Removable[Instant]) {
 	if member.Sent() {
 		at, _ := member.Get()
@@ -138,11 +138,11 @@ func TimeOf(t time.Time) *time.Time {
 	return &t
 }
 
-// Stamp is what every record shows of its history.
+// Stamp is the history of a record on the wire.
 type Stamp struct {
 	CreatedAt time.Time `json:"createdAt" doc:"When the record was made"`
 	UpdatedAt time.Time `json:"updatedAt" doc:"When it changed last"`
 }
 
-// StampOf is the history on the wire; the version travels as ETag.
+// StampOf is the history on the wire. The version is in the ETag.
 func StampOf(s registrar.Stamp) Stamp { return Stamp{CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt} }

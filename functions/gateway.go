@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Gateway is what API Gateway does before any function is asked. The local gateway and the CDK app follow it,
-// and template.yaml as far as the SAM CLI's gateway does.
+// Gateway is what API Gateway does before it calls a function. The local gateway and the CDK app follow it, and
+// template.yaml as far as the SAM CLI's gateway does.
 type Gateway struct {
 	CORS     CORS
-	Throttle Throttle // of the stage: requests to all routes whose function has none of its own
+	Throttle Throttle // of the stage: requests to all routes whose function has no throttle of its own
 }
 
-// CORS says what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs"; S3
-// user guide, "Using cross-origin resource sharing").
+// CORS is what web pages of other origins may do (API Gateway developer guide, "Configure CORS for HTTP APIs"; S3 user
+// guide, "Using cross-origin resource sharing").
 type CORS struct {
 	Origins []string      // whose pages may call: "https://app.example", or "*" for all
 	Methods []string      // "GET", …
@@ -31,17 +31,17 @@ type Throttle struct {
 	Burst int // requests at once: the bucket's size
 }
 
-// Concurrency is how many calls of an account's functions may be under way, all together (Lambda quotas, "Concurrent
-// executions"). Above it Lambda refuses calls, API Gateway makes that a 503, and nobody tries again: hence all bursts
-// together stay below it.
+// Concurrency is how many calls of an account's functions may be in progress, all together (Lambda quotas, "Concurrent
+// executions"). Above it Lambda refuses calls, API Gateway answers 503, and nobody tries again. So all bursts together
+// stay below it.
 const Concurrency = 1000
 
 // API is the gateway of all operations.
 //
 // Any page may call: a request shows who sends it in a header that no browser adds by itself, so that another site's
-// page can do nothing in a visitor's name. The stage's throttle leaves a third of the account's rate for what is to
-// come beside this API, and takes the readers of a registration morning, 2,800 requests a second in the largest that
-// was published (University of Virginia, 2019).
+// page can do nothing in a visitor's name. The stage's throttle leaves a third of the account's rate for later APIs. It
+// is enough for the readers of a registration morning: 2,800 requests a second in the largest that was published
+// (University of Virginia, 2019).
 func API() Gateway {
 	methods := map[string]bool{}
 	for _, f := range All() {
@@ -62,15 +62,15 @@ func API() Gateway {
 	}
 }
 
-// UploadCORS is what web pages may do with the bucket: upload to the addresses that the API gives them. The bucket
-// answers for itself, so the API's own does not cover it.
+// UploadCORS is what web pages may do with the bucket: upload to the addresses that the API gives them. The bucket has
+// its own CORS rules, so the API's do not cover it.
 func UploadCORS() CORS {
 	api := API().CORS
 	return CORS{Origins: api.Origins, Methods: []string{http.MethodPut}, Headers: []string{"Content-Type"},
 		MaxAge: api.MaxAge}
 }
 
-// Throttles are those of the routes that have one of their own, by route key: "POST /v1/imports".
+// Throttles are the throttles of routes that have one of their own, by route key: "POST /v1/imports".
 func Throttles(all []Function) map[string]Throttle {
 	own := map[string]Throttle{}
 	for _, f := range all {

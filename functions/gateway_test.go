@@ -99,7 +99,8 @@ func TestCORSCoversTheOperations(t *testing.T) {
 		}
 	}
 	// every page may, or the browser acts on it
-	for _, every := range []string{"Cache-Control", "Content-Type", "Content-Security-Policy", "Referrer-Policy"} {
+	for _, every := range []string{"Cache-Control", "Content-Type", "Content-Security-Policy", "Referrer-Policy",
+		"Vary"} {
 		delete(given, every)
 	}
 	for what, of := range map[string]struct {

@@ -594,7 +594,7 @@ func All() []Function {
 			},
 			Memory: 256, Timeout: notifications.Timeout, Table: sendsMail(),
 			Zeros: []Zero{{telemetry.MailsOpen, "A mail was refused by the mail provider, or nobody knows whether it was sent",
-				"mail-that-lies-open"}},
+				"open-mail"}},
 		},
 		{
 			Name: "notifications-feedback", Queue: queueNamed("mail-feedback"),

@@ -1,6 +1,6 @@
-// Package audit has the audit trail: what was done stands in the events, written with each change; what was refused is
-// sent to a queue in the request, and the recorder writes it beside them. The list answers for both: by record, by
-// person, by time, in order.
+// Package audit has the audit trail. What was done is in the events, written with each change. What was refused is sent
+// to a queue in the request, and the recorder writes it beside the events. The list shows both: by record, by person,
+// by time, in order.
 //
 // It knows the domain, shared/api, shared/consumer and what it needs of a store, as small interfaces; no AWS. Start
 // with list.go.

@@ -22,12 +22,12 @@ type Reconciliation struct {
 	ID          string     `json:"id" format:"uuid"`
 	StartedAt   time.Time  `json:"startedAt"`
 	EndedAt     *time.Time `json:"endedAt,omitempty" doc:"Absent while it goes on"`
-	Checked     Checked    `json:"checked" doc:"How many records were looked at"`
-	Differences int        `json:"differences" doc:"How many counts do not say what the records say"`
-	Unsettled   int        `json:"unsettled" doc:"How many records changed each time they were looked at, and are left to the next"`
+	Checked     Checked    `json:"checked" doc:"How many records were compared"`
+	Differences int        `json:"differences" doc:"How many counts differ from the records"`
+	Unsettled   int        `json:"unsettled" doc:"How many records changed each time they were read, and are left to the next"`
 }
 
-// Checked is how many records were looked at.
+// Checked is how many records were compared.
 type Checked struct {
 	Sections int `json:"sections" example:"2224"`
 	Courses  int `json:"courses" example:"920"`
@@ -35,7 +35,7 @@ type Checked struct {
 	Imports  int `json:"imports" example:"3"`
 }
 
-// Difference is a count that does not say what the records say.
+// Difference is a count that differs from the records.
 type Difference struct {
 	Record  string    `json:"record" doc:"Whose count it is, kind and id" example:"section/0198c0a4-2b6e-7c3d-9a41-5f0e2d7c8b11"`
 	Count   string    `json:"count" doc:"Which count" example:"seats.taken"`
@@ -53,11 +53,11 @@ type differencesOutput struct {
 	}
 }
 
-// Differences tells what the latest reconciliation found.
+// Differences shows what the latest reconciliation found.
 func Differences(store DifferencesStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "audit-differences", Method: http.MethodGet, Path: "/v1/audit/differences", Summary: "List counts that do not " +
-			"say what the records say", Tag: "audit",
+		ID: "audit-differences", Method: http.MethodGet, Path: "/v1/audit/differences", Summary: "List counts that " +
+			"differ from the records", Tag: "audit",
 		Description: "Every night each count (seats taken and free, sections of a course, what a student holds) is derived " +
 			"from the records again. " +
 			"A difference is a defect: nothing that clients do should make one. While a reconciliation goes on, what it found " +

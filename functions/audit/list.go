@@ -25,7 +25,7 @@ type listInput struct {
 	To      api.Instant `query:"to" doc:"Before this moment" example:"2026-11-24T10:00:00Z"`
 }
 
-// longestSpan bounds what a list of all events reads: each day is 32 partitions.
+// longestSpan bounds the time of a list of all events: each day has 32 partitions to read.
 const longestSpan = 31 * 24 * time.Hour
 
 // List pages through the audit.
@@ -73,7 +73,7 @@ func (in *listInput) check() error {
 	return wrong.OrNil()
 }
 
-// canonicalID is the id of a record as it is stored: a UUID in lower case, anything else as it is.
+// canonicalID is the id of a record as it is stored: a UUID in lower case; other ids stay as they are.
 func canonicalID(id string) string {
 	if parsed, err := uuid.Parse(id); err == nil && len(id) == len(parsed.String()) {
 		return parsed.String()

@@ -9,9 +9,9 @@ import (
 	"example.com/registrar/shared/telemetry"
 )
 
-// Reconcile derives every count from the records again, once a night: the night's first run begins, and the following
-// ones go on where it stopped, until all is done. One that is started by hand when all is done begins anew. Differences
-// are logged one by one, and counted in a metric that raises an alarm.
+// Reconcile compares every count with the records, once a night. The night's first run begins, and the following ones
+// continue where it stopped, until all is done. A run that is started by hand when all is done begins a new one.
+// Differences are logged one by one, and counted in a metric that raises an alarm.
 func Reconcile(
 	settings schedule.Settings, reconciler reconcile.Reconciler,
 ) func(ctx context.Context, due time.Time) error {

@@ -15,7 +15,7 @@ type RecordStore interface {
 	KeepRefused(ctx context.Context, events []registrar.Event) error
 }
 
-// Recorder writes the refused attempts that a queue's messages are, a batch at once.
+// Recorder writes the refused attempts from a queue's messages, a batch at once.
 func Recorder(settings consumer.Settings, store RecordStore) consumer.Handler {
 	read := func(m consumer.Message) (registrar.Event, error) {
 		e, err := cloudevents.Unmarshal(m.Body)

@@ -1,8 +1,8 @@
 // Package deadletters has what operators do with messages that could not be handled: they see how full each queue is,
-// look at its dead letters, and send one back or discard it. docs/operations.md says when to do which.
+// read its dead letters, and send one back or discard it. docs/operations.md says when to do which.
 //
-// It knows shared/api, the consumer kit's words for queues, and what it needs of them, as small interfaces, and how
-// events and feedback on mail read; no AWS. Start with list.go.
+// It knows shared/api, the words of shared/consumer for queues, and what it needs of them, as small interfaces, and the
+// forms of events and of feedback on mail; no AWS. Start with list.go.
 package deadletters
 
 import (
@@ -35,13 +35,13 @@ type DeadLetter struct {
 	Trace       string       `json:"trace,omitempty" doc:"Its sender's X-Ray trace header"`
 	Group       string       `json:"group,omitempty" doc:"Of a FIFO queue: its message group, which it keeps"`
 	Event       *LetterEvent `json:"event,omitempty" doc:"When the message is an event: which"`
-	// Feedback stands in the place of the body.
+	// Feedback replaces the body.
 	Feedback  *LetterFeedback `json:"feedback,omitempty" doc:"When the message is of the mail provider and can be read: what it tells of which mail"`
 	Body      string          `json:"body,omitempty" doc:"The message's beginning, up to 4 KiB; absent when the queue is told of mail that bounced, as that has addresses"`
 	BodyBytes int             `json:"bodyBytes" doc:"Length of the whole message"`
 }
 
-// LetterEvent is the event that a message is.
+// LetterEvent is the event in a message.
 type LetterEvent struct {
 	ID     string    `json:"id" doc:"Also of the claim that its consumer has on it"`
 	Type   string    `json:"type" example:"registration.enrolled"`
@@ -49,7 +49,7 @@ type LetterEvent struct {
 	At     time.Time `json:"at"`
 }
 
-// LetterFeedback is what the mail provider told of a mail, without whom it was for. The ids are the tags of the mail.
+// LetterFeedback is the mail provider's report about a mail, without its recipient. The ids are the tags of the mail.
 type LetterFeedback struct {
 	Kind   string `json:"kind" example:"Bounce"`
 	Detail string `json:"detail,omitempty" doc:"Of a bounce its type and subtype, of a complaint what it is of" example:"Permanent General"`
@@ -67,7 +67,7 @@ func show(l consumer.DeadLetter) DeadLetter {
 		BodyBytes: len(l.Body),
 	}
 	if l.Feedback {
-		// Its body has addresses, and when it is not of the form that it should be, nobody knows where.
+		// Its body has addresses, and when it has not the expected form, nobody knows where.
 		if r, _ := feedback.Read(l.Body); r.Kind != "" { // the reason says what is wrong with it
 			shown.Feedback = &LetterFeedback{Kind: r.Kind, Detail: r.Detail, Mail: r.Mail, Event: r.Event}
 			shown.Correlation = cmp.Or(r.Correlation, l.Message)
@@ -84,7 +84,7 @@ func show(l consumer.DeadLetter) DeadLetter {
 	return shown
 }
 
-// reason is the consumer's, or says why there is none.
+// reason is the consumer's reason, or says why there is none.
 func reason(l consumer.DeadLetter) string {
 	switch {
 	case l.Moved:

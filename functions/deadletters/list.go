@@ -11,7 +11,7 @@ import (
 
 // Letters is what [List] needs of the queues.
 type Letters interface {
-	// Letters shows up to so many dead letters of a queue, and tells about how many there are.
+	// Letters returns up to this many dead letters of a queue, and about how many there are.
 	Letters(ctx context.Context, queue string, most int) (letters []consumer.DeadLetter, all int, err error)
 }
 

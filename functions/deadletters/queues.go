@@ -19,7 +19,7 @@ type queuesOutput struct {
 	}
 }
 
-// Queues lists all queues with what lies in them.
+// Queues lists all queues with their numbers of messages.
 func Queues(queues DepthsOfQueues) api.Operation {
 	return api.Define(api.Spec{
 		ID: "deadletters-queues", Method: http.MethodGet, Path: "/v1/queues", Summary: "List the queues, and how full they " +

@@ -1,8 +1,8 @@
-// Package events has the relay: what happened, as the table's stream tells it, goes to the queues of those who asked
-// for it. It knows the domain's events and what it needs of queues; no AWS.
+// Package events has the relay: it sends the events from the table's stream to the queues that subscribe to them. It
+// knows the domain's events and what it needs of queues; no AWS.
 //
-// An event is in the table if and only if its change happened, and in the stream as long as it is in the table; so each
-// is sent at least once, and none that is not true. Start with [Relay].
+// An event is in the table if and only if its change was made, and in the stream when it is in the table. So each event
+// is sent at least once, and none without its change. Start with [Relay].
 package events
 
 import (
@@ -18,7 +18,7 @@ import (
 
 // Queue is what the relay needs of a queue.
 type Queue interface {
-	// SendEvents sends events and tells for each why it was not sent; nil when all were.
+	// SendEvents sends events and returns for each why it was not sent; nil when all were.
 	SendEvents(ctx context.Context, events []registrar.Event) []error
 }
 
@@ -38,8 +38,8 @@ func (s Subscriptions) String() string {
 	return strings.Join(queues, ";")
 }
 
-// ParseSubscriptions reads the form of [Subscriptions.String]. A type that this version does not know is an error:
-// somebody would wait for it in vain.
+// ParseSubscriptions reads the form of [Subscriptions.String]. A type that this version does not know is an error: a
+// queue would wait for it in vain.
 func ParseSubscriptions(text string) (Subscriptions, error) {
 	all := Subscriptions{}
 	for part := range strings.SplitSeq(text, ";") {
@@ -80,7 +80,7 @@ func New(subscriptions Subscriptions, open func(queue string) (Queue, error), lo
 	return r, nil
 }
 
-// Send sends events and returns how many, from the first on, were sent to every queue that asked for them. Whoever
+// Send sends events and returns how many, from the first on, were sent to every queue that subscribes to them. Whoever
 // sends the rest again may send some of them twice.
 func (r Relay) Send(ctx context.Context, events []registrar.Event) (sent int) {
 	sent = len(events)
@@ -107,11 +107,11 @@ func (r Relay) Send(ctx context.Context, events []registrar.Event) (sent int) {
 	return sent
 }
 
-// Read reads the event that an image of the stream is; false when it is another item.
+// Read reads the event in an image of the stream; false when it is another item.
 type Read func(image []byte) (e registrar.Event, ok bool, err error)
 
-// Images makes what the relay does with images of the stream: it sends those that are events. It tells how many images
-// it was done with; the one after them could not be read, or not be sent.
+// Images makes the relay's handler for images of the stream: it sends those that are events. It returns how many images
+// were handled; the next one could not be read, or not be sent.
 func (r Relay) Images(read Read) func(ctx context.Context, images [][]byte) (done int) {
 	return func(ctx context.Context, images [][]byte) int {
 		var events []registrar.Event

@@ -15,7 +15,7 @@ type Store interface {
 	Reachable(ctx context.Context) error
 }
 
-// Health is how the system is.
+// Health is the state of the system.
 type Health struct {
 	Status  string `json:"status" enum:"ok" example:"ok"`
 	Version string `json:"version" doc:"Of the API" example:"1.0.0"`
@@ -28,7 +28,7 @@ type output struct {
 // Get reports whether the system can answer.
 func Get(store Store) api.Operation {
 	return api.Define(api.Spec{
-		ID: "health-get", Method: http.MethodGet, Path: "/health", Summary: "Tell whether the system can answer",
+		ID: "health-get", Method: http.MethodGet, Path: "/health", Summary: "Check whether the system can answer",
 		Tag:         "health",
 		Description: "503 or 500 when it cannot reach its records.", Access: api.Public,
 	}, func(ctx context.Context, _ *struct{}) (*output, error) {

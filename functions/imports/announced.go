@@ -10,7 +10,8 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// announcement is what the worker reads of an S3 event notification (S3 user guide, "Event message structure").
+// announcement is the part of an S3 event notification that the worker reads (S3 user guide, "Event message
+// structure").
 type announcement struct {
 	Event   string             `json:"Event,omitempty"` // "s3:TestEvent", once, when the notification is set up
 	Records []announcedArrival `json:"Records"`
@@ -24,7 +25,7 @@ type announcedArrival struct {
 	} `json:"s3"`
 }
 
-// announce writes what S3 would: that the import's file has arrived.
+// announce writes the same notification as S3: the import's file has arrived.
 func announce(id registrar.ImportID) ([]byte, error) {
 	var arrival announcedArrival
 	arrival.S3.Object.Key = url.QueryEscape(ObjectKey(id))
@@ -35,7 +36,7 @@ func announce(id registrar.ImportID) ([]byte, error) {
 	return body, nil
 }
 
-// announced reads which imports' files have arrived; none when S3 only tries the queue.
+// announced reads which imports' files have arrived; none when S3 only tests the queue.
 func announced(message []byte) ([]registrar.ImportID, error) {
 	var note announcement
 	if err := json.Unmarshal(message, &note); err != nil {

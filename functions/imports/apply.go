@@ -21,19 +21,19 @@ type Store interface {
 	Writes
 }
 
-// Reports keeps where imports stand, and what is told of them. A dry run writes here and nowhere else.
+// Reports keeps the state and the problems of imports. A dry run writes here and nowhere else.
 type Reports interface {
 	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 	// SaveImport writes progress if the import's version is still the one before, and adds to its report.
 	SaveImport(ctx context.Context, im intake.Import, report intake.Report) error
-	// KeepDecision keeps that a row was refused until progress is saved, so that an import that goes on does not decide
+	// KeepDecision keeps that a row was refused until progress is saved, so that an import that continues does not decide
 	// again.
 	KeepDecision(ctx context.Context, id registrar.ImportID, d intake.Decision) error
-	// Decisions reads those of rows after a row, in their order.
+	// Decisions reads the decisions on rows after a row, in their order.
 	Decisions(ctx context.Context, id registrar.ImportID, after int) ([]intake.Decision, error)
 }
 
-// Reads looks up what rows are about.
+// Reads looks up the records that rows are about.
 type Reads interface {
 	RegistrationFacts(
 		ctx context.Context,
@@ -59,11 +59,11 @@ type Reads interface {
 	ImportedInstructors(ctx context.Context, names []string) (map[string]registrar.Instructor, error)
 }
 
-// Writes changes records. There are two: the store, and the one of dry runs, which only remembers.
+// Writes changes records. There are two implementations: the store, and the one of dry runs, which only remembers.
 type Writes interface {
 	CommitRegistration(ctx context.Context, change registrar.RegistrationChange, answer registrar.Answer) error
-	// InstructorsByName finds the instructors that imports made under these names, and makes those that are missing, which
-	// it names.
+	// InstructorsByName finds the instructors that imports made under these names, makes those that are missing, and
+	// returns the names of the new ones.
 	InstructorsByName(
 		ctx context.Context,
 		names []string,
@@ -78,13 +78,13 @@ type Writes interface {
 	UpdateInstructor(ctx context.Context, before, after registrar.Instructor) error
 }
 
-// Objects reads what was uploaded.
+// Objects reads uploaded files.
 type Objects interface {
-	// Open opens an object, and tells how many bytes it has. The caller closes it.
+	// Open opens an object, and returns its size in bytes. The caller closes it.
 	Open(ctx context.Context, key string) (file io.ReadCloser, size int64, err error)
 }
 
-// writers is how many transactions are under way at once.
+// writers is how many transactions are in progress at once.
 const writers = 8
 
 // Applier applies uploaded files.
@@ -97,20 +97,20 @@ type Applier struct {
 	NewID   registrar.IDs
 }
 
-// Apply reads the import's file to its end. It may be called again for the same import, after a crash too.
-// Registrations then go on after the last row that is known to be decided, because a seat goes to whom the file names
-// first: see [intake.Import.Resumes]. Other kinds are read from the first row on, in another run of which alone the
-// import then tells: rows that were applied before change nothing. An error means that the message should come back;
-// what is wrong with the file itself, an [*files.FileError], is told in the import, and is no error.
+// Apply reads the import's file to its end. It may be called again for the same import, also after a crash.
+// Registrations then continue after the last row that is known to be decided, because the student whom the file names
+// first gets the seat: see [intake.Import.Resumes]. Other kinds are read again from the first row, in a new run, and
+// the import then shows only that run: rows that were applied before change nothing. An error means that the message
+// should come back. A fault of the file itself, a [*files.FileError], is shown in the import, and is not an error.
 //
-// A dry run reads and decides as any other, over a store that only remembers what it was asked to write. So does the
-// first of the two runs of an import that allows so many refused rows and no more.
+// A dry run reads and decides like any other run, but its store only remembers what it was asked to write. The first of
+// the two runs of an import with a limit of refused rows does the same.
 func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 	by := request.From(ctx)
 	by.Principal = principal(id)
 	ctx = request.With(ctx, by)
 	im, err := a.Store.Import(ctx, id)
-	if registrar.IsRefusal(err, registrar.NotFound) { // nobody asked for it, and waiting makes it no better
+	if registrar.IsRefusal(err, registrar.NotFound) { // nobody asked for it, and waiting does not help
 		return consumer.Permanent(fmt.Errorf("import %s: %w", id, err))
 	}
 	if err != nil {
@@ -131,7 +131,7 @@ func (a Applier) Apply(ctx context.Context, id registrar.ImportID) error {
 // dry reports whether the import's next run changes nothing but the import.
 func dry(im intake.Import) bool { return im.DryRun || im.MaxRefusedPercent != nil && !im.Checked }
 
-// principal is who acts in what an import does.
+// principal is the actor of an import's changes.
 func principal(id registrar.ImportID) string { return "import:" + string(id) }
 
 // run reads the file once.
@@ -172,8 +172,8 @@ func (a Applier) run(ctx context.Context, im *intake.Import) error {
 	return nil
 }
 
-// bounded reads at most so many bytes, whatever the bucket told of the size, and fails beyond instead of ending: a file
-// that is cut must not look whole.
+// bounded reads at most this many bytes, whatever size the bucket gave. Beyond that it fails instead of ending: a file
+// that is cut must not look complete.
 type bounded struct {
 	file io.Reader
 	left int
@@ -193,7 +193,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 var errTooLarge error = &files.FileError{Reason: "the file is larger than 64 MiB"}
 
-// formatOf names how files of a kind are read.
+// formatOf names the format of files of a kind.
 func formatOf(kind intake.Kind) string {
 	switch kind {
 	case intake.KindRegistrations:
@@ -205,13 +205,13 @@ func formatOf(kind intake.Kind) string {
 	return "yacs-csv"
 }
 
-// objectPrefix is where uploads lie in the bucket.
+// objectPrefix is the prefix of uploads in the bucket.
 const objectPrefix = "imports/"
 
-// ObjectKey is where the upload of an import lies in the bucket.
+// ObjectKey is the key of an import's upload in the bucket.
 func ObjectKey(id registrar.ImportID) string { return objectPrefix + string(id) }
 
-// save writes progress, and as much of the report as there is room for. Only a dry run lists what it changes.
+// save writes progress, and as much of the report as there is room for. Only a dry run lists changes.
 func (a Applier) save(ctx context.Context, im *intake.Import, report intake.Report) error {
 	report.Problems = report.Problems[:min(len(report.Problems), intake.MaxProblems-im.Problems)]
 	if !im.DryRun {
@@ -237,19 +237,19 @@ func (a Applier) finish(ctx context.Context, im *intake.Import, report intake.Re
 	return a.save(ctx, im, intake.Report{})
 }
 
-// begin counts another run, from the first row on.
+// begin begins another run, from the first row on.
 func begin(im *intake.Import) {
 	im.Run++
 	im.Rows, im.Changed, im.Problems, im.Listed = intake.Rows{}, intake.Changes{}, 0, 0
 }
 
-// outcome is what became of one entry. It belongs to one writer until all have finished.
+// outcome is the result of one entry. It belongs to one writer until all have finished.
 type outcome struct {
 	changes   []intake.Change // what was created and updated, still without the row
 	unchanged int
 	refusal   error    // the domain or the store refused the record
 	field     string   // of the file, that the refusal is about; empty: the record as a whole
-	notes     []string // what was put right or left out, of the entry's course
+	notes     []string // what was corrected or left out, of the entry's course
 }
 
 func (o *outcome) created(record string) {
@@ -260,7 +260,7 @@ func (o *outcome) updated(record string, fields []string) {
 	o.changes = append(o.changes, intake.Change{Record: record, Effect: intake.EffectUpdated, Fields: fields})
 }
 
-// tally counts what became of a row's records, and gives the list of it.
+// tally counts the results for a row's records, and returns the list of them.
 func (o *outcome) tally(im *intake.Import, row int) []intake.Change {
 	im.Changed.Unchanged += o.unchanged
 	for n := range o.changes {
@@ -274,13 +274,13 @@ func (o *outcome) tally(im *intake.Import, row int) []intake.Change {
 	return o.changes
 }
 
-// refuse keeps what is wrong with the entry by the file's own name of the column.
+// refuse records what is wrong with the entry, with the file's own name of the column.
 func (o *outcome) refuse(p files.Problem) {
 	o.field, o.refusal = p.Field, errors.New(p.Reason)
 }
 
-// settle keeps a refusal, one of the record's form too, as the entry's outcome and lets failures through. Two imports
-// of one term at once refuse each other's records by version or natural key; the row says so and may be imported again.
+// settle records a refusal, also one of the record's form, as the entry's outcome, and returns failures. Two imports of
+// one term at once refuse each other's records by version or natural key; the row says so and may be imported again.
 func (o *outcome) settle(err error) error {
 	var refusal *registrar.Refusal
 	var wrong registrar.FieldErrors

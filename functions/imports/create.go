@@ -15,7 +15,7 @@ import (
 // CreateStore is what [Create] needs of the store.
 type CreateStore interface {
 	CreateImport(ctx context.Context, im intake.Import, answer registrar.Answer) error
-	// Import is asked when a key had been answered before.
+	// Import is needed when a key was answered before.
 	Import(ctx context.Context, id registrar.ImportID) (intake.Import, error)
 }
 
@@ -87,7 +87,7 @@ func Create(store CreateStore, uploads Uploads, system api.System) api.Operation
 		if err != nil {
 			return nil, err
 		}
-		// The address expires long before the key, and is a secret: it is no part of the answer that is kept.
+		// The address expires long before the key, and is a secret: it is not in the stored answer.
 		out, err := api.Create(
 			in.Key(ctx),
 			"imports/"+string(im.ID),
@@ -127,7 +127,7 @@ func signAgain(ctx context.Context, store CreateStore, uploads Uploads, id regis
 	return sign(ctx, uploads, id)
 }
 
-// reading is how the file is to be read: the name of a format, and the mapping of [intake.FormatMapping].
+// reading says how the file is to be read: the name of a format, and the mapping of [intake.FormatMapping].
 func (n NewImport) reading(kind intake.Kind) (format, mapping string, err error) {
 	wrong := func(field, detail string) (string, string, error) {
 		return "", "", registrar.FieldErrors{{Field: field, Code: registrar.FieldFormat, Detail: detail}}

@@ -11,10 +11,10 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// foretelling is the store of dry runs: it reads what is there, and remembers what it was asked to write instead of
+// dryWrites is the store of dry runs. It reads what is stored, and remembers what it was asked to write instead of
 // writing it, as far as later rows of the file depend on it. What it remembers grows with the records that a file
-// makes: some hundred bytes for an instructor's name, a section's seats taken, or a registration.
-type foretelling struct {
+// makes: some hundred bytes for an instructor's name, a section's taken seats, or a registration.
+type dryWrites struct {
 	Reports
 	Reads
 
@@ -26,16 +26,16 @@ type foretelling struct {
 	held        map[registrar.StudentID][]registrar.Holding
 }
 
-// dryStore is the store without its writes: whatever [Writes] comes to have does not get through by itself.
-func dryStore(store Store, newID registrar.IDs) *foretelling {
-	return &foretelling{
+// dryStore is the store without its writes, so that a new method of [Writes] is not passed through by mistake.
+func dryStore(store Store, newID registrar.IDs) *dryWrites {
+	return &dryWrites{
 		Reports: store, Reads: store, newID: newID, instructors: map[string]registrar.InstructorID{},
 		taken: map[registrar.SectionID]int{}, held: map[registrar.StudentID][]registrar.Holding{},
 	}
 }
 
 // InstructorsByName implements [Writes].
-func (f *foretelling) InstructorsByName(
+func (f *dryWrites) InstructorsByName(
 	ctx context.Context,
 	names []string,
 ) (map[string]registrar.InstructorID, []string, error) {
@@ -62,8 +62,8 @@ func (f *foretelling) InstructorsByName(
 	return ids, made, nil
 }
 
-// RegistrationFacts implements [Reads]: with the seats and sections that rows before would have taken.
-func (f *foretelling) RegistrationFacts(
+// RegistrationFacts implements [Reads]: with the seats and sections that earlier rows would have taken.
+func (f *dryWrites) RegistrationFacts(
 	ctx context.Context,
 	section registrar.SectionID,
 	student registrar.StudentID,
@@ -74,7 +74,7 @@ func (f *foretelling) RegistrationFacts(
 }
 
 // EnrolmentFacts implements [Reads], in the same way.
-func (f *foretelling) EnrolmentFacts(
+func (f *dryWrites) EnrolmentFacts(
 	ctx context.Context,
 	section registrar.SectionID,
 	student registrar.StudentID,
@@ -84,7 +84,7 @@ func (f *foretelling) EnrolmentFacts(
 	return f.with(facts), err
 }
 
-func (f *foretelling) with(facts registrar.EnrolFacts) registrar.EnrolFacts {
+func (f *dryWrites) with(facts registrar.EnrolFacts) registrar.EnrolFacts {
 	section, student := facts.Section.ID, facts.Student.ID
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,7 +98,7 @@ func (f *foretelling) with(facts registrar.EnrolFacts) registrar.EnrolFacts {
 }
 
 // CommitRegistration implements [Writes].
-func (f *foretelling) CommitRegistration(
+func (f *dryWrites) CommitRegistration(
 	_ context.Context,
 	change registrar.RegistrationChange,
 	_ registrar.Answer,
@@ -114,49 +114,49 @@ func (f *foretelling) CommitRegistration(
 	return nil
 }
 
-// CreateCourse implements [Writes]. Later rows find the course among those that the file has stated.
-func (*foretelling) CreateCourse(context.Context, registrar.Course, registrar.Answer) error {
+// CreateCourse implements [Writes]. Later rows find the course among those of the file.
+func (*dryWrites) CreateCourse(context.Context, registrar.Course, registrar.Answer) error {
 	return nil
 }
 
 // UpdateCourse implements [Writes].
-func (*foretelling) UpdateCourse(context.Context, registrar.Course, registrar.Course) error {
+func (*dryWrites) UpdateCourse(context.Context, registrar.Course, registrar.Course) error {
 	return nil
 }
 
-// CreateSection implements [Writes]. No later row is of the same section: its reader sees to that.
-func (*foretelling) CreateSection(context.Context, registrar.Section, registrar.Answer) error {
+// CreateSection implements [Writes]. No later row is about the same section: its reader makes sure of that.
+func (*dryWrites) CreateSection(context.Context, registrar.Section, registrar.Answer) error {
 	return nil
 }
 
 // UpdateSection implements [Writes].
-func (*foretelling) UpdateSection(context.Context, registrar.Section, registrar.Section) error {
+func (*dryWrites) UpdateSection(context.Context, registrar.Section, registrar.Section) error {
 	return nil
 }
 
-// CreateStudent implements [Writes]. No later row is of the same student, nor has the same address: the list sees to
-// that.
-func (*foretelling) CreateStudent(context.Context, registrar.Student, registrar.Answer) error {
+// CreateStudent implements [Writes]. No later row is about the same student, or has the same address: the list makes
+// sure of that.
+func (*dryWrites) CreateStudent(context.Context, registrar.Student, registrar.Answer) error {
 	return nil
 }
 
 // UpdateStudent implements [Writes].
-func (*foretelling) UpdateStudent(context.Context, registrar.Student, registrar.Student) error {
+func (*dryWrites) UpdateStudent(context.Context, registrar.Student, registrar.Student) error {
 	return nil
 }
 
 // CreateInstructor implements [Writes], like CreateStudent.
-func (*foretelling) CreateInstructor(context.Context, registrar.Instructor, registrar.Answer) error {
+func (*dryWrites) CreateInstructor(context.Context, registrar.Instructor, registrar.Answer) error {
 	return nil
 }
 
 // UpdateInstructor implements [Writes].
-func (*foretelling) UpdateInstructor(context.Context, registrar.Instructor, registrar.Instructor) error {
+func (*dryWrites) UpdateInstructor(context.Context, registrar.Instructor, registrar.Instructor) error {
 	return nil
 }
 
-// changedFields names the fields in which two versions of a record differ, as JSON would write them, without what every
-// change moves. It gives names only: values may be personal.
+// changedFields names the fields in which two versions of a record differ, as JSON would write them, except those that
+// every change changes. It gives names only: values may be personal.
 func changedFields[T any](before, after T) []string {
 	b, a := reflect.ValueOf(before), reflect.ValueOf(after)
 	var names []string

@@ -27,29 +27,30 @@ type GetStore interface {
 type getInput struct {
 	api.IDInput
 	api.PageInput
-	Show string `query:"show" enum:"problems,changes" default:"problems" doc:"The list to page through: what was wrong in the rows, or what a dry run foretells"`
+	Show string `query:"show" enum:"problems,changes" default:"problems" doc:"The list to page through: the problems of rows, or the changes that a dry run expects"`
 }
 
 // Report is an import with a page of one of its lists.
 type Report struct {
 	Import
 	Problems []RowProblem `json:"problems" doc:"By row, those of the last run, the first 10,000 of them; one page. Empty with show=changes"`
-	Changes  []RowChange  `json:"changes" doc:"What a dry run foretells, by row, the first 10,000 of them; one page. Empty without show=changes"`
+	Changes  []RowChange  `json:"changes" doc:"The changes that a dry run expects, by row, the first 10,000 of them; one page. Empty without show=changes"`
 	Next     string       `json:"next,omitempty" doc:"Cursor of the next page of the list"`
 }
 
 type getOutput struct {
-	ETag string `header:"ETag" doc:"Weak: problems are told before the version moves"`
+	ETag string `header:"ETag" doc:"Weak: problems are added before the version changes"`
 	Link string `header:"Link" doc:"The next page of the list, relation next (RFC 8288), relative to the address of the request"`
 	Body Report
 }
 
-// Get tells where an import stands.
+// Get shows the state of an import.
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
-		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Tell where an import stands",
+		ID: "imports-get", Method: http.MethodGet, Path: "/v1/imports/{id}", Summary: "Get the state of an import",
 		Tag: "imports",
-		Description: "With a page of problems, or of what a dry run foretells; limit and cursor page through them. An " +
+		Description: "With a page of problems, or of the changes that a dry run expects; limit and cursor page through " +
+			"them. An " +
 			"import of registrations " +
 			"whose worker failed goes on where it stopped. One of another kind is run again, from the first row on: counts " +
 			"and problems are of " +

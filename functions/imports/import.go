@@ -16,10 +16,10 @@ type NewImport struct {
 	Format   string         `json:"format,omitempty" enum:"yacs-csv" doc:"How a file of sections is read, by a mapping that is built in: yacs-csv is what the YACS project publishes. Absent: yacs-csv, unless a mapping is given" example:"yacs-csv"`
 	Mapping  *files.Mapping `json:"mapping,omitempty" doc:"How a file of sections is read whose columns are other ones, at most 8 KiB of JSON; instead of a format"`
 	Complete bool           `json:"complete,omitempty" doc:"The file of sections is the whole truth about each section and course that it names: an empty cell empties what is there. Absent or false: an empty cell keeps it. What the file does not name stays, either way"`
-	// DryRun and MaxRefusedPercent ask for a look before the leap.
+	// DryRun and MaxRefusedPercent are for a check before anything is changed.
 	DryRun            bool `json:"dryRun,omitempty" doc:"Only tell what would change: nothing else is written. GET /v1/imports/{id}?show=changes lists it" example:"true"`
 	MaxRefusedPercent *int `json:"maxRefusedPercent,omitempty" minimum:"0" maximum:"100" doc:"When more than so many rows of a hundred would be refused, change nothing, and fail; absent: any number may be refused" example:"5"`
-	// Accounts come later; then whoever asks is told.
+	// Accounts come later. Then whoever asks gets the mail.
 	Notify *api.Email `json:"notify,omitempty" doc:"E-mail address that is told when the import has ended; absent: nobody is" example:"registrar@example.edu"`
 }
 
@@ -57,7 +57,7 @@ type Changed struct {
 	Unchanged int `json:"unchanged" example:"0"`
 }
 
-// RowProblem is what was wrong in one row.
+// RowProblem is a problem of one row.
 type RowProblem struct {
 	Row     int    `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
 	Field   string `json:"field" doc:"Column of the file" example:"course_start_time"`
@@ -65,7 +65,7 @@ type RowProblem struct {
 	Refused bool   `json:"refused" doc:"Whether the row was refused, in a file of sections with all rows of its section; otherwise it was applied, and this is a note" example:"true"`
 }
 
-// RowChange is what a dry run foretells of one row.
+// RowChange is a change that a dry run expects of one row.
 type RowChange struct {
 	Row    int      `json:"row" doc:"As a spreadsheet numbers it: the header is row 1" example:"1036"`
 	Record string   `json:"record" enum:"course,section,instructor,student,registration" doc:"Kind of the record" example:"section"`

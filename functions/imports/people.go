@@ -14,8 +14,8 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// personList is a file of people while it is being applied. Of the rows that are behind it keeps a number for each key
-// that they had, so that nobody is stated twice: some forty bytes a row.
+// personList is a file of people while it is being applied. For each key of an earlier row it keeps a number, some
+// forty bytes a row, so that no person is stated twice.
 type personList struct {
 	Applier
 
@@ -23,14 +23,14 @@ type personList struct {
 	people *files.People
 	seed   maphash.Seed
 	seen   map[uint64]int // the row that had a key
-	// namesakes counts who goes by a name: rows of the file, and instructors of whom we know who they are.
+	// namesakes counts the people with a name: rows of the file, and instructors who are known by more than the name.
 	namesakes map[uint64]int
 }
 
 // maxInstructorRows bounds a file of instructors: some ten numbers are kept of each row.
 const maxInstructorRows = 500_000
 
-// personBatch is a batch of rows with what became of each.
+// personBatch is a batch of rows with the result of each.
 type personBatch struct {
 	rows     []files.PersonRow
 	outcomes []outcome
@@ -101,7 +101,7 @@ func (l personList) hash(kind, key string) uint64 {
 	return maphash.String(l.seed, kind+"\x00"+registrar.FoldCode(key))
 }
 
-// look refuses the rows that cannot be used, or whose number or address another row had.
+// look refuses the rows that cannot be used, and those whose number or address another row had.
 func (l personList) look(b *personBatch) {
 	for i, row := range b.rows {
 		if row.Problem != nil {
@@ -141,7 +141,7 @@ func (l personList) problem(row files.PersonRow, field, reason string) *intake.P
 	return &intake.Problem{Row: row.Row, Field: l.people.Column(field), Reason: reason, Refused: true}
 }
 
-// tell counts a batch, and adds to the report.
+// tell counts a batch, and adds its results to the report.
 func (l personList) tell(b *personBatch, report *intake.Report) {
 	for i, row := range b.rows {
 		l.im.Rows.Read++
@@ -174,7 +174,7 @@ func (l personList) tell(b *personBatch, report *intake.Report) {
 	}
 }
 
-// students states the students of a batch, side by side: no two of its rows are about one.
+// students writes the students of a batch, in parallel: no two of its rows are about one student.
 func (l personList) students(ctx context.Context, b *personBatch) error {
 	var numbers, addresses []string
 	for i, row := range b.rows {
@@ -211,7 +211,7 @@ func (l personList) students(ctx context.Context, b *personBatch) error {
 	})
 }
 
-// applyStudent states a student. What a row does not say stays. Somebody who is gone becomes inactive, and is never
+// applyStudent writes a student. What a row does not say stays. A student who has left becomes inactive, and is never
 // made.
 func (l personList) applyStudent(
 	ctx context.Context,
@@ -227,7 +227,7 @@ func (l personList) applyStudent(
 		}
 		stated = registrar.Student{ID: registrar.StudentID(l.NewID()), Number: registrar.Personal(row.Number), Active: true}
 	}
-	if row.Given != "" || row.Family != "" { // a name is one thing, but for a part of which the file has no column
+	if row.Given != "" || row.Family != "" { // a name is one value, except a part for which the file has no column
 		if row.Given != "" || l.people.Column("givenName") != "" {
 			stated.GivenName = registrar.Personal(row.Given)
 		}
@@ -263,8 +263,8 @@ func (l personList) applyStudent(
 	return nil
 }
 
-// countNames counts who goes by each name: the file is read once more for it, and the instructors are listed. A record
-// that a schedule made of a name alone is somebody's only when nobody else goes by that name.
+// countNames counts the people with each name. The file is read once more for it, and the instructors are listed. A
+// record that a schedule made from a name alone belongs to a person only when nobody else has that name.
 func (l personList) countNames(ctx context.Context) error {
 	file, _, err := l.Objects.Open(ctx, ObjectKey(l.im.ID))
 	if err != nil {
@@ -275,7 +275,7 @@ func (l personList) countNames(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inFile := map[uint64]bool{} // keys of those who are in the file, and need not be counted again
+	inFile := map[uint64]bool{} // keys of the people in the file, who need not be counted again
 	for rows := 0; ; rows++ {
 		row, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -350,7 +350,7 @@ func isFamilyOf(family, whole string) bool {
 	return family != "" && strings.HasSuffix(registrar.FoldCode(whole), " "+registrar.FoldCode(family))
 }
 
-// instructors states the instructors of a batch, one after the other.
+// instructors writes the instructors of a batch, one after the other.
 func (l personList) instructors(ctx context.Context, b *personBatch) error {
 	var numbers, addresses, names []string
 	for i, row := range b.rows {
@@ -404,8 +404,9 @@ func (l personList) instructors(ctx context.Context, b *personBatch) error {
 	return nil
 }
 
-// provisional finds the record that imports made of a name by which the row's person goes, and nobody else. The note
-// says when there is one that may be somebody else's. Who is known by nothing but a name is whoever has it.
+// provisional finds the record that imports made from a name of the row's person, if nobody else has that name. The
+// note says when there is a record that may be another person's. A person who is known by a name alone is whoever has
+// the name.
 func (l personList) provisional(
 	row files.PersonRow,
 	byName map[string]registrar.Instructor,
@@ -434,7 +435,7 @@ func (l personList) provisional(
 		"provisional"
 }
 
-// applyInstructor states an instructor. What a row does not say stays; nobody is removed.
+// applyInstructor writes an instructor. What a row does not say stays; nobody is removed.
 func (l personList) applyInstructor(
 	ctx context.Context,
 	before registrar.Instructor,

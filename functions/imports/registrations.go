@@ -15,9 +15,9 @@ import (
 )
 
 // registrations applies a file of registrations, row by row, through the same rules as any other enrolment. A run that
-// goes on skips the rows that the import has counted. Of those after them, which belong to the batch in which the last
-// worker stopped, it decides none again: a seat that was given is found by the row's idempotency key, and a refusal by
-// its decision.
+// continues skips the rows that the import has counted. The rows after them belong to the batch in which the last
+// worker stopped. None of them is decided again: a seat that was given is found by the row's idempotency key, and a
+// refusal by its decision.
 func (a Applier) registrations(ctx context.Context, im *intake.Import, file io.Reader) error {
 	reader, err := files.NewRegistrations(file)
 	if err != nil {
@@ -60,7 +60,7 @@ func (a Applier) registrations(ctx context.Context, im *intake.Import, file io.R
 	}
 }
 
-// notesOf makes a report's of what is to be told of a file as a whole.
+// notesOf makes problems of the notes on a file as a whole.
 func notesOf(told []files.Problem) []intake.Problem {
 	notes := make([]intake.Problem, len(told))
 	for i, p := range told {
@@ -91,7 +91,7 @@ func (l registrationList) resume(ctx context.Context, reader *files.Registration
 		}
 		last = row.Row
 	}
-	_ = reader.Notes() // they were told with the rows
+	_ = reader.Notes() // they were reported with the rows
 	decisions, err := l.Store.Decisions(ctx, l.im.ID, last)
 	for _, d := range decisions {
 		l.decided[d.Row] = d
@@ -99,7 +99,7 @@ func (l registrationList) resume(ctx context.Context, reader *files.Registration
 	return err
 }
 
-// apply enrols in the order of the rows: a seat goes to whom the file names first.
+// apply enrols in the order of the rows: the student whom the file names first gets the seat.
 func (l registrationList) apply(ctx context.Context, rows []files.RegistrationRow) (intake.Report, error) {
 	var report intake.Report
 	var numbers, crns []string
@@ -124,7 +124,7 @@ func (l registrationList) apply(ctx context.Context, rows []files.RegistrationRo
 		switch decision, decided := l.decided[row.Row]; {
 		case decided:
 			problem.Field, problem.Reason = "crn", decision.Reason
-			// Again, as the audit may not have heard; it keeps each event once.
+			// Again, because the audit may not have it; it keeps each event once.
 			if err := l.Audit.Refused(ctx, decision.Event); err != nil {
 				return report, fmt.Errorf("row %d: %w", row.Row, err)
 			}
@@ -178,7 +178,7 @@ func (l registrationList) enrol(
 		o.created("registration")
 		return nil
 	case slices.Equal(registrar.Event(heard).Codes(), []registrar.Code{registrar.AlreadyEnrolled}):
-		// As it should be, and no attempt.
+		// The student is enrolled already, which is what the row wants. It is not an attempt.
 		o.unchanged++
 		return nil
 	case errors.As(err, &refusals), errors.As(err, &one):
@@ -188,10 +188,10 @@ func (l registrationList) enrol(
 	return err
 }
 
-// refuse keeps the decision before anybody hears of it: a row of which the audit has heard stays refused.
+// refuse stores the decision before the audit gets it: a row of which the audit knows stays refused.
 func (l registrationList) refuse(ctx context.Context, d intake.Decision) error {
 	if dry(*l.im) {
-		return nil // no attempt
+		return nil // it is not an attempt
 	}
 	if err := l.Store.KeepDecision(ctx, l.im.ID, d); err != nil {
 		return err
@@ -199,7 +199,7 @@ func (l registrationList) refuse(ctx context.Context, d intake.Decision) error {
 	return l.Audit.Refused(ctx, d.Event)
 }
 
-// event is an auditor that keeps the one event of an attempt for who made it.
+// event is an auditor that keeps the one event of an attempt for its caller.
 type event registrar.Event
 
 // Refused implements [registrar.Auditor].

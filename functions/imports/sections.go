@@ -13,15 +13,15 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// batch is how many sections are looked up together and written side by side: two look-ups stay within a BatchGetItem's
-// hundred keys, and a batch is done well within a second.
+// batch is how many sections are looked up together and written in parallel. Two look-ups stay within a BatchGetItem's
+// hundred keys, and a batch takes well under a second.
 const batch = 50
 
 // Format opens a file of sections, which is read as its import says.
 type Format func(file io.Reader, im intake.Import, term registrar.Term) (files.Reader, error)
 
-// Formats are the formats that files of sections can have: those of which a mapping is built in, and any by a mapping
-// that came with the import.
+// Formats are the formats of files of sections: those with a built-in mapping, and any format by a mapping that came
+// with the import.
 func Formats() map[string]Format {
 	schedule := func(file io.Reader, mapping files.Mapping, term registrar.Term) (files.Reader, error) {
 		reader, err := files.NewSchedule(file, files.Options{Mapping: mapping, Term: term})
@@ -99,7 +99,7 @@ func nextBatch(reader files.Reader) ([]files.Entry, error) {
 }
 
 // courseInFile is a course as the sections read so far state it, and as it is stored. Only the last one is kept from
-// batch to batch, for all sections of a course come after one another.
+// batch to batch, because all sections of a course come one after another.
 type courseInFile struct {
 	code    string // as [registrar.FoldCode] has it; empty: none
 	stated  registrar.Course
@@ -110,7 +110,8 @@ type courseInFile struct {
 	broken  bool  // it could not be stored
 }
 
-// applyBatch looks everything up, writes the courses, then the sections, and counts. Only failures are errors.
+// applyBatch looks everything up, writes the courses, then the sections, and counts. It only returns failures as
+// errors.
 func (a Applier) applyBatch(
 	ctx context.Context,
 	im *intake.Import,
@@ -178,7 +179,7 @@ func (a Applier) applyBatch(
 		return none, fmt.Errorf("instructors: %w", err)
 	}
 	written := func(i int) bool { return !entries[i].Empty() && outcomes[i].refusal == nil && !courses[of[i]].broken }
-	for i, e := range entries { // who was made stands with the first row that names them
+	for i, e := range entries { // a new instructor is counted with the first row that names them
 		made = slices.DeleteFunc(made, func(name string) bool {
 			found := written(i) && slices.Contains(e.Instructors, name)
 			if found {
@@ -217,8 +218,8 @@ func (a Applier) applyBatch(
 	return count(im, entries, outcomes, courses, of), nil
 }
 
-// refuseOtherCourse refuses a section that stands under another course than the one with its CRN in the term, before
-// anything of that course or of its instructors is written.
+// refuseOtherCourse refuses a section when the section with its CRN in the term belongs to another course. It does so
+// before anything of that course or of its instructors is written.
 func refuseOtherCourse(e *files.Entry, known map[string]registrar.Course, sections map[string]registrar.Section) {
 	if e.Empty() {
 		return
@@ -232,8 +233,8 @@ func refuseOtherCourse(e *files.Entry, known map[string]registrar.Course, sectio
 		Reason: "the CRN belongs to a section of another course in this term"})
 }
 
-// coursesOf takes together what the entries say of their courses; of gives each entry's. A course stands on the rows of
-// all its sections, and not always in the same words: of each fact the first row of the file that states it stands, so
+// coursesOf combines what the entries say about their courses; of gives each entry's course. A course is on the rows of
+// all its sections, and not always in the same words. For each fact the first row of the file that states it counts, so
 // that the same file states the same twice.
 func coursesOf(entries []files.Entry, last courseInFile, outcomes []outcome) (courses []courseInFile, of []int) {
 	of = make([]int, len(entries))
@@ -310,7 +311,7 @@ func coursesOf(entries []files.Entry, last courseInFile, outcomes []outcome) (co
 	return courses, of
 }
 
-// missingOfCourse is what a course needs that is to be made, and its rows do not state.
+// missingOfCourse is what a new course needs and its rows do not state.
 func missingOfCourse(c courseInFile, e files.Entry) *files.Problem {
 	for _, p := range e.Missing {
 		if p.Fact == files.FactTitle && c.stated.Title == "" || p.Fact == files.FactCredits && !c.credits {
@@ -320,7 +321,7 @@ func missingOfCourse(c courseInFile, e files.Entry) *files.Problem {
 	return nil
 }
 
-// missingOfSection is what a section needs that is to be made, and its rows do not state; its title is its course's.
+// missingOfSection is what a new section needs and its rows do not state. Its title is its course's.
 func missingOfSection(e files.Entry) *files.Problem {
 	for _, p := range e.Missing {
 		if p.Fact != files.FactTitle {
@@ -330,8 +331,8 @@ func missingOfSection(e files.Entry) *files.Problem {
 	return nil
 }
 
-// courseFrom is the course as it is to be stored. What the file does not state stays as it was, unless the file is
-// complete; a title and credits stay either way.
+// courseFrom is the course to be stored. What the file does not state stays as it was, unless the file is complete. A
+// title and credits always stay.
 func courseFrom(c courseInFile, before registrar.Course, known, complete bool) registrar.Course {
 	course := c.stated
 	if !known {
@@ -364,13 +365,13 @@ func courseFrom(c courseInFile, before registrar.Course, known, complete bool) r
 	return course
 }
 
-// sectionFrom is the section as it is to be stored, but for its instructors. What the file does not state stays as it
-// was, unless the file is complete; what a section cannot be without stays either way.
+// sectionFrom is the section to be stored, without its instructors. What the file does not state stays as it was,
+// unless the file is complete. What a section cannot be without always stays.
 func sectionFrom(e files.Entry, c courseInFile, before registrar.Section, known, complete bool) registrar.Section {
 	section, course := e.Section, c.stored
 	section.Course, section.Subject, section.Number = course.ID, course.Subject, course.Number
 	section.Title, section.TitleFollows = course.Title, true
-	// A short title is a section's own, as of a topic, only where its course has no better one than such.
+	// A short title is a section's own title, for example of a topic, only where its course has only such a title, too.
 	short := e.Assumed.Title && (c.title || course.Title != c.stated.Title)
 	switch own := e.Course.Title; {
 	case known && (e.Assumed.Title || own == ""): // the rows do not state it
@@ -405,15 +406,15 @@ func sectionFrom(e files.Entry, c courseInFile, before registrar.Section, known,
 	return section
 }
 
-// withoutZeros reports whether a number is what a spreadsheet makes of another: "1" of "01".
+// withoutZeros reports whether a spreadsheet made one number of the other: "1" of "01".
 func withoutZeros(short, long string) bool {
 	zeros, ok := strings.CutSuffix(long, short)
 	return ok && short != "" && zeros != "" && strings.Trim(zeros, "0") == "" && strings.Trim(short, "0123456789") == ""
 }
 
-// meetingsFrom are the meetings of a section whose file is not complete. No row with a meeting says nothing of those
-// that are there; neither do rows without one beside rows that only repeat some of those. A meeting without a room
-// keeps its room.
+// meetingsFrom are the meetings of a section whose file is not complete. When no row has a meeting, the stored ones
+// stay. They also stay when the rows with a meeting only repeat some of them, beside rows without one. A meeting
+// without a room keeps its room.
 func meetingsFrom(stated, before []registrar.Meeting, unscheduled int) []registrar.Meeting {
 	stated = slices.Clone(stated)
 	known := 0
@@ -435,8 +436,8 @@ func meetingsFrom(stated, before []registrar.Meeting, unscheduled int) []registr
 	return stated
 }
 
-// applyCourse stores the catalogue facts of a course. What a section of it says differently, such as its credits,
-// stands on the section.
+// applyCourse stores the catalogue facts of a course. What a section says differently, such as its credits, is stored
+// with the section.
 func (a Applier) applyCourse(
 	ctx context.Context,
 	before registrar.Course,

@@ -24,9 +24,9 @@ type Queue interface {
 	Send(ctx context.Context, body []byte) error
 }
 
-// Sweep looks after imports that stand still: those whose file never came fail, and those that nobody works on any more
+// Sweep takes care of imports that stand still. Those whose file never came fail. Those that nobody works on any more
 // are announced to the workers again, a few times, as S3 had announced them. Each is changed only if it is still as it
-// was read, so that whoever works on one after all goes on.
+// was read, so that a worker that is still active continues.
 func Sweep(settings schedule.Settings, store SweepStore, workers Queue) func(ctx context.Context, due time.Time) error {
 	return schedule.Once(settings, func(ctx context.Context, _ schedule.Run) error {
 		for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
@@ -65,7 +65,7 @@ func sweepOne(
 		return err
 	}
 	level := slog.LevelWarn
-	if im.State == intake.Waiting { // its client never uploaded the file: nothing here is wrong
+	if im.State == intake.Waiting { // its client never uploaded the file, which is not a fault of ours
 		level = slog.LevelInfo
 	}
 	settings.Log.Log(ctx, level, "an import stood still",
@@ -74,7 +74,7 @@ func sweepOne(
 	if !resend {
 		return nil
 	}
-	// Not sent, it stands still as before, and is swept again.
+	// If it is not sent, the import stands still as before, and is swept again.
 	announcement, err := announce(im.ID)
 	if err != nil {
 		return err

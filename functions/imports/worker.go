@@ -8,8 +8,8 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Worker applies the imports whose files' arrival a queue's messages announce. An import is claimed, so that a second
-// delivery waits for the first instead of reading the file beside it.
+// Worker applies the imports whose files are announced in a queue's messages. An import is claimed, so that a second
+// delivery waits for the first instead of reading the file at the same time.
 func Worker(
 	settings consumer.Settings,
 	store Store,

@@ -19,14 +19,14 @@ type ListStore interface {
 
 type listInput struct {
 	api.PageInput
-	State string `query:"state" enum:"unknown,refused" default:"unknown" doc:"Those of which nobody knows whether they were sent, or those that the mail provider refused"`
+	State string `query:"state" enum:"unknown,refused" default:"unknown" doc:"unknown: nobody knows whether it was sent. refused: the mail provider refused it"`
 }
 
-// List pages through the mails that lie open.
+// List pages through the open mails.
 func List(store ListStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
-		ID: "mails-list", Method: http.MethodGet, Path: "/v1/mails", Summary: "List mails that lie open", Tag: "mail",
-		Description: "Longest open first. One that was about to be sent when its function ended is unknown from the end of " +
+		ID: "mails-list", Method: http.MethodGet, Path: "/v1/mails", Summary: "List open mails", Tag: "mail",
+		Description: "The oldest first. A mail that was about to be sent when its function ended is unknown from the end of " +
 			"its claim on.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Mail], error) {

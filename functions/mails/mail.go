@@ -1,7 +1,7 @@
-// Package mails has the HTTP operations by which an operator sees and settles mail that lies open: of which nobody
-// knows whether it was sent, or which was refused. It knows the domain, shared/api and what it needs of a store, as
-// small interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda. What
-// sends mail is package notifications.
+// Package mails has the HTTP operations by which an operator sees and settles open mails: mails whose outcome is
+// unknown, and mails that were refused. It knows the domain, shared/api and what it needs of a store, as small
+// interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda. Package
+// notifications sends mail.
 package mails
 
 import (
@@ -11,7 +11,7 @@ import (
 	"example.com/registrar/shared/mail"
 )
 
-// Mail is the record of a mail as an operator sees it. It names no address: the student's is with the student.
+// Mail is the record of a mail as an operator sees it. It has no address: that is in the student's record.
 type Mail struct {
 	ID      string     `json:"id" format:"uuid"`
 	Kind    string     `json:"kind" enum:"registration-made,registration-dropped,import-finished"`

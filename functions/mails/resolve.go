@@ -18,7 +18,7 @@ type ResolveStore interface {
 	ResolveMail(ctx context.Context, m mail.Mail, e registrar.Event, answer registrar.Answer) error
 }
 
-// Resolution is what an operator decides.
+// Resolution is an operator's decision.
 type Resolution struct {
 	As string `json:"as" enum:"sent,send-again" doc:"sent: it was sent, as the mail provider's log or its reader says. send-again: it may go out, perhaps for the second time" example:"send-again"`
 }
@@ -29,7 +29,7 @@ type resolveInput struct {
 	Body Resolution
 }
 
-// Resolve settles a mail that lies open.
+// Resolve settles an open mail.
 func Resolve(store ResolveStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "mails-resolve", Method: http.MethodPost, Path: "/v1/mails/{id}/resolution", Summary: "Settle a mail that lies " +
@@ -48,7 +48,7 @@ func Resolve(store ResolveStore, system api.System) api.Operation {
 	})
 }
 
-// resolve settles it, unless another was faster: then it lies open no more.
+// resolve settles it, unless another operator was faster: then it is no longer open.
 func resolve(ctx context.Context, store ResolveStore, in *resolveInput, system api.System) (*api.Read[Mail], error) {
 	key := in.Key(ctx)
 	var out *api.Read[Mail]

@@ -13,16 +13,16 @@ import (
 	"example.com/registrar/shared/telemetry/request"
 )
 
-// FeedbackStore is what hearing of mail needs of the store.
+// FeedbackStore is what feedback on mail needs of the store.
 type FeedbackStore interface {
 	Suppress(ctx context.Context, p mail.Suppression) error
 }
 
-// oldestReport is how long ago a mail provider can have written what is read now: the longest time that a queue keeps a
-// message, and the same among the dead letters. Another time is not used.
+// oldestReport is the greatest age of a report that is read now: the longest time that a queue keeps a message, and the
+// same in the dead letters. A time outside of it is not used.
 const oldestReport = 2 * 14 * 24 * time.Hour
 
-// Feedback makes the work of the function notifications-feedback. To suppress an address twice is as good as once, so
+// Feedback makes the work of the function notifications-feedback. Suppressing an address twice makes no difference, so
 // reports need no claim.
 func Feedback(s consumer.Settings, store FeedbackStore) consumer.Handler {
 	return consumer.Each(s, consumer.Work[feedback.Report]{

@@ -16,20 +16,20 @@ import (
 	"example.com/registrar/shared/telemetry"
 )
 
-// Timeout is that of the function that sends. The manifest takes it from here, because a mail's claim rests on it: when
+// Timeout is the timeout of the function that sends. The manifest uses it, because a mail's claim depends on it: when
 // it is over, whoever claimed the mail has ended.
 const Timeout = 90 * time.Second
 
 const (
-	// claimTime is a timeout, and what the clocks of two machines may differ by.
+	// claimTime is a timeout, and the difference that the clocks of two machines may have.
 	claimTime = Timeout + 10*time.Second
-	// sendTime is what one mail may take, a little more than the carrier's own limit. A batch of five ends within the
-	// timeout, however slow the mail provider is.
+	// sendTime is the longest time for one mail, a little more than the carrier's own limit. A batch of five ends within
+	// the timeout, however slow the mail provider is.
 	sendTime = 16 * time.Second
 )
 
-// newsFor is how long something is news. An event that is published again much later, when the record of its mail may
-// have gone (see shared/dynamo), tells nobody anything.
+// newsFor is how long an event is news. For an event that is published again much later, when the record of its mail
+// may have expired (see shared/dynamo), no mail is sent.
 const newsFor = 30 * 24 * time.Hour
 
 // BatchSize is the most messages of an invocation; see [Timeout].
@@ -56,8 +56,8 @@ type Sender struct {
 	log   *slog.Logger
 }
 
-// Send makes the work of the function notifications-send. The record of each mail is its own claim, so the kit's are
-// not needed.
+// Send makes the work of the function notifications-send. The record of each mail is its own claim, so claims of
+// shared/consumer are not needed.
 func Send(s consumer.Settings, sender Sender) consumer.Handler {
 	s.Claims, sender.clock, sender.log = nil, s.Clock, s.Log
 	return consumer.Events(s, consumer.EventWork{
@@ -71,7 +71,7 @@ func Send(s consumer.Settings, sender Sender) consumer.Handler {
 	})
 }
 
-// registration tells a student of a registration that was made or dropped.
+// registration mails a student about a registration that was made or dropped.
 func (s Sender) registration(ctx context.Context, e registrar.Event) error {
 	facts, err := e.Registration()
 	if err != nil {
@@ -86,7 +86,7 @@ func (s Sender) registration(ctx context.Context, e registrar.Event) error {
 	return s.news(ctx, m)
 }
 
-// importEnded tells whoever is named in an import.
+// importEnded mails the person who is named in an import.
 func (s Sender) importEnded(ctx context.Context, e registrar.Event) error {
 	facts, err := intake.ReadEnd(e)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s Sender) resolved(ctx context.Context, e registrar.Event) error {
 	return s.send(ctx, m)
 }
 
-// news sends a mail unless what it tells of is old.
+// news sends a mail unless its event is old.
 func (s Sender) news(ctx context.Context, m mail.Mail) error {
 	if s.clock().Sub(m.At) > newsFor {
 		s.log.DebugContext(ctx, "no mail of what is no news", "mail", m.ID, "event", m.Event)
@@ -132,7 +132,7 @@ func (s Sender) news(ctx context.Context, m mail.Mail) error {
 	return s.send(ctx, m)
 }
 
-// send finds the mail's address and hands it to the post office.
+// send finds the mail's address and gives the mail to the post office.
 func (s Sender) send(ctx context.Context, m mail.Mail) error {
 	address, write, err := s.facts(ctx, m)
 	if err != nil {
@@ -176,7 +176,7 @@ func (s Sender) send(ctx context.Context, m mail.Mail) error {
 	return nil
 }
 
-// facts are the address of a mail, which may be empty, and how its letter is written.
+// facts are the address of a mail, which may be empty, and the function that writes its letter.
 func (s Sender) facts(
 	ctx context.Context, m mail.Mail,
 ) (address registrar.Personal, write func(unsubscribeAt string) (letters.Text, error), err error) {
@@ -220,7 +220,7 @@ func (s Sender) facts(
 		m.Recipient, m.Kind))
 }
 
-// permanentIfGone marks the want of a record: waiting does not bring it back.
+// permanentIfGone marks a missing record as permanent: waiting does not bring it back.
 func permanentIfGone(err error) error {
 	if registrar.IsRefusal(err, registrar.NotFound) {
 		return consumer.Permanent(err)

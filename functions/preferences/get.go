@@ -13,8 +13,8 @@ import (
 func Get(store GetStore) api.Operation {
 	return api.Define(api.Spec{
 		ID: "preferences-get", Method: http.MethodGet, Path: "/v1/students/{id}/mail-preferences",
-		Summary:     "Tell what mail a student wants",
-		Description: "A student who never said gets all mail.",
+		Summary:     "Get what mail a student wants",
+		Description: "A student who never chose gets all mail.",
 		Tag:         "mail", Access: api.Self, Codes: []registrar.Code{registrar.NotFound},
 	}, func(ctx context.Context, in *api.IDInput) (*api.Read[Preferences], error) {
 		p, err := store.MailPreferences(ctx, mail.OfStudent(registrar.StudentID(in.ID)))

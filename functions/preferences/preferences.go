@@ -1,6 +1,6 @@
-// Package preferences has the HTTP operations on what mail people want: a student's preferences, and unsubscribing by
-// the address that every mail carries. It knows the domain, shared/api, shared/mail/unsubscribe and what it needs of a
-// store, as small interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda.
+// Package preferences has the HTTP operations on what mail people want: a student's preferences, and unsubscribing with
+// the link in every mail. It knows the domain, shared/api, shared/mail/unsubscribe and what it needs of a store, as
+// small interfaces; no AWS. Start with this file, the form that clients see; each folder below is one Lambda.
 package preferences
 
 import (
@@ -11,7 +11,7 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Preferences are a student's, as clients see them. Who never said gets all mail.
+// Preferences are a student's, as clients see them. A student who never chose gets all mail.
 type Preferences struct {
 	RegistrationMade    bool `json:"registrationMade" doc:"Mail when a registration was made" example:"true"`
 	RegistrationDropped bool `json:"registrationDropped" doc:"Mail when a registration was dropped" example:"true"`

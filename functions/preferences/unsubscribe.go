@@ -13,13 +13,13 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// page is HTML with its words in double brackets: all of them ours, so that nothing has to be escaped, and no template
-// library to be started.
+// page is HTML with placeholders in double brackets. All texts are ours, so that nothing has to be escaped, and no
+// template library has to be started.
 //
 //go:embed unsubscribe.html
 var page string
 
-// pagePolicy lets the page style itself and send its one form to where it came from.
+// pagePolicy lets the page style itself and send its one form to its own origin.
 const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; " +
 	"frame-ancestors 'none'"
 
@@ -33,13 +33,13 @@ type pageOutput struct {
 	Body        []byte
 }
 
-// UnsubscribeOperations are the page that a person opens, and what its button, and a mail program by itself, sends: one
-// Lambda serves both.
+// UnsubscribeOperations are the page that a person opens, and the request that its button, or a mail program, sends.
+// One Lambda serves both.
 func UnsubscribeOperations(store UpdateStore, tokens unsubscribe.Tokens, system api.System) []api.Operation {
 	return []api.Operation{unsubscribePage(tokens), Unsubscribe(store, tokens, system)}
 }
 
-// unsubscribePage changes nothing: programs that look for malice follow every address in a mail.
+// unsubscribePage changes nothing: programs that look for malware follow every link in a mail.
 func unsubscribePage(tokens unsubscribe.Tokens) api.Operation {
 	return api.Define(api.Spec{
 		ID: "preferences-unsubscribe-page", Method: http.MethodGet, Path: "/v1/unsubscribe/{token}",
@@ -83,19 +83,19 @@ func read(tokens unsubscribe.Tokens, token string) (mail.Recipient, mail.Kind, e
 	recipient, kind, err := tokens.Read(token)
 	if err != nil {
 		return "", "", registrar.Refuse(registrar.NotFound, "",
-			"the address is none to unsubscribe at").ClearedBy("the address as it stands in the mail")
+			"this is not a valid unsubscribe link").ClearedBy("the link as it is in the mail")
 	}
 	return recipient, kind, nil
 }
 
-// switchOff ends: whoever was faster either did the same, or changed something else once.
+// switchOff tries until it succeeds. It ends: whoever was faster either did the same, or made one other change.
 func switchOff(
 	ctx context.Context, store UpdateStore, recipient mail.Recipient, kind mail.Kind, system api.System,
 ) error {
 	for {
 		p, err := store.MailPreferences(ctx, recipient)
 		if registrar.IsRefusal(err, registrar.NotFound) || err == nil && !p.Wants(kind) {
-			return nil // who is not there gets no mail, and who said so before need not again
+			return nil // somebody who does not exist gets no mail, and nothing changes when it is off already
 		}
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func switchOff(
 	}
 }
 
-// about says of what the mails of a kind tell.
+// about says what the mails of a kind are about.
 func about(kind mail.Kind) string {
 	switch kind {
 	case mail.RegistrationMade:
@@ -123,7 +123,7 @@ func about(kind mail.Kind) string {
 	return "of this kind"
 }
 
-// paper fills the page.
+// paper fills in the page.
 func paper(title, text, form string) *pageOutput {
 	return &pageOutput{
 		ContentType: "text/html; charset=utf-8", Policy: pagePolicy,

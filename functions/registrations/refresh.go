@@ -23,11 +23,11 @@ type RefreshStore interface {
 	Registrations(ctx context.Context, student registrar.StudentID) ([]registrar.Registration, error)
 }
 
-// Refresh makes the work of the function registrations-refresh: what registrations and term records copied of a section
-// or a student follows its change, and so do the titles that sections copied of a course. It reads what the records say
-// now, so that events may come late, twice and out of order; and what is fresh is left alone, so that one delivery goes
-// on where another was killed. It needs no claims: doing it twice is as good as once. A registration that was dropped
-// keeps the CRN that it had.
+// Refresh makes the work of the function registrations-refresh. Registrations and term records have copies of facts of
+// a section or a student, and sections have a copy of their course's title; the copies follow each change. Refresh
+// reads what the records say now, so that events may come late, twice and out of order. It leaves fresh copies alone,
+// so that one delivery continues where another was killed. It needs no claims: doing it twice makes no difference. A
+// dropped registration keeps its CRN.
 func Refresh(s consumer.Settings, store RefreshStore) consumer.Handler {
 	s.Claims = nil
 	return consumer.Events(s, consumer.EventWork{
@@ -60,13 +60,13 @@ func changed(e registrar.Event, fields ...string) bool {
 	return slices.ContainsFunc(e.Changed(), func(field string) bool { return slices.Contains(fields, field) })
 }
 
-// refreshRoster goes through everybody who is enrolled in a section. The roster is an index, and lags a little; the
-// queue holds each change back for longer than that.
+// refreshRoster goes through all students who are enrolled in a section. The roster is an index, and lags a little; the
+// queue delays each change for longer than that.
 func refreshRoster(ctx context.Context, store RefreshStore, section registrar.SectionID, now registrar.Clock) error {
 	for page := (registrar.PageRequest{Limit: registrar.MaxPage}); ; {
 		roster, err := store.Roster(ctx, section, page)
 		if registrar.IsRefusal(err, registrar.NotFound) {
-			return nil // it was deleted, for nobody ever registered
+			return nil // it was deleted, so nobody ever registered
 		}
 		if err != nil {
 			return fmt.Errorf("refresh the registrations of section %s: %w", section, err)
@@ -84,7 +84,7 @@ func refreshRoster(ctx context.Context, store RefreshStore, section registrar.Se
 	}
 }
 
-// refreshTitles goes through the sections of a course in all terms. Their list is an index, and lags a little, as the
+// refreshTitles goes through the sections of a course in all terms. Their list is an index, and lags a little, like the
 // roster.
 func refreshTitles(ctx context.Context, store RefreshStore, course registrar.CourseID, now registrar.Clock) error {
 	terms, err := store.CourseTerms(ctx, course)

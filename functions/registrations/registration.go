@@ -36,7 +36,7 @@ func show(r registrar.Registration) Registration {
 	}
 }
 
-// arrival is when the gateway received the request: deadlines are decided on it, not on when a function came to run.
+// arrival is when the gateway received the request. Deadlines are decided on it, not on the time when a function runs.
 func arrival(ctx context.Context, clock registrar.Clock) time.Time {
 	if at := request.From(ctx).ReceivedAt; !at.IsZero() {
 		return at
@@ -44,7 +44,7 @@ func arrival(ctx context.Context, clock registrar.Clock) time.Time {
 	return clock()
 }
 
-// location leads from the list that a registration was added to, which is where the request went, to the registration.
+// location is the address of the registration, relative to the list that the request went to.
 func location(r registrar.Registration) string { return "registrations/" + string(r.Student) }
 
 // KeyInput is embedded in the input of operations on one registration.

@@ -46,7 +46,7 @@ func Create(store CreateStore, system api.System) api.Operation {
 		if err == nil {
 			err = s.FitsIn(term)
 		}
-		// Of a term that is not there the store tells, with all else that is not.
+		// The store refuses a term that does not exist, together with everything else that does not.
 		if err != nil && !registrar.IsRefusal(err, registrar.NotFound) {
 			return api.AnswerOr[api.Created[Section]](ctx, store, in.Key(ctx), err)
 		}

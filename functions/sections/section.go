@@ -108,7 +108,7 @@ func seatParts(v registrar.SectionView) []int {
 	return []int{v.Seats.Taken, v.Seats.Available(), v.Seats.Waiting}
 }
 
-// change makes the domain's section of what was sent; days of deadlines end in the term's zone.
+// change applies what was sent to the domain's section. Days of deadlines end in the term's zone.
 func (c SectionChange) change(s registrar.Section, zone string) registrar.Section {
 	api.SetText(&s.CRN, c.CRN)
 	api.PatchText(&s.Label, c.Label)
@@ -133,8 +133,8 @@ func (c SectionChange) change(s registrar.Section, zone string) registrar.Sectio
 	return s
 }
 
-// asStored leaves meetings in the order in which they were sent, so that what is wrong with one is told by its number
-// there, unless they are the same that there were. They are sorted when they are stored.
+// asStored leaves meetings in the order in which they were sent, so that a fault names a meeting by its number there.
+// When they are the same as before, it returns those. They are sorted when they are stored.
 func asStored(sent, before []registrar.Meeting) []registrar.Meeting {
 	sorted := slices.Clone(sent)
 	registrar.SortMeetings(sorted)
@@ -144,7 +144,7 @@ func asStored(sent, before []registrar.Meeting) []registrar.Meeting {
 	return sent
 }
 
-// meeting leaves what cannot be read at a value that [registrar.Section.Validate] names.
+// meeting leaves a value that cannot be read at one that [registrar.Section.Validate] refuses.
 func (m Meeting) meeting() registrar.Meeting {
 	days, _ := registrar.ParseDays(m.Days)
 	start, errStart := registrar.ParseClockTime(m.Start)
@@ -156,7 +156,7 @@ func (m Meeting) meeting() registrar.Meeting {
 		Room: string(m.Room)}
 }
 
-// section makes a section of a course; what was not stated is the course's. The zone is the term's.
+// section makes a section of a course. What was not stated is the course's. The zone is the term's.
 func (n NewSection) section(course registrar.Course, zone string) registrar.Section {
 	s := registrar.Section{
 		Term: registrar.TermID(n.Term), Course: course.ID, Subject: course.Subject, Number: course.Number,

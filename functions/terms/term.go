@@ -78,7 +78,7 @@ func read(t registrar.Term) *api.Read[Term] {
 	return &api.Read[Term]{ETag: api.ETag(t.Version), Body: show(t)}
 }
 
-// change makes the domain's term of what was sent.
+// change applies what was sent to the domain's term.
 func (c TermChange) change(t registrar.Term) registrar.Term {
 	api.SetText(&t.Code, c.Code)
 	api.SetText(&t.Title, c.Title)

@@ -28,7 +28,7 @@
 //	newest seen      SEEN#consumer#subject SEEN
 //	import           IMPORT#id             IMPORT            IMPORTS#OPEN or #ENDED / time#id    IMPORTS / time#id
 //	import problem   IMPORT#id             PROBLEM#run#row#n
-//	import foretold  IMPORT#id             CHANGE#run#row#n
+//	import change    IMPORT#id             CHANGE#run#row#n
 //	job              JOB#name              JOB
 //	reconciliation   RECONCILIATIONS       time#id
 //	difference       RECONCILIATION#id     DIFFERENCE#record#count#of

@@ -189,7 +189,8 @@ func DecideResolution(
 	m Mail, as Resolution, actor registrar.Actor, at time.Time, newID registrar.IDs,
 ) (Mail, registrar.Event, error) {
 	if state := m.StateAt(at); state != Unknown && state != Refused {
-		return m, registrar.Event{}, registrar.Refuse(registrar.StateForbids, string(m.ID), "the mail does not lie open")
+		return m, registrar.Event{}, registrar.Refuse(registrar.StateForbids, string(m.ID),
+			"the mail is not open: its outcome is neither unknown nor a refusal")
 	}
 	state := Sent
 	if as == ResolveSendAgain {

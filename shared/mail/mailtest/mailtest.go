@@ -91,7 +91,7 @@ func (u *university) deliver(o mail.PostOffice, m mail.Mail) (mail.Mail, error) 
 	return done, err
 }
 
-// open lists the mails that lie open in a state.
+// open lists the mails that are open in a state.
 func (u *university) open(state mail.State, at time.Time) []mail.Mail {
 	u.T.Helper()
 	return registrartest.All(u.T, 1, func(p registrar.PageRequest) (registrar.Page[mail.Mail], error) {
@@ -188,7 +188,7 @@ func outcomes(t *testing.T, u *university) {
 }
 
 // crashes ends the process between the claim and the outcome. Nobody can know whether the mail went out, so nobody
-// sends it again; it lies open from the very moment in which the claim is over.
+// sends it again; it is open from the moment in which the claim ends.
 func crashes(t *testing.T, u *university) {
 	for n, where := range []func() (string, error){
 		func() (string, error) { panic("killed while it sends") },
@@ -212,10 +212,10 @@ func crashes(t *testing.T, u *university) {
 		}
 		isIt := func(m mail.Mail) bool { return m.ID == mailOf(n).ID && m.StateAt(ends) == mail.Unknown }
 		if open := u.open(mail.Unknown, ends.Add(-time.Millisecond)); slices.ContainsFunc(open, isIt) {
-			t.Errorf("before the claim is over it lies open: %+v", open)
+			t.Errorf("it is open before the claim is over: %+v", open)
 		}
 		if open := u.open(mail.Unknown, ends); !slices.ContainsFunc(open, isIt) {
-			t.Errorf("when the claim is over only these lie open: %+v", open)
+			t.Errorf("when the claim is over only these are open: %+v", open)
 		}
 		for range 2 {
 			m, err := u.deliver(u.office(carrier, ends), mailOf(n))
@@ -328,7 +328,7 @@ func unwanted(t *testing.T, u *university) {
 	}
 }
 
-// resolutions settles what lies open: once, and what is sent again goes out once.
+// resolutions settles open mails: each once, and one that is sent again goes out once.
 func resolutions(t *testing.T, u *university) {
 	ctx := t.Context()
 	lost := &carrier{answer: func() (string, error) { return "", errors.New("no answer") }}

@@ -745,7 +745,7 @@ func (s system) testMail(t *testing.T) {
 			got[id] = p
 		}
 	}
-	if diff := cmp.Diff(asRead(t, want), properties(got)); diff != "" || len(want) < 5 {
+	if diff := cmp.Diff(asRead(t, want), got); diff != "" || len(want) < 5 {
 		t.Errorf("the way of feedback (-want +got):\n%s", diff)
 	}
 	if waits := s.stacks["mail"].resources["MailFeedback"].DependsOn; !slices.Contains(waits, "MailFeedbackTopicPolicy") {

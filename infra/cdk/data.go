@@ -106,7 +106,7 @@ func (s site) ask(stack awscdk.Stack, name string) *string {
 // newQueue makes a consumer's queue and its dead-letter queue.
 func newQueue(stack awscdk.Stack, n names, f functions.Function) awssqs.CfnQueuePolicy {
 	q, id := f.Queue, identifier(f.Queue.Name)
-	newDeadLetterQueue(stack, n, id+"DeadLetterQueue", dead(q.Name))
+	deadLetters := newDeadLetterQueue(stack, n, id+"DeadLetterQueue", dead(q.Name))
 	queue := awssqs.NewCfnQueue(stack, jsii.String(id+"Queue"), &awssqs.CfnQueueProps{
 		QueueName: jsii.String(n.of(q.Name)), VisibilityTimeout: jsii.Number(f.Visibility().Seconds()),
 		DelaySeconds: jsii.Number(q.Delay.Seconds()), SqsManagedSseEnabled: jsii.Bool(true),
@@ -114,8 +114,7 @@ func newQueue(stack awscdk.Stack, n names, f functions.Function) awssqs.CfnQueue
 	})
 	queue.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	// SQS looks for the dead-letter queue when it is told of it.
-	deadLetters := stack.Node().FindChild(jsii.String(id + "DeadLetterQueue"))
-	queue.AddResourceDependency(deadLetters.(awssqs.CfnQueue), nil) //nolint:errcheck // made above
+	queue.AddResourceDependency(deadLetters, nil)
 	statements := []any{onlyTLS("sqs:*", n.queueARN(q.Name))}
 	if q.Uploads != "" {
 		statements = append(statements, map[string]any{
@@ -137,13 +136,14 @@ func newQueue(stack awscdk.Stack, n names, f functions.Function) awssqs.CfnQueue
 }
 
 // newDeadLetterQueue makes a queue of what failed for good.
-func newDeadLetterQueue(stack awscdk.Stack, n names, id, name string) {
+func newDeadLetterQueue(stack awscdk.Stack, n names, id, name string) awssqs.CfnQueue {
 	queue := awssqs.NewCfnQueue(stack, &id, &awssqs.CfnQueueProps{
 		QueueName: jsii.String(n.of(name)), MessageRetentionPeriod: jsii.Number(functions.DeadLettersKept.Seconds()),
 		SqsManagedSseEnabled: jsii.Bool(true),
 	})
 	queue.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	newQueuePolicy(stack, id+"Policy", queue, []any{onlyTLS("sqs:*", n.queueARN(name))})
+	return queue
 }
 
 // newQueuePolicy is a queue's one policy: of two, the one that is deployed later would be all.

@@ -62,7 +62,7 @@ func TestMailUnderFaults(t *testing.T) {
 		events := m.events(ids)
 		open := m.audit(events)
 		if len(events) != students*3/2 || len(open) < 3 || len(open) > students {
-			t.Errorf("%d events, %d mails lie open: %v", len(events), len(open), injector.Counts())
+			t.Errorf("%d events, %d mails are open: %v", len(events), len(open), injector.Counts())
 		}
 		if injector.Counts()["ses:SendEmail lost-reply"] == 0 {
 			t.Errorf("no reply was lost: %v", injector.Counts())
@@ -181,7 +181,7 @@ func (m *mailing) sent() map[string]int {
 	return count
 }
 
-// audit holds the mails of events to their records, and gives the ids of those that lie open.
+// audit holds the mails of events to their records, and gives the ids of the open ones.
 func (m *mailing) audit(events []registrar.Event) (open []string) {
 	m.Helper()
 	sent := m.sent()

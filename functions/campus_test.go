@@ -106,13 +106,6 @@ func (c *campus) open(engines cloud.Engines) {
 	}
 }
 
-// coldStart ends all functions' environments. The next have nothing in their caches, of which what another function
-// changed would go out by itself only when time passes.
-func (c *campus) coldStart() {
-	c.Helper()
-	c.open(c.cloud.Engines)
-}
-
 // fillQueues gives the audit's queue what it had at the beginning: nothing, and the sample's dead letters.
 func (c *campus) fillQueues() {
 	c.Helper()

@@ -86,6 +86,13 @@ func New(client Client, c Config, now registrar.Clock) *Store {
 	}
 }
 
+// As makes a store over another client that shares with this one what was read and is kept for a while.
+func (s *Store) As(client Client, c Config) *Store {
+	other := New(client, c, s.now)
+	other.sections, other.terms, other.full = s.sections, s.terms, s.full
+	return other
+}
+
 // Open makes a store that the environment configures: see [ConfigFrom]. It is for functions that give no client a
 // cursor.
 func Open(sdk aws.Config, getenv func(string) string) (*Store, error) {

@@ -45,6 +45,9 @@ func (c *Cloud) wire(ctx context.Context, o Options) ([]gateway.Route, error) {
 	for _, f := range functions.All() {
 		clients := c.clientsOf(f)
 		adapters, settings := c.adapters(f, clients), c.settings(f, clients)
+		if adapters.Store != nil { // in one process functions share what they read, as if they were one environment
+			adapters.Store = c.Store.As(clients.dynamodb(), storeConfig(f))
+		}
 		settings.Claims = adapters.Store
 		function := c.function(f, f.Handler(adapters, settings), o)
 		var s source
@@ -87,11 +90,7 @@ func (c *Cloud) adapters(f functions.Function, own clients) functions.Adapters {
 		Letters: c.letters, Links: c.links, System: c.options.System, Log: c.options.Log, Debug: c.options.Debug,
 	}
 	if len(f.Table) > 0 {
-		config := dynamo.Config{Table: Table}
-		if f.Pages {
-			config.CursorKey = registrar.NewSecret(CursorKey)
-		}
-		a.Store = dynamo.New(own.dynamodb(), config, c.options.System.Clock)
+		a.Store = dynamo.New(own.dynamodb(), storeConfig(f), c.options.System.Clock)
 	}
 	if f.Bucket != functions.No {
 		a.Bucket = objects.New(own.s3(), Bucket, c.options.System.Clock)
@@ -106,6 +105,15 @@ func (c *Cloud) adapters(f functions.Function, own clients) functions.Adapters {
 		a.Carrier = carrier.New(own.ses(), carrier.Config{Sender: MailSender, ConfigurationSet: ConfigurationSet})
 	}
 	return a
+}
+
+// storeConfig gives a function the key of cursors if it uses it.
+func storeConfig(f functions.Function) dynamo.Config {
+	config := dynamo.Config{Table: Table}
+	if f.Pages {
+		config.CursorKey = registrar.NewSecret(CursorKey)
+	}
+	return config
 }
 
 // function is a function of the manifest, in this process or in processes of its own.

@@ -222,7 +222,7 @@ SIZES ?= 1000,100000,1000000
 GROWTH ?= 5860,58600,586000
 
 .PHONY: bench
-bench: ## the embedded DynamoDB at SIZES=1000,100000,1000000 items beside dynoxide, and moto at 1,000 (AGAINST=none: alone); what GROWTH=5860,58600,586000 items cost it
+bench: ## the embedded DynamoDB at SIZES=1000,100000,1000000 items beside dynoxide, and moto at 1,000 (AGAINST=none: alone); what GROWTH=5860,58600,586000 items cost it, and a tenth of them the other engines
 	go run ./infra/local/bench -growth $(GROWTH)
 ifeq ($(AGAINST),none)
 	go run ./infra/local/bench -sizes $(SIZES)

@@ -126,6 +126,7 @@ func growth(ctx context.Context, sizes string) error {
 	fmt.Printf("%-10s %18s %18s %16s %16s\n", "items", "CPU to fill, ratio", "to restart, ratio", "bytes an item",
 		"after restart")
 	var first grown
+	var all []int
 	for word := range strings.SplitSeq(sizes, ",") {
 		items, err := strconv.Atoi(word)
 		if err != nil || items < 1 {
@@ -135,6 +136,7 @@ func growth(ctx context.Context, sizes string) error {
 		if err != nil {
 			return err
 		}
+		all = append(all, items)
 		if first.items == 0 {
 			first = g
 		}
@@ -142,5 +144,5 @@ func growth(ctx context.Context, sizes string) error {
 			g.fill.Seconds()/first.fill.Seconds(),
 			g.restart.Seconds(), g.restart.Seconds()/first.restart.Seconds(), g.bytes, g.restored)
 	}
-	return nil
+	return growthOfOthers(ctx, os.Stdout, all)
 }

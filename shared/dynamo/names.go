@@ -40,7 +40,12 @@ func folded(name string) string { return registrar.FoldCode(name) }
 
 // escaped is a code in the form that keys have. Keys are split at #, which a university's codes may contain. Codes
 // without it, and without %, stay as they are.
-func escaped(code string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(code) }
+func escaped(code string) string {
+	if !strings.ContainsAny(code, "%#") { // see parted
+		return code
+	}
+	return strings.NewReplacer("%", "%25", "#", "%23").Replace(code)
+}
 
 // searched is the form in which names and titles are searched. It is cut to the length that a sort key has room for
 // beside an id (DynamoDB: 1,024 bytes). A long title of letters that Unicode decomposes, such as Hangul, may be longer.

@@ -490,9 +490,19 @@ func holdingFrom(text string) (registrar.Holding, error) {
 }
 
 // parted writes a free text without the separators of a holding's fields, and whole reads it.
-func parted(text string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(text) }
+func parted(text string) string {
+	if !strings.ContainsAny(text, "%|") { // nearly always: to make a replacer costs a page of memory
+		return text
+	}
+	return strings.NewReplacer("%", "%25", "|", "%7C").Replace(text)
+}
 
-func whole(text string) string { return strings.NewReplacer("%25", "%", "%7C", "|").Replace(text) }
+func whole(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
+	return strings.NewReplacer("%25", "%", "%7C", "|").Replace(text)
+}
 
 // meetingText writes when a meeting is, for [meetingFrom].
 func meetingText(m registrar.Meeting) string {

@@ -242,7 +242,10 @@ func bodyOf(r *http.Request) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("the local cloud does not offer the content encoding %s", encoding)
 	}
-	body, err := io.ReadAll(io.LimitReader(reader, maxRequestBytes+1))
+	var whole bytes.Buffer
+	whole.Grow(int(min(max(r.ContentLength, 0), maxRequestBytes)) + bytes.MinRead) // one piece of memory, mostly
+	_, err := whole.ReadFrom(io.LimitReader(reader, maxRequestBytes+1))
+	body := whole.Bytes()
 	switch {
 	case err != nil && compressed:
 		return nil, fmt.Errorf("the request is not in gzip: %w", err)

@@ -3,7 +3,12 @@ package dynamodb
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -181,27 +186,38 @@ func (in *transactWriteInput) fingerprint(writes []*write) [32]byte {
 	if in.ClientRequestToken == "" {
 		return [32]byte{}
 	}
-	text := attr.Str
-	all := attr.Value{Kind: attr.List}
+	sum := sha256.New()
+	var length [8]byte
+	part := func(text string) { // after its length, so that no two lists of parts are the same bytes
+		binary.BigEndian.PutUint64(length[:], uint64(len(text)))
+		_, _ = sum.Write(length[:])      // a sum's never fails
+		_, _ = io.WriteString(sum, text) // likewise
+	}
+	optional := func(text *string) {
+		if text == nil {
+			part("absent")
+			return
+		}
+		part("given")
+		part(*text)
+	}
 	for _, w := range writes {
 		c := w.change
-		names := attr.Item{}
-		for name, to := range c.ExpressionAttributeNames {
-			names[name] = text(to)
+		part(string(w.kind))
+		part(c.TableName)
+		part(c.ReturnValuesOnConditionCheckFailure)
+		part(string(c.Item.Pack()))
+		part(string(c.Key.Pack()))
+		part(string(attr.Item(c.ExpressionAttributeValues).Pack()))
+		optional(c.UpdateExpression)
+		optional(c.ConditionExpression)
+		part(strconv.Itoa(len(c.ExpressionAttributeNames)))
+		for _, name := range slices.Sorted(maps.Keys(c.ExpressionAttributeNames)) {
+			part(name)
+			part(c.ExpressionAttributeNames[name])
 		}
-		one := attr.Item{
-			"kind": text(string(w.kind)), "table": text(c.TableName), "tell": text(c.ReturnValuesOnConditionCheckFailure),
-			"item": {Kind: attr.Map, Map: c.Item}, "key": {Kind: attr.Map, Map: c.Key}, "names": {Kind: attr.Map, Map: names},
-			"values": {Kind: attr.Map, Map: c.ExpressionAttributeValues},
-		}
-		for name, source := range map[string]*string{"update": c.UpdateExpression, "condition": c.ConditionExpression} {
-			if source != nil {
-				one[name] = text(*source)
-			}
-		}
-		all.List = append(all.List, attr.Value{Kind: attr.Map, Map: one})
 	}
-	return sha256.Sum256([]byte(attr.Item{"": all}.Pack()))
+	return [32]byte(sum.Sum(nil))
 }
 
 // transaction is one TransactWriteItems.

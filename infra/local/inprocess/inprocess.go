@@ -27,17 +27,19 @@ func Client(handler http.Handler) *http.Client {
 func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
-		var err error
-		body, err = io.ReadAll(r.Body)
+		var whole bytes.Buffer
+		whole.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // one piece of memory where the length is known
+		_, err := whole.ReadFrom(r.Body)
 		_ = r.Body.Close() // it was read to its end
 		if err != nil {
 			return nil, err
 		}
+		body = whole.Bytes()
 	}
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	served := r.Clone(r.Context())
+	served := r.WithContext(r.Context()) // a copy that shares the header, which is the handler's to read
 	served.Body = io.NopCloser(bytes.NewReader(body))
 	served.ContentLength = int64(len(body))
 	served.RequestURI = r.URL.RequestURI()

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -69,8 +69,8 @@ type StreamClient interface {
 type HTTPStreams struct {
 	Client   *http.Client
 	Endpoint string // "http://127.0.0.1:8081"
-	// Wanted are the records that are read whole. Others come without their images, which costs a third: of ten records a
-	// relay wants one or two.
+	// Wanted are the records that are read whole: of ten records a relay wants one or two. Of others only the place is
+	// read, and the keys if their event name is wanted.
 	Wanted StreamFilter
 }
 
@@ -161,11 +161,17 @@ type streamRecord struct {
 	Change json.RawMessage `json:"dynamodb"`
 }
 
-// read reads the change, of a record that is not wanted without its images.
+// read reads the change, or as much of it as [HTTPStreams.Wanted] says.
 func (s *streamRecord) read(wanted StreamFilter) (events.DynamoDBEventRecord, error) {
 	r := s.DynamoDBEventRecord
 	if len(s.Change) == 0 {
 		return r, nil
+	}
+	if len(wanted.EventNames) > 0 && !slices.Contains(wanted.EventNames, r.EventName) {
+		var place struct{ SequenceNumber string }
+		err := json.Unmarshal(s.Change, &place)
+		r.Change.SequenceNumber = place.SequenceNumber
+		return r, err
 	}
 	var known struct {
 		ApproximateCreationDateTime events.SecondsEpochTime
@@ -202,7 +208,10 @@ func (c *HTTPStreams) call(ctx context.Context, operation string, in, out any) e
 		return fmt.Errorf("%s: %w", operation, err)
 	}
 	defer w.Body.Close()
-	answer, err := io.ReadAll(w.Body)
+	var whole bytes.Buffer
+	whole.Grow(int(max(w.ContentLength, 0)) + bytes.MinRead) // a page may have megabytes
+	_, err = whole.ReadFrom(w.Body)
+	answer := whole.Bytes()
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: read the answer: %w", operation, err)

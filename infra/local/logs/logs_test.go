@@ -76,3 +76,20 @@ func TestReadable_ShowsAnInvocation(t *testing.T) {
 		t.Error("a line that is no JSON has a correlation id")
 	}
 }
+
+// Members are found in any JSON that a function may write.
+func TestTextOfAnyJSON(t *testing.T) {
+	for line, want := range map[string]string{
+		`{}`: `{}`,
+		`{"level":"INFO" , "message":"a \"b\" \\" ,"n": 12 ,"m":{"x":[1,"}",{"y":"]"}]},"l":[],"t":true,"z":null}`: "" +
+			` INFO  a "b" \  n=12 m={"x":[1,"}",{"y":"]"}]} l=[] t=true z=null`,
+		"{\n\t\"level\": \"WARN\",\n\t\"message\": \"caf\\u00e9\",\r\n\t\"é\": \"ü ü\"\n}": ` WARN  café  é="ü ü"`,
+		`{"level":"INFO","message":"cut`:            `{"level":"INFO","message":"cut`,
+		`{"level":"INFO","message":"two"} {}`:       `{"level":"INFO","message":"two"} {}`,
+		"{\"level\":\"INFO\",\"message\":\"\xff\"}": " INFO  \ufffd",
+	} {
+		if got := logs.Text([]byte(line)); got != want {
+			t.Errorf("%q is shown as %q, want %q", line, got, want)
+		}
+	}
+}

@@ -93,8 +93,9 @@ func objectKeeper(context.Context) (keeper, error) {
 	if err := engine.CreateBucket(bucket); err != nil {
 		return keeper{}, err
 	}
-	client := sdks3.New(sdks3.Options{Region: cloud.Region, BaseEndpoint: aws.String("http://s3.local"), UsePathStyle: true,
-		HTTPClient: inprocess.Client(engine), Credentials: credentialsOf(),
+	client := sdks3.New(sdks3.Options{Region: cloud.Region, BaseEndpoint: aws.String("http://s3.local"),
+		UsePathStyle: true,
+		HTTPClient:   inprocess.Client(engine), Credentials: credentialsOf(),
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired})
 	body := bytes.Repeat([]byte("x"), 1<<10)
@@ -191,7 +192,8 @@ func keepMany(ctx context.Context, open func(context.Context) (keeper, error), i
 // growthOfOthers prints what a tenth of the sizes cost the other engines, as ratios to the first.
 func growthOfOthers(ctx context.Context, out io.Writer, sizes []int) error {
 	for _, name := range []string{"messages", "objects", "mails"} {
-		fmt.Fprintf(out, "\n%-10s %18s %20s %18s %16s\n", name, "CPU to fill, ratio", "to use one, ratio", "to restart, ratio",
+		fmt.Fprintf(out, "\n%-10s %18s %20s %18s %16s\n", name, "CPU to fill, ratio", "to use one, ratio",
+			"to restart, ratio",
 			"bytes each")
 		var first kept
 		for _, size := range sizes {

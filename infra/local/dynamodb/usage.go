@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -172,8 +171,9 @@ const mostKeys = 1 << 15
 
 // key finds the tally of a key. When there are too many keys, the cooler half is forgotten.
 func (l *Ledger) key(k KeyUsage) *Tally {
-	name := k.name()
-	if t := l.keys[name]; t != nil {
+	const usual = 160
+	named := k.appendName(make([]byte, 0, usual)) // which needs no memory of its own for a key that is known
+	if t := l.keys[string(named)]; t != nil {
 		return t
 	}
 	if len(l.keys) >= mostKeys {
@@ -181,8 +181,8 @@ func (l *Ledger) key(k KeyUsage) *Tally {
 			delete(l.keys, t.Name)
 		}
 	}
-	t := &Tally{Name: name}
-	l.keys[name] = t
+	t := &Tally{Name: string(named)}
+	l.keys[t.Name] = t
 	return t
 }
 
@@ -231,20 +231,29 @@ func (l *Ledger) peaks(most int) []Peak {
 }
 
 // name is, for example, "registrar PK=SEATS#7 SK=SEATS" or "registrar.GSI1 GSI1PK=TERMS".
-func (k KeyUsage) name() string {
-	var b strings.Builder
-	b.WriteString(k.Table)
+func (k KeyUsage) name() string { return string(k.appendName(nil)) }
+
+func (k KeyUsage) appendName(b []byte) []byte {
+	b = append(b, k.Table...)
 	if k.Index != "" {
-		b.WriteString("." + k.Index)
+		b = append(append(b, '.'), k.Index...)
 	}
-	for _, name := range slices.Sorted(maps.Keys(k.Key)) {
+	const most = 4 // attributes of a key
+	var few [most]string
+	names := few[:0]
+	for name := range k.Key {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		b = append(append(append(b, ' '), name...), '=')
 		if v := k.Key[name]; v.Kind == attr.Binary {
-			fmt.Fprintf(&b, " %s=%x", name, v.Str)
+			b = fmt.Appendf(b, "%x", v.Str)
 		} else {
-			b.WriteString(" " + name + "=" + v.Str)
+			b = append(b, v.Str...)
 		}
 	}
-	return b.String()
+	return b
 }
 
 // heat is how much of a partition's second was asked for.

@@ -42,7 +42,8 @@ type OperatorClient interface {
 // not need. This has limits:
 //
 //   - A letter that another operator holds cannot be seen, for a moment, or for [hold] when that one was killed.
-//   - At most [longestSearch] letters are read. Letters behind them are found when those before are gone.
+//   - At most [longestSearch] letters are read, and of what they say at most [mostHeld] bytes and ten letters more.
+//     Letters behind them are found when those before are gone.
 //   - In a FIFO queue, only the first ten of a group are seen, because SQS delivers no more of a group while some are
 //     in flight.
 //   - Each read counts as a delivery, of which dead letters may have any number. Receives is the number before.
@@ -65,6 +66,9 @@ const (
 	hold = 30 * time.Second
 	// longestSearch bounds how many letters are read to find one: a hundred requests.
 	longestSearch = 1000
+	// mostHeld bounds the bytes of letters that are shown, but for the last ten of them: a message has up to 1 MiB, and a
+	// hundred of those are more than a function of 256 MB can hold in the SDK's copies.
+	mostHeld = 32 << 20
 	// wait makes SQS ask all of its servers, not only a few of them (SQS developer guide, "Amazon SQS short and long
 	// polling"). Only then an empty answer means an empty queue.
 	wait = time.Second
@@ -188,7 +192,7 @@ func (o *Operator) Letters(
 	if err != nil {
 		return nil, 0, err
 	}
-	held, err := o.look(ctx, q, min(most, longestSearch, max(all, 1)), func(types.Message) bool { return false })
+	held, err := o.look(ctx, q, min(most, longestSearch, max(all, 1)), nil)
 	defer o.giveBack(ctx, q, held)
 	if err != nil {
 		return nil, 0, err
@@ -332,12 +336,13 @@ func (o *Operator) with(ctx context.Context, name, message string, do func(Addre
 }
 
 // look receives dead letters until there are no more, or enough, or one is found, or the time for it is over. The
-// caller makes them visible again.
+// caller makes them visible again. Where one is to be found, the others are without what they say.
 func (o *Operator) look(
 	ctx context.Context, q Address, most int, found func(types.Message) bool,
 ) (held []types.Message, err error) {
 	const all = "All"
-	for len(held) < most && timeLeft(ctx) > giveBackTime+wait {
+	size, done := 0, false
+	for len(held) < most && size < mostHeld && !done && timeLeft(ctx) > giveBackTime+wait {
 		out, err := o.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &q.DeadLetters, MaxNumberOfMessages: int32(min(maxBatch, most-len(held))), // ten at most
 			VisibilityTimeout: int32(hold.Seconds()), WaitTimeSeconds: int32(wait.Seconds()),
@@ -347,6 +352,12 @@ func (o *Operator) look(
 			return held, fmt.Errorf("look at dead letters: %w", err)
 		}
 		for _, m := range out.Messages {
+			if found != nil && found(m) {
+				done = true
+			} else if found != nil {
+				m.Body = nil
+			}
+			size += len(aws.ToString(m.Body))
 			twice := func(other types.Message) bool { return aws.ToString(other.MessageId) == aws.ToString(m.MessageId) }
 			if at := slices.IndexFunc(held, twice); at >= 0 { // a standard queue may deliver twice; the newer receipt counts
 				held[at] = m
@@ -354,7 +365,7 @@ func (o *Operator) look(
 				held = append(held, m)
 			}
 		}
-		if len(out.Messages) == 0 || slices.ContainsFunc(out.Messages, found) {
+		if len(out.Messages) == 0 {
 			break
 		}
 	}

@@ -355,6 +355,35 @@ func TestOperator_LooksNoFurtherThanItsBounds(t *testing.T) {
 	})
 }
 
+// Letters that are long are not all in memory at once; whoever looks for one finds it behind them, whole.
+func TestOperator_HoldsSoManyBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, "", nil)
+		const long, shown = 1_000_000, 40 // of 32 MiB and ten more
+		for n := range shown + 1 {
+			m := consumer.Message{ID: id(n), Body: bytes.Repeat([]byte{'a' + byte(n%26)}, long), Receives: 2, Trace: "Root=1"}
+			if err := o.consumer.SendToDeadLetters(t.Context(), m, "reason"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		letters, all, err := o.operator.Letters(t.Context(), "work", 100)
+		if len(letters) != shown || all != shown+1 || err != nil {
+			t.Errorf("%d of %d letters, %v", len(letters), all, err)
+		}
+		if _, dead := o.count(t); dead != shown+1 {
+			t.Errorf("%d letters are visible afterwards", dead)
+		}
+		if _, err := o.operator.Replay(t.Context(), "work", id(shown)); err != nil {
+			t.Fatal(err)
+		}
+		out, err := o.client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &o.url})
+		if err != nil || len(out.Messages) != 1 || len(*out.Messages[0].Body) != long ||
+			(*out.Messages[0].Body)[0] != 'a'+shown%26 {
+			t.Errorf("%d messages came back, %v", len(out.Messages), err)
+		}
+	})
+}
+
 func TestOpenOperator_NamesWhatIsMissing(t *testing.T) {
 	env := map[string]string{"QUEUES": "imports,late-mail"}
 	_, err := queue.OpenOperator(aws.Config{}, func(name string) string { return env[name] }, nil)

@@ -1,32 +1,33 @@
 package main
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 )
 
-// roomyHeap is how large the heap may become before it is collected, in bytes. The collector's own rule, twice what is
-// alive, has it run all the time while little is: it took a quarter of the processor while a term was registered. Above
-// half of this the rule holds as it is.
+// roomyHeap is how much memory there may be before anything is collected, in bytes. The collector's own rule, twice what
+// is alive, has it run all the time while little is. Once half of this is alive, that rule holds.
 const roomyHeap = 384 << 20
 
-// roomy has the collector wait until the heap has roomyHeap, whenever less is alive. Where GOGC or GOMEMLIMIT say
-// something else, they stand.
+// roomy has the collector wait until there are roomyHeap bytes, for as long as less than half of them is alive. Where
+// GOGC or GOMEMLIMIT say something else, they stand.
 func roomy() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		afterEachCollection(func() { debug.SetGCPercent(percentFor(live())) })
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
 	}
-}
-
-// percentFor is GOGC for so many bytes that are alive.
-func percentFor(live uint64) int {
-	const usual, all = 100, 100
-	if live == 0 || live >= roomyHeap/2 {
-		return usual
-	}
-	return int((roomyHeap - live) * all / live) //nolint:gosec // at most roomyHeap × 100
+	usual := debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(roomyHeap)
+	afterCollections(func() (again bool) {
+		if live() < roomyHeap/2 {
+			return true
+		}
+		debug.SetGCPercent(usual) // first, or there would be no rule at all
+		debug.SetMemoryLimit(math.MaxInt64)
+		return false
+	})
 }
 
 // live is how many bytes the last collection left.
@@ -36,10 +37,12 @@ func live() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// afterEachCollection has something done then: an object that nobody refers to is found by each.
-func afterEachCollection(do func()) {
+// afterCollections has something done after each collection, until it says no: an object that nobody refers to is found
+// by each.
+func afterCollections(do func() (again bool)) {
 	runtime.AddCleanup(new([64]byte), func(struct{}) {
-		do()
-		afterEachCollection(do)
+		if do() {
+			afterCollections(do)
+		}
 	}, struct{}{})
 }

@@ -1,30 +1,56 @@
 package main
 
 import (
+	"math"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
 
-// While little is alive the heap may have its room, and from half of that on twice what is alive.
+// The collector's own rule is back once half of the room is alive, and not before.
 func TestRoomyHeap(t *testing.T) {
-	for live, most := range map[uint64]uint64{
-		1 << 20: roomyHeap, 30 << 20: roomyHeap, 100 << 20: roomyHeap, roomyHeap / 2: roomyHeap, 300 << 20: 600 << 20,
-		2 << 30: 4 << 30,
-	} {
-		target := live + live*uint64(percentFor(live))/100
-		if target > most || target < most*99/100 {
-			t.Errorf("%d bytes are alive, and the heap is collected at %d, want %d", live, target, most)
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+	roomy()
+	const off = math.MaxUint64 // as metrics tell it
+	now := func() (percent, limit uint64) {
+		both := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+		metrics.Read(both)
+		return both[0].Value.Uint64(), both[1].Value.Uint64()
+	}
+	for range 3 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	if percent, limit := now(); percent != off || limit != roomyHeap {
+		t.Errorf("with little alive: GOGC %d, limit %d", percent, limit)
+	}
+	alive := make([]byte, roomyHeap/2+1)
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		runtime.GC()
+		if percent, limit := now(); percent == 100 && limit == math.MaxInt64 {
+			break
+		} else if time.Since(began) > time.Minute {
+			t.Fatalf("with half of it alive: GOGC %d, limit %d", percent, limit)
 		}
 	}
-	if got := percentFor(0); got != 100 {
-		t.Errorf("nothing is known to be alive, and the heap may grow by %d %%", got)
-	}
+	runtime.KeepAlive(alive)
 }
 
-func TestAfterEachCollection(t *testing.T) {
-	done := make(chan bool, 100)
-	afterEachCollection(func() { done <- true })
+func TestAfterCollections(t *testing.T) {
+	done, left := make(chan bool, 100), 3
+	afterCollections(func() bool {
+		left--
+		done <- true
+		return left > 0
+	})
 	for n := range 3 {
 		runtime.GC()
 		select {
@@ -32,5 +58,10 @@ func TestAfterEachCollection(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatalf("nothing was done after collection %d", n+1)
 		}
+	}
+	runtime.GC()
+	runtime.GC()
+	if len(done) > 0 {
+		t.Error("something was done after it had said no")
 	}
 }

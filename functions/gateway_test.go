@@ -142,7 +142,7 @@ func TestWhatNoRouteMatchesIsTheGatewaysAnswer(t *testing.T) {
 		{http.MethodGet, term + "/"}, {http.MethodGet, "/v1/terms/"}, {http.MethodGet, "/" + term}, {http.MethodGet,
 			strings.Replace(term, "/terms", "//terms", 1)},
 		{http.MethodGet, strings.Replace(term, "terms", "Terms", 1)}, {http.MethodGet, strings.Replace(term, "terms/",
-			"terms%2Fx%2F", 1)}, {http.MethodGet, "/"},
+			"terms%2Fx%2F", 1)}, {http.MethodPost, "/"},
 	} {
 		w := httptest.NewRecorder()
 		c.cloud.API.ServeHTTP(w, httptest.NewRequest(ask.method, ask.path, http.NoBody))

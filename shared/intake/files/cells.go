@@ -11,7 +11,7 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// wrong is why a cell cannot be read, for people.
+// wrong says, for people, why a cell cannot be read.
 func wrong(reason string) error { return errors.New(reason) }
 
 const credits = "must be credit hours such as 4, 1.5, 3-4 or 3 to 4"
@@ -46,7 +46,7 @@ func parseCredits(text string) (registrar.CreditRange, error) {
 func oneCredit(text string) (registrar.Credits, error) {
 	text = strings.TrimSpace(text)
 	if !strings.Contains(text, ".") {
-		text = strings.Replace(text, ",", ".", 1) // as half of the world writes it
+		text = strings.Replace(text, ",", ".", 1) // as many countries write it
 	}
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
@@ -58,11 +58,11 @@ func oneCredit(text string) (registrar.Credits, error) {
 	return c, nil
 }
 
-// shortened is what is wrong with 1.23457E+11 where a number of a section or of a person should be.
+// shortened is the fault of 1.23457E+11 in the place of a number of a section or of a person.
 const shortened = "is a spreadsheet's short form of a long number: format the column as text, write the number " +
 	"again, and save the file"
 
-// isShortened reports whether a spreadsheet made a power of ten of a number: then its last digits are lost.
+// isShortened reports whether a spreadsheet wrote a number as a power of ten: then its last digits are lost.
 func isShortened(text string) bool {
 	digits, exponent, ok := strings.Cut(strings.ToUpper(text), "E")
 	return ok && digits != "" && exponent != "" && strings.Trim(digits, "0123456789.,") == "" &&
@@ -70,7 +70,7 @@ func isShortened(text string) bool {
 		(strings.ContainsAny(digits, ".,") || exponent[0] == '+')
 }
 
-// withoutFraction is the number of which tools that know no text made 20871.0.
+// withoutFraction is the number that tools without a text type wrote as 20871.0.
 func withoutFraction(text string) string {
 	if whole, part, ok := strings.Cut(text, "."); ok && whole != "" && part != "" &&
 		strings.Trim(whole, "0123456789") == "" &&
@@ -80,12 +80,12 @@ func withoutFraction(text string) string {
 	return text
 }
 
-// numbersOf gives the runs of digits in a text.
+// numbersOf returns the runs of digits in a text.
 func numbersOf(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// wordsOf gives the runs of letters in a text.
+// wordsOf returns the runs of letters in a text.
 func wordsOf(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
 }
@@ -106,10 +106,10 @@ func monthOf(word string) time.Month {
 	return 0
 }
 
-// dateOrders is what the dates of a file show of their order.
+// dateOrders are the orders that the dates of a file show.
 type dateOrders struct{ monthFirst, dayFirst bool }
 
-// look learns from a date that can be read in one way only.
+// look learns from a date that has only one meaning.
 func (o *dateOrders) look(text string) {
 	if a, b, _, ok := dateNumbers(text); ok {
 		o.monthFirst = o.monthFirst || b > 12 && a <= 12
@@ -150,8 +150,8 @@ func dateNumbers(text string) (a, b, year int, ok bool) {
 
 const aDate = "must be a date such as 2024-08-28"
 
-// parseDate reads a date. Of one that can be read in two ways, order says which; guessed reports that order came from
-// the file's other dates.
+// parseDate reads a date. When it has two meanings, order decides; guessed reports that order came from the file's
+// other dates.
 func parseDate(text string, told, shown DateOrder) (d registrar.Date, guessed bool, err error) {
 	if day, clock, ok := strings.Cut(strings.Replace(text, "T", " ", 1), " "); ok && strings.Contains(clock, ":") {
 		text = day // spreadsheets and databases add a time to a date
@@ -209,20 +209,21 @@ func parseDate(text string, told, shown DateOrder) (d registrar.Date, guessed bo
 	return d, false, err
 }
 
-// atoi reads digits of which there are few.
+// atoi reads a short run of digits.
 func atoi(digits string) int {
 	n, _ := strconv.Atoi(digits)
 	return n
 }
 
-// clockReading is a time of day as it is written.
+// clockReading is a time of day in its written form.
 type clockReading struct {
 	hour, minute int
 	half         string // "am", "pm" or empty
-	of24         bool   // it is written as times of 24 hours are: 14:00 or 08:00
+	of24         bool   // it is written like a time of 24 hours: 14:00 or 08:00
 }
 
-// certain reports whether the time can only be of 24 hours. A zero before it does not say so: 08:00 PM is written too.
+// certain reports whether the time can only be of 24 hours. A zero at the beginning does not prove it: there is 08:00
+// PM, too.
 func (c clockReading) certain() bool { return c.half == "" && (c.hour == 0 || c.hour > 12) }
 
 // showsClock24 reports whether a cell has a time that can only be of 24 hours.
@@ -298,9 +299,9 @@ func readClock(text string) (c clockReading, ok bool) {
 	return c, true
 }
 
-// readTimes makes times of a start and an end. A half of the day that one of them lacks is the other's, or what puts
-// them into order. Without any, hours from 8 to 12 are read as of 24 hours, and guessed reports it; earlier ones could
-// be of the afternoon, unless they are written as 24 hours are in a file that has them (of24).
+// readTimes makes times of a start and an end. When one of them lacks AM or PM, it is the other's, or the one that puts
+// them in order. Without any, hours from 8 to 12 are read as hours of 24, and guessed reports it. Earlier hours could
+// be in the afternoon, unless they are written like hours of 24 in a file that has such (of24).
 func readTimes(
 	start, end clockReading,
 	clock Clock,
@@ -339,8 +340,8 @@ func readTimes(
 	return from, to, guessed, nil
 }
 
-// splitRange parts what is written as two with a hyphen or "to" between them. A hyphen with spaces around it counts
-// before others.
+// splitRange splits a text of two parts with a hyphen or "to" between them. A hyphen with spaces around it is
+// preferred.
 func splitRange(text string) (first, second string, ok bool) {
 	text = strings.NewReplacer("–", "-", "—", "-", "\u00a0", " ").Replace(text)
 	for _, between := range []string{" - ", " to ", "-"} {
@@ -351,7 +352,7 @@ func splitRange(text string) (first, second string, ok bool) {
 	return "", "", false
 }
 
-// splitDates parts a first and a last day: at a hyphen with spaces around it or at "to", else at the hyphen in the
+// splitDates splits a first and a last day: at a hyphen with spaces around it or at "to", else at the hyphen in the
 // middle.
 func splitDates(text string) (first, second string, ok bool) {
 	if first, second, ok = splitRange(text); ok {
@@ -449,7 +450,7 @@ func parseDays(text string, notation DayNotation) (registrar.Days, error) {
 }
 
 // listOf reads a list of texts as Python prints it, such as ['ARCH 4790', "O'NEIL 1"], or with semicolons or commas
-// between them, keeping the first of equal ones.
+// between them. It keeps the first of equal ones.
 func listOf(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// exportAsCSV is what to do with a file that is no text.
+// exportAsCSV is the advice for a file that is not text.
 const exportAsCSV = `open it, choose "Save As" and "CSV UTF-8 (comma delimited)", and upload that file`
 
-// looksLike says what a file is that is certainly no table of text, by its beginning, and what to do; empty if it may
-// be one.
+// looksLike says, by its beginning, what a file is that is certainly not a table of text, and what to do; empty if it
+// may be one.
 func looksLike(head []byte) string {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	has := func(name string) bool { return bytes.Contains(head, []byte(name)) }
@@ -48,7 +48,7 @@ func looksLike(head []byte) string {
 	return ""
 }
 
-// looksLikeHeader says what is wrong with a header in which so many of the columns were found; empty if it may be
+// looksLikeHeader says what is wrong with a header in which this many of the columns were found; empty if it may be
 // right.
 func looksLikeHeader(header []string, found int) string {
 	for _, name := range header {
@@ -62,8 +62,8 @@ func looksLikeHeader(header []string, found int) string {
 	return ""
 }
 
-// looksLikeColumns says whose columns they are when a file is not what was expected, and what to do; empty if they are
-// not known.
+// looksLikeColumns says which system's columns they are when a file is not the expected one, and what to do; empty if
+// they are not known.
 func looksLikeColumns(header []string) string {
 	has := func(names ...string) bool {
 		for _, name := range names {

@@ -25,7 +25,7 @@ const MaxMappingBytes = 8 << 10
 // written. Another university's file needs a mapping and no code. docs/imports.md describes it for people.
 type Mapping struct {
 	Columns Columns `json:"columns" doc:"The file's names of the columns, in any case. Of several names the first column that is not empty in a row counts"`
-	// CourseSeparator parts subject and number where one column holds both.
+	// CourseSeparator separates subject and number where one column has both.
 	CourseSeparator string            `json:"courseSeparator,omitempty" maxLength:"4" doc:"What stands between subject and number in the column course, where it stands first. Absent: the last space, else the first hyphen, else where letters end and digits begin" example:"-"`
 	Days            DayNotation       `json:"days,omitempty"`
 	Clock           Clock             `json:"clock,omitempty" enum:"12,24" doc:"24: times without AM or PM are of 24 hours. 12: AM or PM must be stated. Absent: a time is read where it is certain"`
@@ -38,7 +38,7 @@ type Mapping struct {
 	Defaults        Defaults          `json:"defaults,omitempty"`
 }
 
-// Columns are the file's names of the columns, for each thing that a schedule says. Absent: the file does not say it.
+// Columns are the file's names of the columns, for each fact of a schedule. Absent: the file does not have it.
 type Columns struct {
 	CRN           ColumnNames `json:"crn" minItems:"1" maxItems:"8" nullable:"false" doc:"Number of the section, unique in its term" example:"[\"Class Nbr\"]"`
 	Course        ColumnNames `json:"course,omitempty" maxItems:"8" nullable:"false" doc:"Subject and number together; or give subject and number" example:"[\"Course\"]"`
@@ -113,7 +113,7 @@ type NameNotation struct {
 	FamilyFirst bool     `json:"familyFirst,omitempty" doc:"King, Ada is Ada King"`
 }
 
-// Defaults are for what a new record needs and the file does not say. What exists already keeps what it has.
+// Defaults are for facts that a new record needs and the file does not state. Existing records keep theirs.
 type Defaults struct {
 	Subject   string `json:"subject,omitempty" maxLength:"40" doc:"Of every course"`
 	Credits   string `json:"credits,omitempty" maxLength:"16" doc:"As in the column" example:"3"`
@@ -304,11 +304,11 @@ var mappings embed.FS
 
 const mappingFolder = "mappings"
 
-// BuiltIn gives the mapping of a format that is built in, such as "yacs-csv", and reports whether there is one.
+// BuiltIn returns the mapping of a built-in format, such as "yacs-csv", and whether there is one.
 func BuiltIn(format string) (Mapping, bool, error) {
 	text, err := mappings.ReadFile(path.Join(mappingFolder, path.Base(format)+".json"))
 	if err != nil {
-		return Mapping{}, false, nil //nolint:nilerr // a name of which there is no file
+		return Mapping{}, false, nil //nolint:nilerr // there is no file of this name
 	}
 	m, err := ParseMapping(text)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"example.com/registrar/shared/registrar/words"
 )
 
-// Formats of files of people, as the header shows them.
+// Formats of files of people. The header shows which it is.
 const (
 	PeopleCSV       = "people-csv"          // our own columns
 	OneRosterUsers  = "oneroster-users-csv" // users.csv of OneRoster 1.1 and 1.2 (1EdTech, "OneRoster CSV binding")
@@ -26,8 +26,8 @@ const (
 	personOtherwise = "otherwise" // the number where the first has none
 )
 
-// peopleColumns are the names that the fields have in each format, the preferred one first, as [foldColumn] makes them.
-// What is not among them, above all a password, is never looked at.
+// peopleColumns are the names of the fields in each format, the preferred one first, in the form of [foldColumn]. Other
+// columns, above all a password, are never read.
 func peopleColumns(format string) map[string][]string {
 	switch format {
 	case OneRosterUsers:
@@ -62,7 +62,7 @@ func foldColumn(name string) string {
 	}, strings.ToLower(strings.TrimSpace(name)))
 }
 
-// Role is what a person is in a file that has people of several kinds.
+// Role is the role of a person in a file of people of several kinds.
 type Role string
 
 // The roles that imports ask for.
@@ -71,7 +71,7 @@ const (
 	RoleInstructor Role = "instructor"
 )
 
-// PersonRow is one row of a file of people. A field that is empty says nothing: what is known of the person stays.
+// PersonRow is one row of a file of people. An empty field says nothing: what is known of the person stays.
 type PersonRow struct {
 	Row     int      // as a spreadsheet numbers it: the header is row 1
 	Problem *Problem // why the row cannot be used; nil if it can
@@ -84,14 +84,14 @@ type PersonRow struct {
 	Active        *bool // nil: not said
 }
 
-// People reads a file of people: a CSV with our own columns, or users.csv of OneRoster or Canvas, told by its header.
-// Columns may have any case and order; a file may have others, which are not looked at.
+// People reads a file of people: a CSV with our own columns, or users.csv of OneRoster or Canvas; the header shows
+// which it is. Columns may have any case and order; other columns are not read.
 type People struct {
 	Format string
 
 	table *table
 	role  Role
-	at    map[string]int // where a field stands
+	at    map[string]int // the position of a field
 }
 
 // NewPeople reads the header. It returns a [*FileError] that names what is missing.
@@ -148,10 +148,10 @@ func (p *People) has(field string) bool {
 	return ok
 }
 
-// SaysRole reports whether the file says of each person what they are. Else all are taken for what is imported.
+// SaysRole reports whether the file states each person's role. Otherwise all are taken for the kind that is imported.
 func (p *People) SaysRole() bool { return p.has(personRole) }
 
-// Notes are what is to be told of the file as a whole, as far as it was read: each once, and none refuses anything.
+// Notes are the notes on the file as a whole, as far as it was read: each once, and none refuses anything.
 func (p *People) Notes() []Problem { return p.table.notes() }
 
 // Column is the file's own name of a field of a student or an instructor, for a report.
@@ -176,13 +176,13 @@ func (p *People) Next() (PersonRow, error) {
 	}
 	row := PersonRow{Row: read.number}
 	refuse := func(field, reason string) {
-		if row.Problem == nil { // the first fault tells, the same one each time
+		if row.Problem == nil { // the first fault is reported, the same one each time
 			row.Problem = &Problem{Row: row.Row, Field: field, Reason: reason, Refused: true}
 		}
 	}
 	if read.err != nil {
 		refuse("", read.err.Error())
-		return row, nil //nolint:nilerr // what is wrong with one row stands in the row
+		return row, nil //nolint:nilerr // the fault of one row is in the row
 	}
 	cell := func(field string) string {
 		i, ok := p.at[field]
@@ -228,8 +228,8 @@ func (p *People) Next() (PersonRow, error) {
 	return row, nil
 }
 
-// name completes the parts of a name by each other. A name that stands alone is split before its last word, unless a
-// comma does it: "Hopper, Grace". One word is a family name: it is what lists are ordered by.
+// name completes the parts of a name by each other. A name alone is split before its last word, unless a comma does it:
+// "Hopper, Grace". One word is a family name, because lists are ordered by that.
 func (r *PersonRow) name(sortable string) {
 	if r.Given == "" && r.Family == "" {
 		if family, given, ok := strings.Cut(sortable, ","); ok {
@@ -248,7 +248,7 @@ func (r *PersonRow) name(sortable string) {
 	}
 }
 
-// rolesOf are the words that files have for a role.
+// rolesOf are the words of files for a role.
 func rolesOf(role Role) []string {
 	if role == RoleStudent {
 		return []string{"student", "student_other"}
@@ -256,7 +256,7 @@ func rolesOf(role Role) []string {
 	return []string{"teacher", "instructor", "faculty"}
 }
 
-// active reads whether a person is: nil when nothing is said, false for a word that it does not know.
+// active reads whether a person is active: nil when nothing is said, false for a word that it does not know.
 func active(word string) (said *bool, ok bool) {
 	yes, no := true, false
 	switch strings.ToLower(word) {

@@ -30,7 +30,7 @@ func NewRegistrations(file io.Reader) (*Registrations, error) {
 	return &Registrations{table: t}, nil
 }
 
-// Notes are what is to be told of the file as a whole, as far as it was read: each once, and none refuses anything.
+// Notes are the notes on the file as a whole, as far as it was read: each once, and none refuses anything.
 func (r *Registrations) Notes() []Problem { return r.table.notes() }
 
 // Next returns the next row, or io.EOF after the last. The other errors are those of [Reader].
@@ -46,7 +46,7 @@ func (r *Registrations) Next() (RegistrationRow, error) {
 	}
 	if read.err != nil {
 		refuse("", read.err.Error())
-		return row, nil //nolint:nilerr // what is wrong with one row stands in the row
+		return row, nil //nolint:nilerr // the fault of one row is in the row
 	}
 	for _, column := range []string{columnStudent, columnTerm, columnCRN} {
 		const longest = 64
@@ -57,7 +57,7 @@ func (r *Registrations) Next() (RegistrationRow, error) {
 		} else if column != columnTerm && isShortened(value) {
 			refuse(column, shortened)
 		}
-		if row.Problem != nil { // the first fault tells, the same one each time
+		if row.Problem != nil { // the first fault is reported, the same one each time
 			break
 		}
 	}

@@ -13,19 +13,19 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// maxSectionRows bounds the rows that are taken for one section, and so what is held in memory. A section may have
-// [registrar.MaxMeetings] meetings; there is room for some that are stated again and again.
+// maxSectionRows bounds the rows of one section, and so the memory. A section may have [registrar.MaxMeetings]
+// meetings; there is room for some that are stated several times.
 const maxSectionRows = 100
 
-// Options are what a schedule is read by.
+// Options say how a schedule is read.
 type Options struct {
 	Mapping Mapping
-	// Term is the import's: what the file says of terms and dates must agree with it.
+	// Term is the import's term. The file's terms and dates must agree with it.
 	Term registrar.Term
 }
 
-// Schedule reads the schedule of a term from a CSV file by a [Mapping]. A section stands on as many rows as it has
-// meetings, anywhere in the file. Sections come in the order of the file, but those of one course after one another.
+// Schedule reads the schedule of a term from a CSV file by a [Mapping]. A section has as many rows as it has meetings,
+// anywhere in the file. Sections come in the order of the file, but those of one course after one another.
 //
 // A section is read whole or not at all: when a cell of one of its rows cannot be understood, all of its rows are
 // refused.
@@ -41,7 +41,7 @@ type Schedule struct {
 	guessed bool      // a date was read in that order
 }
 
-// thing is what a schedule says, and the columns of the file that say it.
+// thing is one kind of fact of a schedule, with the file's columns of it.
 type thing struct {
 	name   string // in the mapping
 	column string // the first of them, as the header has it
@@ -57,9 +57,8 @@ const (
 	spooledCells
 )
 
-// NewSchedule reads the whole file, into a temporary one, and gives its sections back by Next. It returns a
-// [*FileError] that says what is wrong with the file as a whole, such as columns that are missing. Close removes the
-// temporary file.
+// NewSchedule reads the whole file, into a temporary one; Next returns its sections. It returns a [*FileError] that
+// says what is wrong with the file as a whole, such as missing columns. Close removes the temporary file.
 func NewSchedule(file io.Reader, options Options) (*Schedule, error) {
 	names := options.Mapping.Columns.all()
 	s := &Schedule{mapping: options.Mapping, term: options.Term}
@@ -86,8 +85,7 @@ func NewSchedule(file io.Reader, options Options) (*Schedule, error) {
 	return s, nil
 }
 
-// findColumns finds the columns of the mapping. A file may lack the one of the term: then the import's term is what
-// there is.
+// findColumns finds the columns of the mapping. A file may lack the one of the term: then the import's term is used.
 func (s *Schedule) findColumns(t *table) error {
 	names := s.mapping.Columns.all()
 	var missing []string
@@ -117,7 +115,7 @@ func (s *Schedule) findColumns(t *table) error {
 	return nil
 }
 
-// things are what columns may say, in the order in which what is wrong with them is told.
+// things are the kinds of facts that columns may have, in the order in which faults are reported.
 func things() []string {
 	return []string{
 		"term", "crn", "course", "subject", "number", "title", "type", "status", "credits", "creditsMin", "creditsMax",
@@ -130,7 +128,7 @@ func things() []string {
 // fill reads the file to its end.
 func (s *Schedule) fill(t *table) error {
 	var orders dateOrders
-	doubted := false // the row before may be of another row's section, and it cannot be read of which
+	doubted := false // the row before may belong to another row's section, which cannot be read
 	for {
 		row, err := t.next()
 		if errors.Is(err, io.EOF) {
@@ -192,7 +190,8 @@ func (s *Schedule) fill(t *table) error {
 		if doubted {
 			flags = flagDoubted
 		}
-		// A meeting without a number: a spreadsheet writes merged cells so, and the meeting is of the section beside it.
+		// A meeting without a number: a spreadsheet writes merged cells like this. The meeting belongs to the section beside
+		// it.
 		if doubted = crn == "" && (row.err != nil || meets); doubted {
 			s.spool.doubt()
 		}
@@ -208,7 +207,7 @@ func (s *Schedule) fill(t *table) error {
 // Close removes the temporary file.
 func (s *Schedule) Close() error { return s.spool.Close() }
 
-// Next implements [Reader]. What is to be told of the file as a whole comes last, as an entry of no rows.
+// Next implements [Reader]. The notes on the file as a whole come last, as an entry without rows.
 func (s *Schedule) Next() (Entry, error) {
 	if s.next == len(s.spool.index) {
 		if s.guessed {
@@ -256,8 +255,8 @@ func (s *Schedule) Next() (Entry, error) {
 	return s.entry(rows, unfit), nil
 }
 
-// entry makes a section of its rows. What concerns the whole section is what the first row says that says anything;
-// another row that says otherwise is told.
+// entry makes a section of its rows. A fact of the whole section is taken from the first row that states it. When
+// another row differs, that is noted.
 func (s *Schedule) entry(rows []scheduleRow, unfit string) Entry {
 	e := Entry{
 		Row:          rows[0].number,
@@ -268,7 +267,7 @@ func (s *Schedule) entry(rows []scheduleRow, unfit string) Entry {
 	refuse := func(row int, field, reason string) {
 		e.Problems = append(e.Problems, Problem{Row: row, Field: field, Reason: reason, Refused: true})
 	}
-	told := make(map[int]bool) // rows of which it is told why they are refused
+	told := make(map[int]bool) // rows whose refusal is explained
 	facts := make([]rowFacts, len(rows))
 	for i := range rows {
 		row := &rows[i]
@@ -319,7 +318,7 @@ func (s *Schedule) entry(rows []scheduleRow, unfit string) Entry {
 	return e
 }
 
-// join makes one section of what its rows say.
+// join makes one section of the facts of its rows.
 func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse func(row int, field, reason string)) {
 	note := func(row int, name string) {
 		e.Problems = append(e.Problems, Problem{Row: row, Field: s.column(name),
@@ -419,7 +418,7 @@ func (s *Schedule) join(e *Entry, rows []scheduleRow, facts []rowFacts, refuse f
 	}
 }
 
-// assume fills in what new records need and the rows do not say.
+// assume fills in what new records need and the rows do not state.
 func (s *Schedule) assume(e *Entry, credits *registrar.CreditRange, capacity *int) {
 	missing := func(fact Fact) {
 		problem := Problem{
@@ -466,10 +465,10 @@ func (s *Schedule) assume(e *Entry, credits *registrar.CreditRange, capacity *in
 	}
 }
 
-// componentUnknown is the component of a section of which no row says what it is.
+// componentUnknown is the component of a section when no row states it.
 const componentUnknown = "unknown"
 
-// wrongFields tells field errors in the file's words.
+// wrongFields describes field errors in the file's words.
 func (s *Schedule) wrongFields(err error) (problems []Problem) {
 	var fields registrar.FieldErrors
 	if !errors.As(err, &fields) {
@@ -496,7 +495,7 @@ func (s *Schedule) wrongFields(err error) (problems []Problem) {
 	return problems
 }
 
-// column is the file's name of the first of these things that it says; else the mapping's word for it.
+// column is the file's name of the first of these things that it has; else the mapping's word for it.
 func (s *Schedule) column(names ...string) string {
 	for _, name := range names {
 		for _, what := range s.things {
@@ -523,7 +522,7 @@ type scheduleRow struct {
 	guessedDate bool
 }
 
-// rowFacts are what one row says. Nothing is what an empty cell says.
+// rowFacts are the facts of one row. An empty cell states nothing.
 type rowFacts struct {
 	crn, subject, number, title, description, school, prerequisites, label string
 	requires, instructors                                                  []string
@@ -535,7 +534,7 @@ type rowFacts struct {
 	notes                                                                  []Problem
 }
 
-// cell is what the row says of a thing.
+// cell is the row's text of a thing.
 func (r *scheduleRow) cell(name string) string {
 	for i, what := range r.schedule.things {
 		if what.name == name && i < len(r.cells) {
@@ -549,7 +548,7 @@ func (r *scheduleRow) wrong(name, reason string) {
 	r.problems = append(r.problems, Problem{Row: r.number, Field: r.schedule.column(name), Reason: reason})
 }
 
-// read reads all that the row says, and keeps what it cannot read in problems.
+// read reads all facts of the row, and records in problems what it cannot read.
 func (r *scheduleRow) read() rowFacts {
 	f := rowFacts{
 		crn: r.cell("crn"), title: r.cell("title"), description: r.cell("description"), school: r.cell("school"),
@@ -583,7 +582,7 @@ func (r *scheduleRow) read() rowFacts {
 	return f
 }
 
-// validate asks the domain about what the row says. What it does not say may be there already.
+// validate checks the row's facts with the domain's rules. Facts that it does not state may be stored already.
 func (r *scheduleRow) validate(f rowFacts) {
 	or := func(text, otherwise string) string {
 		if text == "" {
@@ -620,7 +619,7 @@ func (r *scheduleRow) wrongColumn(p Problem) {
 	r.problems = append(r.problems, p)
 }
 
-// wholeNumber reads "30" and what spreadsheets make of it, "30.0" or "1,200".
+// wholeNumber reads "30" and the forms of spreadsheets, "30.0" or "1,200".
 func wholeNumber(text string) (int, error) {
 	whole, part, _ := strings.Cut(text, ".")
 	if thousands, hundreds, ok := strings.Cut(whole, ","); ok && len(hundreds) == 3 && len(thousands) > 0 {
@@ -633,7 +632,7 @@ func wholeNumber(text string) (int, error) {
 	return n, nil
 }
 
-// readTerm checks that the row is of the import's term.
+// readTerm checks that the row belongs to the import's term.
 func (r *scheduleRow) readTerm() {
 	text := r.cell("term")
 	if text == "" {
@@ -731,7 +730,7 @@ func (r *scheduleRow) creditRange() *registrar.CreditRange {
 	return &read
 }
 
-// component reads what the row is of; a time for tests does not say.
+// component reads the type of the row; a time for tests has none.
 func (r *scheduleRow) component(f *rowFacts) string {
 	text := r.cell("type")
 	if text == "" {
@@ -776,7 +775,7 @@ func (r *scheduleRow) status() registrar.SectionStatus {
 	return status
 }
 
-// instructors reads the names. Who is not known yet is nobody.
+// instructors reads the names. A placeholder for an unknown instructor is nobody.
 func (r *scheduleRow) instructors() []string {
 	notation := r.schedule.mapping.Instructors
 	separators := notation.Separators
@@ -890,7 +889,7 @@ func (r *scheduleRow) meeting(f *rowFacts) *registrar.Meeting {
 	return &m
 }
 
-// dates reads the first and the last day; where the file has no column for them, they are the term's.
+// dates reads the first and the last day. Where the file has no column for them, they are the term's.
 func (r *scheduleRow) dates(m *registrar.Meeting) {
 	columns := r.schedule.mapping.Columns
 	fromName, toName := "from", "to"

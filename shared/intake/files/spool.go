@@ -11,13 +11,13 @@ import (
 	"slices"
 )
 
-// maxScheduleRows bounds the rows of a schedule. What stays in memory is 32 bytes for each; the largest universities
-// have some ten thousand sections in a term.
+// maxScheduleRows bounds the rows of a schedule. 32 bytes of each stay in memory; the largest universities have some
+// ten thousand sections in a term.
 const maxScheduleRows = 500_000
 
-// spool holds the rows of a file on disk, in the temporary folder, and gives them back section by section, those of one
-// course after one another, wherever they stood. Memory holds a few numbers for each row: a section's rows may stand
-// anywhere in a file, and must all be there before anything of the section is decided.
+// spool keeps the rows of a file on disk, in the temporary folder, and returns them section by section, those of one
+// course after one another, wherever they were. Memory has a few numbers for each row. A section's rows may be anywhere
+// in a file, and all of them must be known before anything of the section is decided.
 type spool struct {
 	file  *os.File
 	out   *bufio.Writer
@@ -29,7 +29,7 @@ type spool struct {
 	at     int64
 }
 
-// spooled is where a row lies, and what it belongs to.
+// spooled is the position of a row, and its section and course.
 type spooled struct {
 	section uint64 // hash of the CRN; from sort on the place of the section's first row
 	course  uint64 // hash of the course; from sort on the place of the course's first row
@@ -40,11 +40,11 @@ type spooled struct {
 
 const (
 	flagAlone   = 1 << iota // it has no CRN: it belongs to no section
-	flagDoubted             // it stands beside a row that cannot be read, which may be of the same section
+	flagDoubted             // it is beside a row that cannot be read, which may belong to the same section
 )
 
-// openSpool makes the file. Where the system allows it the file has no name from then on, so that nothing stays behind
-// a process that is killed.
+// openSpool makes the file. Where the system allows it, its name is removed at once, so that nothing is left when the
+// process is killed.
 func openSpool() (*spool, error) {
 	file, err := os.CreateTemp("", "registrar-import-*")
 	if err != nil {
@@ -91,14 +91,14 @@ func (s *spool) add(section, course string, flags uint32, texts []string) error 
 	return nil
 }
 
-// doubt marks the row that was added last.
+// doubt marks the last row.
 func (s *spool) doubt() {
 	if n := len(s.index); n > 0 {
 		s.index[n-1].flags |= flagDoubted
 	}
 }
 
-// sort puts the rows into the order in which they are given back.
+// sort puts the rows into the order in which they are returned.
 func (s *spool) sort() error {
 	if err := s.out.Flush(); err != nil {
 		return fmt.Errorf("write the temporary file: %w", err)
@@ -153,7 +153,7 @@ func order(pairs ...uint64) int {
 	return 0
 }
 
-// section counts the rows from i on that are of one section.
+// section counts the rows from i on that belong to one section.
 func (s *spool) section(i int) int {
 	n := 1
 	for s.index[i].flags&flagAlone == 0 && i+n < len(s.index) && s.index[i+n].flags&flagAlone == 0 &&

@@ -22,22 +22,22 @@ import (
 // maxRowBytes bounds a row, so that a quote that is never closed does not take a whole file into memory.
 const maxRowBytes = 1 << 20
 
-// sniffed is how much of a file's beginning is looked at to find out what it is.
+// sniffed is how much of a file's beginning is read to find out what it is.
 const sniffed = 16 << 10
 
-// table reads a CSV with a header: what the adapters of all CSV files share. It finds out by itself how the file is
+// table reads a CSV with a header: the part that readers of all CSV files share. It finds out by itself how the file is
 // encoded and what separates its columns.
 type table struct {
 	source  *source
 	text    *rewinder
 	csv     *csv.Reader
 	header  []string
-	columns map[string]int // where those stand that the adapter asked for by name
+	columns map[string]int // the positions of those that the reader asked for by name
 	width   int            // how many fields the header has up to its last name, and every row must have
 	row     int            // number of the row read last
 	line    int            // line on which that row ends, as csv counts
 	letters letters
-	noted   bool // of the file as a whole it was told what is to be told
+	noted   bool // the notes on the file as a whole were given
 }
 
 // tableRow is one row of a table.
@@ -48,11 +48,11 @@ type tableRow struct {
 	err    error             // the row could not be split into fields, or is not text
 }
 
-// openTable reads the header. A file may have other columns than those that are used, in any order; names are compared
-// in any case.
+// openTable reads the header. A file may have other columns than the used ones, in any order; names are compared in any
+// case.
 func openTable(file io.Reader, columns ...string) (*table, error) {
 	t, err := startTable(file, func(header []string) (found int) {
-		if len(columns) == 0 { // the adapter looks at the header itself
+		if len(columns) == 0 { // the reader looks at the header itself
 			return 1
 		}
 		for _, name := range columns {
@@ -146,7 +146,7 @@ func startTable(file io.Reader, found func(header []string) int) (*table, error)
 
 func headerError(err error) error { return fmt.Errorf("read the header: %w", err) }
 
-// find gives the place of a column in the header, or -1.
+// find returns the position of a column in the header, or -1.
 func (t *table) find(name string) (int, error) {
 	i := position(t.header, name)
 	if i >= 0 && position(t.header[i+1:], name) >= 0 {
@@ -164,7 +164,7 @@ func position(header []string, name string) int {
 	return -1
 }
 
-// lacks is what is wrong with a file without some columns.
+// lacks is the fault of a file without some columns.
 func (t *table) lacks(missing []string) error {
 	reason := "the header lacks the columns " + strings.Join(missing, ", ")
 	if hint := looksLikeColumns(t.header); hint != "" {
@@ -173,7 +173,7 @@ func (t *table) lacks(missing []string) error {
 	return &FileError{reason}
 }
 
-// parse begins to read records from the text's place.
+// parse begins to read records at the text's position.
 func (t *table) parse(separator rune) {
 	t.line = 0
 	t.csv = csv.NewReader(t.text)
@@ -181,9 +181,8 @@ func (t *table) parse(separator rune) {
 	t.csv.FieldsPerRecord = -1 // a row of another length is refused alone
 }
 
-// read reads a record and counts rows as a spreadsheet does: a line without anything is a row too, and a line break
-// within quotes begins none. A quote that is not closed takes no other line with it: the next record begins on the next
-// line.
+// read reads a record and counts rows as a spreadsheet does: an empty line is a row too, and a line break within quotes
+// begins no row. A quote that is not closed affects no other line: the next record begins on the next line.
 func (t *table) read() ([]string, error) {
 	t.source.left = maxRowBytes
 	t.text.pass(t.csv.InputOffset())
@@ -209,8 +208,7 @@ func (t *table) read() ([]string, error) {
 	return fields, err
 }
 
-// next reads the next row that is not empty, or returns io.EOF after the last. What is wrong with one row stands in the
-// row.
+// next reads the next row that is not empty, or returns io.EOF after the last. The fault of one row is in the row.
 func (t *table) next() (tableRow, error) {
 	for {
 		fields, err := t.read()
@@ -249,7 +247,7 @@ func (t *table) next() (tableRow, error) {
 	}
 }
 
-// reasonOf says for people why a row cannot be split into cells.
+// reasonOf says, for people, why a row cannot be split into cells.
 func reasonOf(broken *csv.ParseError) error {
 	if errors.Is(broken.Err, csv.ErrBareQuote) {
 		return errors.New("a quote stands in a cell that is not in quotes: put the cell in quotes, and write the quote twice")
@@ -257,8 +255,8 @@ func reasonOf(broken *csv.ParseError) error {
 	return errors.New("a quote is not closed, or stands alone in a cell in quotes: write a quote within a cell twice")
 }
 
-// plain is what a cell says, without what stands around it: space, byte order marks and other characters without a
-// width, and what keeps a spreadsheet from making a number of digits (="00123" or '00123).
+// plain is the text of a cell, without what surrounds it: space, byte order marks and other characters without a width,
+// and the marks that keep a spreadsheet from making a number of digits (="00123" or '00123).
 func plain(cell string) string {
 	cell = strings.TrimFunc(cell, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' || r == '\u2060' || r == '\u200e' || r == '\u200f'
@@ -272,8 +270,8 @@ func plain(cell string) string {
 	return cell
 }
 
-// letters is how a file that is not UTF-16 encodes its letters beyond ASCII. The first row that has such a letter
-// decides; a row that says otherwise later is refused.
+// letters is how a file that is not UTF-16 encodes its letters beyond ASCII. The first row with such a letter decides.
+// A later row with another encoding is refused.
 type letters int
 
 const (
@@ -282,7 +280,7 @@ const (
 	lettersWindows // Windows-1252, which has the letters of ISO 8859-1 in the same places
 )
 
-// notes are what is to be told of the file as a whole, once, as far as it was read.
+// notes are the notes on the file as a whole, once, as far as it was read.
 func (t *table) notes() []Problem {
 	if t.letters != lettersWindows || t.noted {
 		return nil
@@ -291,7 +289,7 @@ func (t *table) notes() []Problem {
 	return []Problem{{Row: 1, Reason: windowsNote}}
 }
 
-// windowsNote is told of a file that is read as Windows-1252.
+// windowsNote is the note on a file that is read as Windows-1252.
 const windowsNote = "the file is not UTF-8: it is read as Windows-1252; if names look wrong, save it as CSV UTF-8"
 
 // decode makes UTF-8 of the fields of a row, in Unicode's form NFC.
@@ -336,8 +334,8 @@ func windows1252(text string) (string, bool) {
 // utf8Mark is the byte order mark that spreadsheets write before UTF-8.
 const utf8Mark = "\xef\xbb\xbf"
 
-// encodingOf finds the encoding of a file that has UTF-16's or UTF-32's byte order mark or looks like UTF-16; nil is
-// one in which ASCII is ASCII.
+// encodingOf finds the encoding of a file that has UTF-16's or UTF-32's byte order mark or looks like UTF-16; nil is an
+// encoding that contains ASCII.
 func encodingOf(head []byte) encoding.Encoding {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(head, []byte("\x00\x00\xfe\xff")):
@@ -374,8 +372,7 @@ func stated(head []byte) (separator rune, skip int) {
 	return 0, 0
 }
 
-// likelySeparator is the separator with which the header has most of the columns that are looked for, else most
-// columns.
+// likelySeparator is the separator with which the header has most of the wanted columns, else most columns.
 func likelySeparator(head []byte, found func([]string) int) rune {
 	best, most, widest := ',', -1, 0
 	for _, separator := range []rune{',', ';', '\t', '|'} {
@@ -411,7 +408,7 @@ func endsWithCarriageReturn(head []byte) bool {
 	return false
 }
 
-// rewinder keeps what was read since the beginning of a row, to be read again from its second line on.
+// rewinder keeps what was read since the beginning of a row, so that it can be read again from its second line on.
 type rewinder struct {
 	file   io.Reader
 	again  []byte // is read before the file
@@ -430,13 +427,13 @@ func (r *rewinder) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// pass forgets what stands before the offset, since the reader began.
+// pass drops what is before the offset, counted from the reader's beginning.
 func (r *rewinder) pass(offset int64) {
 	r.kept = r.kept[min(int(offset-r.passed), len(r.kept)):]
 	r.passed = offset
 }
 
-// rewind begins again after so many lines of what is kept.
+// rewind begins again after this many lines of what is kept.
 func (r *rewinder) rewind(lines int) {
 	rest := r.kept
 	for range lines {
@@ -446,7 +443,7 @@ func (r *rewinder) rewind(lines int) {
 	r.kept, r.passed = nil, 0
 }
 
-// carriageReturns makes line feeds of them.
+// carriageReturns replaces carriage returns by line feeds.
 type carriageReturns struct{ file io.Reader }
 
 // Read implements [io.Reader].
@@ -460,8 +457,8 @@ func (c *carriageReturns) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// source is a file of which so much may be read until the next row. An error stays: after it nothing that is read would
-// be the beginning of a row.
+// source is a file of which a limited number of bytes may be read until the next row. An error stays: after it nothing
+// that is read would be the beginning of a row.
 type source struct {
 	file io.Reader
 	left int

@@ -54,7 +54,7 @@ func suite() map[string]registrartest.Test[Store] {
 	tests := map[string]func(*testing.T, *university){
 		"a key that comes twice at once is answered":   twiceAtOnce,
 		"an import and its problems":                   imports,
-		"imports are listed, and what one foretells":   importLists,
+		"imports are listed, and the changes of one":   importLists,
 		"imports are found by whether they have ended": openImports,
 	}
 	all := make(map[string]registrartest.Test[Store], len(tests))
@@ -114,8 +114,8 @@ func imports(t *testing.T, u *university) {
 	}
 }
 
-// importLists looks for imports: the newest first, of any state, by what a filter asks for, and with what a dry run
-// foretells.
+// importLists looks for imports: the newest first, of any state, by a filter, and with the changes that a dry run
+// expects.
 func importLists(t *testing.T, u *university) {
 	ctx := t.Context()
 	term, percent := u.NewTerm("2025-SPRING"), 5
@@ -159,7 +159,7 @@ func importLists(t *testing.T, u *university) {
 		{Row: 11, Record: "student", Effect: intake.EffectCreated},
 	}
 	u.Must(u.SaveImport(ctx, dry, intake.Report{Changes: changes}))
-	registrartest.Same(t, "changes that a dry run foretells", registrartest.All(t, 2,
+	registrartest.Same(t, "changes that a dry run expects", registrartest.All(t, 2,
 		func(p registrar.PageRequest) (registrar.Page[intake.Change], error) {
 			return u.ImportChanges(ctx, dry, p)
 		}), changes)

@@ -1,8 +1,8 @@
-// Package words brings text from outside into the one form in which the domain takes it (Unicode's form NFC), and into
-// the one in which it is searched.
+// Package words brings text from outside into the one form that the domain takes (Unicode's form NFC), and into the
+// form in which it is searched.
 //
-// It knows Unicode and nothing of records. Whoever lets text in calls it: shared/api for requests, shared/intake/files
-// for files.
+// It knows Unicode and nothing of records. The packages that take text from outside call it: shared/api for requests,
+// shared/intake/files for files.
 package words
 
 import (
@@ -13,8 +13,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// NFC composes text, so that what looks the same is the same: "é" is one character, however it was typed (Unicode
-// Standard Annex 15). Text that is not UTF-8 stays as it is, for whoever checks it.
+// NFC composes text, so that equal-looking text is equal: "é" is one character, however it was typed (Unicode Standard
+// Annex 15). Text that is not UTF-8 stays as it is, for the check of its form.
 func NFC(text string) string {
 	if ascii(text) || !utf8.ValidString(text) {
 		return text
@@ -28,8 +28,8 @@ func Line(text string) string { return strings.TrimSpace(NFC(text)) }
 // Prose is [Line] with lines that end as Unix ends them.
 func Prose(text string) string { return Line(strings.ReplaceAll(text, "\r\n", "\n")) }
 
-// Searched is text as it is searched: without case and diacritics, and with single spaces, so that "simunek" finds
-// "Šimůnek". A text that begins with another's letters begins so in this form too.
+// Searched is the form of text in which it is searched: without case and diacritics, and with single spaces, so that
+// "simunek" finds "Šimůnek". A text that begins with another's letters begins with them in this form, too.
 func Searched(text string) string {
 	if !ascii(text) {
 		text = norm.NFD.String(text)
@@ -55,13 +55,13 @@ func Searched(text string) string {
 			b.WriteRune(r)
 		}
 	}
-	if space && b.Len() > 0 { // the end of a word tells it from a longer one
+	if space && b.Len() > 0 { // the end of a word distinguishes it from a longer one
 		b.WriteByte(' ')
 	}
 	return b.String()
 }
 
-// undivided are letters that Unicode does not decompose, and what people without them on their keyboard type.
+// undivided are letters that Unicode does not decompose, with what people type who do not have them on their keyboard.
 func undivided(r rune) (string, bool) {
 	switch r {
 	case 'ø':

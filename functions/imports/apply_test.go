@@ -242,11 +242,11 @@ func (r readerOf) Read(p []byte) (int, error) { return r(p) }
 // A file that cannot be read now may be read later. Only what is wrong with the file itself ends its import.
 func TestApply_PassingReadErrorsComeBack(t *testing.T) {
 	const registrations = "student_number,term,crn\nU1,2025-SPRING,100\n"
-	files := map[intake.Kind]string{
+	texts := map[intake.Kind]string{
 		intake.KindSections:      header + row("1", "R", "TBA"),
 		intake.KindRegistrations: registrations,
 	}
-	for kind, file := range files {
+	for kind, file := range texts {
 		for name, read := range map[string]string{"at once": "", "in the header": file[:10], "later": file} {
 			for _, passing := range []error{errors.New("read tcp 10.0.0.1:443: connection reset by peer"), io.ErrUnexpectedEOF} {
 				o := openOffice(t)

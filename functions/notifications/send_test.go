@@ -74,7 +74,7 @@ func openMailroom(t *testing.T) *mailroom {
 			return nil
 		},
 	})
-	ses := carrier.New(sesv2.New(sesv2.Options{
+	mailer := carrier.New(sesv2.New(sesv2.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		BaseEndpoint: aws.String("http://ses.local"),
 		HTTPClient: inprocess.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +94,7 @@ func openMailroom(t *testing.T) *mailroom {
 		Queue: m, Claims: m.store, Receives: 3, Visibility: time.Hour, Clock: m.clock, NewID: m.NewID,
 		Log: slog.New(slog.NewTextHandler(m, nil)),
 	}
-	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: ses, Letters: writer,
+	m.send = notifications.Send(settings, notifications.Sender{Store: m.store, Carrier: mailer, Letters: writer,
 		Links: m.links})
 	m.feedback = notifications.Feedback(settings, m.store)
 	return m

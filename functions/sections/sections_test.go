@@ -138,7 +138,7 @@ func TestCreate(t *testing.T) {
 		t.Errorf("of which little is stated: %d %s", a.Status, a.Body)
 	}
 	if got := s.section.Section; got.Component != "lecture" || got.Status != registrar.SectionPlanned ||
-		got.Credits != s.course.Credits || got.Label != "" || got.Meetings != nil && len(got.Meetings) > 0 {
+		got.Credits != s.course.Credits || got.Label != "" || len(got.Meetings) > 0 {
 		t.Errorf("of which little is stated: %+v", got)
 	}
 }

@@ -171,8 +171,8 @@ func (m *mailing) sent() map[string]int {
 		m.Fatalf("the mail service is %T", m.engines.SES)
 	}
 	count := map[string]int{}
-	for _, mail := range engine.Sent() {
-		for _, tag := range mail.Tags {
+	for _, sent := range engine.Sent() {
+		for _, tag := range sent.Tags {
 			if tag.Name == "event" {
 				count[tag.Value]++
 			}
@@ -204,11 +204,11 @@ func (m *mailing) audit(events []registrar.Event) (open []string) {
 			m.Errorf("event %s was told %d times, and its mail is %s", e.ID, n, record.State)
 		}
 	}
-	for _, mail := range registrartest.All(m.T, registrar.MaxPage,
+	for _, found := range registrartest.All(m.T, registrar.MaxPage,
 		func(p registrar.PageRequest) (registrar.Page[mail.Mail], error) {
 			return m.cloud.Store.OpenMails(m.Context(), mail.Unknown, time.Now(), p)
 		}) {
-		open = append(open, string(mail.ID))
+		open = append(open, string(found.ID))
 	}
 	return open
 }

@@ -91,7 +91,7 @@ func TestEvaluation(t *testing.T) {
 // A policy with anything that this evaluator does not know is refused as a whole.
 func TestWhatIsNotKnownIsNoAllowance(t *testing.T) {
 	for _, policy := range []string{
-		`{`, `{"Version": "2008-10-17", "Statement": []}`, `{"Version": "2012-10-17", "Statment": []}`,
+		`{`, `{"Version": "2008-10-17", "Statement": []}`, `{"Version": "2012-10-17", "Statements": []}`,
 		`{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "a:b", "Resource": "*"}]}`,
 		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "a:*", "Resource": "*"}]}`,
 		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}`,

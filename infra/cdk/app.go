@@ -203,7 +203,7 @@ func newAPI(stack awscdk.Stack, n names) {
 // access log has no variable for that. What tells who asked, or what for, is left out: no address, no user agent, and
 // no path, which may be anything that a client makes up; the route's key is not.
 func accessLog() string {
-	line := []string{} // in this order, which a map has not
+	line := []string{} // a map would lose this order
 	for _, field := range [][2]string{
 		{"requestId", "requestId"}, {"extendedRequestId", "extendedRequestId"}, {"requestTimeEpoch", "requestTimeEpoch"},
 		{"routeKey", "routeKey"}, {"status", "status"}, {"error", "error.responseType"},

@@ -60,7 +60,7 @@ func depth(t *testing.T, d *deployment.Deployment) consumer.Depth {
 	return depths[0]
 }
 
-// A consumer buried them, so SQS does not know where they came from.
+// A consumer sent them to the dead letters, so SQS does not know where they came from.
 func TestRun_MovesAllBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := imports(t, 25)

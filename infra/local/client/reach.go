@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrNothingThere tells that nothing listens at an address: `make run` does not run, or on another port.
+// ErrNothingThere means that nothing listens at an address: `make run` does not run, or on another port.
 var ErrNothingThere = errors.New("nothing listens there")
 
 // explained says what to do about an error of a request to an address of `make run`.

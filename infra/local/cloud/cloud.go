@@ -69,7 +69,7 @@ type Options struct {
 	Getenv func(string) string
 	// FindOnly leaves the engines that the environment names as they are: table, queues and bucket must be there.
 	FindOnly bool
-	Log      *slog.Logger         // nil: nobody is told
+	Log      *slog.Logger         // nil: nothing is logged
 	Debug    telemetry.DebugLines // what becomes of the functions' debug lines
 	System   api.System
 	// SQSAddress and S3Address are the base addresses that clients outside the process use, for example

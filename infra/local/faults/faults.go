@@ -191,7 +191,7 @@ func (i *Injector) lifetime(most int) int {
 	return i.random.IntN(1 << i.random.IntN(bits.Len(uint(most)))) // a constant of this package
 }
 
-// upTo draws a time up to so long.
+// upTo draws a time between zero and a bound.
 func (i *Injector) upTo(longest time.Duration) time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()

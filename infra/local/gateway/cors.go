@@ -43,7 +43,7 @@ func (c *CORS) check() error {
 	return nil
 }
 
-// isPreflight says whether the gateway answers a request itself.
+// isPreflight reports whether the gateway answers a request itself.
 func (c *CORS) isPreflight(r *http.Request) bool {
 	return c != nil && r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
 		r.Header.Get("Access-Control-Request-Method") != ""
@@ -63,8 +63,8 @@ func (c *CORS) allowed(origin string) string {
 	return ""
 }
 
-// write sets the headers for a request from another origin, if that is allowed. It leaves to the browser whether the
-// method and the headers that a preflight asks for are among those that are.
+// write sets the headers for a request from another origin, if that origin is allowed. Whether the method and the
+// headers that a preflight asks for are among the allowed ones is for the browser to check.
 func (c *CORS) write(h http.Header, r *http.Request) {
 	if c == nil || r.Header.Get("Origin") == "" {
 		return

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Call is what an event says beside the request.
+// Call is what an event holds besides the request.
 type Call struct {
 	RouteKey       string            // "POST /v1/sections/{id}/registrations", or "$default"
 	PathParameters map[string]string // the values of the route's variables
@@ -86,16 +86,16 @@ func Event(r *http.Request, c Call) (events.APIGatewayV2HTTPRequest, error) {
 	return event, nil
 }
 
-// newTrace makes the trace id of a request that came without one. It follows from the request's id, so that a test that
-// sets the one knows the other.
+// newTrace makes the trace id of a request that came without one. It is derived from the request's id, so that a test
+// that sets the request's id knows the trace id.
 func newTrace(c Call) string {
 	const digits = 12 // bytes of the 96 bits that X-Ray asks for
 	sum := sha256.Sum256([]byte(c.RequestID))
 	return fmt.Sprintf("Root=1-%08x-%x", c.Time.Unix(), sum[:digits])
 }
 
-// readHeaders writes the headers' names small and joins the values of repeated ones, takes the cookies out, and puts in
-// what net/http keeps elsewhere and what API Gateway adds.
+// readHeaders writes the headers' names in lower case and joins the values of repeated ones, takes the cookies out, and
+// puts in what net/http keeps elsewhere and what API Gateway adds.
 func readHeaders(r *http.Request, source string, length int) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -127,8 +127,8 @@ func readHeaders(r *http.Request, source string, length int) (headers map[string
 	return headers, cookies
 }
 
-// isText says whether a body is handed over as it is. A compressed one, or one that is no UTF-8 and so does not fit
-// into JSON, is not, whatever its type says.
+// isText reports whether a body is passed on as text. A compressed body is not, and neither is one that is not UTF-8
+// and so does not fit into JSON, whatever its type says.
 func isText(h http.Header, body []byte) bool {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {

@@ -29,8 +29,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Function is what a route leads to. It must end by itself: the gateway gives up on one after 30 seconds, but does not
-// stop it, as with AWS.
+// Function is what a route leads to. It must end by itself: after 30 seconds the gateway no longer waits for it, but
+// does not stop it, as with AWS.
 type Function interface {
 	Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
@@ -46,10 +46,10 @@ type Route struct {
 // Options configure a gateway.
 type Options struct {
 	Routes       []Route
-	NotFound     Function         // the $default route: what no route matches; nil: answered with 404
-	CORS         *CORS            // nil: functions see to it themselves
-	Throttle     *Throttle        // of the stage: all requests to routes without one of their own together; nil: none
-	Log          *slog.Logger     // why an answer was 500 or 503; nil: nobody is told
+	NotFound     Function         // the $default route, for requests that no route matches; nil: 404
+	CORS         *CORS            // nil: functions write their own CORS headers
+	Throttle     *Throttle        // of the stage, for all routes without a throttle of their own; nil: none
+	Log          *slog.Logger     // says why an answer was 500 or 503; nil: nothing is logged
 	Now          func() time.Time // nil: the system's clock
 	NewRequestID func() string    // nil: random ones
 	DomainName   string           // requestContext.domainName; empty: the host that the request names
@@ -161,7 +161,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case payload.Len() > MaxEvent:
 		refuse(w, http.StatusRequestEntityTooLarge)
 	default:
-		// By the key that aws-lambda-go uses: who invokes the function carries the trace on.
+		// Under the key that aws-lambda-go uses, so that whatever invokes the function passes the trace on.
 		trace := event.Headers["x-amzn-trace-id"]
 		r = r.WithContext(context.WithValue(r.Context(), "x-amzn-trace-id", trace)) //nolint:staticcheck // see above
 		g.integrate(w, r, log, function, payload.Bytes())
@@ -240,7 +240,7 @@ func headerSize(r *http.Request) int {
 	return size
 }
 
-// response reads a function's answer. One without a statusCode is the body itself, said to be JSON ("Format
+// response reads a function's answer. An answer without a statusCode is taken as the body itself, in JSON ("Format
 // inference").
 func response(answer []byte) (events.APIGatewayV2HTTPResponse, []byte, error) {
 	var read events.APIGatewayV2HTTPResponse

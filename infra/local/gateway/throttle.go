@@ -12,7 +12,7 @@ type Throttle struct {
 	Burst int     // requests at once: the bucket's size
 }
 
-// bucket is a Throttle at work; nil lets everything through.
+// bucket is the state of a Throttle; nil lets everything through.
 type bucket struct {
 	Throttle
 
@@ -32,7 +32,7 @@ func newBucket(t *Throttle) (*bucket, error) {
 	return &bucket{Throttle: *t, tokens: float64(t.Burst)}, nil
 }
 
-// take takes a token, or says that there is none.
+// take takes a token. It returns false if there is none.
 func (b *bucket) take(now time.Time) bool {
 	if b == nil {
 		return true

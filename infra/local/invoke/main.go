@@ -226,7 +226,7 @@ func surround(ctx context.Context, getenv func(string) string) (*surroundings, e
 	if err := sample.Fill(ctx, c.Store); err != nil {
 		return nil, err
 	}
-	if c.S3 == nil || c.SQS == nil { // what is uploaded or buried comes to a queue
+	if c.S3 == nil || c.SQS == nil { // uploads and dead letters need a queue
 		return s, nil
 	}
 	if err := sample.Upload(ctx, c.Bucket); err != nil {

@@ -17,7 +17,7 @@ type book struct {
 	path   string
 	noSync bool
 	least  int64        // how many bytes of changes there are before a snapshot takes their place
-	log    *slog.Logger // nil: nobody is told
+	log    *slog.Logger // nil: nothing is logged
 
 	mu        sync.Mutex // held while the file is another, and while a change takes its place
 	file      *file
@@ -154,7 +154,7 @@ func (b *book) broken() error { return b.end().file.broken() }
 
 func (b *book) fail(err error) error { return b.end().file.fail(err) }
 
-// due reports whether a snapshot is to be written now, which whoever is told so must do with rewrite.
+// due reports whether a snapshot is to be written now; the caller must then do so with rewrite.
 func (b *book) due() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

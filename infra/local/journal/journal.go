@@ -6,7 +6,7 @@
 // make equal states, and carries changes out one after the other, so that the journal has their order. A [Chronicle]
 // keeps what an engine tells of its changes, for one whose requests wait or draw lots; it lets requests run side by
 // side. With both every answer, to a read too, waits until all that it may tell of is on disk, so that nobody sees what
-// might yet be lost: what a relay read of a stream cannot be called back. Reads go past a journal but for that, and
+// might yet be lost: what a relay read of a stream cannot be called back. Otherwise reads go past a journal, and
 // wait only while others write.
 //
 // Neither grows with what happened, but with what there is: whenever there are more changes than a snapshot of the

@@ -55,8 +55,8 @@ type FunctionError struct {
 // Error implements error.
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// Throttled says whether Lambda refused the call for want of a free environment, so that the function never saw it. A
-// function whose own error is a Go type of that very name looks the same.
+// Throttled reports whether Lambda refused the call because no environment was free, so that the function never saw it.
+// A function whose own error is a Go type with the same name looks the same.
 func (e *FunctionError) Throttled() bool { return e.Type == TypeThrottled }
 
 func timedOut(id string, limit time.Duration) *FunctionError {
@@ -94,13 +94,13 @@ const (
 // call is one invocation.
 type call struct {
 	id, arn, trace string
-	client         *client // nil: the caller says nothing of itself
+	client         *client // nil: the caller gave no client context
 	payload        []byte
 	limit          time.Duration
 	deadline       time.Time
 }
 
-// newCall refuses what Lambda's Invoke would refuse. The call's time begins at now.
+// newCall refuses what Lambda's Invoke would refuse. The time of the call begins now.
 func newCall(
 	ctx context.Context, now time.Time, region, name string, payload []byte, limit time.Duration,
 ) (*call, error) {
@@ -137,7 +137,7 @@ func root(ctx context.Context, now time.Time, random string) string {
 	return fmt.Sprintf("Root=1-%08x-%s", now.Unix(), random)
 }
 
-// client is what a caller says of itself.
+// client is the context that a caller gives.
 type client struct {
 	context  lambdacontext.ClientContext
 	identity lambdacontext.CognitoIdentity

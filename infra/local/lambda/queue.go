@@ -64,7 +64,7 @@ type QueuePoller struct {
 	// are engines which hand a message to a caller that has gone, and then it is out of sight until its visibility
 	// timeout.
 	AwaitReceives bool
-	Log           *slog.Logger // nil: nobody is told
+	Log           *slog.Logger // nil: nothing is logged
 }
 
 const (

@@ -65,19 +65,20 @@ type StreamPoller struct {
 	MaximumRetryAttempts *int
 	// MaximumRecordAge is for how long a record is tried: a minute to seven days; 0: until it expires, after 24 hours.
 	MaximumRecordAge time.Duration
-	// BisectBatchOnFunctionError parts a batch that failed in two; the second part waits for the first.
+	// BisectBatchOnFunctionError splits a batch that failed in two; the second part waits for the first.
 	BisectBatchOnFunctionError bool
 	// ReportBatchItemFailures says that the function's answer names the sequence numbers that it failed. What comes before
 	// the lowest of them is done with, the rest of the batch is tried again.
 	ReportBatchItemFailures bool
 	Filter                  StreamFilter
 	// OnFailure gets the invocation record of records that are given up, as an on-failure destination would (developer
-	// guide, "Retain discarded records"). An error means that it is lost, which is logged. Nil: nobody is told.
+	// guide, "Retain discarded records"). An error means that it is lost, which is logged. Nil: there is no
+	// destination.
 	OnFailure func(ctx context.Context, record []byte) error
 	// FailurePayload puts the event itself into that record, as for a destination in S3, and only there.
 	FailurePayload bool
 	Now            func() time.Time // tells the records' age; nil: the system's
-	Log            *slog.Logger     // nil: nobody is told
+	Log            *slog.Logger     // nil: nothing is logged
 
 	mu   sync.Mutex
 	ages map[*lane]time.Time // when the last record of each batch under way was made
@@ -155,7 +156,7 @@ func (p *StreamPoller) Run(ctx context.Context) error {
 	return nil
 }
 
-// streamPolls is a StreamPoller that runs.
+// streamPolls is a running StreamPoller.
 type streamPolls struct {
 	*StreamPoller
 
@@ -209,7 +210,7 @@ func (p *streamPolls) describe(ctx context.Context) (Stream, error) {
 	}
 }
 
-// begin starts the shards whose time has come, and says whether all shards are done with. A child that is there from
+// begin starts the shards whose parents are done, and reports whether all shards are done. A child that is there from
 // the outset waits for its parent too, and is then read from its first record.
 func (p *streamPolls) begin(ctx context.Context, stream Stream, position string) (done bool) {
 	p.shardsMu.Lock()
@@ -433,7 +434,7 @@ func (l *lane) gather(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// full says whether more would not go into the next batch.
+// full reports whether the next batch is full.
 func (l *lane) full() bool {
 	size := cmp.Or(l.BatchSize, streamBatch)
 	return len(l.pending) >= size || fitting(l.pending, size, sizeOf) < len(l.pending)

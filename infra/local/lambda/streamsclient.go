@@ -64,8 +64,8 @@ type StreamClient interface {
 	Records(ctx context.Context, iterator string, limit int) (records []events.DynamoDBEventRecord, next string, err error)
 }
 
-// HTTPStreams is a thin client of the protocol DynamoDBStreams_20120810. It signs nothing: for a service that asks for
-// a signature, hand in a client whose transport sees to it.
+// HTTPStreams is a thin client of the protocol DynamoDBStreams_20120810. It signs nothing: for a service that needs
+// signatures, give it a client whose transport signs.
 type HTTPStreams struct {
 	Client   *http.Client
 	Endpoint string // "http://127.0.0.1:8081"
@@ -237,7 +237,7 @@ func streamError(status string, answer []byte) *StreamError {
 	return &StreamError{Code: told.Type[strings.LastIndex(told.Type, "#")+1:], Message: told.Message}
 }
 
-// hasCode says whether an error is an answer of this code.
+// hasCode reports whether an error is an answer with this code.
 func hasCode(err error, code string) bool {
 	var told *StreamError
 	return errors.As(err, &told) && told.Code == code

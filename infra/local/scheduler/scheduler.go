@@ -13,7 +13,7 @@
 // Not faithful: a run starts at its very time, where AWS takes up to a minute; there are no time zones, start and end
 // dates, flexible windows and dead-letter queues; and when the local cloud does not run, or its machine sleeps, nothing
 // is due. What fell into a sleep of up to an hour is started when it wakes, as what Scheduler could not deliver would
-// be; what is older is dropped, and said so.
+// be; what is older is dropped, and the log says so.
 //
 // Time is the clock that it is given, and timers are the runtime's, so that it works in a testing/synctest bubble.
 package scheduler
@@ -37,7 +37,7 @@ type Schedule struct {
 	Function   lambda.Function
 	Input      string // JSON, with context attributes in it
 	Now        func() time.Time
-	Log        *slog.Logger // nil: nobody is told
+	Log        *slog.Logger // nil: nothing is logged
 	// Deliveries tells how much later than it is due each start for a due time comes; nil: there is one, and it is in
 	// time.
 	Deliveries func(ctx context.Context) []time.Duration

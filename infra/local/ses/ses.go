@@ -20,9 +20,9 @@ type Options struct {
 	Account string // twelve digits, in ARNs; "000000000000" when empty
 	// Address is where the engine is served, for example "http://127.0.0.1:8084": the log names a mail's page there.
 	Address string
-	// Identities are the verified senders: addresses, and domains whose every address is. Nil: whoever.
+	// Identities are the verified senders: addresses, and domains with all their addresses. Nil: everyone is verified.
 	Identities []string
-	// ConfigurationSets are those that there are, besides which none can be named.
+	// ConfigurationSets are those that exist; a request that names another one is refused.
 	ConfigurationSets []string
 	Rate              int // mails that are taken in a second; 0: any number
 	Keep              int // how many mails are kept, the latest; 1,000 when 0

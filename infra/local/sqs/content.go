@@ -172,7 +172,7 @@ func checkValue(name string, a attribute) error {
 	return nil
 }
 
-// isNumber reports whether a text is a decimal number of up to 38 digits from 10^-128 to 10^126, or nought.
+// isNumber reports whether a text is a decimal number of up to 38 digits from 10^-128 to 10^126, or zero.
 func isNumber(s string) bool {
 	if strings.Trim(s, "0123456789+-.eE") != "" { // ParseFloat also takes Inf, NaN, hexadecimal digits and underscores
 		return false

@@ -203,7 +203,7 @@ func TestMove_EndsWhenNothingIsLeftOrCannotGoOn(t *testing.T) {
 		c.wantMoves("dead", "COMPLETED 1/3")
 		c.wantBodies(queue, "0")
 
-		time.Sleep(30 * time.Second) // visible again, and 0 with them, which is buried by the next receive
+		time.Sleep(30 * time.Second) // visible again, and 0 with them, which the next receive moves to the dead letters
 		c.wantBodies(queue)
 		c.move(slowly)
 		_, err := c.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: queue})

@@ -251,7 +251,7 @@ func (e *Engine) next(q *queue, most int, visibility time.Duration, now time.Tim
 			e.dirty = true
 			if target != nil && m.receives-m.before >= q.settings.maxReceives {
 				q.remove(m)
-				e.bury(m, q, target, now)
+				e.moveToDeadLetters(m, q, target, now)
 				continue
 			}
 			q.take(m)
@@ -268,10 +268,10 @@ func (e *Engine) next(q *queue, most int, visibility time.Duration, now time.Tim
 	return taken
 }
 
-// bury moves a message to a dead letter queue. In a standard queue its age goes on, in a FIFO queue it begins anew
-// (Developer Guide, "Using dead-letter queues in Amazon SQS"), where its identifier also becomes its deduplication
-// identifier ("Learn how to configure a dead-letter queue redrive").
-func (e *Engine) bury(m *message, from, to *queue, now time.Time) {
+// moveToDeadLetters moves a message to a dead letter queue. In a standard queue its age goes on, in a FIFO queue it
+// begins anew (Developer Guide, "Using dead-letter queues in Amazon SQS"), where its identifier also becomes its
+// deduplication identifier ("Learn how to configure a dead-letter queue redrive").
+func (e *Engine) moveToDeadLetters(m *message, from, to *queue, now time.Time) {
 	m.source = e.arn(from.name)
 	if to.fifo {
 		m.enqueued, m.dedup = now, m.id

@@ -398,7 +398,7 @@ func TestSuite_Redrive(t *testing.T) {
 					c.must(c.hide(queue, c.one(queue, 20), 0))
 				}
 				send("sound")
-				c.wantBodies(queue, "sound") // and buries the other
+				c.wantBodies(queue, "sound") // and moves the other to the dead letters
 				m := c.one(dead, 20)
 				if *m.MessageId != *sent.MessageId || *m.Body != "poison" || m.Attributes["DeadLetterQueueSourceArn"] != queueARN ||
 					m.Attributes["ApproximateReceiveCount"] != "3" || suffix != "" &&

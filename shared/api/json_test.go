@@ -1,8 +1,13 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestJSONFault(t *testing.T) {
@@ -47,6 +52,89 @@ func TestCanonical(t *testing.T) {
 	for text, want := range map[string]int64{`{}`: 2, `[1,2,{"a":"[,{","b":3}]`: 6, `"\",[{"`: 1, `1`: 1} {
 		if got := values([]byte(text)); got != want {
 			t.Errorf("%s: %d values, want %d", text, got, want)
+		}
+	}
+}
+
+// anyJSON draws text of valid JSON, in which names come twice now and then.
+func anyJSON(t *rapid.T, depth int) string {
+	kinds := 4
+	if depth == 0 {
+		kinds = 2
+	}
+	space := rapid.SampledFrom([]string{"", "", " ", "\n\t"}).Draw(t, "space")
+	switch rapid.IntRange(1, kinds).Draw(t, "kind") {
+	case 1:
+		return space + rapid.SampledFrom([]string{
+			"0", "-7", "25.0", "2.5e1", "1E2", "12", "0.1", "true", "false", "null", "1" + strings.Repeat("0", 299),
+			"1" + strings.Repeat("0", 305), "-0", "-0.0",
+		}).Draw(t, "value")
+	case 2:
+		return rapid.SampledFrom([]string{`""`, `"a"`, `"e1.E"`, `"\u0061"`, `"é"`, `"{\"a\":1}"`, `"[,:]"`}).Draw(t,
+			"text") + space
+	case 3:
+		var all []string
+		for range rapid.IntRange(0, 3).Draw(t, "elements") {
+			all = append(all, anyJSON(t, depth-1))
+		}
+		return "[" + space + strings.Join(all, ",") + "]"
+	}
+	var all []string
+	for range rapid.IntRange(0, 3).Draw(t, "members") {
+		name := rapid.SampledFrom([]string{`"a"`, `"b"`, `"c,{"`, `""`, `"d"`, `"e"`, `"\u0061"`}).Draw(t, "name")
+		all = append(all, name+space+":"+anyJSON(t, depth-1))
+	}
+	return "{" + strings.Join(all, ","+space) + space + "}"
+}
+
+// What is left out for plain text would have found and changed nothing.
+func TestPlain_IsCanonicalAlready(t *testing.T) {
+	const depth = 3
+	plains := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := []byte(anyJSON(t, depth))
+		if !json.Valid(text) {
+			t.Fatalf("drew %s", text)
+		}
+		if !plain(text) {
+			return
+		}
+		plains++
+		if got, want := nameTwiceIn(text), nameTwice(text); got != want {
+			t.Errorf("%s: a name twice at %d, want %d", text, got, want)
+		}
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		before, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := json.Marshal(canonicalValue(value))
+		if err != nil || json.Unmarshal(text, new(any)) != nil || halfPair(text) >= 0 {
+			t.Errorf("%s is not plain: %v", text, err)
+		}
+		if diff := cmp.Diff(string(before), string(after)); diff != "" {
+			t.Errorf("%s is not canonical:\n%s", text, diff)
+		}
+	})
+	if plains == 0 {
+		t.Error("no plain text was drawn")
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"student":"01930000-0000-7000-8a02-000000000001", "credits": 4, "a": [true, false, null]}`: true,
+		`{"a": "1.5e3"}`: true, `[1, 23]`: true,
+		`1.0`: false, `1e2`: false, `1E2`: false, `"é"`: false, `"\u0041"`: false,
+		"1" + strings.Repeat("0", 308): false, // more than a float64 holds
+	} {
+		if plain([]byte(text)) != want {
+			t.Errorf("%s: plain is %t", text, !want)
 		}
 	}
 }

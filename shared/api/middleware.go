@@ -174,6 +174,9 @@ func queryFault(raw string) *Problem {
 // canonicalBody is the body in the form that operations read, and its members that must not be null.
 func (f *middleware) canonicalBody(schema *huma.Schema, body []byte) ([]byte, []ProblemField) {
 	same, err := canonical(body)
+	if err == nil && !bytes.Contains(same, []byte("null")) {
+		return same, nil
+	}
 	var value any
 	if err != nil || json.Unmarshal(same, &value) != nil {
 		return body, nil // it was valid JSON a moment ago, and huma tells what is wrong

@@ -36,8 +36,8 @@ import (
 // FromEnvironment reads the region, the credentials, the endpoints, and how requests are sent again. It names every
 // variable that is missing or cannot be read. These are read:
 //
-//   - AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as Lambda sets them; there is no
-//     session token on this machine.
+//   - AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as Lambda sets them; the last
+//     may be missing.
 //   - AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and the like for other services, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,
 //     AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT.
 //   - AWS_RETRY_MODE and AWS_MAX_ATTEMPTS; what the store sends again it decides itself.

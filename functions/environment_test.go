@@ -184,8 +184,8 @@ func openers() map[string]func(f functions.Function, getenv func(string) string,
 	}
 }
 
-// Who gives clients a list page by page has the key of cursors. The nightly audit has it too: it keeps the place where a
-// run ended, for the next one, in another process.
+// Who gives clients a list page by page has the key of cursors. The nightly audit has it too: it keeps the place where
+// a run ended, for the next one, in another process.
 func TestWhoGivesCursorsHasTheirKey(t *testing.T) {
 	parameters := documentedParameters(t)
 	for _, f := range functions.All() {

@@ -32,7 +32,8 @@ func List(letters Letters) api.Operation {
 	return api.Define(api.Spec{
 		ID: "deadletters-list", Method: http.MethodGet, Path: "/v1/queues/{queue}/dead-letters",
 		Summary: "Show dead letters of a queue", Tag: "operations",
-		Description: "Up to `limit` of them, or as many as have 32 MB together. SQS has no list of its messages: they are taken out, looked at and given " +
+		Description: "Up to `limit` of them, or as many as have 32 MB together. SQS has no list of its messages: they are " +
+			"taken out, looked at and given " +
 			"back, which takes a " +
 			"second or more; what somebody else looks at in that moment is not shown, and there are no further pages. Letters " +
 			"behind the " +

@@ -26,8 +26,8 @@ type listInput struct {
 func List(store ListStore, system api.System) api.Operation {
 	return api.Define(api.Spec{
 		ID: "mails-list", Method: http.MethodGet, Path: "/v1/mails", Summary: "List open mails", Tag: "mail",
-		Description: "The oldest first. A mail that was about to be sent when its function ended is unknown from the end of " +
-			"its claim on.",
+		Description: "The oldest first. A mail that was about to be sent when its function ended is unknown from the end " +
+			"of its claim on.",
 		Access: api.Registrar,
 	}, func(ctx context.Context, in *listInput) (*api.List[Mail], error) {
 		now := system.Clock()

@@ -8,8 +8,8 @@ import (
 	"runtime/metrics"
 )
 
-// roomyHeap is how much memory there may be before anything is collected, in bytes. The collector's own rule, twice what
-// is alive, has it run all the time while little is. Once half of this is alive, that rule holds.
+// roomyHeap is how much memory there may be before anything is collected, in bytes. The collector's own rule, twice
+// what is alive, has it run all the time while little is. Once half of this is alive, that rule holds.
 const roomyHeap = 384 << 20
 
 // roomy has the collector wait until there are roomyHeap bytes, for as long as less than half of them is alive. Where

@@ -42,7 +42,7 @@ func growRecord(n int) item {
 	return r
 }
 
-// processor is the processor time that this program has used: what else the machine does is not in it.
+// processor is the CPU time that this program has used. Unlike elapsed time it does not depend on other programs.
 func processor() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
@@ -130,7 +130,7 @@ func growth(ctx context.Context, sizes string) error {
 	for word := range strings.SplitSeq(sizes, ",") {
 		items, err := strconv.Atoi(word)
 		if err != nil || items < 1 {
-			return fmt.Errorf("-growth: %q is no number of items", word)
+			return fmt.Errorf("-growth: %q must be a number of items", word)
 		}
 		g, err := grow(ctx, items)
 		if err != nil {

@@ -1,7 +1,6 @@
-// Command bench is `make bench`: operations per second of the embedded DynamoDB over HTTP, in a small table and in a
-// large one, and of any other engine that -against names, side by side in one run. It prints, and judges nothing, since
-// times are a machine's and not the code's: read the ratios, which stand beside each figure and are to the first
-// column's.
+// Command bench is `make bench`: it measures operations per second of the embedded DynamoDB over HTTP, in a small table
+// and in a large one, and of the engines that -against names, in one run. It only prints. Absolute figures depend on
+// the machine: read the ratios to the first column, which stand beside each figure.
 package main
 
 import (
@@ -189,7 +188,7 @@ func sidesOf(ctx context.Context, sizes, against string) (sides []side, stop fun
 		for text := range strings.SplitSeq(sizes, ",") {
 			n, err := strconv.Atoi(text)
 			if err != nil || n < perPartition {
-				return nil, stop, fmt.Errorf("-sizes: %q is no number of at least %d", text, perPartition)
+				return nil, stop, fmt.Errorf("-sizes: %q must be a number of at least %d", text, perPartition)
 			}
 			if engine.most > 0 && n > engine.most {
 				continue

@@ -14,14 +14,14 @@ import (
 	"example.com/registrar/infra/local/lambda"
 )
 
-// Handler puts faults before an engine that is named as in the rules.
+// Handler injects faults into an engine, which has its name in the rules.
 func (i *Injector) Handler(engine string, next http.Handler) http.Handler {
 	if i == nil || next == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l, ok := r.Context().Value(lifeKey{}).(*life); ok && !l.spend() {
-			internalError(w) // to nobody: who asks is dead
+			internalError(w) // nobody reads it: the caller is dead
 			return
 		}
 		operation := r.Method
@@ -94,8 +94,8 @@ func conflicts(operation string) bool {
 	return false
 }
 
-// conflict says what DynamoDB says when another transaction has an item: of a transaction in the reasons of its
-// cancellation, one for each item in order.
+// conflict answers as DynamoDB does when another transaction has an item. For a transaction that is in the reasons of
+// its cancellation, one for each item in order.
 func conflict(w http.ResponseWriter, operation string, body []byte) {
 	if !strings.HasPrefix(operation, "Transact") {
 		answer(w, http.StatusBadRequest, map[string]any{
@@ -172,7 +172,7 @@ func (i *Injector) some(body []byte) []byte {
 	return rewrite(body, func(message object) bool { return message["Id"] == nil || i.half() })
 }
 
-// late gives each message a delay of its own up to so long, beside the one it has, if it is for a queue that takes one.
+// late adds to each message a delay up to a bound, if its queue allows delays of single messages.
 func (i *Injector) late(body []byte, longest time.Duration) []byte {
 	if longest == 0 {
 		return body
@@ -214,8 +214,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // WriteHeader implements [http.ResponseWriter].
 func (discard) WriteHeader(int) {}
 
-// Schedule tells how much later than it is due each start of a schedule's function comes; nil when nothing fails on
-// purpose.
+// Schedule returns the delays of the starts of a scheduled function, one for each start; nil when there are no faults.
 func (i *Injector) Schedule(name string) func(context.Context) []time.Duration {
 	if i == nil {
 		return nil
@@ -230,8 +229,8 @@ func (i *Injector) Schedule(name string) func(context.Context) []time.Duration {
 	}
 }
 
-// Function puts kills before a function. A process ([lambda.Pool]) is killed after a time; of a function in this
-// program, which nobody can kill, every request to an engine is refused from some on, and its answer is lost.
+// Function kills a function now and then. A process ([lambda.Pool]) is killed after a time. A function in this program
+// cannot be killed: instead, from some request on the engines refuse all its requests, and its answer is lost.
 func (i *Injector) Function(name string, f lambda.Function) lambda.Function {
 	if i == nil {
 		return f
@@ -250,7 +249,7 @@ type process interface {
 	InvokeAndKill(ctx context.Context, payload []byte, after time.Duration) ([]byte, error)
 }
 
-// How long those live that are killed, at most.
+// How long a function that will be killed lives, at most.
 const (
 	mostRequests     = 1023
 	mostMilliseconds = 8191

@@ -42,7 +42,7 @@ const (
 	Kill Fault = "kill"
 )
 
-// offered says which faults each engine has.
+// offered are the faults that each engine can have.
 func offered(engine string) []Fault {
 	return map[string][]Fault{
 		"dynamodb": {Conflict, Throttle, Broken, LostReply},
@@ -115,7 +115,7 @@ func parseRule(word string) (Rule, error) {
 	return rule, nil
 }
 
-// Injector decides what fails. It is safe for concurrent use; a nil one lets everything be.
+// Injector decides what fails. It is safe for concurrent use; a nil one injects nothing.
 type Injector struct {
 	rules []Rule
 	log   *slog.Logger
@@ -159,7 +159,7 @@ func (i *Injector) draw(ctx context.Context, engine, operation string) map[Fault
 		}
 		drawn[rule.Fault] = rule.UpTo
 	}
-	for _, only := range []Fault{Conflict, Throttle, Broken, LostReply} { // beside it nothing else comes about
+	for _, only := range []Fault{Conflict, Throttle, Broken, LostReply} { // only one of these at a time
 		if _, ok := drawn[only]; ok {
 			drawn = map[Fault]time.Duration{only: 0}
 			break
@@ -198,7 +198,7 @@ func (i *Injector) upTo(longest time.Duration) time.Duration {
 	return time.Duration(i.random.Int64N(int64(longest) + 1))
 }
 
-// half is true half of the times.
+// half is true in half of its calls.
 func (i *Injector) half() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

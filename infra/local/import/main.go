@@ -1,5 +1,5 @@
 // Command import is `make import FILE=…`: it uploads a file through the API, as any client would, and shows how the
-// import goes. The term of a schedule is made if it is not there, from what the file says of itself.
+// import goes. It makes the term of a schedule, if it is missing, from what the file says about it.
 package main
 
 import (
@@ -267,7 +267,7 @@ func lines(path string) (n int, err error) {
 	}
 }
 
-// persist does something again while the API is out of reach, or fails itself; what it refuses is refused.
+// persist repeats a request while the API cannot be reached or has an internal error. A refusal is final.
 func persist(ctx context.Context, o options, do func() error) error {
 	const longest = 5 * time.Second
 	for began, wait := time.Now(), o.pause; ; wait = min(2*wait, longest) {
@@ -293,8 +293,8 @@ func follow(ctx context.Context, c *client.Client, o options, asked report, rows
 	return watch(ctx, c, o, asked.ID, rows)
 }
 
-// termFor finds or makes the term of a schedule, and moves the schedule first if its term has ended. It returns the
-// file to upload, which is another one then.
+// termFor finds or makes the term of a schedule. If that term has ended, it first writes a copy that is moved to a
+// coming year. It returns the file to upload: the given one, or the copy.
 func termFor(
 	ctx context.Context,
 	c *client.Client,

@@ -89,7 +89,7 @@ type bookReader struct {
 	parts    *io.PipeWriter // of the snapshot that is being read; nil: none is
 	restored chan error
 	snapshot int64
-	missing  bool // a snapshot that is there has not been read to its end
+	missing  bool // the file has a snapshot that has not been read to its end
 }
 
 func (r *bookReader) entry(text []byte) error {
@@ -127,7 +127,8 @@ func (r *bookReader) end() error {
 	if !r.missing {
 		return nil
 	}
-	err := errors.New("the snapshot is broken") // it was whole when its file got its name: the disk has lost some of it
+	// it was whole when the file was renamed, so the disk has lost a part of it
+	err := errors.New("the snapshot is broken")
 	if r.parts != nil {
 		_ = r.parts.CloseWithError(io.ErrUnexpectedEOF) // a pipe always closes
 		err = errors.Join(err, <-r.restored)
@@ -167,8 +168,8 @@ func (b *book) due() bool {
 	return true
 }
 
-// rewrite puts a file in the place of this one that begins with a snapshot of the state at a place. Changes go on
-// meanwhile. Whenever it is cut off, one of the two is there, whole.
+// rewrite replaces this file with one that begins with a snapshot of the state at a place. Changes go on meanwhile. If
+// it is interrupted at any time, one of the two files is there and whole.
 func (b *book) rewrite(from place, write func(io.Writer) error) {
 	defer b.done.Done()
 	err := b.replace(from, write)
@@ -200,7 +201,7 @@ func (b *book) replace(from place, write func(io.Writer) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := from.file
-	old.syncing.Lock() // who waits for the disk waits no longer: everything is on it
+	old.syncing.Lock() // everything is on disk, so nobody waits for it any longer
 	defer old.syncing.Unlock()
 	err = made.copy(old, old.end())
 	if err == nil {
@@ -215,11 +216,12 @@ func (b *book) replace(from place, write func(io.Writer) error) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("replace %s: %w", b.path, err), made.close())
 	}
-	b.file, b.snapshot = made, snapshot // the other has no name any more
+	b.file, b.snapshot = made, snapshot // the old file has no name any more
 	old.durable.Store(math.MaxInt64)
 	_ = old.close() // all that was in it is in the new one
 	if err := made.syncFolder(b.path); err != nil {
-		return made.fail(fmt.Errorf("replace %s: %w", b.path, err)) // which of the two a power cut leaves is not known
+		// it is not known which of the two a power cut would leave
+		return made.fail(fmt.Errorf("replace %s: %w", b.path, err))
 	}
 	return nil
 }

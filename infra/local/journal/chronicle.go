@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// Teller is an engine that tells of its changes itself.
+// Teller is an engine that reports its own changes.
 type Teller interface {
 	http.Handler
 	// Freeze takes the state of this moment and gives what writes it, while the engine is used on. It calls at meanwhile:
@@ -33,7 +33,7 @@ type Chronicle struct {
 
 // Changed takes a change that the engine tells, in their order.
 func (c *Chronicle) Changed(change []byte) {
-	_, _ = c.book.append(change) // whoever waits for it to be on disk is told
+	_, _ = c.book.append(change) // an error is returned to those who wait for it to be on disk
 }
 
 // Open reads the chronicle into the engine, which must tell its changes to Changed, and has a snapshot stand for all
@@ -50,7 +50,7 @@ func (c *Chronicle) Open(engine Teller) error {
 	return nil
 }
 
-// begin writes a snapshot whatever there is: a new engine's says which it is.
+// begin writes a snapshot even of an empty engine: it identifies the engine.
 func (c *Chronicle) begin() error {
 	from, write := c.freeze()
 	return c.book.replace(from, write)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// DynamoDBChanges tells which requests to DynamoDB change something.
+// DynamoDBChanges reports whether a request to DynamoDB can change something.
 func DynamoDBChanges(r *http.Request) bool {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch operation {
@@ -16,7 +16,7 @@ func DynamoDBChanges(r *http.Request) bool {
 	return false
 }
 
-// S3Changes tells which requests to S3 change something.
+// S3Changes reports whether a request to S3 can change something.
 func S3Changes(r *http.Request) bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
 }

@@ -23,7 +23,7 @@ type file struct {
 
 	copied int64 // of another file, up to which place
 
-	syncing sync.Mutex // held by whoever brings the file to the disk
+	syncing sync.Mutex // held while the file is written to disk
 	durable atomic.Int64
 	failed  atomic.Pointer[error]
 }
@@ -40,7 +40,7 @@ type reading interface {
 	end() error
 }
 
-// unread is the reading of a file of which nothing is expected.
+// unread reads a file that should be empty.
 type unread struct{}
 
 func (unread) entry([]byte) error { return nil }
@@ -168,8 +168,8 @@ func (f *file) end() int64 {
 	return f.size
 }
 
-// sync waits until the file is on disk up to the place, and fails once something could not be written. One goes for all
-// who wait.
+// sync waits until the file is on disk up to the place, and fails once something could not be written. One caller
+// writes for all that wait.
 func (f *file) sync(place int64) error {
 	if f.noSync || place <= f.durable.Load() {
 		return f.broken()

@@ -43,7 +43,7 @@ type Options struct {
 	// Least is how many bytes of changes there are at least before a snapshot takes their place, if the engine is a
 	// [Keeper]. 16 MB when zero.
 	Least int64
-	Log   *slog.Logger // is told of a snapshot that could not be written; nil: nobody is
+	Log   *slog.Logger // for a snapshot that could not be written; nil: nothing is logged
 }
 
 // Keeper is an engine that gives its state.
@@ -53,8 +53,8 @@ type Keeper interface {
 	Restore(r io.Reader) error // makes the state of a new engine that of a snapshot
 }
 
-// Clock is the clock of an engine that is journaled: the system's, but it stands still while a change is carried out,
-// and while a journal is read it has the time of its entries.
+// Clock is the clock of an engine with a journal. It is the system's clock, but it stands still while a change is made,
+// and shows the times of the entries while a journal is read.
 type Clock struct {
 	System  func() time.Time // nil: the operating system's
 	then    atomic.Pointer[time.Time]
@@ -72,8 +72,8 @@ func (c *Clock) Now() time.Time {
 	return time.Now()
 }
 
-// Reading reports whether the journal is being read: what an engine then does has been done before, and nobody is to be
-// told.
+// Reading reports whether the journal is being read. What an engine then does was done before, so it must not be
+// announced again.
 func (c *Clock) Reading() bool { return c.reading.Load() }
 
 // entry is one request, or an expiry.
@@ -120,7 +120,7 @@ func Open(ctx context.Context, engine http.Handler, o Options) (*Journal, error)
 	return j, nil
 }
 
-// keep has a snapshot written once there are many changes. No change may be under way.
+// keep writes a snapshot if there are many changes. No change may be under way.
 func (j *Journal) keep() {
 	keeper, ok := j.engine.(Keeper)
 	if !ok || !j.book.due() {
@@ -177,7 +177,7 @@ func (j *Journal) serve(out *answer, r *http.Request) error {
 	if err != nil {
 		return err // the client went away, and nothing was done
 	}
-	served := r.Clone(context.WithoutCancel(r.Context())) // a change is done or not, whoever waits for it
+	served := r.Clone(context.WithoutCancel(r.Context())) // a change is made or not, even if the client goes away
 	served.Body, served.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return j.change(entry{Method: r.Method, URL: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body},
 		func() bool {
@@ -239,7 +239,7 @@ func (j *Journal) inOrder(e entry, do func() (changed bool)) (place, error) {
 	return end, err
 }
 
-// broken says what an engine says that cannot keep what it did.
+// broken is the answer of an engine that cannot keep what it did.
 func broken(w http.ResponseWriter) {
 	http.Error(w, `{"__type":"InternalServerError","message":"the journal cannot be written"}`,
 		http.StatusInternalServerError)

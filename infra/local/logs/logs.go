@@ -180,8 +180,8 @@ func plain(value json.RawMessage) string {
 	return string(value)
 }
 
-// read gives the members of a JSON object in their order. Every line of `make run` is read, so it makes no values of
-// what it finds.
+// read gives the members of a JSON object in their order. Since it reads every line of `make run`, it does not decode
+// the values.
 func read(line []byte) ([]member, error) {
 	if len(line) == 0 || line[0] != '{' || !json.Valid(line) {
 		return nil, errors.New("no JSON object")
@@ -203,7 +203,7 @@ func read(line []byte) ([]member, error) {
 
 func space(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
 
-// extent is how many bytes the value takes that valid JSON begins with.
+// extent is the length in bytes of the first value in valid JSON.
 func extent(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {

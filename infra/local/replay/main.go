@@ -1,6 +1,6 @@
-// Command replay is `make replay`: it registers a whole term again, over HTTP, as the schedule's own figures say that
-// it was: for every section as many students try as were enrolled. The students are invented, with schedules that a
-// real one could have. Afterwards every counter is compared with the rows behind it.
+// Command replay is `make replay`: it registers a whole term again, over HTTP. For every section as many students try
+// as were enrolled according to the schedule. The students are invented, with schedules that a real one could have.
+// Afterwards every counter is compared with the rows behind it.
 package main
 
 import (
@@ -136,7 +136,7 @@ func demands(path string) (map[string]int, error) {
 	}
 	crn, enrolled := slices.Index(rows[0], "course_crn"), slices.Index(rows[0], "course_enrolled")
 	if crn < 0 || enrolled < 0 {
-		return nil, fmt.Errorf("%s has not the columns course_crn and course_enrolled", path)
+		return nil, fmt.Errorf("%s must have the columns course_crn and course_enrolled, as the schedules of YACS do", path)
 	}
 	demand := make(map[string]int)
 	for _, row := range rows[1:] {

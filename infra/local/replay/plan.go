@@ -38,8 +38,8 @@ func (t *timetable) fits(s *section, meetings []registrar.Meeting) bool {
 		!registrar.Conflict(t.meetings, meetings)
 }
 
-// plan gives every section as many students as tried for it: no clash, no course twice, a sensible load. The largest
-// sections come first; a student is invented when no other fits.
+// plan gives every section as many students as tried for it: no student has two sections at one time, a course twice,
+// or an unlikely load. The largest sections come first; a student is invented when no other fits.
 func plan(sections []section, demand map[string]int) (students int, attempts []attempt) {
 	ordered := make([]*section, len(sections))
 	for i := range sections {

@@ -58,7 +58,7 @@ const (
 // kind has nothing that depends on it.
 func ID(kind, n int) string { return fmt.Sprintf("01930000-0000-7000-8%03x-%012x", kind, n) }
 
-// at is when the sample was made, as far as its records know.
+// at is the time at which the records of the sample were made.
 func at() time.Time { return time.Date(2024, 11, 6, 12, 0, 0, 0, time.UTC) }
 
 // Fill stores the sample. A store that has it already stays as it is.
@@ -217,7 +217,7 @@ func anImport(n int) intake.Import {
 	return im
 }
 
-// Mail is a mail of which nobody knows whether it was sent, about a registration of the last student.
+// Mail is a mail about a registration of the last student; nobody knows whether it was sent.
 func Mail() mail.Mail {
 	m := mail.Of(registrar.EventID(ID(kindEvent, 0)),
 		mail.OfStudent(registrar.StudentID(ID(KindStudent, Students))), mail.RegistrationMade)
@@ -236,7 +236,7 @@ func File() string {
 		"King,30,01,,,[],School of Science\n"
 }
 
-// register takes up to three sections for a student. What the rules refuse is left, as a student would.
+// register takes up to three sections for a student, and leaves out what the rules refuse.
 func register(ctx context.Context, store Store, n int) error {
 	var mu sync.Mutex
 	events := 0

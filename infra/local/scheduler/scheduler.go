@@ -107,7 +107,7 @@ func (s *Schedule) deliver(ctx context.Context, log *slog.Logger, due time.Time)
 	event := Event(s.Input, due.Truncate(time.Second))
 	throttled, failures := firstThrottled, afterFailures()
 	for began := s.Now(); ; {
-		_, err := s.Function.Invoke(context.WithoutCancel(ctx), event) // what has begun goes on to its end
+		_, err := s.Function.Invoke(context.WithoutCancel(ctx), event) // a run that has begun is not cancelled
 		var failed *lambda.FunctionError
 		pause := throttled
 		switch {

@@ -24,7 +24,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
-// queues speaks with the queues' engine, past all faults.
+// queues is a client of the queues' engine, without faults.
 func (w *world) queues() *sqs.Client {
 	return sqs.New(sqs.Options{
 		Region: cloud.Region, Credentials: credentials.StaticCredentialsProvider{Value: cloud.Credentials()},
@@ -73,8 +73,8 @@ func (w *world) malformedMessages(ctx context.Context, random *rand.Rand, part i
 	return nil
 }
 
-// quiet waits until no consumer's queue holds anything. An operator sends what died because a function was killed back
-// to its queue, once. Malformed messages become dead letters again.
+// quiet waits until all queues are empty. Like an operator, it moves the dead letters back once: those of functions
+// that were killed are then handled, and malformed messages become dead letters again.
 func (w *world) quiet(ctx context.Context) error {
 	const patience, look, enough = 24 * time.Hour, 10 * time.Second, 3
 	client := w.queues()

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// office is the registrar's office: in the middle of everything it uploads a list of registrations. What becomes of it
-// is looked for at the end, by settle.
+// office acts as the registrar's office: it uploads lists of registrations while the simulation runs. settle checks
+// them at the end.
 func (w *world) office(ctx context.Context, random *rand.Rand, name string) {
 	time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
 	status, asked := w.until(ctx, http.MethodPost, "/v1/imports", name, map[string]any{"kind": "registrations",
@@ -83,8 +83,8 @@ func (w *world) until(
 	return status, out
 }
 
-// settle waits until every import has ended, which takes a while when its worker was killed, and lets an operator move
-// back what died of too many kills.
+// settle waits until every import has ended, which takes a while if its worker was killed. It moves dead letters back,
+// as an operator would, if a worker was killed too often.
 func (w *world) settle(ctx context.Context) error {
 	const patience, look, operator = 24 * time.Hour, 10 * time.Second, time.Hour
 	began, moved := time.Now(), time.Now()

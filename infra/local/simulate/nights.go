@@ -25,10 +25,9 @@ func (w *world) ask(ctx context.Context) error {
 	return nil
 }
 
-// night lets everything rest until half past five, and then lets two local clouds keep the schedules of the one table
-// until ten, each with its own runs that come twice, late, and are killed in the middle, while a few students register.
-// Afterwards the night's audit must have come to its end and have found nothing, and the sweep have ended what never
-// began.
+// night does nothing until half past five. Then two local clouds run the schedules of one table until ten. Runs come
+// twice and late and are killed, while a few students register. Afterwards the nightly audit must have ended and found
+// nothing, and the sweep must have ended the imports whose files never came.
 func (w *world) night(ctx context.Context, n int) error {
 	const clients, commands = 4, 8
 	today := time.Now().UTC().Truncate(24 * time.Hour)

@@ -118,7 +118,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}, nil
 }
 
-// slow gives an engine a service time, so that between what a request reads and what it writes others have theirs.
+// slow gives an engine a service time, so that other requests come between the reads and the writes of one request.
 type slow struct {
 	next http.Handler
 
@@ -324,8 +324,8 @@ func (w *world) command(ctx context.Context, random *rand.Rand, key string) {
 	}
 }
 
-// insist sends a change until it is answered for certain, and remembers what it was told. Every so often it sends it a
-// second time, at once.
+// insist sends a change until the answer is certain, and remembers the answer. Sometimes it sends the change twice at
+// once.
 func (w *world) insist(
 	ctx context.Context, key string, section registrar.SectionID, student registrar.StudentID, method, path string,
 	in map[string]any,
@@ -380,7 +380,7 @@ func (w *world) retitle(ctx context.Context, path, title string) {
 	}
 }
 
-// look reads a section, and complains when more seats are taken than there are: at the end some may be free again.
+// look reads a section, and reports an error if more seats are taken than exist. At the end this might not be visible.
 func (w *world) look(ctx context.Context, section registrar.SectionID) (now map[string]any, capacity float64) {
 	status, now := w.call(ctx, http.MethodGet, "/v1/sections/"+string(section), "", nil)
 	seats, ok := now["seats"].(map[string]any)

@@ -3,10 +3,10 @@
 // there is (infra/local/bare/start), and to the same function of another commit. With -most and -most-bare it fails
 // when a ratio is above that for certain.
 //
-// Only the ratio means something on another machine, and only of starts in turn on one that does other things
-// meanwhile. Each round gives a ratio; told are their median and what the median is between with 95 % confidence (by
-// order statistics). Where in memory a file's pages lie makes a difference of some percent, as two copies of one binary
-// show: so all are copied again and again.
+// Absolute times depend on the machine, so only the ratio counts, and the builds start in turn because other programs
+// disturb them. Each round gives a ratio; printed are the median and its 95 % confidence interval (by order
+// statistics). Where in memory a file's pages are makes a difference of some percent, even between two copies of one
+// binary. So the binaries are copied again and again.
 package main
 
 import (

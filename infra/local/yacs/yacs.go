@@ -1,5 +1,5 @@
-// Package yacs knows what a schedule in the columns of the YACS project says of its term, and moves one whose term has
-// ended to a coming year: a term that has ended takes no registrations.
+// Package yacs reads the term of a schedule in the columns of the YACS project. It moves a schedule whose term has
+// ended to a coming year, since a term that has ended takes no registrations.
 package yacs
 
 import (
@@ -55,7 +55,7 @@ func Look(path string) (Schedule, error) {
 	}
 	s.Season, s.Year = semesterOf(term)
 	if s.Year == 0 {
-		return s, fmt.Errorf(`%s does not say its semester as in "FALL 2024"`, path)
+		return s, fmt.Errorf(`%s must name its semester in the column semester, as in "FALL 2024"`, path)
 	}
 	if s.Start.IsZero() || s.End.IsZero() {
 		return s, fmt.Errorf("%s has no row with a first and a last day", path)
@@ -148,7 +148,7 @@ func each(text []byte, do func(raw []byte, row []string, at columns)) error {
 	}
 	at := columns{slices.Index(header, semester), slices.Index(header, starts), slices.Index(header, ends)}
 	if min(at.semester, at.start, at.end) < 0 {
-		return errors.New("the file has not the columns " + semester + ", " + starts + " and " + ends +
+		return errors.New("the file must have the columns " + semester + ", " + starts + " and " + ends +
 			": say CODE=, the code of its term")
 	}
 	before := reader.InputOffset()

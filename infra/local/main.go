@@ -33,6 +33,7 @@ import (
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/dynamodb"
 	"example.com/registrar/infra/local/faults"
+	"example.com/registrar/infra/local/heap"
 	"example.com/registrar/infra/local/logs"
 	"example.com/registrar/infra/local/sample"
 	"example.com/registrar/shared/api"
@@ -42,7 +43,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	roomy()
+	heap.Roomy()
 	context.AfterFunc(ctx, stop) // what is under way may take its time to end: a second Ctrl-C does not wait for it
 	err := run(ctx, os.Getenv, os.Stdout, os.Stderr)
 	stop()

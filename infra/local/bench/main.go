@@ -21,6 +21,7 @@ import (
 
 	"example.com/registrar/infra/local/cloud"
 	"example.com/registrar/infra/local/dynamodb"
+	memory "example.com/registrar/infra/local/heap"
 	"example.com/registrar/shared/dynamo"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -51,6 +52,7 @@ func main() {
 		return
 	}
 	if *engine {
+		memory.Roomy() // as `make run`
 		fmt.Fprintln(os.Stderr, "bench:", serve(os.Stdout))
 		os.Exit(1)
 	}

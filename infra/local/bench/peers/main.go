@@ -28,6 +28,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"example.com/registrar/infra/local/heap"
 )
 
 func main() {
@@ -47,6 +49,9 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
+	if *role != "" {
+		heap.Roomy() // as `make run`
+	}
 	switch *role {
 	case "store":
 		err = serveStore(ctx, *snapshot)

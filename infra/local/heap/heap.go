@@ -1,4 +1,6 @@
-package main
+// Package heap lets the programs of the local cloud use some memory before any of their time goes into collecting it.
+// It knows Go's collector alone. Start with [Roomy].
+package heap
 
 import (
 	"math"
@@ -12,9 +14,9 @@ import (
 // what is alive, has it run all the time while little is. Once half of this is alive, that rule holds.
 const roomyHeap = 384 << 20
 
-// roomy has the collector wait until there are roomyHeap bytes, for as long as less than half of them is alive. Where
-// GOGC or GOMEMLIMIT say something else, they stand.
-func roomy() {
+// Roomy has the collector wait until there are 384 MB, for as long as less than half of them is alive. Where
+// GOGC or GOMEMLIMIT say something else, they stand. It is called once, by a main.
+func Roomy() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

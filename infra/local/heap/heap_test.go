@@ -1,4 +1,4 @@
-package main
+package heap
 
 import (
 	"math"
@@ -18,7 +18,7 @@ func TestRoomyHeap(t *testing.T) {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 	})
-	roomy()
+	Roomy()
 	const off = math.MaxUint64 // as metrics tell it
 	now := func() (percent, limit uint64) {
 		both := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}

@@ -197,8 +197,18 @@ func size(line slog.Record) int {
 	const rest = 64 // time, level, quotes
 	n := rest + len(line.Message)
 	line.Attrs(func(a slog.Attr) bool {
-		n += len(a.Key) + len(a.Value.String())
+		n += len(a.Key) + sizeOf(a.Value)
 		return true
 	})
 	return n
+}
+
+// sizeOf does not write numbers to count their digits: each line that is held would pay for it.
+func sizeOf(v slog.Value) int {
+	const number = 16
+	switch v.Kind() {
+	case slog.KindBool, slog.KindDuration, slog.KindFloat64, slog.KindInt64, slog.KindUint64:
+		return number
+	}
+	return len(v.String())
 }

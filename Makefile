@@ -2,13 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 
-# infra/cdk needs Node and a large module, so it is in no list but its own.
+# infra/cdk needs Node and a large module, so it has targets of its own.
 PACKAGES = $(shell go list ./... | grep -v /infra/cdk)
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/*/main.go))
 HOST_ARCH = $(shell go env GOHOSTARCH)
 
-# As Lambda runs it: no C, no paths and no commit of this machine, so that equal sources give equal packages; no symbols, no
-# Lambda RPC of old. TAGS=otel adds OpenTelemetry: spans of requests, messages and calls, exported over OTLP/HTTP as OTEL_EXPORTER_OTLP_ENDPOINT and its like say.
+# A function's binary for Lambda: without C, symbols and Lambda's old RPC, and without this machine's paths and commit, so that
+# equal sources give equal packages. TAGS=otel adds OpenTelemetry: spans of requests, messages and calls, which are exported over
+# OTLP/HTTP to OTEL_EXPORTER_OTLP_ENDPOINT.
 comma = ,
 
 # The Runtime API, DynamoDB, SQS, S3 and SES are spoken to in HTTP/1.1: HTTP/2 would be 4 % of a function's package.
@@ -18,7 +19,7 @@ BUILD = CGO_ENABLED=0 go build -buildvcs=false -tags $(LEAN)$(if $(TAGS),$(comma
 # program builds one of the project's own commands and runs it: $(call program,local/follow) is infra/local/follow.
 program = go build -o .build/bin/$(notdir $(1)) ./infra/$(1) && .build/bin/$(notdir $(1))
 
-# The bridge to CDK says at length that it will not support this Node for ever.
+# Without this CDK's bridge to Node prints a long warning that it will not support this version of Node for ever.
 NODE_QUIET = JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20
 
 .PHONY: help
@@ -28,16 +29,16 @@ help: ## list the commands
 ## --- use it
 
 .PHONY: run
-run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, CONTENTION=aws, FAULTS, LOG=json, AWS_ENDPOINT_URL_*)
+run: ## start everything on this machine, with sample data (PORT, HOST, SEED=none, LAMBDA=processes, CONTENTION=aws, FAULTS, DATA_DIR, LOG=json, AWS_ENDPOINT_URL_*)
 	@$(if $(filter processes,$(LAMBDA)),$(MAKE) --no-print-directory build-local)
 	@test -e .build/bin/local || echo "building the local cloud (infra/local), which takes about a minute the first time"
 	@export LAMBDA=$(LAMBDA) LOG=$(LOG) LOG_LEVEL=$(LOG_LEVEL) LOG_FILE=$(LOG_FILE); $(call program,local)
 
-# A file for each port, so that two systems on one machine write to two.
+# The log has the port in its name, so that two systems on one machine write to two files.
 LOG_FILE ?= .build/run-$(PORT).log
 
 .PHONY: follow
-follow: ## every log line of `make run` that one request caused, in whatever function: make follow ID=<its X-Correlation-Id>
+follow: ## all log lines of `make run` that one request caused, in any function: make follow ID=<its X-Correlation-Id>
 	@$(call program,local/follow) -log $(LOG_FILE) -id "$(ID)"
 
 # One build for this machine, of all functions, for LAMBDA=processes.
@@ -61,7 +62,7 @@ import: ## import a file: make import FILE=… (KIND, CODE of the term, FORMAT, 
 	  $(if $(SHIFT),-shift "$(SHIFT)")
 
 .PHONY: replay
-replay: ## register the imported term again, 64 at a time, and count afterwards
+replay: ## register all students of the imported term again, 64 at a time, and check the counts: make replay FILE=…
 	@$(call program,local/replay) -api $(API) $(if $(FILE),-file "$(FILE)") $(if $(CODE),-term "$(CODE)")
 
 .PHONY: invoke
@@ -88,7 +89,7 @@ republish: ## send events to their queues again: make republish FROM=2026-11-24T
 ## --- build it
 
 .PHONY: build
-build: ## every function for arm64 and amd64, and what they weigh (TAGS=otel: with OpenTelemetry)
+build: ## every function for arm64 and amd64, and their sizes (TAGS=otel: with OpenTelemetry)
 	@for arch in arm64 amd64; do for f in $(FUNCTIONS); do echo "$$arch $$f"; done; done | \
 	  xargs -P 2 -L 1 bash -c 'GOOS=linux GOARCH=$$0 $(BUILD) -o .build/$$0/$${1/\//-}/bootstrap ./functions/$$1'
 	@$(MAKE) --no-print-directory sam-env
@@ -103,7 +104,7 @@ sam-env: ## tell the SAM CLI of this machine: samconfig.toml and .sam-env.json f
 	@go run ./infra/sam -arch $(SAM_ARCH) -port $(PORT) $(if $(SAM_HOST),-host "$(SAM_HOST)")
 
 .PHONY: budget
-budget: build ## write down what the functions weigh: functions/budget.txt
+budget: build ## write the sizes of the functions into functions/budget.txt
 	@go run ./infra/budget -write >/dev/null
 
 .PHONY: generate
@@ -126,7 +127,7 @@ test: ## all tests that need Go alone
 	@go vet -tags otel ./shared/lambdahost && go test -tags otel ./shared/lambdahost
 
 .PHONY: test-race
-test-race: ## the same under the race detector (needs a C compiler)
+test-race: ## the same tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race $(PACKAGES) | grep -v "no test files"; exit $${PIPESTATUS[0]}
 
 .PHONY: test-integration
@@ -164,13 +165,13 @@ test-deploy: ## the CDK CLI deploys the app into MiniStack, where it is used; ag
 	cdk=$$(.ci/tools/cdk) && AUTH=true $(TEST_DEPLOY)
 
 .PHONY: template-check
-template-check: ## template.yaml and the OpenAPI document are what the manifest makes; SAM's and CloudFormation's linters agree
+template-check: ## template.yaml and the OpenAPI document are up to date with the manifest; linters of SAM and CloudFormation
 	SAM=../../.ci/tools/sam go test -count=1 ./infra/sam ./infra/openapi
 	.ci/tools/sam sam validate --lint
 	.ci/tools/sam sam build
 
 .PHONY: lint-openapi
-lint-openapi: ## Redocly and Spectral have nothing to say of the OpenAPI document, and are awake (needs Node)
+lint-openapi: ## Redocly and Spectral on the OpenAPI document; each must find a planted fault first (needs Node)
 	@mkdir -p .build
 	@sed 's/"operationId": "courses-get"/"operationId": "courses-list"/' functions/docs/openapi.json > .build/planted.json
 	@if $(REDOCLY) .build/planted.json >/dev/null 2>&1; then echo "Redocly missed a planted fault"; exit 1; fi
@@ -182,13 +183,13 @@ REDOCLY = .ci/tools/openapi redocly lint --config infra/openapi/redocly.yaml
 SPECTRAL = .ci/tools/openapi spectral lint --ruleset infra/openapi/spectral.yaml --fail-severity hint
 
 .PHONY: cfn-lint
-cfn-lint: ## cfn-lint has nothing to say of the synthesized templates, and is awake (make synth first)
+cfn-lint: ## cfn-lint on the synthesized templates; it must find a planted fault first (make synth first)
 	@printf 'Resources:\n  Queue:\n    Type: AWS::SQS::Queue\n    Properties: {VisibilityTimeout: often}\n' > .build/planted.yaml
 	@if .ci/tools/sam cfn-lint -t .build/planted.yaml >/dev/null; then echo "cfn-lint missed a planted fault"; exit 1; fi
 	.ci/tools/sam cfn-lint -t .build/cdk.out/*.template.json
 
 .PHONY: budget-check
-budget-check: ## no function outgrew its line of functions/budget.txt (make build first)
+budget-check: ## no function is larger than functions/budget.txt allows (make build first)
 	@go run ./infra/budget -check >/dev/null
 
 .PHONY: lint
@@ -198,7 +199,7 @@ lint: ## golangci-lint, the pinned version
 ROUNDS ?= 20
 
 .PHONY: soak
-soak: ## races, histories, message orders and kills again and again, under the race detector: ROUNDS=20
+soak: ## tests of races, histories, message orders and kills, many times, under the race detector: ROUNDS=20
 	CGO_ENABLED=1 SOAK=$(ROUNDS) go test -race -count=1 -timeout 0 -run 'Race|Histories|FIFO_Order|Killed|Committed' \
 	  ./infra/local/cloud ./infra/local/histories ./infra/local/sqs ./infra/local
 	CGO_ENABLED=1 go test -race -count=$(ROUNDS) -timeout 0 ./shared/dynamo ./infra/local/dynamodb

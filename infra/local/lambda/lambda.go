@@ -7,8 +7,8 @@
 // exit, too much memory or an answer that is too large look like to the caller; with [Pool] an environment for each
 // call at once, cold starts, freezing of who waits for a call, and throttling; partial batch responses. Not faithful:
 // memory is looked at ten times a second and only where there is a /proc, it buys no processor time, environments are
-// not scaled by a rate, and nothing restricts who may call a function; a handler in this program takes any number of calls at once and any
-// memory. Start with [Function].
+// not scaled by a rate, and nothing restricts who may call a function; a handler in this program takes any number of
+// calls at once and any memory. Start with [Function].
 package lambda
 
 import (

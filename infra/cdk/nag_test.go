@@ -19,9 +19,9 @@ type suppression struct{ rule, resource, reason string }
 // was decided. Resources are regular expressions of paths.
 var suppressions = []suppression{
 	{
-		"AwsSolutions-APIG4", `/\w+Route$`,
-		"API Gateway authorizes nobody, on purpose: who may call depends on the record, " +
-			"so each operation decides (Access in its declaration), and refuses with a code of its own",
+		"AwsSolutions-APIG4", `/\w+Route$`, "nobody signs in yet. Who may call will depend on the record that is asked " +
+			"for, so " +
+			"the operation decides and not the gateway: Access in its declaration says for whom it is meant",
 	},
 	{
 		"AwsSolutions-IAM5", `/(ImportsCreate|ImportsApply|EventsRelay)Role$`, "the objects under a prefix of the bucket, " +

@@ -76,11 +76,10 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements [slog.Handler].
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	s := scopeOf(ctx)
-	r = h.complete(ctx, s, r)
-	if r.Level < slog.LevelInfo && h.debug == HoldDebug && s.held != nil && s.held.add(ctx, h.next, r) {
+	if r.Level < slog.LevelInfo && h.debug == HoldDebug && s.held != nil && s.held.add(ctx, h, s, r) {
 		return nil
 	}
-	return h.next.Handle(ctx, r)
+	return h.next.Handle(ctx, h.complete(ctx, s, r))
 }
 
 // WithAttrs implements [slog.Handler].
@@ -150,19 +149,21 @@ type held struct {
 
 type heldLine struct {
 	ctx   context.Context // for what the handler beneath takes from it
-	next  slog.Handler
-	line  slog.Record
+	from  *handler
+	scope scope
+	line  slog.Record // without what the context knows, which is added when it is written: most lines never are
 	bytes int
 }
 
 // add holds a line, unless all were released: then the line has to be written.
-func (h *held) add(ctx context.Context, next slog.Handler, line slog.Record) bool {
+func (h *held) add(ctx context.Context, from *handler, s scope, line slog.Record) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.released {
 		return false
 	}
-	l := heldLine{ctx: context.WithoutCancel(ctx), next: next, line: line, bytes: size(line)}
+	line = resolved(line)
+	l := heldLine{ctx: context.WithoutCancel(ctx), from: from, scope: s, line: line, bytes: size(line)}
 	h.lines, h.bytes = append(h.lines, l), h.bytes+l.bytes
 	gone := 0
 	for len(h.lines)-gone > heldLines || h.bytes > heldBytes {
@@ -175,6 +176,24 @@ func (h *held) add(ctx context.Context, next slog.Handler, line slog.Record) boo
 	return true
 }
 
+// resolved is the line with the values that its attributes stand for now: they may be gone when it is written.
+func resolved(line slog.Record) slog.Record {
+	stands := false
+	line.Attrs(func(a slog.Attr) bool {
+		stands = a.Value.Kind() == slog.KindLogValuer
+		return !stands
+	})
+	if !stands {
+		return line
+	}
+	with := slog.NewRecord(line.Time, line.Level, line.Message, line.PC)
+	line.Attrs(func(a slog.Attr) bool {
+		with.AddAttrs(slog.Attr{Key: a.Key, Value: a.Value.Resolve()})
+		return true
+	})
+	return with
+}
+
 // release writes what is held, and lets later lines pass.
 func (h *held) release() {
 	h.mu.Lock()
@@ -184,17 +203,17 @@ func (h *held) release() {
 		note := slog.NewRecord(h.latest.line.Time, slog.LevelDebug, "lines were dropped: there were too many to hold", 0)
 		note.AddAttrs(slog.Int("lines", h.dropped))
 		note = (&handler{}).complete(h.latest.ctx, scopeOf(h.latest.ctx), note)
-		_ = h.latest.next.Handle(h.latest.ctx, note) // as with any line: there is nobody to tell that the log fails
+		_ = h.latest.from.next.Handle(h.latest.ctx, note) // as with any line: there is nobody to tell that the log fails
 	}
 	for _, l := range h.lines {
-		_ = l.next.Handle(l.ctx, l.line)
+		_ = l.from.next.Handle(l.ctx, l.from.complete(l.ctx, l.scope, l.line))
 	}
 	h.lines, h.bytes, h.dropped, h.latest = nil, 0, 0, heldLine{}
 }
 
 // size is the approximate length of a line.
 func size(line slog.Record) int {
-	const rest = 64 // time, level, quotes
+	const rest = 256 // time, level, quotes, and what the context knows: the request, its trace, the operation
 	n := rest + len(line.Message)
 	line.Attrs(func(a slog.Attr) bool {
 		n += len(a.Key) + sizeOf(a.Value)

@@ -12,8 +12,8 @@ import (
 
 // Alarm is an alarm of CloudWatch. The CDK app makes each of them, and docs/operations.md says what to do.
 //
-// Thresholds are such that an alarm means work for somebody: what mends itself within minutes, as a queue does behind a
-// rush and a function that was killed once, raises none.
+// An alarm means work for somebody: what repairs itself within minutes, such as a queue after a rush or a function that
+// was killed once, raises none.
 type Alarm struct {
 	ID       string // logical id in templates, for example "ImportsQueueLate"
 	Function string // the function that it is about, or that consumes the queue that it is about; empty: all
@@ -27,15 +27,15 @@ type Alarm struct {
 	// in which that one is below Least does not count.
 	Of    string
 	Least int
-	// The alarm is raised when the metric's value of a period was above the threshold in so many (Breaching) of the last
-	// Periods; no value is not above it. With Below set: when it was below it, and no value is.
+	// The alarm is raised when the metric was above the threshold in this many (Breaching) of the last Periods; a period
+	// without a value does not count. With Below set: when it was below it, and a period without a value counts.
 	Period             time.Duration
 	Periods, Breaching int
 	Threshold          float64
 	Below              bool
 }
 
-// Dimension chooses a metric by the name of a thing, which CloudFormation knows.
+// Dimension selects a metric by the name of a thing, which CloudFormation knows.
 type Dimension struct {
 	Name string // CloudWatch's, for example "QueueName"
 	Kind DimensionKind
@@ -63,7 +63,7 @@ const (
 	pageRelay     = "the-relay"
 )
 
-// Description is what an alarm tells those whom it wakes: what is wrong, and which page says what to do.
+// Description is the text of an alarm: what is wrong, and which page says what to do.
 func (a Alarm) Description() string { return a.Says + ". What to do: docs/operations.md#" + a.Page }
 
 // Expression is what CloudWatch's metric math makes of an alarm with Of, whose metrics it knows as part and whole.
@@ -104,12 +104,12 @@ func apiAlarms() []Alarm {
 			Dimensions: []Dimension{{"ApiId", OfAPI, ""}}, Period: 5 * time.Minute, Periods: 3, Breaching: 3,
 		}
 	}
-	// Lambda does not count a failure of which an operation told its client. Now and then one is too busy to decide, and
-	// says so.
+	// Lambda does not count a failure that an operation reported to its client. Now and then one is too busy to decide,
+	// and says so.
 	failed := alarm("ServerErrors", "5xx", "Sum", "The API answers more than ten requests in five minutes with 5xx",
 		pageAPI)
 	failed.Breaching, failed.Threshold = 2, 10
-	// A refusal is a 4xx, too, and on a registration morning there are many; but then even more who read.
+	// A refusal is a 4xx, too, and on a registration morning there are many; but then there are even more reads.
 	refused := alarm("ClientErrors", "4xx", "Sum", "Most requests of a quarter of an hour were answered with 4xx",
 		"the-api-answers-with-4xx")
 	refused.Of, refused.Least, refused.Threshold = "Count", 1000, 50
@@ -119,8 +119,8 @@ func apiAlarms() []Alarm {
 	return []Alarm{failed, refused, slow}
 }
 
-// alarms are those that every function has. One failure is tried again, by the client or by what triggers the function,
-// and is in the log; but a run of a schedule that failed is the only one of its hour or night.
+// alarms are the alarms of every function. One failure is tried again, by the client or by the function's trigger, and
+// is in the log. But a failed run of a schedule is the only one of its hour or night.
 func (f Function) alarms() []Alarm {
 	alarm := func(metric, says string) Alarm {
 		return Alarm{
@@ -152,10 +152,10 @@ func (f Function) alarms() []Alarm {
 	return alarms
 }
 
-// missed is the alarm of a schedule whose function does not run: for longer than lies between any two of its due times,
-// and an hour, because hours are counted as a whole.
+// missed is the alarm of a schedule whose function does not run: for longer than the time between any two of its due
+// times, and an hour, because hours are counted as a whole.
 func (f Function) missed() Alarm {
-	const looked = 8 * 24 * time.Hour // CloudWatch looks back for seven days at most
+	const looked = 8 * 24 * time.Hour // CloudWatch evaluates at most seven days
 	expression := schedule.MustParse(f.Schedule.Expression)
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	longest := time.Duration(0)
@@ -195,8 +195,8 @@ func (f Function) queueAlarms() []Alarm {
 	return []Alarm{late, deep, dead}
 }
 
-// streamAlarms are those of what the table's stream feeds. What Lambda gives up goes into the bucket, unless that fails
-// too.
+// streamAlarms are the alarms of what the table's stream feeds. What Lambda gives up goes into the bucket, unless that
+// fails too.
 func (f Function) streamAlarms() []Alarm {
 	alarm := func(suffix, metric, statistic, says string, dimension Dimension) Alarm {
 		return Alarm{

@@ -47,7 +47,7 @@ func suite() map[string]registrartest.Test[Store] {
 	return all
 }
 
-// claiming goes by the store's own clock, which is the system's: ends lie well before or after now.
+// claiming uses the store's own clock, which is the system's: claims end well before or after now.
 func claiming(t *testing.T, u *university) {
 	ctx := t.Context()
 	later, earlier := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)

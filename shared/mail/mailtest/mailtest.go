@@ -59,7 +59,7 @@ func suite() map[string]registrartest.Test[Store] {
 	return all
 }
 
-// carrier counts the letters that are handed over, and answers as it is told.
+// carrier counts the letters that are handed over, and gives the answer that the test sets.
 type carrier struct {
 	letters atomic.Int64
 	answer  func() (string, error)
@@ -142,7 +142,7 @@ func manyDeliveries(t *testing.T, u *university) {
 	registrartest.WantRefusal(t, "a mail that is not there", err, registrar.NotFound)
 }
 
-// outcomes tells what becomes of a mail by what its carrier says, and whether the event, delivered again, sends it
+// outcomes checks what becomes of a mail by its carrier's answer, and whether a second delivery of the event sends it
 // again.
 func outcomes(t *testing.T, u *university) {
 	handover := func(outcome mail.State) func() (string, error) {
@@ -188,7 +188,7 @@ func outcomes(t *testing.T, u *university) {
 }
 
 // crashes ends the process between the claim and the outcome. Nobody can know whether the mail went out, so nobody
-// sends it again; it is open from the moment in which the claim ends.
+// sends it again. It is open from the moment in which the claim ends.
 func crashes(t *testing.T, u *university) {
 	for n, where := range []func() (string, error){
 		func() (string, error) { panic("killed while it sends") },
@@ -229,7 +229,7 @@ func crashes(t *testing.T, u *university) {
 	}
 }
 
-// mortal is a store whose user is killed when it has saved so many mails.
+// mortal is a store whose user is killed after this many mails were saved.
 type mortal struct {
 	mail.Store
 

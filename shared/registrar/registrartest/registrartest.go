@@ -1,6 +1,7 @@
-// Package registrartest is the conformance suite for anything that claims to be Registrar's store: what it keeps, what
-// it refuses, and what holds when many write at once. It knows the domain and nothing of a database; counts are
-// re-derived from the records, never taken from the counters that they check.
+// Package registrartest is the conformance suite for every store of Registrar: what it keeps, what it refuses, and what
+// holds when many write at once. It knows the domain and nothing of a database. Counts are derived again from the
+// records, never taken from the counters that they check. Records of other work have suites of their own: consumertest,
+// intaketest, mailtest, reconciletest and scheduletest, each beside its package.
 //
 // Start with [Run]; shared/dynamo runs it against the embedded engine, and against any other that the environment
 // names.
@@ -18,7 +19,7 @@ import (
 	"example.com/registrar/shared/registrar"
 )
 
-// Store is all that the operations and workers ask of a store.
+// Store is everything that operations and workers on the domain's records need of a store.
 type Store interface {
 	registrar.RegistrationStore
 
@@ -224,8 +225,8 @@ func All[T any](t testing.TB, limit int, list func(registrar.PageRequest) (regis
 	}
 }
 
-// CheckSeats re-derives a section's counters from its registrations and compares: taken equals the roster, capacity
-// equals taken plus free, nobody stands twice, and nobody holds a seat that does not exist.
+// CheckSeats derives a section's counters from its registrations and compares: taken equals the roster, capacity equals
+// taken plus free, nobody is on the roster twice, and nobody holds a seat that does not exist.
 func CheckSeats(t testing.TB, store Store, section registrar.SectionID) (taken int) {
 	t.Helper()
 	view, err := store.Section(t.Context(), section)

@@ -583,7 +583,7 @@ func refreshed(t *testing.T, u *University) {
 	droppedCopies(t, u, renamed, moved)
 }
 
-// titles changes a course's title under a section that copied it and one that was scheduled under its own.
+// titles changes a course's title. One section has a copy of it, and one was scheduled under a title of its own.
 func titles(t *testing.T, u *University) {
 	ctx := t.Context()
 	term, later, course := u.NewTerm("2025-SPRING"), u.NewTerm("2025-FALL"), u.NewCourse("CSCI", "4961", "Topics")
@@ -716,8 +716,8 @@ func TwiceAtOnce(t *testing.T, n int, what string, request func(registrar.Idempo
 	}
 }
 
-// twiceAtOnce sends requests twice: both are answered with what the first did, although the second would be refused by
-// then, and the audit hears of no refusal.
+// twiceAtOnce sends requests twice. Both are answered with what the first did, although the second would be refused by
+// then, and the audit gets no refusal.
 func twiceAtOnce(t *testing.T, u *University) {
 	term, course := u.NewTerm("2025-SPRING"), u.NewCourse("CSCI", "1100", "One")
 	reply := func(registrar.Registration) ([]byte, error) { return []byte("yes"), nil }
@@ -768,7 +768,7 @@ func lastSeats(t *testing.T, u *University) {
 	}
 }
 
-// oneStudent asks for sections that meet at the same time: only one can be had.
+// oneStudent asks for sections that meet at the same time: the student gets only one.
 func oneStudent(t *testing.T, u *University) {
 	term, student := u.NewTerm("2025-SPRING"), u.NewStudent("U1", "Ann", "Able")
 	const sections = 8
@@ -796,7 +796,7 @@ func oneStudent(t *testing.T, u *University) {
 	}
 }
 
-// deletionRace deletes a term while sections come: either the term is gone and has no section, or it stands.
+// deletionRace deletes a term while sections are made: either the term is gone and has no section, or it stays.
 func deletionRace(t *testing.T, u *University) {
 	ctx := t.Context()
 	course := u.NewCourse("CSCI", "1100", "One")

@@ -1,7 +1,7 @@
-// Package telemetrytest holds lines to CloudWatch's Embedded Metric Format, for tests of whatever writes such lines. It
-// is the JSON schema of the "Specification: Embedded metric format" (CloudWatch user guide) with what the specification
-// says beside it, and what MetricDatum and Dimension (CloudWatch API reference) ask of names and values. Start with
-// [Check].
+// Package telemetrytest checks lines against CloudWatch's Embedded Metric Format, for tests of code that writes such
+// lines. It is the JSON schema of the "Specification: Embedded metric format" (CloudWatch user guide), the rest of the
+// specification's text, and what MetricDatum and Dimension (CloudWatch API reference) require of names and values.
+// Start with [Check].
 package telemetrytest
 
 import (
@@ -50,8 +50,8 @@ type metadata struct {
 	}
 }
 
-// Check reads a log line. It gives no metrics and no error for one without the member "_aws", and else the metrics, or
-// what is wrong. A line that is not a JSON object, or has a member twice, is wrong either way.
+// Check reads a log line. For a line without the member "_aws" it returns no metrics and no error, otherwise the
+// metrics, or what is wrong. A line that is not a JSON object, or has a member twice, is always wrong.
 func Check(line []byte) ([]Metric, error) {
 	if len(line) > maxLine {
 		return nil, fmt.Errorf("the line has %d bytes and may have %d", len(line), maxLine)
@@ -194,7 +194,7 @@ func valuesOf(root map[string]json.RawMessage, metric string) ([]float64, error)
 	return many, nil
 }
 
-// name holds a name to what CloudWatch takes: ASCII without control characters, not of space alone.
+// name checks a name as CloudWatch does: ASCII without control characters, not only space.
 func name(what, text string, longest int) error {
 	control := func(r rune) bool { return r < ' ' || r >= 0x7f }
 	if n := utf8.RuneCountInString(text); strings.TrimSpace(text) == "" || n > longest ||

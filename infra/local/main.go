@@ -1,14 +1,20 @@
 // Command local is `make run`: Registrar's whole system in one process on this machine, with sample data. It needs
-// nothing but Go. The environment sets PORT (the API's, 8080; the engines follow on the next four), HOST (127.0.0.1;
-// 0.0.0.0 lets containers reach it), SEED=none (no sample data), LAMBDA=processes (the functions' real binaries, each
-// environment a process of its own; LAMBDA_CONCURRENCY of them at once, 100), FAULTS (what fails on purpose, see
-// package faults), CONTENTION=aws (the embedded DynamoDB takes its time, conflicts and throttles as AWS's does, see
-// [dynamodb.AWSContention]; off by default, and not with DATA_DIR), VISIBILITY=20s (so soon messages come back whose
-// consumer was killed, instead of after hours), LOG=json (log lines as functions write them, instead of readable ones),
-// LOG_FILE (a file that gets them so in any case, of this run alone), LOG_LEVEL=debug (debug lines of all requests, not
-// only of those that fail), DATA_DIR (a folder in which tables, queues and objects outlive the process, kill -9 and
-// power cuts; with DATA_SYNC=off they outlive kill -9 alone, and writing is faster) and AWS_ENDPOINT_URL_DYNAMODB,
-// _SQS, _S3, _SESV2 (use those engines instead).
+// nothing but Go. Environment variables change it:
+//
+//	PORT=8080              of the API; the engines are on the next four ports
+//	HOST=127.0.0.1         where it listens; 0.0.0.0 lets containers reach it
+//	SEED=none              no sample data
+//	LAMBDA=processes       the functions' real binaries, a process for each environment
+//	LAMBDA_CONCURRENCY=100 how many environments there may be at once
+//	CONTENTION=aws         DynamoDB takes time, conflicts and throttles ([dynamodb.AWSContention]); not with DATA_DIR
+//	FAULTS=…               what fails on purpose (package faults)
+//	VISIBILITY=20s         after how long the message of a consumer that was killed comes back, instead of hours
+//	DATA_DIR=…             a folder that keeps tables, queues and objects over restarts, kill -9 and power cuts
+//	DATA_SYNC=off          DATA_DIR is faster, and survives kill -9 but no power cut
+//	LOG=json               log lines as functions write them, instead of readable ones
+//	LOG_FILE=…             a file that gets the lines as JSON in any case; it holds the last run alone
+//	LOG_LEVEL=debug        the debug lines of all requests, not only of those that fail
+//	AWS_ENDPOINT_URL_*     of DYNAMODB, SQS, S3 and SESV2: use these engines instead
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 	"example.com/registrar/shared/telemetry/request"
 )
 
-// DebugLines says whether log lines below Info are written.
+// DebugLines reports whether log lines below Info are written.
 type DebugLines int
 
 // The choices.

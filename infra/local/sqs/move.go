@@ -37,7 +37,7 @@ type moveTask struct {
 	Reason        string // why it failed
 }
 
-// active says whether it has something to do.
+// active reports whether it has something to do.
 func (t *moveTask) active() bool { return t.Status == moveRunning || t.Status == moveCancelling }
 
 // due is when the next message is moved, or a task that is being cancelled has stopped.

@@ -51,17 +51,18 @@ func (e *Engine) authorize(c caller, in any) error {
 // requestsOf are what an operation asks for. A transaction is one request for each of its items, by the action that the
 // item would be by itself; a batch is one for each table, with all keys.
 func (e *Engine) requestsOf(operation string, in any) ([]iam.Request, error) {
+	of := asked{engine: e}
 	switch in := in.(type) {
 	case *writeInput:
-		return []iam.Request{e.onItem(operation, in.change, "")}, nil
+		return []iam.Request{of.item(operation, &in.change, "")}, nil
 	case *getInput:
-		return []iam.Request{e.onTable(operation, in.TableName, in.Key)}, nil
+		return []iam.Request{of.keys(operation, in.TableName, in.Key)}, nil
 	case *pageInput:
 		return e.onPage(operation, in)
 	case *batchGetInput:
 		var all []iam.Request
 		for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
-			all = append(all, e.onTable(operation, name, in.RequestItems[name].Keys...))
+			all = append(all, of.keys(operation, name, in.RequestItems[name].Keys...))
 		}
 		return all, nil
 	case *batchWriteInput:
@@ -76,19 +77,19 @@ func (e *Engine) requestsOf(operation string, in any) ([]iam.Request, error) {
 					keys = append(keys, r.DeleteRequest.Key)
 				}
 			}
-			all = append(all, e.onTable(operation, name, keys...))
+			all = append(all, of.keys(operation, name, keys...))
 		}
 		return all, nil
 	case *transactWriteInput:
-		var all []iam.Request
+		all := make([]iam.Request, 0, len(in.TransactItems))
 		for _, item := range in.TransactItems {
-			for _, part := range []struct {
+			for _, part := range [...]struct {
 				action string
 				change *change
 			}{{"ConditionCheckItem", item.ConditionCheck}, {"PutItem", item.Put}, {"UpdateItem", item.Update},
 				{"DeleteItem", item.Delete}} {
 				if part.change != nil {
-					all = append(all, e.onItem(part.action, *part.change, operation))
+					all = append(all, of.item(part.action, part.change, operation))
 				}
 			}
 		}
@@ -97,12 +98,12 @@ func (e *Engine) requestsOf(operation string, in any) ([]iam.Request, error) {
 		var all []iam.Request
 		for _, item := range in.TransactItems {
 			if item.Get != nil {
-				all = append(all, enclosed(operation, e.onTable("GetItem", item.Get.TableName, item.Get.Key)))
+				all = append(all, enclosed(operation, of.keys("GetItem", item.Get.TableName, item.Get.Key)))
 			}
 		}
 		return all, nil
 	case *tableName:
-		return []iam.Request{e.onTable(operation, in.TableName)}, nil
+		return []iam.Request{of.keys(operation, in.TableName)}, nil
 	case *describeStreamInput:
 		return []iam.Request{{Action: action(operation), Resource: in.StreamArn}}, nil
 	case *shardIteratorInput:
@@ -114,7 +115,16 @@ func (e *Engine) requestsOf(operation string, in any) ([]iam.Request, error) {
 	return []iam.Request{{Action: action(operation), Resource: "*"}}, nil
 }
 
-func action(operation string) string { return "dynamodb:" + operation }
+// action is the permission of an operation. Those of transactions' items are often asked for.
+func action(operation string) string {
+	switch operation {
+	case "PutItem":
+		return "dynamodb:PutItem"
+	case "UpdateItem":
+		return "dynamodb:UpdateItem"
+	}
+	return "dynamodb:" + operation
+}
 
 // enclosed says which operation a request is a part of.
 func enclosed(operation string, r iam.Request) iam.Request {
@@ -122,34 +132,44 @@ func enclosed(operation string, r iam.Request) iam.Request {
 	return r
 }
 
-func (e *Engine) onItem(operation string, c change, enclosing string) iam.Request {
+// asked makes requests for items, and keeps what it found out of the table of the one before.
+type asked struct {
+	engine *Engine
+	table  string
+	arn    string
+	schema keySchema
+	known  bool
+}
+
+func (a *asked) item(operation string, c *change, enclosing string) iam.Request {
 	key := c.Key
 	if key == nil {
 		key = c.Item
 	}
-	r := e.onTable(operation, c.TableName, key)
+	r := a.keys(operation, c.TableName, key)
 	if enclosing != "" {
 		return enclosed(enclosing, r)
 	}
 	return r
 }
 
-// onTable is a request for items of a table. Of a table that there is none of, nobody knows what the partition key is:
-// the request has no leading keys.
-func (e *Engine) onTable(operation, table string, keys ...attr.Item) iam.Request {
-	r := iam.Request{Action: action(operation), Resource: e.arnOf(resource{table: table})}
-	if len(keys) == 0 {
-		return r
+// keys is a request for items of a table. Of a table that there is none of, nobody knows what the partition key is: the
+// request has no leading keys.
+func (a *asked) keys(operation, table string, keys ...attr.Item) iam.Request {
+	if a.arn == "" || a.table != table {
+		a.table, a.arn = table, a.engine.arnOf(resource{table: table})
+		a.schema, a.known = a.engine.schemaOf(table, "")
 	}
-	schema, ok := e.schemaOf(table, "")
-	if !ok {
+	r := iam.Request{Action: action(operation), Resource: a.arn}
+	if len(keys) == 0 || !a.known {
 		return r
 	}
 	values := make([]string, 0, len(keys))
 	for _, key := range keys {
-		values = append(values, leadingKey(key[schema.partition]))
+		values = append(values, leadingKey(key[a.schema.partition]))
 	}
-	r.Context = iam.Context{{Key: leadingKeys, Values: values}}
+	const most = 2 // condition keys
+	r.Context = append(make(iam.Context, 0, most), iam.Attribute{Key: leadingKeys, Values: values})
 	return r
 }
 

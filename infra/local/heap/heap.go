@@ -12,9 +12,9 @@ import (
 
 // roomyHeap is how much memory there may be before anything is collected, in bytes. The collector's own rule, twice
 // what is alive, has it run all the time while little is. Once half of this is alive, that rule holds.
-const roomyHeap = 384 << 20
+const roomyHeap = 256 << 20
 
-// Roomy has the collector wait until there are 384 MB, for as long as less than half of them is alive. Where
+// Roomy has the collector wait until there are 256 MB, for as long as less than half of them is alive. Where
 // GOGC or GOMEMLIMIT say something else, they stand. It is called once, by a main.
 func Roomy() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {

@@ -331,13 +331,13 @@ const (
 // Ended reports whether all records were compared.
 func (r Reconciliation) Ended() bool { return !r.EndedAt.IsZero() }
 
-// GoesOn reports whether a run at the given time continues the reconciliation. Otherwise it has ended, or is too old.
-func (r Reconciliation) GoesOn(at time.Time) bool {
+// Continues reports whether a run at the given time continues the reconciliation. Otherwise it has ended or is too old.
+func (r Reconciliation) Continues(at time.Time) bool {
 	return r.Version > 0 && !r.Ended() && at.Before(r.StartedAt.Add(reconciledLatest))
 }
 
-// Suffices reports whether the reconciliation has ended and is so new that a run at the given time need not begin
+// IsRecent reports whether the reconciliation has ended and is so new that a run at the given time need not begin
 // another.
-func (r Reconciliation) Suffices(at time.Time) bool {
+func (r Reconciliation) IsRecent(at time.Time) bool {
 	return r.Ended() && at.Before(r.StartedAt.Add(reconciledAnew))
 }

@@ -193,8 +193,8 @@ func TestWhenAReconciliationIsDue(t *testing.T) {
 		"ended, in the course of that day": {ended, 11 * time.Hour, false, true},
 	} {
 		at := start.Add(c.after)
-		if c.r.GoesOn(at) != c.goesOn || c.r.Suffices(at) != c.suffices {
-			t.Errorf("%s: goes on %v, suffices %v", what, c.r.GoesOn(at), c.r.Suffices(at))
+		if c.r.Continues(at) != c.goesOn || c.r.IsRecent(at) != c.suffices {
+			t.Errorf("%s: goes on %v, suffices %v", what, c.r.Continues(at), c.r.IsRecent(at))
 		}
 	}
 }

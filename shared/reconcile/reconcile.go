@@ -71,11 +71,11 @@ func (r Reconciler) Run(
 	ctx context.Context, at time.Time, anew bool,
 ) (now Reconciliation, found int, err error) {
 	now, err = r.Store.LatestReconciliation(ctx)
-	if err != nil || now.Suffices(at) && !anew {
+	if err != nil || now.IsRecent(at) && !anew {
 		return now, 0, err
 	}
 	r.Settle = cmp.Or(r.Settle, settle)
-	if !now.GoesOn(at) {
+	if !now.Continues(at) {
 		now = Reconciliation{ID: ReconciliationID(r.NewID()), StartedAt: registrar.Instant(r.Clock())}
 	}
 	w := walk{store: r.Store, chunk: cmp.Or(r.Chunk, chunk)}

@@ -14,6 +14,7 @@
 //	LOG=json               log lines as functions write them, instead of readable ones
 //	LOG_FILE=…             a file that gets the lines as JSON in any case; it holds the last run alone
 //	LOG_LEVEL=debug        the debug lines of all requests, not only of those that fail
+//	GOGC=100               less memory and more processor time (package heap)
 //	AWS_ENDPOINT_URL_*     of DYNAMODB, SQS, S3 and SESV2: use these engines instead
 package main
 

@@ -168,7 +168,8 @@ type DropRequest struct {
 	At      time.Time
 }
 
-// DecideDrop decides a drop on the same facts. Whether the student is active does not matter for it.
+// DecideDrop decides a drop on the same facts. Whether the student is active does not matter for it. It is [ErrStale]
+// when the facts are not of one moment.
 func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, error) {
 	subject := string(r.Section)
 	if !f.Registration.State.Live() {
@@ -176,6 +177,9 @@ func DecideDrop(r DropRequest, f EnrolFacts, newID IDs) (RegistrationChange, err
 	}
 	if last := f.Section.Deadlines.Or(f.Term.Deadlines).LastDrop; past(last, r.At) {
 		return RegistrationChange{}, Refusals{deadlinePassed(subject, "drop", last)}
+	}
+	if f.Record.Version == 0 { // it was read before the registration was made, and the registration after
+		return RegistrationChange{}, ErrStale
 	}
 	reg := f.Registration
 	reg.State, reg.DroppedAt = Dropped, Instant(r.At)

@@ -133,6 +133,7 @@ func TestDecide_KeepsInvariants(t *testing.T) {
 			seats[s].Free += change.SeatDelta
 			seats[s].Taken -= change.SeatDelta
 			records[p], regs[[2]int{s, p}] = change.Record, change.Registration
+			records[p].Version++ // as the store does
 		}
 		for s := range sections {
 			rows := 0
@@ -160,6 +161,19 @@ func TestDecide_KeepsInvariants(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A batch read is no snapshot: a registration may be newer than the term record beside it.
+func TestADropIsNotDecidedOnARecordOfBefore(t *testing.T) {
+	f := facts()
+	f.Registration.State = registrar.Enrolled
+	drop := registrar.DropRequest{Section: "s", Student: "p", At: now}
+	for version, want := range map[registrar.Version]error{0: registrar.ErrStale, 1: nil} {
+		f.Record.Version = version
+		if _, err := registrar.DecideDrop(drop, f, ids()); !errors.Is(err, want) {
+			t.Errorf("record of version %d: %v, want %v", version, err, want)
+		}
+	}
 }
 
 // A refusal says when and because of what, and offers only what somebody can do today: there are no permits yet.

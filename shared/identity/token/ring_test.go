@@ -28,6 +28,12 @@ func (s *shelf) load(context.Context) (JWKS, error) {
 	return s.set, s.err
 }
 
+func (s *shelf) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
+}
+
 func (s *shelf) put(t *testing.T, signers ...Signer) {
 	t.Helper()
 	var set JWKS
@@ -70,8 +76,8 @@ func TestKeysAreReadAgainBesideRequests(t *testing.T) {
 		time.Sleep(KeysFresh)
 		expect("when the keys are no longer fresh", one, 0, nil)
 		time.Sleep(2 * time.Second)
-		if s.reads != 2 {
-			t.Errorf("the keys were read %d times, want once more beside that request", s.reads)
+		if s.count() != 2 {
+			t.Errorf("the keys were read %d times, want once more beside that request", s.count())
 		}
 		time.Sleep(KeysLatest)
 		expect("after a pause", one, time.Second, nil)
@@ -139,8 +145,8 @@ func TestACrowdReadsTheKeysOnce(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if s.reads != 1 {
-			t.Errorf("the keys were read %d times", s.reads)
+		if s.count() != 1 {
+			t.Errorf("the keys were read %d times", s.count())
 		}
 	})
 }

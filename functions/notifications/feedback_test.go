@@ -27,7 +27,7 @@ func TestWhatIsNoFeedbackIsDead(t *testing.T) {
 	for name, body := range map[string]string{
 		"no JSON": "{", "no envelope": bounce, "another type": `{"Type":"SubscriptionConfirmation","Message":"x"}`,
 		"an empty message": topic(t, ""), "a message that is no JSON": topic(t, "hello"), "no kind": topic(t, `{"mail":{}}`),
-		"a bounce of nothing": topic(t, `{"eventType":"Bounce"}`), "a complaint of nothing": topic(t,
+		"a bounce without its facts": topic(t, `{"eventType":"Bounce"}`), "a complaint without its facts": topic(t,
 			`{"eventType":"Complaint"}`),
 		"a bounce of another form": topic(t, `{"eventType":"Bounce","bounce":"x"}`),
 		"an address for a time":    topic(t, strings.Replace(bounce, "2026-11-24T13:00:00Z", "ann@example.edu", 1)),

@@ -159,8 +159,7 @@ func (p *Process) invoke(ctx context.Context, payload []byte, ended func()) ([]b
 	}
 }
 
-// run does one call, from the start of a process if there is none to the end of the call, whether or not its caller
-// waits.
+// run does one call to its end, and starts a process for it if there is none. It does so even when its caller has gone.
 func (p *Process) run(ctx context.Context, payload []byte) ([]byte, error) {
 	c, err := p.living(ctx)
 	if err != nil {

@@ -141,7 +141,7 @@ func TestObjects_BrokenBodies(t *testing.T) {
 	store, s := newStore(t)
 	for _, size := range []int{100, 1 << 20} {
 		r := httptest.NewRequest(http.MethodPut, "/"+bucketName+"/broken", bytes.NewReader(many(size, 2)))
-		r.Header.Set("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==") // of nothing
+		r.Header.Set("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==") // of an empty body
 		w := httptest.NewRecorder()
 		store.ServeHTTP(w, r)
 		if w.Code != http.StatusBadRequest {

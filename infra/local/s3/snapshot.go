@@ -164,7 +164,7 @@ func (o *objects) add(r savedRecord, from io.Reader) error {
 	case r.Bucket != "":
 		o.buckets[r.Bucket] = &bucket{created: r.At}
 	default:
-		return errors.New("a record of the snapshot is of nothing")
+		return errors.New("a record of the snapshot names no bucket, object or upload")
 	}
 	return nil
 }
